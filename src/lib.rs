@@ -1,0 +1,8 @@
+//! Rhaven: Rhai scripts drive real Chromium, and what a site remembers of you (the *session*) is kept, encrypted and
+//! versioned, between runs, processes and machines.
+//!
+//! The library never prints, never exits and takes no setting from the environment; the binary's `cli` does. (`browser`
+//! looks at it for what Chromium itself needs: the display, the locale, where temporary files go.) See
+//! `ARCHITECTURE.md` for the floors and the direction in which they may import.
+
+pub mod base;
