@@ -6,3 +6,4 @@
 //! `ARCHITECTURE.md` for the floors and the direction in which they may import.
 
 pub mod base;
+pub mod seal;

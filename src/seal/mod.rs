@@ -1,0 +1,20 @@
+//! Floor 0: the encrypted envelope and its keys (`spec: sessions, "The envelope"`). The only maker of [`Sealed`], the
+//! only type that a store accepts, so that plaintext cannot reach one.
+
+mod derive;
+mod envelope;
+mod error;
+mod header;
+mod keys;
+mod names;
+mod stream;
+#[cfg(test)]
+mod tests;
+#[cfg(test)]
+mod vectors;
+
+pub use envelope::{Context, Sealed, open, seal};
+pub use error::SealError;
+pub use keys::{DataKey, KeyId, KeyRing, RootKey};
+pub use names::{NameKey, NameTag, TenantTag};
+pub use stream::{RawBlob, SealedStream, open_stream, seal_stream};
