@@ -1,0 +1,183 @@
+//! Blobs as files: one each, below a folder of their own, named by the hex of their id.
+//!
+//! A blob is written to a temporary file, synced, renamed, and the folder synced: it is there as a whole or not at all.
+
+use std::collections::BTreeSet;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
+
+use async_trait::async_trait;
+use data_encoding::HEXLOWER;
+use futures_util::StreamExt;
+use tokio::io::{AsyncWriteExt, BufWriter};
+use tokio_util::io::ReaderStream;
+
+use crate::seal::{RawBlob, SealedStream};
+
+use super::folder::{make_private, private_file, sync, unavailable};
+use super::{BlobId, Blobs, StoreError};
+
+/// The folder of the blobs within the store's folder.
+const FOLDER: &str = "blobs";
+/// How a file that is still being written is called.
+const UNFINISHED: &str = "unfinished-";
+/// An unfinished file that nobody has written to for this long is the rest of a crash.
+const UNFINISHED_LIFE: Duration = Duration::from_hours(24);
+/// Bytes that are written, or read, at once.
+const PIECE_LEN: usize = 512 << 10;
+
+/// Blobs in a folder. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct FileBlobs {
+    folder: PathBuf,
+}
+
+impl FileBlobs {
+    /// Opens the blobs of the store in `folder`, and makes their folder where there is none. Blocks for a moment.
+    pub fn open(folder: &Path) -> Result<Self, StoreError> {
+        make_private(folder, FOLDER)?;
+        let folder = folder.join(FOLDER);
+        make_private(&folder, "")?;
+        remove_unfinished(&folder).map_err(|error| unavailable(&folder, error))?;
+        Ok(Self { folder })
+    }
+
+    /// `blobs/ab/abcdef...`: a folder for each first byte, since folders of very many files are slow on some systems.
+    fn path(&self, id: &BlobId) -> PathBuf {
+        let name = HEXLOWER.encode(&id.0);
+        self.folder.join(&name[..2]).join(name)
+    }
+}
+
+fn remove_unfinished(folder: &Path) -> io::Result<()> {
+    for entry in folder.read_dir()? {
+        let entry = entry?;
+        if !entry.file_name().to_string_lossy().starts_with(UNFINISHED) {
+            continue;
+        }
+        // One that has just been renamed or removed by its writer is no error.
+        let Ok(written) = entry.metadata().and_then(|metadata| metadata.modified()) else { continue };
+        if SystemTime::now().duration_since(written).is_ok_and(|age| age > UNFINISHED_LIFE) {
+            let _ = std::fs::remove_file(entry.path());
+        }
+    }
+    Ok(())
+}
+
+/// A file being written; removed unless it is kept.
+struct Unfinished {
+    path: PathBuf,
+    kept: bool,
+}
+
+impl Drop for Unfinished {
+    fn drop(&mut self) {
+        if !self.kept {
+            // It stays behind if this fails; opening the store removes it later.
+            let _ = std::fs::remove_file(&self.path);
+        }
+    }
+}
+
+async fn write(path: &Path, body: SealedStream) -> io::Result<()> {
+    let file = tokio::fs::OpenOptions::from(private_file().create_new(true).clone()).open(path).await?;
+    let mut writer = BufWriter::with_capacity(PIECE_LEN, file);
+    let mut body = body.into_inner();
+    while let Some(piece) = body.next().await {
+        writer.write_all(&piece?).await?;
+    }
+    writer.flush().await?;
+    writer.into_inner().sync_all().await
+}
+
+/// Gives the file its final name, for good.
+fn settle(from: &Path, to: &Path, top: &Path) -> io::Result<()> {
+    let folder = to.parent().unwrap_or(top);
+    if !folder.is_dir() {
+        make_private(folder, "").map_err(io::Error::other)?;
+        sync(top)?;
+    }
+    std::fs::rename(from, to)?;
+    sync(folder)
+}
+
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> io::Result<T> + Send + 'static) -> io::Result<T> {
+    tokio::task::spawn_blocking(work).await.map_err(io::Error::other)?
+}
+
+#[async_trait]
+impl Blobs for FileBlobs {
+    async fn put(&self, id: &BlobId, body: SealedStream) -> Result<(), StoreError> {
+        let path = self.path(id);
+        if tokio::fs::try_exists(&path).await.map_err(|error| unavailable(&path, error))? {
+            return Ok(());
+        }
+        let mut random = [0; 16];
+        getrandom::fill(&mut random).map_err(|error| unavailable(&path, error.into()))?;
+        let name = format!("{UNFINISHED}{}", HEXLOWER.encode(&random));
+        let mut file = Unfinished { path: self.folder.join(name), kept: false };
+        write(&file.path, body).await.map_err(|error| unavailable(&path, error))?;
+        let (from, to, top) = (file.path.clone(), path.clone(), self.folder.clone());
+        blocking(move || settle(&from, &to, &top)).await.map_err(|error| unavailable(&path, error))?;
+        file.kept = true;
+        Ok(())
+    }
+
+    async fn get(&self, id: &BlobId) -> Result<RawBlob, StoreError> {
+        let path = self.path(id);
+        match tokio::fs::File::open(&path).await {
+            Ok(file) => Ok(RawBlob(Box::pin(ReaderStream::with_capacity(file, PIECE_LEN)))),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Err(StoreError::NotFound("blob")),
+            Err(error) => Err(unavailable(&path, error)),
+        }
+    }
+
+    async fn delete(&self, ids: &[BlobId]) -> Result<(), StoreError> {
+        let paths: Vec<_> = ids.iter().map(|id| self.path(id)).collect();
+        let removed = blocking(move || {
+            let mut folders = BTreeSet::new();
+            for path in &paths {
+                match std::fs::remove_file(path) {
+                    Ok(()) => folders.extend(path.parent()),
+                    Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                    Err(error) => return Err(error),
+                }
+            }
+            folders.into_iter().try_for_each(sync)
+        });
+        removed.await.map_err(|error| unavailable(&self.folder, error))
+    }
+
+    async fn list(&self, after: Option<BlobId>, limit: usize) -> Result<Vec<BlobId>, StoreError> {
+        let folder = self.folder.clone();
+        let listed = blocking(move || list(&folder, after, limit));
+        listed.await.map_err(|error| unavailable(&self.folder, error))
+    }
+}
+
+fn list(folder: &Path, after: Option<BlobId>, limit: usize) -> io::Result<Vec<BlobId>> {
+    let mut ids = Vec::new();
+    for first in names(folder)? {
+        // Two hex digits; what is being written stands beside them.
+        let Ok(&[first_byte]) = HEXLOWER.decode(first.as_bytes()).as_deref() else { continue };
+        if after.is_some_and(|after| first_byte < after.0[0]) {
+            continue;
+        }
+        for name in names(&folder.join(&first))? {
+            if ids.len() >= limit {
+                return Ok(ids);
+            }
+            let id = HEXLOWER.decode(name.as_bytes()).ok().and_then(|bytes| bytes.try_into().ok()).map(BlobId);
+            if let Some(id) = id.filter(|id| after.is_none_or(|after| *id > after)) {
+                ids.push(id);
+            }
+        }
+    }
+    Ok(ids)
+}
+
+/// The names in a folder, in order.
+fn names(folder: &Path) -> io::Result<BTreeSet<String>> {
+    folder.read_dir()?.map(|entry| Ok(entry?.file_name().to_string_lossy().into_owned())).collect()
+}

@@ -1,0 +1,115 @@
+//! Documents and blobs in memory.
+
+use std::collections::btree_map::Entry;
+use std::ops::Bound;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use futures_util::{TryStreamExt, stream};
+
+use crate::seal::{NameTag, RawBlob, Sealed, SealedStream, TenantTag};
+
+use super::super::clock::later;
+use super::super::{BlobId, Blobs, DocumentName, Documents, Expected, StoreError};
+use super::{DocumentKey, MemoryStore, State};
+
+fn key(name: &DocumentName) -> DocumentKey {
+    (name.tenant, name.kind, name.name)
+}
+
+impl State {
+    /// The document, unless it has run out.
+    fn document(&self, now: u64, key: DocumentKey) -> Option<&Sealed> {
+        let (value, expires_at) = self.documents.get(&key)?;
+        expires_at.is_none_or(|at| at > now).then_some(value)
+    }
+}
+
+#[async_trait]
+impl Documents for MemoryStore {
+    async fn get(&self, name: &DocumentName) -> Result<Option<Sealed>, StoreError> {
+        let (state, now) = self.lock();
+        Ok(state.document(now, key(name)).cloned())
+    }
+
+    async fn put(
+        &self,
+        name: &DocumentName,
+        expected: &Expected,
+        value: &Sealed,
+        ttl: Option<Duration>,
+    ) -> Result<(), StoreError> {
+        let (mut state, now) = self.lock();
+        let found = state.document(now, key(name));
+        let as_expected = match expected {
+            Expected::Anything => true,
+            Expected::Absent => found.is_none(),
+            Expected::Value(wanted) => found == Some(wanted),
+        };
+        // No two sealings are alike: what is there already was put by this very call, whose answer was lost.
+        if !as_expected && found != Some(value) {
+            return Err(StoreError::DocumentChanged);
+        }
+        state.documents.retain(|_, (_, expires_at)| expires_at.is_none_or(|at| at > now));
+        let expires_at = ttl.and_then(|ttl| later(now, ttl));
+        state.documents.insert(key(name), (value.clone(), expires_at));
+        Ok(())
+    }
+
+    async fn remove(&self, name: &DocumentName) -> Result<bool, StoreError> {
+        let (mut state, now) = self.lock();
+        let was_there = state.document(now, key(name)).is_some();
+        state.documents.remove(&key(name));
+        Ok(was_there)
+    }
+
+    async fn list(
+        &self,
+        tenant: TenantTag,
+        kind: &'static str,
+        after: Option<NameTag>,
+        limit: usize,
+    ) -> Result<Vec<(NameTag, Sealed)>, StoreError> {
+        let (state, now) = self.lock();
+        let of_kind = state.documents.iter().filter(|((of, is, _), _)| *of == tenant && *is == kind);
+        let living = of_kind.filter(|(_, (_, expires_at))| expires_at.is_none_or(|at| at > now));
+        let named = living.map(|((_, _, name), (value, _))| (*name, value.clone()));
+        Ok(named.filter(|(name, _)| after.is_none_or(|after| *name > after)).take(limit).collect())
+    }
+}
+
+#[async_trait]
+impl Blobs for MemoryStore {
+    async fn put(&self, id: &BlobId, body: SealedStream) -> Result<(), StoreError> {
+        let pieces: Vec<Bytes> = body.into_inner().try_collect().await.map_err(|source| StoreError::Unavailable {
+            what: "the body of a blob".to_owned(),
+            source: source.into(),
+        })?;
+        let (mut state, _) = self.lock();
+        if let Entry::Vacant(free) = state.blobs.entry(*id) {
+            free.insert(pieces);
+        }
+        Ok(())
+    }
+
+    async fn get(&self, id: &BlobId) -> Result<RawBlob, StoreError> {
+        let (state, _) = self.lock();
+        let pieces = state.blobs.get(id).cloned().ok_or(StoreError::NotFound("blob"))?;
+        Ok(RawBlob(Box::pin(stream::iter(pieces.into_iter().map(Ok)))))
+    }
+
+    async fn delete(&self, ids: &[BlobId]) -> Result<(), StoreError> {
+        let (mut state, _) = self.lock();
+        for id in ids {
+            state.blobs.remove(id);
+        }
+        Ok(())
+    }
+
+    async fn list(&self, after: Option<BlobId>, limit: usize) -> Result<Vec<BlobId>, StoreError> {
+        let (state, _) = self.lock();
+        let from = after.map_or(Bound::Unbounded, Bound::Excluded);
+        Ok(state.blobs.range((from, Bound::Unbounded)).map(|(id, _)| *id).take(limit).collect())
+    }
+}

@@ -1,0 +1,75 @@
+//! What can go wrong inside a transaction, and which error of the store that is.
+
+use std::path::Path;
+
+use bytes::Bytes;
+use rusqlite::ErrorCode;
+
+use crate::seal::{SealError, Sealed};
+
+use super::super::StoreError;
+
+/// Any error inside a transaction: each rolls it back.
+pub(super) enum Failure {
+    /// Of SQLite.
+    Sql(rusqlite::Error),
+    /// A stored value that is no sealed object.
+    Damaged(&'static str, SealError),
+    /// Of the store's own rules.
+    Store(StoreError),
+}
+
+impl From<rusqlite::Error> for Failure {
+    fn from(error: rusqlite::Error) -> Self {
+        Self::Sql(error)
+    }
+}
+
+impl From<StoreError> for Failure {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error)
+    }
+}
+
+impl Failure {
+    /// As the store's callers see it; `file` is the database.
+    pub(super) fn into_store_error(self, file: &Path) -> StoreError {
+        let what = file.display().to_string();
+        match self {
+            Self::Store(error) => error,
+            Self::Damaged(value, error) => StoreError::Corrupt { what, reason: format!("{value}: {error}") },
+            Self::Sql(error) if away(&error) => StoreError::Unavailable { what, source: error.into() },
+            Self::Sql(error) => StoreError::Corrupt { what, reason: error.to_string() },
+        }
+    }
+}
+
+/// Whether the same call may succeed later or elsewhere. Everything else means that the file does not hold what this
+/// build has written.
+fn away(error: &rusqlite::Error) -> bool {
+    matches!(
+        error.sqlite_error_code(),
+        Some(
+            ErrorCode::CannotOpen
+                | ErrorCode::DatabaseBusy
+                | ErrorCode::DatabaseLocked
+                | ErrorCode::DiskFull
+                | ErrorCode::FileLockingProtocolFailed
+                | ErrorCode::OperationInterrupted
+                | ErrorCode::OutOfMemory
+                | ErrorCode::PermissionDenied
+                | ErrorCode::ReadOnly
+                | ErrorCode::SystemIoFailure
+        )
+    )
+}
+
+/// A stored value; `what` names it where it is damaged.
+pub(super) fn sealed(what: &'static str, bytes: Vec<u8>) -> Result<Sealed, Failure> {
+    Sealed::from_stored(Bytes::from(bytes)).map_err(|error| Failure::Damaged(what, error))
+}
+
+/// A stored id of fixed length.
+pub(super) fn id<const N: usize>(bytes: &[u8]) -> Result<[u8; N], Failure> {
+    bytes.try_into().map_err(|_| Failure::Damaged("an id", SealError::NotSealed("it has another length")))
+}

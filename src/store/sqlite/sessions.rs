@@ -1,0 +1,106 @@
+//! Sessions as a whole: listing, expiry and deletion.
+
+use std::time::Duration;
+
+use rusqlite::{Transaction, params};
+
+use crate::base::Fence;
+use crate::seal::{NameTag, TenantTag};
+
+use super::super::clock::{TRACE_LIFE, earlier, later};
+use super::super::{BlobId, Listed, OwnerId, RecordName};
+use super::failure::{Failure, id};
+use super::lease::{Row, held};
+use super::versions;
+
+pub(super) fn list(
+    tx: &Transaction<'_>,
+    now: u64,
+    tenant: TenantTag,
+    after: Option<NameTag>,
+    limit: usize,
+) -> Result<Vec<Listed>, Failure> {
+    let mut query = tx.prepare_cached(
+        "SELECT id, name, head, owner, holder, lease_end FROM session
+         WHERE tenant = ?1 AND (?2 IS NULL OR name > ?2) AND head IS NOT NULL
+         AND (expires_at IS NULL OR expires_at > ?3) ORDER BY name LIMIT ?4",
+    )?;
+    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    let mut rows = query.query(params![tenant.0, after.map(|name| name.0), now.cast_signed(), limit])?;
+    let mut listed = Vec::new();
+    while let Some(row) = rows.next()? {
+        let name: Vec<u8> = row.get(1)?;
+        let name = RecordName { tenant, session: NameTag(id(&name)?) };
+        let holder = held((row.get(3)?, row.get(4)?, row.get(5)?), now)?;
+        let Some(head) = versions::head(tx, row.get(0)?, row.get(2)?)? else { continue };
+        listed.push(Listed { name, head, held: holder });
+    }
+    Ok(listed)
+}
+
+pub(super) fn touch(tx: &Transaction<'_>, now: u64, name: &RecordName, ttl: Option<Duration>) -> Result<(), Failure> {
+    let Some(row) = Row::find_living(tx, now, name)? else { return Ok(()) };
+    let expires_at = ttl.and_then(|ttl| later(now, ttl)).map(u64::cast_signed);
+    tx.prepare_cached("UPDATE session SET expires_at = ?2 WHERE id = ?1")?.execute(params![row.id, expires_at])?;
+    Ok(())
+}
+
+/// Removes what a session that has run out holds, but not its lease; answers with the blobs that nothing refers to any more.
+pub(super) fn empty(tx: &Transaction<'_>, session: i64) -> Result<Vec<BlobId>, Failure> {
+    let orphaned = versions::orphans(tx, session, i64::MAX)?;
+    tx.prepare_cached(
+        "UPDATE session SET head = NULL, record = NULL, ran_out_at = expires_at, expires_at = NULL WHERE id = ?1",
+    )?
+    .execute([session])?;
+    for table in ["version", "part", "checkpoint"] {
+        tx.prepare_cached(&format!("DELETE FROM {table} WHERE session = ?1"))?.execute([session])?;
+    }
+    Ok(orphaned)
+}
+
+fn remove(tx: &Transaction<'_>, session: i64) -> Result<Vec<BlobId>, Failure> {
+    let orphaned = versions::orphans(tx, session, i64::MAX)?;
+    tx.prepare_cached("DELETE FROM session WHERE id = ?1")?.execute([session])?;
+    Ok(orphaned)
+}
+
+pub(super) fn delete(
+    tx: &Transaction<'_>,
+    now: u64,
+    name: &RecordName,
+    owner: OwnerId,
+    fence: Fence,
+) -> Result<Vec<BlobId>, Failure> {
+    match Row::find(tx, name)? {
+        Some(_) => remove(tx, Row::find_held(tx, now, name, owner, fence)?.id),
+        None => Ok(Vec::new()),
+    }
+}
+
+/// Whether anything was removed, and the blobs that nothing refers to any more.
+pub(super) fn purge_expired(tx: &Transaction<'_>, now: u64) -> Result<(bool, Vec<BlobId>), Failure> {
+    let ids = |query: &str, moment: u64| -> Result<Vec<i64>, Failure> {
+        let mut query = tx.prepare_cached(query)?;
+        let found = query.query_map([now.cast_signed(), moment.cast_signed()], |row| row.get(0))?;
+        Ok(found.collect::<Result<_, _>>()?)
+    };
+    let expired = ids(
+        "SELECT id FROM session
+         WHERE (owner IS NULL OR lease_end <= ?1) AND head IS NOT NULL AND expires_at <= ?2",
+        now,
+    )?;
+    let mut orphaned = Vec::new();
+    for session in &expired {
+        orphaned.extend(empty(tx, *session)?);
+    }
+    let forgotten = ids(
+        "SELECT id FROM session
+         WHERE (owner IS NULL OR lease_end <= ?1) AND head IS NULL AND (ran_out_at IS NULL OR ran_out_at <= ?2)
+         AND NOT EXISTS (SELECT 1 FROM checkpoint WHERE checkpoint.session = session.id AND checkpoint.saved_at > ?2)",
+        earlier(now, TRACE_LIFE),
+    )?;
+    for session in &forgotten {
+        orphaned.extend(remove(tx, *session)?);
+    }
+    Ok((!expired.is_empty() || !forgotten.is_empty(), orphaned))
+}

@@ -1,0 +1,19 @@
+//! The stores: one conformance suite for all of them, and what only the embedded one promises (several processes, crashes,
+//! nothing in clear on disk).
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout, reason = "a test says what failed by failing")]
+
+mod store {
+    pub mod blobs;
+    pub mod child;
+    pub mod crash;
+    pub mod documents;
+    pub mod faults;
+    pub mod fixture;
+    pub mod leases;
+    pub mod lifetimes;
+    pub mod on_disk;
+    pub mod races;
+    pub mod suite;
+    pub mod versions;
+}
