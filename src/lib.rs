@@ -6,5 +6,6 @@
 //! `ARCHITECTURE.md` for the floors and the direction in which they may import.
 
 pub mod base;
+pub mod browser;
 pub mod seal;
 pub mod store;

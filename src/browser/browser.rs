@@ -1,0 +1,235 @@
+//! A running Chromium: the handle, and its end.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use chromiumoxide::cdp::browser_protocol::browser::{CloseParams, GetVersionParams};
+use chromiumoxide::cdp::browser_protocol::target::GetBrowserContextsParams;
+use futures_util::FutureExt;
+use futures_util::future::{BoxFuture, Shared};
+use tokio_util::sync::CancellationToken;
+
+use crate::base::Deadline;
+
+use super::launch::{launch, remote};
+use super::process::Process;
+use super::registry::Registry;
+use super::userdir::UserDir;
+use super::{BrowserError, Cdp, Context, ContextOptions, LaunchOptions};
+
+/// A running Chromium. Cheap to clone; when the last clone goes without [`Self::close`], the process group is killed.
+#[derive(Clone)]
+pub struct Browser {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    registry: Arc<Registry>,
+    owned: Option<Owned>,
+}
+
+/// What we have of a browser that we started: dropping it ends it.
+pub(super) struct Owned {
+    pub(super) process: Process,
+    pub(super) dir: UserDir,
+    pub(super) executable: PathBuf,
+    pub(super) notices: Vec<String>,
+    /// Whether all of it has been ended and removed.
+    over: AtomicBool,
+}
+
+impl Owned {
+    pub(super) fn new(process: Process, dir: UserDir, executable: PathBuf, notices: Vec<String>) -> Self {
+        Self { process, dir, executable, notices, over: AtomicBool::new(false) }
+    }
+}
+
+/// Who a browser is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BrowserVersion {
+    /// Product and version, e.g. `HeadlessChrome/156.0.1.2`.
+    pub product: String,
+    /// Version of the protocol, e.g. `1.3`.
+    pub protocol: String,
+    /// The `User-Agent` that it sends where nothing else is set.
+    pub user_agent: String,
+    /// Version of the JavaScript engine.
+    pub js: String,
+}
+
+impl Browser {
+    pub(super) fn new(registry: Arc<Registry>, owned: Option<Owned>) -> Self {
+        Self { inner: Arc::new(Inner { registry, owned }) }
+    }
+
+    /// Starts one and sets up flat auto-attach. Fails with `browser_not_installed` or `browser_launch_failed`.
+    pub async fn launch(options: &LaunchOptions) -> Result<Browser, BrowserError> {
+        launch(options, &CancellationToken::new()).await
+    }
+
+    /// Connects to one that runs already (`ws://..` DevTools address). Closing it closes our connection only.
+    pub async fn connect(address: &str) -> Result<Browser, BrowserError> {
+        remote(address).await
+    }
+
+    /// The browser's own CDP session.
+    pub fn cdp(&self) -> &Cdp {
+        &self.inner.registry.browser
+    }
+
+    /// A new isolated context: nothing is shared with any other.
+    pub async fn new_context(&self, options: &ContextOptions) -> Result<Context, BrowserError> {
+        Context::create(self, options).await
+    }
+
+    /// The context of the user-data directory itself, which a kept directory remembers. It cannot be disposed of.
+    pub async fn default_context(&self) -> Result<Context, BrowserError> {
+        let contexts = self.cdp().call(GetBrowserContextsParams::default()).await?;
+        let id = contexts.default_browser_context_id.ok_or_else(|| BrowserError::Protocol {
+            method: "Target.getBrowserContexts".to_owned(),
+            reason: "no default context was named".to_owned(),
+        })?;
+        Ok(Context::of(self, id))
+    }
+
+    /// Which binary it is; empty for a remote one.
+    pub fn executable(&self) -> &Path {
+        self.owned().map_or(Path::new(""), |owned| &owned.executable)
+    }
+
+    /// The id of its main process; none for a remote one.
+    pub fn pid(&self) -> Option<u32> {
+        self.owned().map(|owned| owned.process.pid())
+    }
+
+    /// Its user-data directory; none for a remote one.
+    pub fn user_data_dir(&self) -> Option<PathBuf> {
+        self.owned().map(|owned| owned.dir.user_data_dir())
+    }
+
+    /// Things that the user should be told once (sandbox off because root).
+    pub fn notices(&self) -> Vec<String> {
+        self.owned().map(|owned| owned.notices.clone()).unwrap_or_default()
+    }
+
+    /// Asks it who it is.
+    pub async fn version(&self) -> Result<BrowserVersion, BrowserError> {
+        let version = self.cdp().call(GetVersionParams::default()).await?;
+        Ok(BrowserVersion {
+            product: version.product,
+            protocol: version.protocol_version,
+            user_agent: version.user_agent,
+            js: version.js_version,
+        })
+    }
+
+    /// Waits until the browser has gone and says why.
+    pub async fn gone(&self) -> BrowserError {
+        self.cdp().router.ended().await
+    }
+
+    /// Ends it: `Browser.close` where there is a directory to keep, else at once; then the process group is killed, and a
+    /// throw-away directory is removed. Answers when no process of it lives. Of a remote browser only our connection
+    /// ends.
+    pub async fn close(&self, deadline: Deadline) {
+        if let Some(owned) = self.owned()
+            && owned.dir.is_kept()
+        {
+            // What the profile holds is on disk only after an orderly exit.
+            self.cdp().send(CloseParams::default()).forget();
+            let _ = deadline.race(owned.process.exited()).await;
+        }
+        self.end_now().await;
+    }
+
+    /// Kills it and removes what is thrown away. Answers when no process of it lives.
+    pub(super) async fn end_now(&self) {
+        self.inner.registry.finish(&closed());
+        if let Some(owned) = self.owned() {
+            owned.process.kill();
+            clean_up(owned.process.clone(), owned.dir.clone()).await;
+            owned.over.store(true, Ordering::Release);
+        }
+    }
+
+    pub(super) fn owned(&self) -> Option<&Owned> {
+        self.inner.owned.as_ref()
+    }
+
+    pub(super) fn registry(&self) -> &Arc<Registry> {
+        &self.inner.registry
+    }
+}
+
+impl fmt::Debug for Browser {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Browser({})", self.executable().display())
+    }
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        self.registry.finish(&closed());
+    }
+}
+
+impl Drop for Owned {
+    fn drop(&mut self) {
+        if self.over.load(Ordering::Acquire) {
+            return;
+        }
+        self.process.kill();
+        // The folder can go when the processes have; where no runtime is left to wait for that, the reaper of the next
+        // start removes what is still there.
+        match tokio::runtime::Handle::try_current() {
+            Ok(runtime) => drop(runtime.spawn(clean_up(self.process.clone(), self.dir.clone()))),
+            Err(_) => self.dir.remove(),
+        }
+    }
+}
+
+/// Waits for the end of a process that was killed and removes its folder.
+async fn clean_up(process: Process, dir: UserDir) {
+    process.ended().await;
+    // Some hundred small files in memory: blocking is short, but not for a runtime's worker to do.
+    let _ = tokio::task::spawn_blocking(move || dir.remove()).await;
+}
+
+fn closed() -> BrowserError {
+    BrowserError::Gone("it was closed".to_owned())
+}
+
+/// A browser that is being started while its user does something else. Clones share it.
+#[derive(Clone)]
+pub struct Launching {
+    cancel: CancellationToken,
+    started: Shared<BoxFuture<'static, Result<Browser, BrowserError>>>,
+}
+
+impl Launching {
+    /// Begins the start on the current tokio runtime.
+    pub fn begin(options: LaunchOptions) -> Self {
+        let cancel = CancellationToken::new();
+        let cancelled = cancel.clone();
+        let start = tokio::spawn(async move { launch(&options, &cancelled).await });
+        let started = async move {
+            start.await.unwrap_or_else(|error| Err(BrowserError::Gone(format!("its start broke off ({error})"))))
+        };
+        Self { cancel, started: started.boxed().shared() }
+    }
+
+    /// The browser, or why it did not start.
+    pub async fn browser(&self) -> Result<Browser, BrowserError> {
+        self.started.clone().await
+    }
+
+    /// Ends the browser, started or still starting.
+    pub async fn close(&self, deadline: Deadline) {
+        self.cancel.cancel();
+        if let Ok(browser) = self.browser().await {
+            browser.close(deadline).await;
+        }
+    }
+}

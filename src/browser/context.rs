@@ -1,0 +1,88 @@
+//! An isolated browser context and the targets in it.
+
+use std::fmt;
+use std::sync::Arc;
+
+use chromiumoxide::cdp::browser_protocol::browser::BrowserContextId;
+use chromiumoxide::cdp::browser_protocol::target::{
+    CreateBrowserContextParams, CreateTargetParams, DisposeBrowserContextParams, TargetId,
+};
+
+use super::registry::ContextTargets;
+use super::{Browser, BrowserError, TargetEvents};
+
+/// How to make a context.
+#[derive(Debug, Clone, Default)]
+pub struct ContextOptions {
+    /// Upstream proxy of this context, as Chromium's `--proxy-server`.
+    pub proxy: Option<String>,
+}
+
+/// A browser context: cookies, storages and permissions of its own. Cheap to clone.
+#[derive(Clone)]
+pub struct Context {
+    browser: Browser,
+    id: BrowserContextId,
+    targets: Arc<ContextTargets>,
+}
+
+impl Context {
+    pub(super) async fn create(browser: &Browser, options: &ContextOptions) -> Result<Self, BrowserError> {
+        let params = CreateBrowserContextParams {
+            // A context of a remote browser must not outlive our connection.
+            dispose_on_detach: Some(true),
+            proxy_server: options.proxy.clone(),
+            ..CreateBrowserContextParams::default()
+        };
+        let id = browser.cdp().call(params).await?.browser_context_id;
+        Ok(Self::of(browser, id))
+    }
+
+    pub(super) fn of(browser: &Browser, id: BrowserContextId) -> Self {
+        let targets = browser.registry().follow(&id);
+        Self { browser: browser.clone(), id, targets }
+    }
+
+    /// Chromium's id.
+    pub fn id(&self) -> &BrowserContextId {
+        &self.id
+    }
+
+    /// The browser it is in.
+    pub fn browser(&self) -> &Browser {
+        &self.browser
+    }
+
+    /// Opens a tab at `about:blank`. The tab itself arrives through [`Self::targets`], waiting to be resumed.
+    pub async fn new_target(&self) -> Result<TargetId, BrowserError> {
+        let params =
+            CreateTargetParams { browser_context_id: Some(self.id.clone()), ..CreateTargetParams::new("about:blank") };
+        Ok(self.browser.cdp().call(params).await?.target_id)
+    }
+
+    /// Pages and popups of this context, those of before included. Each call has a view of its own, but a target is to be
+    /// set up and resumed by one of them only.
+    pub fn targets(&self) -> TargetEvents {
+        self.targets.pages.view()
+    }
+
+    /// Service and shared workers of this context, those of before included. They run already.
+    pub fn workers(&self) -> TargetEvents {
+        self.targets.workers.view()
+    }
+
+    /// Closes all its tabs and forgets it. The browser's default context cannot be disposed of.
+    pub async fn dispose(&self) -> Result<(), BrowserError> {
+        let answer = self.browser.cdp().call(DisposeBrowserContextParams::new(self.id.clone())).await;
+        if answer.is_ok() {
+            self.browser.registry().forget(&self.id);
+        }
+        answer.map(|_| ())
+    }
+}
+
+impl fmt::Debug for Context {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Context({:?})", self.id.as_ref())
+    }
+}

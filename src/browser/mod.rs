@@ -1,0 +1,33 @@
+//! Floor 1: Chromium over CDP: find, install, launch, transport, router, contexts, targets, and the reaping of orphans.
+//!
+//! Knows nothing of selectors, pages as users see them, sessions or scripts: it hands out CDP sessions.
+
+mod alive;
+#[expect(clippy::module_inception, reason = "the floor and its noun have one name")]
+mod browser;
+mod cdp;
+mod context;
+mod error;
+mod fetch;
+mod flags;
+mod hub;
+mod install;
+mod launch;
+mod lenient;
+mod process;
+mod reaper;
+mod registry;
+mod router;
+mod target;
+mod transport;
+mod userdir;
+
+pub use browser::{Browser, BrowserVersion, Launching};
+pub use cdp::{Cdp, Events, Pending, RawEvent, RawEvents};
+pub use context::{Context, ContextOptions};
+pub use error::BrowserError;
+pub use fetch::{DownloadProgress, InstallPlan, System, download, plan};
+pub use install::{Found, find, installed, named};
+pub use launch::{Flavor, LaunchOptions};
+pub use reaper::reap;
+pub use target::{Target, TargetEvent, TargetEvents, TargetKind};

@@ -1,0 +1,247 @@
+//! Which targets there are: follows Chromium's attach and detach events and hands targets to their context or parent.
+//!
+//! Runs inside the reading task, so that a new session is known before the first event of it is routed.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
+
+use chromiumoxide::cdp::browser_protocol::browser::BrowserContextId;
+use chromiumoxide::cdp::browser_protocol::inspector::EnableParams as InspectorEnable;
+use chromiumoxide::cdp::browser_protocol::target::{FilterEntry, SetAutoAttachParams, TargetFilter, TargetId};
+use serde::Deserialize;
+
+use super::hub::Hub;
+use super::lenient::decode;
+use super::router::{Incoming, Session, lock};
+use super::target::Attachment;
+use super::{BrowserError, Cdp, Target, TargetKind};
+
+/// Targets that nobody drives: the browser as a target, the tab around a page (whose page comes by itself), parts of
+/// full Chromium's own window.
+const NEVER: [&str; 3] = ["browser", "tab", "browser_ui"];
+
+/// Attached on the browser's session, so not once more below each page that uses them.
+const BROWSER_WIDE: [&str; 3] = ["page", "service_worker", "shared_worker"];
+
+/// All targets of one browser.
+pub(super) struct Registry {
+    /// The browser's own session.
+    pub(super) browser: Cdp,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    /// By CDP session id.
+    targets: HashMap<String, Entry>,
+    /// Contexts that somebody asked for; targets of others are let run and left alone.
+    contexts: HashMap<BrowserContextId, Arc<ContextTargets>>,
+    ended: bool,
+}
+
+#[derive(Clone)]
+struct Entry {
+    target: Target,
+    /// The target below which it was attached; none for the browser.
+    parent: Option<Target>,
+}
+
+/// What is attached in one context on the browser's own session.
+pub(super) struct ContextTargets {
+    pub(super) pages: Hub,
+    pub(super) workers: Hub,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Attached {
+    session_id: String,
+    target_info: Info,
+    #[serde(default)]
+    waiting_for_debugger: bool,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Info {
+    target_id: TargetId,
+    r#type: String,
+    #[serde(default)]
+    url: String,
+    opener_id: Option<TargetId>,
+    browser_context_id: Option<BrowserContextId>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Detached {
+    session_id: String,
+}
+
+impl Registry {
+    pub(super) fn new(browser: Cdp) -> Self {
+        Self { browser, state: Mutex::default() }
+    }
+
+    /// Begins to attach to everything; sent before any other command.
+    pub(super) fn begin(&self) {
+        self.browser.send(auto_attach(&NEVER)).forget();
+    }
+
+    /// Takes one message from the wire.
+    pub(super) fn handle(&self, message: &[u8]) {
+        let Ok(message) = serde_json::from_slice::<Incoming<'_>>(message) else {
+            tracing::trace!("a message that is not one of the protocol was passed over");
+            return;
+        };
+        let Some(method) = message.method.as_deref() else {
+            return self.browser.router.answered(&message);
+        };
+        let from = match message.session_id.as_deref() {
+            None | Some("") => None,
+            Some(id) => match lock(&self.state).targets.get(id) {
+                Some(entry) => Some(entry.clone()),
+                // Late news of a session that has ended.
+                None => return,
+            },
+        };
+        match method {
+            "Target.attachedToTarget" => {
+                if let Some(attached) = message.params.and_then(|params| decode(params).ok()) {
+                    self.attached(from.as_ref().map(|entry| &entry.target), attached);
+                }
+            }
+            "Target.detachedFromTarget" => {
+                if let Some(Detached { session_id }) = message.params.and_then(|params| decode(params).ok()) {
+                    self.detached(&session_id);
+                }
+            }
+            _ => {}
+        }
+        let session = from.as_ref().map_or(&self.browser.session, |entry| &entry.target.cdp().session);
+        session.dispatch(method, message.params);
+        // Told to the subscribers before their subscription ends with the target.
+        if let ("Inspector.targetCrashed", Some(entry)) = (method, &from) {
+            self.crashed(entry);
+        }
+    }
+
+    fn attached(&self, parent: Option<&Target>, attached: Attached) {
+        let Attached { session_id, target_info: info, waiting_for_debugger: held } = attached;
+        let cdp = Cdp { router: self.browser.router.clone(), session: Session::new(&session_id) };
+        let attachment = Attachment {
+            id: info.target_id,
+            kind: TargetKind::named(&info.r#type),
+            context: info.browser_context_id,
+            opener: info.opener_id,
+            url: info.url,
+            held,
+        };
+        let target = Target::new(attachment, cdp, self.browser.clone());
+        let context = {
+            let mut state = lock(&self.state);
+            if state.ended {
+                return;
+            }
+            state.targets.insert(session_id, Entry { target: target.clone(), parent: parent.cloned() });
+            target.context_id().and_then(|id| state.contexts.get(id)).cloned()
+        };
+        target.cdp().send(auto_attach(&[&NEVER[..], &BROWSER_WIDE[..]].concat())).forget();
+        if matches!(target.kind(), TargetKind::Other(_)) {
+            target.resume();
+        } else {
+            // Without it a crash is not reported.
+            target.cdp().send(InspectorEnable::default()).forget();
+        }
+        match (parent, context) {
+            (Some(parent), _) => parent.hub().attached(&target),
+            (None, Some(context)) => context.hub(&target).attached(&target),
+            (None, None) => target.resume(),
+        }
+    }
+
+    fn detached(&self, session_id: &str) {
+        let Some(entry) = lock(&self.state).targets.remove(session_id) else { return };
+        entry.target.end(&BrowserError::TargetGone);
+        self.told(&entry, |hub| hub.detached(entry.target.id()));
+    }
+
+    fn crashed(&self, entry: &Entry) {
+        entry.target.end(&BrowserError::TargetGone);
+        self.told(entry, |hub| hub.crashed(entry.target.id()));
+    }
+
+    /// Tells the hub that knows the target.
+    fn told(&self, entry: &Entry, tell: impl FnOnce(&Hub)) {
+        if let Some(parent) = &entry.parent {
+            return tell(parent.hub());
+        }
+        let context = entry.target.context_id().and_then(|id| lock(&self.state).contexts.get(id).cloned());
+        if let Some(context) = context {
+            tell(context.hub(&entry.target));
+        }
+    }
+
+    /// Follows a context from now on; to be called before the first target is made in it.
+    pub(super) fn follow(&self, id: &BrowserContextId) -> Arc<ContextTargets> {
+        let mut state = lock(&self.state);
+        let context = state.contexts.entry(id.clone()).or_insert_with(|| Arc::new(ContextTargets::new())).clone();
+        if state.ended {
+            context.end(&BrowserError::TargetGone);
+        }
+        context
+    }
+
+    /// Forgets a context that Chromium has disposed of.
+    pub(super) fn forget(&self, id: &BrowserContextId) {
+        let context = lock(&self.state).contexts.remove(id);
+        if let Some(context) = context {
+            context.end(&BrowserError::TargetGone);
+        }
+    }
+
+    /// The browser has gone, and so has everything in it. Only the first reason counts.
+    pub(super) fn finish(&self, error: &BrowserError) {
+        self.browser.router.end(error);
+        let error = &self.browser.router.end_reason().unwrap_or_else(|| error.clone());
+        let (targets, contexts) = {
+            let mut state = lock(&self.state);
+            state.ended = true;
+            (std::mem::take(&mut state.targets), std::mem::take(&mut state.contexts))
+        };
+        for entry in targets.values() {
+            entry.target.end(error);
+        }
+        for context in contexts.values() {
+            context.end(error);
+        }
+        self.browser.session.end(error);
+    }
+}
+
+impl ContextTargets {
+    fn new() -> Self {
+        Self { pages: Hub::new(), workers: Hub::new() }
+    }
+
+    fn hub(&self, target: &Target) -> &Hub {
+        if *target.kind() == TargetKind::Page { &self.pages } else { &self.workers }
+    }
+
+    fn end(&self, error: &BrowserError) {
+        for target in self.pages.end().into_iter().chain(self.workers.end()) {
+            target.end(error);
+        }
+    }
+}
+
+fn auto_attach(excluded: &[&str]) -> SetAutoAttachParams {
+    let excluded = excluded.iter().map(|kind| FilterEntry { exclude: Some(true), r#type: Some((*kind).to_owned()) });
+    let filter: Vec<_> = excluded.chain([FilterEntry { exclude: None, r#type: None }]).collect();
+    SetAutoAttachParams {
+        auto_attach: true,
+        wait_for_debugger_on_start: true,
+        flatten: Some(true),
+        filter: Some(TargetFilter::new(filter)),
+    }
+}
