@@ -7,5 +7,6 @@
 
 pub mod base;
 pub mod browser;
+pub mod practice;
 pub mod seal;
 pub mod store;
