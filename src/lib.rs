@@ -7,6 +7,7 @@
 
 pub mod base;
 pub mod browser;
+pub mod page;
 pub mod practice;
 pub mod seal;
 pub mod store;

@@ -1,0 +1,2 @@
+  globalThis.__rhaven = R;
+})();

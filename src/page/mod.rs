@@ -1,0 +1,43 @@
+//! Floor 2: verbs in plain async Rust on [`Page`], [`Frame`] and [`Locator`]: locate, actionability, act, wait, extract,
+//! capture. Knows Chromium and the DOM; nothing of sessions, stores or scripts.
+
+mod accessibility;
+mod convert;
+mod css;
+mod error;
+mod evaluate;
+mod events;
+mod extract;
+mod frame;
+mod frames;
+mod inner;
+mod keyboard;
+mod keys;
+mod locator;
+mod log;
+mod mouse;
+mod navigation;
+mod options;
+#[allow(clippy::module_inception, reason = "the module is the floor, the file its first noun")]
+mod page;
+mod resolve;
+mod role;
+mod rpc;
+mod schema;
+mod screenshot;
+mod selector;
+mod tree;
+mod verb;
+mod world;
+
+pub use error::{PageError, VerbError};
+pub use frame::Frame;
+pub use locator::Locator;
+pub use log::CallLog;
+pub use options::{
+    ActionOptions, ClickOptions, GotoOptions, LoadState, ScreenshotOptions, SelectBy, TypeOptions, UrlPattern,
+    WaitState,
+};
+pub use page::Page;
+pub use schema::Schema;
+pub use selector::{Selector, SelectorError};

@@ -1,0 +1,180 @@
+//! A tab: its frames, navigation, and what concerns it as a whole.
+
+use std::fmt;
+
+use chromiumoxide::cdp::browser_protocol::page::StopLoadingParams;
+
+use crate::base::Deadline;
+use crate::browser::Target;
+
+use super::inner::Inner;
+use super::verb::{Result, Verb};
+use super::world::Shared;
+use super::{
+    Frame, GotoOptions, LoadState, Locator, ScreenshotOptions, Selector, TypeOptions, UrlPattern, keyboard, navigation,
+    screenshot,
+};
+
+/// A tab. Cheap to clone.
+#[derive(Clone)]
+pub struct Page {
+    inner: Shared,
+}
+
+impl fmt::Debug for Page {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Page({:?})", self.inner.target)
+    }
+}
+
+impl Page {
+    /// Sets up a freshly attached target (enables, isolated worlds, frame tracking) and resumes it. Answers when everything
+    /// that must be in force before a navigation has been answered by Chromium.
+    pub async fn attach(target: Target) -> Result<Page> {
+        match Inner::attach(target).await {
+            Ok(inner) => Ok(Self { inner }),
+            Err(error) => Err(Box::new(error.into())),
+        }
+    }
+
+    /// The target under it.
+    pub fn target(&self) -> &Target {
+        &self.inner.target
+    }
+
+    /// The frame at its root.
+    pub fn main_frame(&self) -> Frame {
+        let main = self.inner.tree().main.clone();
+        Frame::new(self.inner.clone(), main)
+    }
+
+    /// All frames that it has now, the main one first.
+    pub fn frames(&self) -> Vec<Frame> {
+        let ids: Vec<String> = self.inner.tree().frames.iter().map(|node| node.id.clone()).collect();
+        ids.into_iter().map(|id| Frame::new(self.inner.clone(), id)).collect()
+    }
+
+    /// Every document that was committed in any of its frames so far and from now on: (frame id, URL). For the session floor,
+    /// to know which origins were visited.
+    pub fn commits(&self) -> tokio::sync::mpsc::UnboundedReceiver<(String, String)> {
+        let (sender, receiver) = tokio::sync::mpsc::unbounded_channel();
+        let mut tree = self.inner.tree();
+        for commit in &tree.commits {
+            // The receiver is in our hand.
+            let _ = sender.send(commit.clone());
+        }
+        tree.watchers.push(sender);
+        receiver
+    }
+
+    /// Elements, in the main frame unless the selector steps into another.
+    pub fn locator(&self, selector: &Selector) -> Locator {
+        self.main_frame().locator(selector)
+    }
+
+    /// Navigates; answers the HTTP status where there is one.
+    pub async fn goto(&self, url: &str, options: &GotoOptions, deadline: Deadline) -> Result<Option<u16>> {
+        let mut verb = Verb::new(deadline, format!("{url} to answer"));
+        let outcome = self.inner.race(deadline, navigation::goto(&self.inner, &mut verb, url, options)).await;
+        self.give_up(outcome.is_none());
+        verb.end(&self.inner, outcome).await
+    }
+
+    /// Loads the page anew.
+    pub async fn reload(&self, options: &GotoOptions, deadline: Deadline) -> Result<Option<u16>> {
+        let mut verb = Verb::new(deadline, "the page to answer the reload");
+        let outcome = self.inner.race(deadline, navigation::reload(&self.inner, &mut verb, options)).await;
+        self.give_up(outcome.is_none());
+        verb.end(&self.inner, outcome).await
+    }
+
+    /// One step back in its history; false where there is none.
+    pub async fn go_back(&self, options: &GotoOptions, deadline: Deadline) -> Result<bool> {
+        let mut verb = Verb::new(deadline, "the page before");
+        let outcome = self.inner.race(deadline, navigation::go_back(&self.inner, &mut verb, options)).await;
+        self.give_up(outcome.is_none());
+        verb.end(&self.inner, outcome).await
+    }
+
+    /// Stops a navigation that its verb waits for no longer: left alone it would hold up every later verb, and take the page
+    /// away under one at any moment.
+    fn give_up(&self, late: bool) {
+        let main = self.inner.tree().main.clone();
+        if late && self.inner.tree().get(&main).is_some_and(|node| node.pending.is_some()) {
+            self.inner.target.cdp().send(StopLoadingParams::default()).forget();
+        }
+    }
+
+    /// The URL of the main frame; waits for a navigation that is under way to commit.
+    pub async fn url(&self, deadline: Deadline) -> Result<String> {
+        let mut verb = Verb::new(deadline, "the page to answer");
+        let main = self.main_frame();
+        let work = async {
+            self.inner.settle(main.id(), &mut verb).await;
+            Ok(main.url())
+        };
+        let outcome = self.inner.race(deadline, work).await;
+        verb.end(&self.inner, outcome).await
+    }
+
+    /// Waits until the URL matches.
+    pub async fn wait_for_url(&self, pattern: &UrlPattern, options: &GotoOptions, deadline: Deadline) -> Result<()> {
+        let mut verb = Verb::new(deadline, "the URL");
+        let work = navigation::wait_for_url(&self.inner, &mut verb, pattern, options);
+        let outcome = self.inner.race(deadline, work).await;
+        verb.end(&self.inner, outcome).await
+    }
+
+    /// Waits until the main frame has reached the state.
+    pub async fn wait_for_load_state(&self, state: LoadState, deadline: Deadline) -> Result<()> {
+        let mut verb = Verb::new(deadline, "the page to load");
+        let work = async {
+            self.inner.barrier(self.inner.target.cdp().session_id()).await;
+            self.inner.reach(state, &mut verb).await;
+            Ok(())
+        };
+        let outcome = self.inner.race(deadline, work).await;
+        verb.end(&self.inner, outcome).await
+    }
+
+    /// Presses a key where the focus is.
+    pub async fn keyboard_press(&self, key: &str, options: &TypeOptions, deadline: Deadline) -> Result<()> {
+        let mut verb = Verb::new(deadline, "the keys to be taken");
+        let main = self.main_frame();
+        let work = async {
+            keyboard::check(key)?;
+            self.inner.settle(main.id(), &mut verb).await;
+            keyboard::press(&self.inner, key, options.delay).await?;
+            self.inner.caught_up(main.id()).await
+        };
+        let outcome = self.inner.race(deadline, work).await;
+        verb.end(&self.inner, outcome).await
+    }
+
+    /// A picture of it, as PNG or JPEG bytes.
+    pub async fn screenshot(&self, options: &ScreenshotOptions, deadline: Deadline) -> Result<Vec<u8>> {
+        let mut verb = Verb::new(deadline, "the picture");
+        let main = self.main_frame();
+        let work = screenshot::take(&self.inner, main.id(), &mut verb, options);
+        let outcome = self.inner.race(deadline, work).await;
+        verb.end(&self.inner, outcome).await
+    }
+
+    /// Things that happened unasked since the last call and that the user should know (a dialog was dismissed).
+    pub fn take_notices(&self) -> Vec<String> {
+        std::mem::take(&mut self.inner.tree().notices)
+    }
+
+    /// Whether it has been closed or has crashed.
+    pub fn is_closed(&self) -> bool {
+        let tree = self.inner.tree();
+        tree.closed || tree.crashed
+    }
+
+    /// Closes it.
+    pub async fn close(&self) -> Result<()> {
+        let closed = self.inner.target.close().await;
+        self.inner.change(|tree| tree.closed = true);
+        closed.map_err(|error| Box::new(super::PageError::from(error).into()))
+    }
+}
