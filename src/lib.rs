@@ -10,4 +10,5 @@ pub mod browser;
 pub mod page;
 pub mod practice;
 pub mod seal;
+pub mod session;
 pub mod store;

@@ -1,0 +1,131 @@
+//! The whole state of a session as its browser has it now: cookies, and the storage of every origin that was visited.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use chromiumoxide::cdp::browser_protocol::page::FrameId;
+use chromiumoxide::cdp::browser_protocol::storage::GetStorageKeyParams;
+use futures_util::future::join_all;
+
+use crate::base::Deadline;
+use crate::browser::Context;
+use crate::page::{Frame, Page};
+
+use super::hidden::HiddenPage;
+use super::part::Part;
+use super::storage::Door;
+use super::tabs::Tabs;
+use super::{Cookie, Partial, SessionError, cookies};
+
+/// How long reading one origin may take; an origin that takes longer keeps its old state, and is named as partial.
+const ORIGIN_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// How long a frame may take to show that its script thread is free. One that is stuck in a loop is left alone, and its
+/// origin is read in a hidden page.
+const LIVE_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// What one origin keeps now.
+pub(super) enum Captured {
+    /// Read in full but for what is named.
+    Read(Part, Vec<Partial>),
+    /// Not readable, and why: what was kept before stays.
+    Unreadable(Partial),
+}
+
+/// The state of a session.
+pub(super) struct Snapshot {
+    pub(super) cookies: Vec<Cookie>,
+    /// By storage key; only origins that were visited.
+    pub(super) origins: BTreeMap<String, Captured>,
+}
+
+/// Reads the state: origins with an open frame there, the others, and those whose frame went away under the reading, one
+/// after another in a hidden page.
+pub(super) async fn snapshot(context: &Context, tabs: &Tabs, deadline: Deadline) -> Result<Snapshot, SessionError> {
+    let visited = tabs.visited();
+    let storages = async {
+        let (doors, foreign) = live_frames(tabs).await;
+        let live = join_all(
+            doors
+                .iter()
+                .map(|(key, frame)| async move { (key.clone(), read(&Door::Live(frame), key, deadline).await) }),
+        );
+        let mut origins: BTreeMap<String, Captured> = live.await.into_iter().collect();
+        origins.retain(|_, captured| matches!(captured, Captured::Read(..)));
+        let mut page = None;
+        for origin in visited.iter().chain(doors.keys()) {
+            if !origins.contains_key(origin) {
+                origins.insert(origin.clone(), read_away(tabs, &mut page, origin, deadline).await);
+            }
+        }
+        origins.extend(foreign);
+        origins
+    };
+    let (cookies, origins) = tokio::join!(cookies::read(context), storages);
+    Ok(Snapshot { cookies: cookies?, origins })
+}
+
+/// Open frames by storage key; and what embedded frames of other sites keep under keys of their own, which no hidden page
+/// can put back yet, as unreadable.
+async fn live_frames(tabs: &Tabs) -> (BTreeMap<String, Frame>, Vec<(String, Captured)>) {
+    let frames: Vec<Frame> =
+        tabs.pages().iter().flat_map(Page::frames).filter(|frame| frame.url().starts_with("http")).collect();
+    let keys = join_all(
+        frames.iter().map(|frame| frame.cdp().send(GetStorageKeyParams { frame_id: Some(FrameId::new(frame.id())) })),
+    );
+    let (mut doors, mut foreign) = (BTreeMap::new(), Vec::new());
+    let free = join_all(
+        frames.iter().map(|frame| async move { Door::Live(frame).is_free(Deadline::after(LIVE_TIMEOUT)).await }),
+    );
+    let (keys, free) = tokio::join!(keys, free);
+    for ((frame, key), _) in frames.iter().zip(keys).zip(free).filter(|(_, free)| *free) {
+        // A frame that went away meanwhile is read in the hidden page.
+        let Ok(key) = key.map(|answer| String::from(answer.storage_key)) else { continue };
+        if !key.contains('^') {
+            doors.entry(key).or_insert_with(|| frame.clone());
+        } else if let Ok((part, partial)) = Door::Live(frame).capture(&key, Deadline::after(ORIGIN_TIMEOUT)).await
+            && !(part.is_empty() && partial.is_empty())
+        {
+            let reason = "storage of embedded frames of other sites is not kept yet".to_owned();
+            foreign.push((
+                key.clone(),
+                Captured::Unreadable(Partial { origin: key, store: "storage".into(), key: None, reason }),
+            ));
+        }
+    }
+    (doors, foreign)
+}
+
+async fn read(door: &Door<'_>, key: &str, deadline: Deadline) -> Captured {
+    let own = Deadline::after(ORIGIN_TIMEOUT).min(deadline);
+    match own.race(door.capture(key, own)).await {
+        Some(Ok((part, partial))) => Captured::Read(part, partial),
+        Some(Err(error)) => unreadable(key, error.to_string()),
+        None => unreadable(key, format!("not read within {}", crate::base::show_duration(own.span()))),
+    }
+}
+
+async fn read_away(tabs: &Tabs, page: &mut Option<HiddenPage>, origin: &str, deadline: Deadline) -> Captured {
+    let ready = async {
+        if page.is_none() {
+            *page = Some(HiddenPage::prepare(tabs.open_hidden().await?).await?);
+        }
+        if let Some(page) = page {
+            page.visit(origin).await?;
+        }
+        Ok::<_, SessionError>(())
+    };
+    match deadline.race(ready).await {
+        Some(Ok(())) => {}
+        Some(Err(error)) => return unreadable(origin, error.to_string()),
+        None => return unreadable(origin, "no time was left to read it".to_owned()),
+    }
+    match page {
+        Some(page) => read(&Door::Hidden(page), origin, deadline).await,
+        None => unreadable(origin, "no page to read it in".to_owned()),
+    }
+}
+
+fn unreadable(key: &str, reason: String) -> Captured {
+    Captured::Unreadable(Partial { origin: key.to_owned(), store: "storage".into(), key: None, reason })
+}

@@ -1,0 +1,129 @@
+//! What can go wrong with a session.
+
+use crate::base::{IdError, SessionId};
+use crate::browser::BrowserError;
+use crate::page::VerbError;
+use crate::seal::SealError;
+use crate::store::StoreError;
+
+use super::Partial;
+
+/// Why a session could not be opened, saved, listed or deleted.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum SessionError {
+    /// Another run holds it.
+    #[error("session {id} is in use by {holder}; its lease ends in {} unless renewed", crate::base::show_duration(*.expires_in))]
+    Busy {
+        /// Which.
+        id: SessionId,
+        /// Who, for people: command, pid, host.
+        holder: String,
+        /// Until when at least.
+        expires_in: std::time::Duration,
+    },
+    /// No session by that id.
+    #[error("there is no session {0}")]
+    NotFound(SessionId),
+    /// A name that cannot be.
+    #[error(transparent)]
+    Id(#[from] IdError),
+    /// The key that is given is not the one that the store was made with.
+    #[error("the key {given} is not the one that the store at {store} was made with ({needed})")]
+    WrongKey {
+        /// The store.
+        store: String,
+        /// The id of the key that was given.
+        given: String,
+        /// The id of the key that is needed.
+        needed: String,
+    },
+    /// The key could not be read or made.
+    #[error("{place}: {reason}")]
+    Key {
+        /// Where the key was to come from.
+        place: String,
+        /// Why it did not.
+        reason: String,
+    },
+    /// A sealed object of the session cannot be opened.
+    #[error("{what} cannot be opened")]
+    Seal {
+        /// Which object.
+        what: String,
+        /// Why.
+        #[source]
+        source: SealError,
+    },
+    /// What was opened is not what this version writes.
+    #[error("{what} is not readable: {reason}")]
+    Format {
+        /// Which object.
+        what: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// What was kept could not all be put back; the session is not saved over, so nothing of it is lost.
+    #[error("session {id} was not restored in full ({}), so it is not saved over", first(.failed))]
+    RestoreIncomplete {
+        /// Which.
+        id: SessionId,
+        /// What could not be restored.
+        failed: Vec<Partial>,
+    },
+    /// The browser did not answer in time, so its state could not be read.
+    #[error("the state of session {id} could not be read in time: the browser does not answer")]
+    Late {
+        /// Which.
+        id: SessionId,
+    },
+    /// Not a URL.
+    #[error("{url:?} is not a URL: {reason}")]
+    Url {
+        /// As given.
+        url: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The store.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The browser.
+    #[error(transparent)]
+    Browser(#[from] BrowserError),
+    /// A page.
+    #[error(transparent)]
+    Page(#[from] Box<VerbError>),
+}
+
+impl SessionError {
+    /// The stable code.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Busy { .. } => "session_busy",
+            Self::NotFound(_) => "session_not_found",
+            Self::Late { .. } => "timeout",
+            Self::RestoreIncomplete { .. } => "restore_incomplete",
+            Self::Id(_) | Self::Url { .. } => "invalid_argument",
+            Self::WrongKey { .. } => "wrong_key",
+            Self::Key { .. } => "key_unavailable",
+            Self::Seal { source, .. } => source.code(),
+            Self::Format { .. } => "decrypt_failed",
+            Self::Store(error) => error.code(),
+            Self::Browser(error) => error.code(),
+            Self::Page(error) => error.error.code(),
+        }
+    }
+}
+
+/// The first thing that failed, in words, and how many there are.
+fn first(failed: &[Partial]) -> String {
+    match failed {
+        [] => "nothing".to_owned(),
+        [one, rest @ ..] => {
+            let key = one.key.as_deref().map(|key| format!(" {key}")).unwrap_or_default();
+            let more = if rest.is_empty() { String::new() } else { format!(" and {} more", rest.len()) };
+            format!("{} {}{key}: {}{more}", one.origin, one.store, one.reason)
+        }
+    }
+}

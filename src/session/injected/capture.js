@@ -1,0 +1,128 @@
+// Reads what this origin keeps, as lines of JSON in a canonical order (see session/part.rs for the lines), some
+// megabytes per call. Called with {begin: true, budget} first, then {budget} until `done`.
+const capture = (() => {
+  const byCodeUnits = (a, b) => (a < b ? -1 : a > b ? 1 : 0);
+  const wait = (request) =>
+    new Promise((resolve, reject) => {
+      request.onsuccess = () => resolve(request.result);
+      request.onerror = () => reject(request.error);
+    });
+  const open = (name) =>
+    new Promise((resolve, reject) => {
+      const request = indexedDB.open(name);
+      request.onsuccess = () => resolve(request.result);
+      request.onerror = () => reject(request.error);
+      // It was deleted between the listing and now: leave no empty one behind.
+      request.onupgradeneeded = () => { request.transaction.abort(); };
+      request.onblocked = () => reject(new Error('blocked by another connection'));
+    });
+  const previewKey = (key) => {
+    try { return typeof key === 'string' ? key.toWellFormed() : key instanceof Date ? key.toISOString() : JSON.stringify(key); }
+    catch { return String(key); }
+  };
+
+  const schemaOf = (db) => {
+    const names = [...db.objectStoreNames];
+    if (!names.length) return [];
+    const transaction = db.transaction(names, 'readonly');
+    return names.map((name) => {
+      const store = transaction.objectStore(name);
+      const indexes = [...store.indexNames].map((index) => {
+        const { keyPath, unique, multiEntry } = store.index(index);
+        return { name: codec.encodeString(index), key_path: keyPath, unique, multi: multiEntry };
+      });
+      return { name: codec.encodeString(name), key_path: store.keyPath, auto: store.autoIncrement, indexes };
+    });
+  };
+
+  // Record after record; pages grow and shrink so that one holds about a megabyte, whatever a record weighs.
+  async function* records(db, store, note) {
+    let size = 64;
+    let range = null;
+    for (;;) {
+      const source = db.transaction(store, 'readonly').objectStore(store);
+      const [keys, values] = await Promise.all([wait(source.getAllKeys(range, size)), wait(source.getAll(range, size))]);
+      let weight = 0;
+      for (let i = 0; i < keys.length; i++) {
+        let line;
+        try {
+          const jobs = [];
+          const node = { t: 'rec', k: codec.encode(keys[i], jobs), v: codec.encode(values[i], jobs) };
+          await Promise.all(jobs);
+          line = JSON.stringify(node);
+        } catch (error) {
+          note(`indexedDB:${db.name}/${store}`, previewKey(keys[i]), error.message || String(error));
+          continue;
+        }
+        weight += line.length;
+        yield line;
+      }
+      if (keys.length < size) return;
+      range = IDBKeyRange.lowerBound(keys[keys.length - 1], true);
+      size = Math.max(1, Math.min(4096, weight ? Math.round((size * 1e6) / weight) : size * 2));
+    }
+  }
+
+  async function* databases(note, auto) {
+    const list = (await indexedDB.databases()).sort((a, b) => byCodeUnits(a.name, b.name));
+    for (const { name } of list) {
+      let db;
+      try {
+        db = await open(name);
+        // A version change that somebody waits for must not wait for us.
+        db.onversionchange = () => db.close();
+        const stores = schemaOf(db);
+        yield JSON.stringify({ t: 'db', name: codec.encodeString(name), version: db.version, stores });
+        for (const store of db.objectStoreNames) {
+          yield JSON.stringify({ t: 'store', name: codec.encodeString(store) });
+          yield* records(db, store, note);
+          if (stores.find((s) => codec.decodeString(s.name) === store)?.auto) auto.push([name, store]);
+        }
+      } catch (error) {
+        note(`indexedDB:${name}`, null, error.message || String(error));
+      } finally {
+        db?.close();
+      }
+    }
+  }
+
+  async function* lines(note, auto) {
+    try {
+      // By index: a key named like a property of Storage ("length") is not among its own names.
+      const keys = Array.from({ length: localStorage.length }, (_, i) => localStorage.key(i));
+      for (const key of keys.sort(byCodeUnits))
+        yield JSON.stringify({ t: 'ls', k: codec.encodeString(key), v: codec.encodeString(localStorage.getItem(key)) });
+    } catch (error) {
+      note('localStorage', null, error.message || String(error));
+    }
+    try { yield* databases(note, auto); } catch (error) { note('indexedDB', null, error.message || String(error)); }
+    await others(note);
+  }
+
+  // Kinds of storage that are in use here but not among the lines: said, never dropped silently.
+  const others = async (note) => {
+    const unkept = 'this kind of storage is not kept yet';
+    try { if (sessionStorage.length) note('sessionStorage', null, unkept); } catch { /* none in this kind of document */ }
+    const used = (await navigator.storage?.estimate?.().catch(() => null))?.usageDetails ?? {};
+    if (used.caches) note('cacheStorage', null, unkept);
+    if (used.fileSystem) note('fileSystem', null, unkept);
+    if (used.serviceWorkerRegistrations) note('serviceWorker', null, unkept);
+  };
+
+  return async ({ begin, budget }) => {
+    const self = capture;
+    if (begin) {
+      self.partial = [];
+      self.auto = [];
+      self.source = lines((store, key, reason) => self.partial.push({ store, key, reason }), self.auto);
+    }
+    const page = [];
+    for (let size = 0; size < budget; ) {
+      const { value, done } = await self.source.next();
+      if (done) return { text: page.join(''), done, partial: self.partial, auto: self.auto };
+      page.push(value + '\n');
+      size += value.length;
+    }
+    return { text: page.join(''), done: false, partial: [], auto: [] };
+  };
+})();

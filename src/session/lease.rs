@@ -1,0 +1,189 @@
+//! The lease of a session: one writer at a time. Renewed by a heartbeat while it is held; told when it is lost.
+
+use std::fmt;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use crate::base::{Deadline, Fence, ProcessId, SessionId, Tenant};
+use crate::seal::{Context, SealError, Sealed, seal};
+use crate::store::{AcquireRequest, Acquired, Granted, OwnerId, RecordName, StoreError};
+
+use super::SessionError;
+use super::keys::seal_error;
+use super::sessions::{Sessions, busy};
+use super::state::{decode, encode};
+
+/// How long a lease lasts unless renewed.
+const LEASE: Duration = Duration::from_secs(15);
+/// How often it is renewed.
+const HEARTBEAT: Duration = Duration::from_secs(5);
+/// Parts of HEAD that fit this much come along with the lease: an ordinary session opens in one round trip.
+const PREFETCH_BYTES: usize = 1 << 20;
+/// How often a waiter looks again, at first and at most.
+const LOOK_AGAIN: (Duration, Duration) = (Duration::from_millis(10), Duration::from_millis(250));
+
+/// Who holds a lease, for people and for telling whether it is still alive. Sealed in the store.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) struct Holder {
+    format: u32,
+    what: String,
+    process: ProcessId,
+    since: String,
+}
+
+impl Holder {
+    /// This process, doing `what`.
+    pub(super) fn new(what: &str) -> Self {
+        let since = jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
+        Self { format: 1, what: what.to_owned(), process: ProcessId::current(), since }
+    }
+
+    /// Reads a holder from a lease.
+    pub(super) fn open(
+        sessions: &Sessions,
+        tenant: &Tenant,
+        id: &SessionId,
+        sealed: &Sealed,
+    ) -> Result<Self, SessionError> {
+        let what = "the lease's holder";
+        decode(&sessions.open_tenant(tenant, Context::Holder { tenant, session: id }, sealed, what)?, what)
+    }
+
+    /// Whether it can still come back to its lease.
+    pub(super) fn is_alive(&self) -> bool {
+        self.process.alive()
+    }
+
+    fn seal(&self, sessions: &Sessions, tenant: &Tenant, id: &SessionId) -> Result<Sealed, SessionError> {
+        let context = Context::Holder { tenant, session: id };
+        seal(&sessions.tenant_key(tenant), context, &encode(self)?)
+            .map_err(|error| seal_error("the lease's holder", error))
+    }
+}
+
+impl fmt::Display for Holder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let host = self.process.host.split('/').next().unwrap_or_default();
+        write!(f, "{} (pid {} on {host}, since {})", self.what, self.process.pid, self.since)
+    }
+}
+
+/// A held lease. Dropped without [`Self::release`] it runs out by itself, or is replaced once this process has ended.
+pub(super) struct Lease {
+    sessions: Sessions,
+    name: RecordName,
+    owner: OwnerId,
+    fence: Fence,
+    lost: CancellationToken,
+    heartbeat: JoinHandle<()>,
+}
+
+impl Lease {
+    /// Takes the lease of a session; where another holds it, waits until `wait` or fails with [`SessionError::Busy`]. A
+    /// holder whose process on this host is gone is replaced at once.
+    pub(super) async fn acquire(
+        sessions: &Sessions,
+        tenant: &Tenant,
+        id: &SessionId,
+        holder: &Holder,
+        wait: Option<Deadline>,
+    ) -> Result<(Self, Granted), SessionError> {
+        let name = sessions.name(tenant, id);
+        let mut owner = [0; 16];
+        getrandom::fill(&mut owner).map_err(|_| seal_error("the lease", SealError::Random))?;
+        let owner = OwnerId(owner);
+        let mut request = AcquireRequest {
+            owner,
+            holder: holder.seal(sessions, tenant, id)?,
+            lease: LEASE,
+            replace: None,
+            prefetch: PREFETCH_BYTES,
+        };
+        let mut pause = LOOK_AGAIN.0;
+        loop {
+            let held = match sessions.records().acquire(&name, &request).await? {
+                Acquired::Granted(granted) => {
+                    let lease = Self::hold(sessions, name, owner, granted.fence);
+                    // Of the session as it was before it ran out.
+                    sessions.tidy(&granted.orphaned).await;
+                    return Ok((lease, granted));
+                }
+                Acquired::Held(held) => held,
+            };
+            let dead = Holder::open(sessions, tenant, id, &held.holder).is_ok_and(|holder| !holder.is_alive());
+            if dead && request.replace != Some(held.owner) {
+                request.replace = Some(held.owner);
+                continue;
+            }
+            let expires_in = held.expires_in;
+            match wait {
+                Some(deadline) if !deadline.passed() => {
+                    let next = pause.min(expires_in.max(LOOK_AGAIN.0)).min(deadline.remaining());
+                    tokio::time::sleep(next).await;
+                    pause = (pause * 2).min(LOOK_AGAIN.1);
+                }
+                _ => {
+                    return Err(
+                        busy(sessions, tenant, id, Acquired::Held(held)).unwrap_or(SessionError::NotFound(id.clone()))
+                    );
+                }
+            }
+        }
+    }
+
+    fn hold(sessions: &Sessions, name: RecordName, owner: OwnerId, fence: Fence) -> Self {
+        let lost = CancellationToken::new();
+        let heartbeat = tokio::spawn(beat(sessions.clone(), name, owner, fence, lost.clone()));
+        Self { sessions: sessions.clone(), name, owner, fence, lost, heartbeat }
+    }
+
+    pub(super) fn owner(&self) -> OwnerId {
+        self.owner
+    }
+
+    pub(super) fn fence(&self) -> Fence {
+        self.fence
+    }
+
+    /// Cancelled when the lease was lost.
+    pub(super) fn lost(&self) -> &CancellationToken {
+        &self.lost
+    }
+
+    /// Gives it back. Where that fails it runs out by itself.
+    pub(super) async fn release(&self) {
+        self.heartbeat.abort();
+        if let Err(error) = self.sessions.records().release(&self.name, self.owner, self.fence).await {
+            tracing::debug!(code = error.code(), "a lease was not given back");
+        }
+    }
+}
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        self.heartbeat.abort();
+    }
+}
+
+/// Renews until the lease is lost. A store that cannot be reached is asked again until the lease must have run out.
+async fn beat(sessions: Sessions, name: RecordName, owner: OwnerId, fence: Fence, lost: CancellationToken) {
+    let mut valid_until = Deadline::after(LEASE);
+    let mut ticks = tokio::time::interval(HEARTBEAT);
+    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    ticks.tick().await;
+    loop {
+        ticks.tick().await;
+        // Counted from before the question: the store's lease cannot end earlier than this.
+        let renewed = Deadline::after(LEASE);
+        match sessions.records().renew(&name, owner, fence, LEASE).await {
+            Ok(()) => valid_until = renewed,
+            Err(StoreError::LeaseLost | StoreError::NotFound(_)) => break,
+            Err(_) if !valid_until.passed() => {}
+            Err(_) => break,
+        }
+    }
+    lost.cancel();
+}

@@ -1,0 +1,34 @@
+//! Floor 3: sessions: a context with its pages, whose state is restored before the first page script and saved, sealed
+//! and versioned, at the end. Knows nothing of Rhai.
+//!
+//! A session's way: [`Workspace::session`] takes the lease (`lease`), opens HEAD (`sessions`, `state`), starts a context
+//! (`live`, `tabs`), puts cookies in place (`cookies`) and holds documents until the storage of their origin is
+//! (`restorer`, in a `hidden` page, through `storage` and the scripts in `injected/`). At the end the state is read
+//! (`capture`), compared and sealed (`save`, `part`), and committed under the lease's fence.
+
+mod capture;
+mod cookies;
+mod error;
+mod hidden;
+mod keys;
+mod lease;
+mod live;
+mod model;
+mod part;
+mod restorer;
+mod save;
+mod sessions;
+mod state;
+mod storage;
+mod tabs;
+mod workspace;
+
+pub use error::SessionError;
+pub use keys::KeySource;
+pub use live::Session;
+pub use model::{
+    Change, ChangeKind, CookieInfo, Listing, ObjectStoreInfo, OriginInfo, Partial, SessionInfo, SessionOutcome,
+    SessionSummary, VersionInfo,
+};
+pub use sessions::{Sessions, StoreConfig};
+pub use workspace::{Cookie, SessionOptions, Workspace, WorkspaceConfig};

@@ -1,0 +1,263 @@
+//! One part of a session's state: what one storage key (an origin, or a partitioned one) keeps, as lines of JSON.
+//!
+//! The lines, in this canonical order, are written by `injected/capture.js` and read by `injected/restore.js`; Rust
+//! only looks at what it needs to name changes:
+//!
+//! ```text
+//! {"t":"ls","k":KEY,"v":VALUE}                       a localStorage entry, by key
+//! {"t":"db","name":..,"version":..,"stores":[..]}    a database with its whole schema, by name
+//! {"t":"store","name":..}                            what follows is in this object store
+//! {"t":"rec","k":KEY,"v":VALUE}                      a record, by key
+//! {"t":"next","db":..,"store":..,"n":..}             where a key generator stands
+//! ```
+//!
+//! Lines, so that capture and restore can work page by page whatever the size.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+use zeroize::Zeroizing;
+
+use super::{Change, ChangeKind, ObjectStoreInfo, SessionError};
+
+/// The plaintext of a part.
+#[derive(Clone, Default)]
+pub(super) struct Part {
+    text: Zeroizing<String>,
+}
+
+/// What is named in a change: the kind of store and the name within it.
+type Name = (String, String);
+
+/// Digests by name: enough to tell what differs between two states of a part.
+pub(super) type Names = BTreeMap<Name, [u8; 32]>;
+
+impl Part {
+    /// Adds captured lines.
+    pub(super) fn push(&mut self, lines: &str) {
+        self.text.push_str(lines);
+    }
+
+    /// Adds where key generators stand.
+    pub(super) fn push_generator(&mut self, database: &str, store: &str, next: i64) {
+        let line = serde_json::json!({"t": "next", "db": database, "store": store, "n": next});
+        self.text.push_str(&line.to_string());
+        self.text.push('\n');
+    }
+
+    /// The bytes to seal.
+    pub(super) fn as_bytes(&self) -> &[u8] {
+        self.text.as_bytes()
+    }
+
+    /// From opened bytes.
+    pub(super) fn from_bytes(bytes: &[u8], what: &str) -> Result<Self, SessionError> {
+        match std::str::from_utf8(bytes) {
+            Ok(text) => Ok(Self { text: Zeroizing::new(text.to_owned()) }),
+            Err(error) => Err(SessionError::Format { what: what.to_owned(), reason: error.to_string() }),
+        }
+    }
+
+    /// Whether nothing is kept.
+    pub(super) fn is_empty(&self) -> bool {
+        self.text.is_empty()
+    }
+
+    /// Pieces of whole lines, each of about `size` bytes.
+    pub(super) fn pieces(&self, size: usize) -> impl Iterator<Item = &str> {
+        let mut rest = self.text.as_str();
+        std::iter::from_fn(move || {
+            if rest.is_empty() {
+                return None;
+            }
+            let from = rest.floor_char_boundary(size.min(rest.len()));
+            let end = rest[from..].find('\n').map_or(rest.len(), |at| from + at + 1);
+            let (piece, tail) = rest.split_at(end);
+            rest = tail;
+            Some(piece)
+        })
+    }
+
+    /// The digest of the whole.
+    pub(super) fn digest(&self) -> [u8; 32] {
+        Sha256::digest(self.text.as_bytes()).into()
+    }
+
+    /// Digests by name: one per localStorage key, one per object store, one per database (its version and schema).
+    pub(super) fn names(&self) -> Names {
+        let mut names = BTreeMap::<Name, Sha256>::new();
+        let (mut database, mut store) = (String::new(), String::new());
+        for text in self.text.lines() {
+            let Ok(line) = serde_json::from_str::<Line>(text) else { continue };
+            let name = match line.t {
+                "ls" => ("localStorage".to_owned(), show(&line.k)),
+                "db" => {
+                    database = show(&line.name);
+                    ("indexedDB".to_owned(), database.clone())
+                }
+                "store" => {
+                    store = show(&line.name);
+                    ("indexedDB".to_owned(), format!("{database}/{store}"))
+                }
+                "next" => ("indexedDB".to_owned(), format!("{}/{}", show(&line.db), show(&line.store))),
+                _ => ("indexedDB".to_owned(), format!("{database}/{store}")),
+            };
+            let digest = names.entry(name).or_default();
+            digest.update(text.as_bytes());
+            digest.update(b"\n");
+        }
+        names.into_iter().map(|(name, digest)| (name, digest.finalize().into())).collect()
+    }
+
+    /// Names for people: localStorage keys, and object stores with their numbers of records.
+    pub(super) fn contents(&self) -> (Vec<String>, Vec<ObjectStoreInfo>) {
+        let (mut keys, mut stores, mut database) = (Vec::new(), Vec::<ObjectStoreInfo>::new(), String::new());
+        for line in self.text.lines().filter_map(|text| serde_json::from_str::<Line>(text).ok()) {
+            match line.t {
+                "ls" => keys.push(show(&line.k)),
+                "db" => {
+                    database = show(&line.name);
+                    if line.stores.as_ref().is_some_and(Vec::is_empty) {
+                        stores.push(ObjectStoreInfo { name: database.clone(), records: 0 });
+                    }
+                }
+                "store" => {
+                    stores.push(ObjectStoreInfo { name: format!("{database}/{}", show(&line.name)), records: 0 });
+                }
+                "rec" => {
+                    if let Some(store) = stores.last_mut() {
+                        store.records += 1;
+                    }
+                }
+                _ => {}
+            }
+        }
+        (keys, stores)
+    }
+}
+
+/// What differs between two states of one origin, by name.
+pub(super) fn diff(origin: &str, before: &Names, after: &Names) -> Vec<Change> {
+    let change = |kind, (store, name): &Name| Change {
+        kind,
+        store: store.clone(),
+        origin: origin.to_owned(),
+        name: name.clone(),
+    };
+    let mut changes: Vec<Change> = after
+        .iter()
+        .filter_map(|(name, digest)| match before.get(name) {
+            None => Some(change(ChangeKind::Added, name)),
+            Some(old) if old != digest => Some(change(ChangeKind::Changed, name)),
+            Some(_) => None,
+        })
+        .collect();
+    changes
+        .extend(before.keys().filter(|name| !after.contains_key(*name)).map(|name| change(ChangeKind::Removed, name)));
+    changes
+}
+
+/// The fields of a line that names are made of; values are skipped over.
+#[derive(Deserialize)]
+struct Line<'a> {
+    t: &'a str,
+    #[serde(default)]
+    k: Value,
+    #[serde(default)]
+    name: Value,
+    #[serde(default)]
+    db: Value,
+    #[serde(default)]
+    store: Value,
+    #[serde(default)]
+    stores: Option<Vec<serde::de::IgnoredAny>>,
+}
+
+/// A name as text; one with lone surrogates (tagged by the codec) by its tag.
+fn show(name: &Value) -> String {
+    name.as_str().map_or_else(|| name.to_string(), str::to_owned)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn part(lines: &[&str]) -> Part {
+        let mut part = Part::default();
+        for line in lines {
+            part.push(&format!("{line}\n"));
+        }
+        part
+    }
+
+    fn shown(changes: &[Change]) -> Vec<String> {
+        changes.iter().map(|c| format!("{:?} {} {}", c.kind, c.store, c.name)).collect()
+    }
+
+    #[test]
+    fn changes_are_named_by_key_and_store() {
+        let before = part(&[
+            r#"{"t":"ls","k":"gone","v":"1"}"#,
+            r#"{"t":"ls","k":"token","v":"1"}"#,
+            r#"{"t":"db","name":"app","version":1,"stores":[]}"#,
+            r#"{"t":"store","name":"devices"}"#,
+            r#"{"t":"rec","k":1,"v":["o",[]]}"#,
+        ]);
+        let after = part(&[
+            r#"{"t":"ls","k":"new","v":"1"}"#,
+            r#"{"t":"ls","k":"token","v":"2"}"#,
+            r#"{"t":"db","name":"app","version":1,"stores":[]}"#,
+            r#"{"t":"store","name":"devices"}"#,
+            r#"{"t":"rec","k":1,"v":["o",["a",1]]}"#,
+        ]);
+        let changes = diff("o", &before.names(), &after.names());
+        assert_eq!(
+            shown(&changes),
+            [
+                "Changed indexedDB app/devices",
+                "Added localStorage new",
+                "Changed localStorage token",
+                "Removed localStorage gone"
+            ]
+        );
+        assert!(diff("o", &after.names(), &after.names()).is_empty());
+    }
+
+    #[test]
+    fn a_generator_that_moved_is_a_change_of_its_store() {
+        let line = r#"{"t":"db","name":"app","version":1,"stores":[]}"#;
+        let (mut before, mut after) = (part(&[line]), part(&[line]));
+        before.push_generator("app", "devices", 1);
+        after.push_generator("app", "devices", 2);
+        assert_eq!(shown(&diff("o", &before.names(), &after.names())), ["Changed indexedDB app/devices"]);
+    }
+
+    #[test]
+    fn pieces_hold_whole_lines_and_all_of_them() {
+        let lines: Vec<String> = (0..100).map(|n| format!(r#"{{"t":"ls","k":"ž{n}","v":"x"}}"#)).collect();
+        let whole = part(&lines.iter().map(String::as_str).collect::<Vec<_>>());
+        for size in [0, 1, 33, 1_000, 1_000_000] {
+            let pieces: Vec<&str> = whole.pieces(size).collect();
+            assert_eq!(pieces.concat().as_bytes(), whole.as_bytes());
+            assert!(pieces.iter().all(|piece| piece.ends_with('\n')), "size {size}");
+        }
+    }
+
+    #[test]
+    fn contents_count_records() {
+        let whole = part(&[
+            r#"{"t":"ls","k":"token","v":"1"}"#,
+            r#"{"t":"db","name":"app","version":1,"stores":[{"name":"devices"}]}"#,
+            r#"{"t":"store","name":"devices"}"#,
+            r#"{"t":"rec","k":1,"v":1}"#,
+            r#"{"t":"rec","k":2,"v":1}"#,
+            r#"{"t":"db","name":"empty","version":1,"stores":[]}"#,
+        ]);
+        let (keys, stores) = whole.contents();
+        assert_eq!(keys, ["token"]);
+        let stores: Vec<_> = stores.iter().map(|store| (store.name.as_str(), store.records)).collect();
+        assert_eq!(stores, [("app/devices", 2), ("empty", 0)]);
+    }
+}

@@ -1,0 +1,227 @@
+//! Restore on first touch: a request for a document of an origin is held until what the session keeps of that origin is
+//! in place. Nothing is restored for an origin that a run never visits.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::time::Duration;
+
+use chromiumoxide::cdp::browser_protocol::fetch::{ContinueRequestParams, DisableParams, EnableParams, RequestPattern};
+use chromiumoxide::cdp::browser_protocol::network::ResourceType;
+use serde::Deserialize;
+
+use crate::base::{Deadline, Tenant, with_causes};
+use crate::browser::{Browser, BrowserError, RawEvent};
+
+use super::hidden::HiddenPage;
+use super::part::Names;
+use super::sessions::{Prefetched, Sessions, Stored};
+use super::state::PartRef;
+use super::storage::Door;
+use super::tabs::{HiddenIds, Tabs, origin_of};
+use super::{Partial, SessionError};
+
+/// How long restoring one origin may take.
+const RESTORE_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// What a session keeps and has not put in place yet.
+pub(super) struct Restorer {
+    sessions: Sessions,
+    tenant: Tenant,
+    stored: Arc<Stored>,
+    prefetched: Prefetched,
+    tabs: Tabs,
+    pending: Mutex<HashMap<String, PartRef>>,
+    done: Mutex<Done>,
+    /// The hidden page, made ahead; one origin at a time.
+    hidden: tokio::sync::Mutex<Option<HiddenPage>>,
+}
+
+/// What has been put in place, and what could not be.
+#[derive(Default)]
+pub(super) struct Done {
+    /// By storage key: the names in the part, to tell changes from.
+    pub(super) names: HashMap<String, Names>,
+    /// What could not be restored. Where this is not empty the session is not saved over.
+    pub(super) failed: Vec<Partial>,
+}
+
+impl Restorer {
+    pub(super) fn new(
+        sessions: Sessions,
+        tenant: Tenant,
+        stored: Arc<Stored>,
+        prefetched: Prefetched,
+        tabs: Tabs,
+    ) -> Arc<Self> {
+        // An empty part only names what could not be kept: there is nothing to put in place.
+        let (empty, pending): (Vec<_>, Vec<_>) = stored.index.parts.iter().partition(|part| part.bytes == 0);
+        let names = empty.into_iter().map(|part| (part.storage_key.clone(), Names::new())).collect();
+        let pending = pending.into_iter().map(|part| (part.storage_key.clone(), part.clone())).collect();
+        let done = Mutex::new(Done { names, failed: Vec::new() });
+        let (pending, hidden) = (Mutex::new(pending), tokio::sync::Mutex::default());
+        Arc::new(Self { sessions, tenant, stored, prefetched, tabs, pending, done, hidden })
+    }
+
+    /// Makes the hidden page ahead of its use.
+    pub(super) async fn prepare(&self) -> Result<(), BrowserError> {
+        let mut hidden = self.hidden.lock().await;
+        if hidden.is_none() {
+            *hidden = Some(HiddenPage::prepare(self.tabs.open_hidden().await?).await?);
+        }
+        Ok(())
+    }
+
+    fn pending(&self, origin: &str) -> Option<PartRef> {
+        self.pending.lock().unwrap_or_else(PoisonError::into_inner).get(origin).cloned()
+    }
+
+    fn has_pending(&self) -> bool {
+        !self.pending.lock().unwrap_or_else(PoisonError::into_inner).is_empty()
+    }
+
+    /// What has been restored so far.
+    pub(super) fn done(&self) -> std::sync::MutexGuard<'_, Done> {
+        self.done.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Puts in place what is kept of `origin`, unless it is. What fails is noted, and the page loads all the same.
+    async fn ensure(&self, origin: &str) {
+        if self.pending(origin).is_none() {
+            return;
+        }
+        let mut hidden = self.hidden.lock().await;
+        // Another request for the same origin may have been first.
+        let Some(part) = self.pending(origin) else { return };
+        let deadline = Deadline::after(RESTORE_TIMEOUT);
+        let restored = deadline
+            .race(self.restore(&mut hidden, &part, deadline))
+            .await
+            .unwrap_or_else(|| Err(SessionError::Late { id: self.stored.record.id.clone() }));
+        if restored.is_err() {
+            // Whatever went wrong in it, the next origin gets a page of its own.
+            *hidden = None;
+        }
+        let mut done = self.done();
+        match restored {
+            Ok((names, failed)) => {
+                done.names.insert(origin.to_owned(), names);
+                done.failed.extend(failed);
+            }
+            Err(error) => {
+                let reason = with_causes(&error);
+                done.failed.push(Partial { origin: origin.to_owned(), store: "storage".into(), key: None, reason });
+            }
+        }
+        drop(done);
+        self.pending.lock().unwrap_or_else(PoisonError::into_inner).remove(origin);
+    }
+
+    async fn restore(
+        &self,
+        hidden: &mut Option<HiddenPage>,
+        part: &PartRef,
+        deadline: Deadline,
+    ) -> Result<(Names, Vec<Partial>), SessionError> {
+        let opened =
+            self.sessions.open_part(&self.tenant, &self.stored, part, self.prefetched.get(&part.part_id())).await?;
+        let page = match hidden {
+            Some(page) => page,
+            None => hidden.insert(HiddenPage::prepare(self.tabs.open_hidden().await?).await?),
+        };
+        page.visit(&part.storage_key).await?;
+        let failed = Door::Hidden(page).restore(&part.storage_key, &opened, deadline).await?;
+        Ok((opened.names(), failed))
+    }
+}
+
+/// Holds documents of one browser while any of its sessions has something left to restore.
+pub(super) struct Gate {
+    browser: Browser,
+    hidden: HiddenIds,
+    restorers: Mutex<Vec<Weak<Restorer>>>,
+    /// Set while holding is on; the async lock keeps switching on and off in order.
+    holding: tokio::sync::Mutex<bool>,
+}
+
+/// The fields of `Fetch.requestPaused` that matter here.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Paused {
+    request_id: String,
+    frame_id: String,
+    request: Request,
+}
+
+#[derive(Deserialize)]
+struct Request {
+    url: String,
+}
+
+impl Gate {
+    /// A gate that holds nothing yet.
+    pub(super) fn new(browser: Browser) -> Arc<Self> {
+        let gate = Arc::new(Self {
+            browser,
+            hidden: HiddenIds::default(),
+            restorers: Mutex::default(),
+            holding: tokio::sync::Mutex::new(false),
+        });
+        let mut events = gate.browser.cdp().raw_events(&["Fetch.requestPaused"]);
+        let weak = Arc::downgrade(&gate);
+        tokio::spawn(async move {
+            while let Some(event) = events.next().await {
+                let Some(gate) = weak.upgrade() else { break };
+                tokio::spawn(async move { gate.pass(event).await });
+            }
+        });
+        gate
+    }
+
+    /// The hidden pages of this browser: what they ask for is never held.
+    pub(super) fn hidden(&self) -> HiddenIds {
+        self.hidden.clone()
+    }
+
+    /// Holds documents from now on, until `restorer` has nothing left. Answers when Chromium has confirmed it.
+    pub(super) async fn hold_for(&self, restorer: &Arc<Restorer>) -> Result<(), BrowserError> {
+        self.restorers().push(Arc::downgrade(restorer));
+        let mut holding = self.holding.lock().await;
+        if !*holding {
+            let documents = RequestPattern::builder().url_pattern("*").resource_type(ResourceType::Document).build();
+            self.browser.cdp().call(EnableParams::builder().pattern(documents).build()).await?;
+            *holding = true;
+        }
+        Ok(())
+    }
+
+    fn restorers(&self) -> std::sync::MutexGuard<'_, Vec<Weak<Restorer>>> {
+        self.restorers.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Lets a held request go once its origin's storage is in place.
+    async fn pass(&self, event: RawEvent) {
+        let Some(paused) = event.decode::<Paused>() else { return };
+        let origin = origin_of(&paused.request.url).filter(|_| !self.hidden.contains(&paused.frame_id));
+        if let Some(origin) = origin {
+            let all: Vec<_> = self.restorers().iter().filter_map(Weak::upgrade).collect();
+            let owners: Vec<_> = all.iter().filter(|restorer| restorer.tabs.owns(&paused.frame_id)).cloned().collect();
+            // A subframe belongs to nobody that we know yet; restoring for all is never wrong, only rarely needed.
+            let owners = if owners.is_empty() { all } else { owners };
+            futures_util::future::join_all(owners.iter().map(|restorer| restorer.ensure(&origin))).await;
+        }
+        // Its answer may never come: the tab can be closed meanwhile.
+        drop(self.browser.cdp().send(ContinueRequestParams::new(paused.request_id)));
+        self.open_if_done().await;
+    }
+
+    /// Switches holding off when nothing is left: from then on documents cost nothing.
+    async fn open_if_done(&self) {
+        let mut holding = self.holding.lock().await;
+        let left = self.restorers().iter().filter_map(Weak::upgrade).any(|restorer| restorer.has_pending());
+        if *holding && !left {
+            // Requests that are held at this moment are let go by Chromium when the domain is switched off.
+            *holding = false;
+            drop(self.browser.cdp().send(DisableParams::default()));
+        }
+    }
+}

@@ -1,0 +1,276 @@
+//! Saving: what has changed against the base, what is sealed anew, and the commit.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
+
+use bytes::Bytes;
+use futures_util::stream;
+
+use crate::base::Version;
+use crate::seal::{Context, DataKey, SealError, Sealed, seal, seal_stream};
+use crate::store::{BlobId, Commit, PartId};
+
+use super::capture::{Captured, Snapshot};
+use super::keys::seal_error;
+use super::live::Kept;
+use super::part::{Names, Part, diff};
+use super::sessions::{Stored, blobs_of};
+use super::state::{Index, PartRef, Record, encode};
+use super::{Change, Cookie, Partial, SessionError, cookies};
+
+/// Parts up to this size live with the record, larger ones are blobs.
+const INLINE_BYTES: usize = 256 << 10;
+/// How many versions are kept.
+const KEEP_VERSIONS: usize = 20;
+
+/// A state to compare with: what a session was opened or last saved with.
+#[derive(Clone, Default)]
+pub(super) struct Base {
+    stored: Option<Arc<Stored>>,
+    /// Names and digests of the parts that have been looked into, by storage key.
+    names: HashMap<String, Names>,
+}
+
+impl Base {
+    pub(super) fn of(stored: Option<&Arc<Stored>>) -> Self {
+        Self { stored: stored.cloned(), names: HashMap::new() }
+    }
+
+    pub(super) fn version(&self) -> Option<Version> {
+        self.stored.as_ref().map(|stored| stored.version)
+    }
+
+    /// Whether something is kept of this storage key.
+    pub(super) fn has_part(&self, key: &str) -> bool {
+        self.parts().any(|part| part.storage_key == key)
+    }
+
+    /// Whether its part has been looked into.
+    pub(super) fn knows(&self, key: &str) -> bool {
+        self.names.contains_key(key)
+    }
+
+    /// With what has been learnt of the parts since.
+    pub(super) fn with_names(&self, names: HashMap<String, Names>) -> Self {
+        let mut all = names;
+        all.extend(self.names.clone());
+        Self { stored: self.stored.clone(), names: all }
+    }
+
+    fn parts(&self) -> impl Iterator<Item = &PartRef> {
+        self.stored.iter().flat_map(|stored| &stored.index.parts)
+    }
+
+    fn cookies(&self) -> &[Cookie] {
+        self.stored.as_ref().map_or(&[], |stored| &stored.index.cookies)
+    }
+}
+
+/// A new state, compared with its base.
+pub(super) struct Draft {
+    base: Base,
+    cookies: Vec<Cookie>,
+    /// Unchanged or untouched parts, carried over.
+    carried: Vec<PartRef>,
+    /// Parts to be written.
+    fresh: Vec<(String, Part, Vec<Partial>)>,
+    names: HashMap<String, Names>,
+    changes: Vec<Change>,
+    since_opened: Vec<Change>,
+    /// What could not be kept differs from before: worth a version although no value changed.
+    partial_differs: bool,
+}
+
+impl Draft {
+    /// Compares `now` with `base`, for the commit, and with `opened` (with what its parts held when they were `restored`), for
+    /// the run's outcome.
+    pub(super) fn new(base: &Base, opened: &Base, restored: &HashMap<String, Names>, now: Snapshot) -> Self {
+        let seconds = cookies::now();
+        let cookies = cookies::unexpired(&now.cookies);
+        let mut draft = Self {
+            base: base.clone(),
+            changes: cookies::diff(base.cookies(), &cookies, seconds),
+            since_opened: cookies::diff(opened.cookies(), &cookies, seconds),
+            cookies,
+            carried: Vec::new(),
+            fresh: Vec::new(),
+            names: base.names.clone(),
+            partial_differs: false,
+        };
+        let mut parts: BTreeMap<&str, &PartRef> = base.parts().map(|part| (part.storage_key.as_str(), part)).collect();
+        for (key, captured) in now.origins {
+            let old = parts.remove(key.as_str());
+            match captured {
+                Captured::Read(part, partial) => draft.origin(&key, old, part, partial),
+                Captured::Unreadable(partial) => draft.unreadable(&key, old, partial),
+            }
+        }
+        draft.carried.extend(parts.into_values().cloned());
+        draft.since_opened(opened, restored);
+        draft
+    }
+
+    fn origin(&mut self, key: &str, old: Option<&PartRef>, part: Part, partial: Vec<Partial>) {
+        let digest = data_encoding::HEXLOWER.encode(&part.digest());
+        if let Some(old) = old.filter(|old| old.digest == digest) {
+            self.partial_differs |= old.partial != partial;
+            self.carried.push(PartRef { partial, ..old.clone() });
+            return;
+        }
+        let names = part.names();
+        let before = self.names.insert(key.to_owned(), names.clone()).unwrap_or_default();
+        self.changes.extend(diff(key, &before, &names));
+        if part.is_empty() && partial.is_empty() {
+            self.partial_differs |= old.is_some_and(|old| !old.partial.is_empty());
+            return;
+        }
+        self.partial_differs |= old.map(|old| &old.partial) != Some(&partial) && !partial.is_empty();
+        self.fresh.push((key.to_owned(), part, partial));
+    }
+
+    /// What was kept before stays, with a note.
+    fn unreadable(&mut self, key: &str, old: Option<&PartRef>, partial: Partial) {
+        if let Some(old) = old {
+            self.partial_differs |= !old.partial.contains(&partial);
+            self.carried.push(PartRef { partial: vec![partial], ..old.clone() });
+        } else {
+            self.partial_differs = true;
+            self.fresh.push((key.to_owned(), Part::default(), vec![partial]));
+        }
+    }
+
+    /// Storage changes against the state that the run was opened with.
+    fn since_opened(&mut self, opened: &Base, restored: &HashMap<String, Names>) {
+        let (empty, keys) = (Names::new(), self.names.keys().collect::<BTreeSet<_>>());
+        for key in keys {
+            let before = restored.get(key).filter(|_| opened.has_part(key)).unwrap_or(&empty);
+            self.since_opened.extend(diff(key, before, &self.names[key]));
+        }
+    }
+
+    /// What differs from the last version.
+    pub(super) fn changes(&self) -> Vec<Change> {
+        self.changes.clone()
+    }
+
+    /// What differs from the version that the run was opened with.
+    pub(super) fn changes_since_opened(&self) -> Vec<Change> {
+        self.since_opened.clone()
+    }
+
+    /// What is not kept, over all origins.
+    pub(super) fn partial(&self) -> Vec<Partial> {
+        let carried = self.carried.iter().flat_map(|part| part.partial.clone());
+        carried.chain(self.fresh.iter().flat_map(|(_, _, partial)| partial.clone())).collect()
+    }
+
+    fn is_unchanged(&self) -> bool {
+        // A new session of which nothing could be kept is not made only to say so: the run's report does.
+        self.changes.is_empty() && (!self.partial_differs || self.base.stored.is_none())
+    }
+}
+
+/// Writes a draft as a new version and answers the new base; a draft without a change only keeps the session from running
+/// out.
+pub(super) async fn commit(kept: &Kept, draft: Draft) -> Result<Base, SessionError> {
+    let name = kept.sessions.name(&kept.tenant, &kept.id);
+    if draft.is_unchanged() {
+        if draft.base.stored.is_some() {
+            kept.sessions.records().touch(&name, kept.ttl).await?;
+        }
+        return Ok(Base { stored: draft.base.stored, names: draft.names });
+    }
+    let Prepared { commit, stored } = prepare(kept, &draft).await?;
+    let committed = kept.sessions.records().commit(&name, &commit).await?;
+    kept.sessions.tidy(&committed.orphaned).await;
+    Ok(Base { stored: Some(Arc::new(stored)), names: draft.names })
+}
+
+struct Prepared {
+    commit: Commit,
+    stored: Stored,
+}
+
+/// Seals what is new; blobs are complete in the store before the record points to them.
+async fn prepare(kept: &Kept, draft: &Draft) -> Result<Prepared, SessionError> {
+    let (tenant, id, fence) = (&kept.tenant, &kept.id, kept.lease.fence());
+    let expected = draft.base.version();
+    let version = expected.map_or(Version(1), Version::next);
+    let (record, key) = record(kept, draft)?;
+    let mut parts = draft.carried.clone();
+    let mut new_parts = Vec::new();
+    for (storage_key, part, partial) in &draft.fresh {
+        let (part_ref, sealed) = seal_part(kept, &key, version, storage_key, part, partial).await?;
+        new_parts.extend(sealed.map(|sealed| (part_ref.part_id(), sealed)));
+        parts.push(part_ref);
+    }
+    let index = Index::new(draft.cookies.clone(), parts);
+    let sealing = |what: &str, error| seal_error(what, error);
+    let name = kept.sessions.name(tenant, id);
+    let record_context = Context::Record { tenant, name: &name.session };
+    let commit = Commit {
+        owner: kept.lease.owner(),
+        fence,
+        expected,
+        version,
+        record: seal(&kept.sessions.tenant_key(tenant), record_context, &encode(&record)?)
+            .map_err(|error| sealing("the session's record", error))?,
+        index: seal(&key, Context::Index { tenant, session: id, version, fence }, &encode(&index)?)
+            .map_err(|error| sealing("the index", error))?,
+        new_parts,
+        parts: index.parts.iter().filter(|part| part.blob.is_none()).map(PartRef::part_id).collect(),
+        blobs: blobs_of(&index),
+        keep: KEEP_VERSIONS,
+        ttl: kept.ttl,
+    };
+    Ok(Prepared { commit, stored: Stored { record, key, version, index } })
+}
+
+/// The session's record with the present ttl, and its data key; made new with the first version.
+fn record(kept: &Kept, draft: &Draft) -> Result<(Record, DataKey), SessionError> {
+    let ttl = kept.ttl.map(|ttl| ttl.as_secs());
+    if let Some(stored) = &draft.base.stored {
+        return Ok((stored.record.kept_for(ttl), stored.key.clone()));
+    }
+    let key = DataKey::generate().map_err(|error| seal_error("a new key", error))?;
+    Ok((Record::new(kept.id.clone(), &key, ttl), key))
+}
+
+/// Seals one part, as a blob where it is large.
+async fn seal_part(
+    kept: &Kept,
+    key: &DataKey,
+    version: Version,
+    storage_key: &str,
+    part: &Part,
+    partial: &[Partial],
+) -> Result<(PartRef, Option<Sealed>), SessionError> {
+    let what = || format!("the storage of {storage_key}");
+    let mut id = [0; 16];
+    getrandom::fill(&mut id).map_err(|_| seal_error(&what(), SealError::Random))?;
+    let (tenant, fence, bytes) = (&kept.tenant, kept.lease.fence(), part.as_bytes());
+    let mut part_ref = PartRef {
+        storage_key: storage_key.to_owned(),
+        id,
+        digest: data_encoding::HEXLOWER.encode(&part.digest()),
+        bytes: bytes.len() as u64,
+        version,
+        fence,
+        blob: None,
+        partial: partial.to_vec(),
+    };
+    if bytes.len() <= INLINE_BYTES {
+        let context = Context::Part { tenant, session: &kept.id, version, fence, part: &PartId(id).0 };
+        return Ok((part_ref, Some(seal(key, context, bytes).map_err(|error| seal_error(&what(), error))?)));
+    }
+    let mut blob = [0; 32];
+    getrandom::fill(&mut blob).map_err(|_| seal_error(&what(), SealError::Random))?;
+    let body = stream::iter(
+        part.pieces(INLINE_BYTES).map(|piece| Ok(Bytes::copy_from_slice(piece.as_bytes()))).collect::<Vec<_>>(),
+    );
+    let sealed =
+        seal_stream(key, Context::Blob { tenant, id: &blob }, body).map_err(|error| seal_error(&what(), error))?;
+    kept.sessions.blobs().put(&BlobId(blob), sealed).await?;
+    part_ref.blob = Some(data_encoding::HEXLOWER.encode(&blob));
+    Ok((part_ref, None))
+}

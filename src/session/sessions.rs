@@ -1,0 +1,278 @@
+//! The sessions of a store: opening it with its key, and what can be done without a browser.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use crate::base::{SessionId, Tenant, Version};
+use crate::seal::{Context, DataKey, KeyRing, NameKey, Sealed, open};
+use crate::store::{
+    Acquired, BlobId, Blobs, Documents, FileBlobs, Head, Held, Listed, MemoryStore, PartId, RecordName, Records,
+    SqliteStore, StoreError, VersionEntry,
+};
+
+use super::keys::{self, KeySource, seal_error};
+use super::lease::{Holder, Lease};
+use super::model::{Listing, OriginInfo, SessionSummary, VersionInfo};
+use super::part::Part;
+use super::state::{Index, PartRef, Record, decode};
+use super::{SessionError, SessionInfo, cookies};
+
+/// How many sessions are read from the store at a time.
+const LIST_PAGE: usize = 100;
+
+/// Which store.
+#[derive(Debug, Clone)]
+pub enum StoreConfig {
+    /// In memory, gone with the process.
+    Memory,
+    /// SQLite and files below this folder (0700).
+    Embedded(PathBuf),
+}
+
+impl StoreConfig {
+    /// Where it is, for messages.
+    pub fn place(&self) -> String {
+        match self {
+            Self::Memory => "memory".to_owned(),
+            Self::Embedded(folder) => folder.display().to_string(),
+        }
+    }
+}
+
+/// An opened store: records, documents, blobs and the keys. Cheap to clone.
+#[derive(Clone)]
+pub struct Sessions(Arc<Inner>);
+
+struct Inner {
+    records: Box<dyn Records>,
+    blobs: Box<dyn Blobs>,
+    ring: KeyRing,
+    names: NameKey,
+}
+
+type Backends = (Box<dyn Records>, Box<dyn Documents>, Box<dyn Blobs>);
+
+/// A version of a session, opened.
+pub(super) struct Stored {
+    pub(super) record: Record,
+    pub(super) key: DataKey,
+    pub(super) version: Version,
+    pub(super) index: Index,
+}
+
+impl Sessions {
+    /// Opens the store and proves the key against its key check (made on first use).
+    pub async fn open(store: StoreConfig, key: KeySource) -> Result<Self, SessionError> {
+        let place = store.place();
+        let (records, documents, blobs): Backends = match store {
+            StoreConfig::Memory => {
+                let memory = MemoryStore::default();
+                (Box::new(memory.clone()), Box::new(memory.clone()), Box::new(memory))
+            }
+            StoreConfig::Embedded(folder) => {
+                // SQLite and the folder are opened by blocking calls.
+                let opened =
+                    tokio::task::spawn_blocking(move || Ok((SqliteStore::open(&folder)?, FileBlobs::open(&folder)?)));
+                let (sqlite, blobs) = opened
+                    .await
+                    .unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()))
+                    .map_err(|error: StoreError| SessionError::from(error))?;
+                (Box::new(sqlite.clone()), Box::new(sqlite), Box::new(blobs))
+            }
+        };
+        let (ring, names) = keys::unlock(&*documents, &key, &place).await?;
+        Ok(Self(Arc::new(Inner { records, blobs, ring, names })))
+    }
+
+    /// All sessions of a tenant, by id. One that cannot be opened does not hide the others.
+    pub async fn list(&self, tenant: &Tenant) -> Result<Listing, SessionError> {
+        let tag = self.0.names.tenant(tenant);
+        let (mut listing, mut after) = (Listing::default(), None);
+        loop {
+            let page = self.0.records.list(tag, after, LIST_PAGE).await?;
+            after = page.last().map(|listed| listed.name.session);
+            let last = page.len() < LIST_PAGE;
+            for listed in page {
+                match self.summary(tenant, &listed) {
+                    Ok(summary) => listing.sessions.push(summary),
+                    Err(error) => listing.damaged.push(error),
+                }
+            }
+            if last {
+                break;
+            }
+        }
+        listing.sessions.sort_by(|a, b| a.id.cmp(&b.id));
+        Ok(listing)
+    }
+
+    fn summary(&self, tenant: &Tenant, listed: &Listed) -> Result<SessionSummary, SessionError> {
+        let stored = self.open_head(tenant, &listed.name, &listed.head)?;
+        Ok(SessionSummary {
+            held_by: self.held_by(tenant, &stored.record.id, listed.held.as_ref())?,
+            id: stored.record.id,
+            version: listed.head.version,
+            saved_at: listed.head.saved_at.to_string(),
+            expires_at: listed.head.expires_at.map(|at| at.to_string()),
+            cookies: stored.index.cookies.len(),
+            origins: stored.index.parts.len(),
+        })
+    }
+
+    /// Who holds a lease, for people; nobody where the holder has died without giving it back.
+    fn held_by(&self, tenant: &Tenant, id: &SessionId, held: Option<&Held>) -> Result<Option<String>, SessionError> {
+        let Some(held) = held else { return Ok(None) };
+        let holder = Holder::open(self, tenant, id, &held.holder)?;
+        Ok(holder.is_alive().then(|| holder.to_string()))
+    }
+
+    /// One session.
+    pub async fn show(&self, tenant: &Tenant, id: &SessionId) -> Result<SessionInfo, SessionError> {
+        let name = self.name(tenant, id);
+        let records = &self.0.records;
+        let (head, holder, history) =
+            tokio::try_join!(records.read(&name, None), records.holder(&name), records.history(&name))?;
+        let head = head.ok_or_else(|| SessionError::NotFound(id.clone()))?;
+        let stored = self.open_head(tenant, &name, &head)?;
+        let mut origins = Vec::new();
+        for part in &stored.index.parts {
+            let (local_storage, indexed_db) = self.open_part(tenant, &stored, part, None).await?.contents();
+            let storage_key = part.storage_key.clone();
+            origins.push(OriginInfo { storage_key, local_storage, indexed_db, bytes: part.bytes });
+        }
+        let version =
+            |entry: &VersionEntry| VersionInfo { version: entry.version, saved_at: entry.saved_at.to_string() };
+        Ok(SessionInfo {
+            id: id.clone(),
+            version: head.version,
+            saved_at: head.saved_at.to_string(),
+            expires_at: head.expires_at.map(|at| at.to_string()),
+            cookies: stored.index.cookies.iter().map(cookies::describe).collect(),
+            origins,
+            partial: stored.index.partial(),
+            held_by: self.held_by(tenant, id, holder.as_ref())?,
+            versions: history.iter().map(version).collect(),
+        })
+    }
+
+    /// Deletes one: its wrapped data key first, then its data. [`SessionError::Busy`] while a run holds it.
+    pub async fn delete(&self, tenant: &Tenant, id: &SessionId) -> Result<(), SessionError> {
+        let name = self.name(tenant, id);
+        if self.0.records.read(&name, None).await?.is_none() {
+            return Err(SessionError::NotFound(id.clone()));
+        }
+        let holder = Holder::new("rhaven session delete");
+        let (lease, _) = Lease::acquire(self, tenant, id, &holder, None).await?;
+        let deleted = self.0.records.delete(&name, lease.owner(), lease.fence()).await;
+        // Of a deleted record there is no lease left; giving that back is no error.
+        lease.release().await;
+        Ok(self.0.blobs.delete(&deleted?).await?)
+    }
+
+    /// Removes sessions that have run out. Quick where there is none; what fails is tried again at the next end of a run.
+    pub(super) async fn purge(&self) {
+        match self.0.records.purge_expired().await {
+            Ok(blobs) => self.tidy(&blobs).await,
+            Err(error) => tracing::debug!(code = error.code(), "sessions that have run out were not removed"),
+        }
+    }
+
+    /// Deletes blobs that nothing refers to any more. What fails is litter and no reason to fail what came before it.
+    pub(super) async fn tidy(&self, orphaned: &[BlobId]) {
+        if orphaned.is_empty() {
+            return;
+        }
+        if let Err(error) = self.0.blobs.delete(orphaned).await {
+            tracing::debug!(code = error.code(), "unreferenced blobs were not deleted");
+        }
+    }
+
+    pub(super) fn records(&self) -> &dyn Records {
+        &*self.0.records
+    }
+
+    pub(super) fn blobs(&self) -> &dyn Blobs {
+        &*self.0.blobs
+    }
+
+    pub(super) fn name(&self, tenant: &Tenant, id: &SessionId) -> RecordName {
+        let session = self.0.names.name(tenant, "session", id.as_str());
+        RecordName { tenant: self.0.names.tenant(tenant), session }
+    }
+
+    pub(super) fn tenant_key(&self, tenant: &Tenant) -> DataKey {
+        self.0.ring.tenant_key(tenant)
+    }
+
+    /// Opens what was sealed under the tenant key, also under an older root key.
+    pub(super) fn open_tenant(
+        &self,
+        tenant: &Tenant,
+        context: Context<'_>,
+        sealed: &Sealed,
+        what: &str,
+    ) -> Result<zeroize::Zeroizing<Vec<u8>>, SessionError> {
+        let key = self.0.ring.tenant_key_for(tenant, sealed).map_err(|error| seal_error(what, error))?;
+        open(&key, context, sealed).map_err(|error| seal_error(what, error))
+    }
+
+    /// Opens a version: the record, then with its key the index.
+    pub(super) fn open_head(&self, tenant: &Tenant, name: &RecordName, head: &Head) -> Result<Stored, SessionError> {
+        let what = "the session's record";
+        let bytes = self.open_tenant(tenant, Context::Record { tenant, name: &name.session }, &head.record, what)?;
+        let record: Record = decode(&bytes, what)?;
+        let key = record.data_key()?;
+        let context = Context::Index { tenant, session: &record.id, version: head.version, fence: head.fence };
+        let what = format!("the index of {} of session {:?}", head.version, record.id.as_str());
+        let bytes = open(&key, context, &head.index).map_err(|error| seal_error(&what, error))?;
+        let index = decode(&bytes, &what)?;
+        Ok(Stored { record, key, version: head.version, index })
+    }
+
+    /// Fetches (unless it is among `prefetched`) and opens one part.
+    pub(super) async fn open_part(
+        &self,
+        tenant: &Tenant,
+        stored: &Stored,
+        part: &PartRef,
+        prefetched: Option<&Sealed>,
+    ) -> Result<Part, SessionError> {
+        let id = &stored.record.id;
+        let what = format!("the storage of {} in session {:?}", part.storage_key, id.as_str());
+        let bytes = if let Some(blob) = part.blob_id() {
+            let raw = self.0.blobs.get(&blob).await?;
+            let context = Context::Blob { tenant, id: &blob.0 };
+            crate::seal::open_stream(&stored.key, context, raw).await.map_err(|error| seal_error(&what, error))?
+        } else {
+            let context =
+                Context::Part { tenant, session: id, version: part.version, fence: part.fence, part: &part.id };
+            let fetched;
+            let sealed = if let Some(sealed) = prefetched {
+                sealed
+            } else {
+                let name = self.name(tenant, id);
+                let answer = self.0.records.parts(&name, &[part.part_id()]).await?;
+                fetched = answer.into_iter().next().ok_or(StoreError::NotFound("part"))?;
+                &fetched
+            };
+            open(&stored.key, context, sealed).map_err(|error| seal_error(&what, error))?
+        };
+        Part::from_bytes(&bytes, &what)
+    }
+}
+
+/// The parts of HEAD that came along with the lease, by id.
+pub(super) type Prefetched = std::collections::HashMap<PartId, Sealed>;
+
+/// Blobs that a version refers to.
+pub(super) fn blobs_of(index: &Index) -> Vec<BlobId> {
+    index.parts.iter().filter_map(PartRef::blob_id).collect()
+}
+
+/// What [`Acquired::Held`] is turned into for whoever asked.
+pub(super) fn busy(sessions: &Sessions, tenant: &Tenant, id: &SessionId, acquired: Acquired) -> Option<SessionError> {
+    let Acquired::Held(held) = acquired else { return None };
+    let holder =
+        Holder::open(sessions, tenant, id, &held.holder).map_or_else(|error| error.to_string(), |h| h.to_string());
+    Some(SessionError::Busy { id: id.clone(), holder, expires_in: held.expires_in })
+}

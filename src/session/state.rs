@@ -1,0 +1,143 @@
+//! The sealed documents of a session: its record (keys and settings) and a version's index (cookies, list of parts).
+//! What is in them is a format: fields may be added, never changed in meaning.
+
+use serde::{Deserialize, Serialize};
+use zeroize::Zeroizing;
+
+use crate::base::{Fence, SessionId, Version};
+use crate::seal::DataKey;
+use crate::store::{BlobId, PartId};
+
+use super::{Cookie, Partial, SessionError};
+
+/// The format that this Rhaven writes; it reads this one and none later.
+const FORMAT: u32 = 1;
+
+/// A session's record: one for all its versions. Sealed under the tenant key, so that deleting it destroys the data keys.
+#[derive(Clone, Serialize, Deserialize)]
+pub(super) struct Record {
+    format: u32,
+    /// The id in clear; the store knows an HMAC of it only.
+    pub(super) id: SessionId,
+    /// When the session was made (RFC 3339).
+    pub(super) created: String,
+    /// How long it is kept unused, in seconds; none for ever.
+    pub(super) ttl_seconds: Option<u64>,
+    /// The data key first, then those of the sessions it was forked from; base64.
+    keys: Vec<Zeroizing<String>>,
+}
+
+impl Record {
+    /// A new session's record.
+    pub(super) fn new(id: SessionId, key: &DataKey, ttl_seconds: Option<u64>) -> Self {
+        let keys = vec![Zeroizing::new(data_encoding::BASE64.encode(&key.to_bytes()))];
+        Self { format: FORMAT, id, created: jiff::Timestamp::now().to_string(), ttl_seconds, keys }
+    }
+
+    /// The same with another time to live.
+    pub(super) fn kept_for(&self, ttl_seconds: Option<u64>) -> Self {
+        Self { ttl_seconds, ..self.clone() }
+    }
+
+    /// The key that seals and opens what the session keeps.
+    pub(super) fn data_key(&self) -> Result<DataKey, SessionError> {
+        let bad = |reason: &str| SessionError::Format { what: "the session's record".into(), reason: reason.into() };
+        let text = self.keys.first().ok_or_else(|| bad("no data key in it"))?;
+        let bytes = data_encoding::BASE64.decode(text.as_bytes()).map_err(|_| bad("its data key is not base64"))?;
+        let bytes = Zeroizing::new(bytes);
+        DataKey::from_bytes(&bytes).map_err(|_| bad("its data key has the wrong length"))
+    }
+}
+
+/// A version's index: what is needed to open the session, small whatever the session's size.
+#[derive(Clone, Default, Serialize, Deserialize)]
+pub(super) struct Index {
+    format: u32,
+    /// Every cookie.
+    pub(super) cookies: Vec<Cookie>,
+    /// One per storage key, by storage key.
+    pub(super) parts: Vec<PartRef>,
+}
+
+impl Index {
+    /// An index of this format.
+    pub(super) fn new(cookies: Vec<Cookie>, mut parts: Vec<PartRef>) -> Self {
+        parts.sort_by(|a, b| a.storage_key.cmp(&b.storage_key));
+        Self { format: FORMAT, cookies, parts }
+    }
+
+    /// What could not be kept, over all parts.
+    pub(super) fn partial(&self) -> Vec<Partial> {
+        self.parts.iter().flat_map(|part| part.partial.clone()).collect()
+    }
+}
+
+/// Where a part is and what it has to be.
+#[derive(Clone, Serialize, Deserialize)]
+pub(super) struct PartRef {
+    /// Chromium's storage key: `https://a.example/`, with `^` suffixes where partitioned.
+    pub(super) storage_key: String,
+    /// Its id in the store.
+    #[serde(with = "hex16")]
+    pub(super) id: [u8; 16],
+    /// SHA-256 of its plaintext, in hex.
+    pub(super) digest: String,
+    /// Bytes of its plaintext.
+    pub(super) bytes: u64,
+    /// The version it was written in (part of what authenticates it).
+    pub(super) version: Version,
+    /// The fence it was written under (likewise).
+    pub(super) fence: Fence,
+    /// Set where it is a blob and not with the record: the blob's id in hex.
+    pub(super) blob: Option<String>,
+    /// What of this origin could not be kept.
+    pub(super) partial: Vec<Partial>,
+}
+
+impl PartRef {
+    /// Its id in the store.
+    pub(super) fn part_id(&self) -> PartId {
+        PartId(self.id)
+    }
+
+    /// Its blob, where it is one.
+    pub(super) fn blob_id(&self) -> Option<BlobId> {
+        let bytes = data_encoding::HEXLOWER.decode(self.blob.as_ref()?.as_bytes()).ok()?;
+        Some(BlobId(bytes.try_into().ok()?))
+    }
+}
+
+/// Reads one of the documents above; `what` names it in errors.
+pub(super) fn decode<T: serde::de::DeserializeOwned>(bytes: &[u8], what: &str) -> Result<T, SessionError> {
+    #[derive(Deserialize)]
+    struct Format {
+        format: u32,
+    }
+    let bad = |reason: String| SessionError::Format { what: what.to_owned(), reason };
+    let Format { format } = serde_json::from_slice(bytes).map_err(|error| bad(error.to_string()))?;
+    if format > FORMAT {
+        return Err(bad(format!("format {format}; this Rhaven reads up to {FORMAT}")));
+    }
+    serde_json::from_slice(bytes).map_err(|error| bad(error.to_string()))
+}
+
+/// Writes one of the documents above.
+pub(super) fn encode<T: Serialize>(document: &T) -> Result<Zeroizing<Vec<u8>>, SessionError> {
+    serde_json::to_vec(document)
+        .map(Zeroizing::new)
+        .map_err(|error| SessionError::Format { what: "the session".into(), reason: error.to_string() })
+}
+
+mod hex16 {
+    use serde::{Deserialize, Deserializer, Serializer, de::Error};
+
+    pub(super) fn serialize<S: Serializer>(bytes: &[u8; 16], serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&data_encoding::HEXLOWER.encode(bytes))
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<[u8; 16], D::Error> {
+        let text = String::deserialize(deserializer)?;
+        let bytes = data_encoding::HEXLOWER.decode(text.as_bytes()).map_err(D::Error::custom)?;
+        bytes.try_into().map_err(|_| D::Error::custom("not 16 bytes"))
+    }
+}

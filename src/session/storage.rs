@@ -1,0 +1,158 @@
+//! What one origin keeps, read from and written to a live frame or a hidden page.
+
+use chromiumoxide::cdp::browser_protocol::indexed_db::GetMetadataParams;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use crate::base::Deadline;
+use crate::browser::{BrowserError, Cdp};
+use crate::page::Frame;
+
+use super::hidden::HiddenPage;
+use super::part::Part;
+use super::{Partial, SessionError};
+
+/// Bytes of text that one call carries, either way: memory is bounded by some of these, whatever an origin keeps.
+const PIECE_BYTES: usize = 4 << 20;
+/// The isolated world in live frames.
+const WORLD: &str = "rhaven-storage";
+/// Makes the functions once per document, then calls one.
+const BUNDLE: &str = concat!(
+    "async ({name, argument}) => { if (!globalThis.rhavenStorage) {\n",
+    include_str!("injected/codec.js"),
+    include_str!("injected/capture.js"),
+    include_str!("injected/restore.js"),
+    "globalThis.rhavenStorage = { capture, restore }; }\n",
+    "return globalThis.rhavenStorage[name](argument); }"
+);
+
+/// Where an origin's storage can be reached.
+pub(super) enum Door<'a> {
+    /// A frame that is open anyway.
+    Live(&'a Frame),
+    /// A hidden page that has visited the origin.
+    Hidden(&'a HiddenPage),
+}
+
+/// What capture.js answers.
+#[derive(Deserialize)]
+struct Captured {
+    text: String,
+    done: bool,
+    partial: Vec<Unkept>,
+    auto: Vec<(String, String)>,
+}
+
+/// What restore.js answers at its end.
+#[derive(Deserialize)]
+struct Restored {
+    failed: Vec<Unkept>,
+}
+
+/// One thing that was not read or written.
+#[derive(Deserialize)]
+struct Unkept {
+    store: String,
+    key: Option<String>,
+    reason: String,
+}
+
+impl Door<'_> {
+    async fn call(&self, name: &str, argument: Value, deadline: Deadline) -> Result<Value, SessionError> {
+        let argument = json!({"name": name, "argument": argument});
+        match self {
+            Self::Live(frame) => Ok(frame.evaluate_isolated(WORLD, BUNDLE, &argument, deadline).await?),
+            Self::Hidden(page) => Ok(page.call(BUNDLE, &argument, deadline).await?),
+        }
+    }
+
+    fn cdp(&self) -> Cdp {
+        match self {
+            Self::Live(frame) => frame.cdp(),
+            Self::Hidden(page) => page.cdp().clone(),
+        }
+    }
+
+    /// Whether scripts run there at all, now.
+    pub(super) async fn is_free(&self, deadline: Deadline) -> bool {
+        let asked = async {
+            match self {
+                Self::Live(frame) => frame.evaluate_isolated(WORLD, "() => 1", &Value::Null, deadline).await.is_ok(),
+                Self::Hidden(page) => page.call("() => 1", &Value::Null, deadline).await.is_ok(),
+            }
+        };
+        deadline.race(asked).await.unwrap_or(false)
+    }
+
+    /// Reads everything that `storage_key` keeps, and what could not be read.
+    pub(super) async fn capture(
+        &self,
+        storage_key: &str,
+        deadline: Deadline,
+    ) -> Result<(Part, Vec<Partial>), SessionError> {
+        let mut part = Part::default();
+        let mut begin = true;
+        let last = loop {
+            let argument = json!({"begin": begin, "budget": PIECE_BYTES});
+            let captured: Captured = read(self.call("capture", argument, deadline).await?)?;
+            part.push(&captured.text);
+            if captured.done {
+                break captured;
+            }
+            begin = false;
+        };
+        self.generators(storage_key, &last.auto, &mut part).await?;
+        Ok((part, last.partial.into_iter().map(|unkept| unkept.at(storage_key)).collect()))
+    }
+
+    /// Adds where key generators stand: no page can read that, only Chromium tells.
+    async fn generators(
+        &self,
+        storage_key: &str,
+        auto: &[(String, String)],
+        part: &mut Part,
+    ) -> Result<(), SessionError> {
+        let cdp = self.cdp();
+        let sent: Vec<_> = auto
+            .iter()
+            .map(|(database, store)| {
+                let mut params = GetMetadataParams::new(database.clone(), store.clone());
+                params.storage_key = Some(storage_key.to_owned());
+                cdp.send(params)
+            })
+            .collect();
+        for ((database, store), answer) in auto.iter().zip(sent) {
+            // The position is a whole number below 2^53, sent as a double.
+            #[allow(clippy::cast_possible_truncation)]
+            let next = answer.await?.key_generator_value as i64;
+            part.push_generator(database, store, next);
+        }
+        Ok(())
+    }
+
+    /// Writes a part; answers what could not be written.
+    pub(super) async fn restore(
+        &self,
+        storage_key: &str,
+        part: &Part,
+        deadline: Deadline,
+    ) -> Result<Vec<Partial>, SessionError> {
+        for piece in part.pieces(PIECE_BYTES) {
+            self.call("restore", json!({"text": piece, "end": false}), deadline).await?;
+        }
+        let restored: Restored = read(self.call("restore", json!({"text": "", "end": true}), deadline).await?)?;
+        Ok(restored.failed.into_iter().map(|unkept| unkept.at(storage_key)).collect())
+    }
+}
+
+impl Unkept {
+    fn at(self, storage_key: &str) -> Partial {
+        Partial { origin: storage_key.to_owned(), store: self.store, key: self.key, reason: self.reason }
+    }
+}
+
+fn read<T: serde::de::DeserializeOwned>(answer: Value) -> Result<T, SessionError> {
+    serde_json::from_value(answer).map_err(|error| {
+        SessionError::Browser(BrowserError::Protocol { method: "storage script".into(), reason: error.to_string() })
+    })
+}

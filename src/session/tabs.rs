@@ -1,0 +1,209 @@
+//! The tabs of a session: those that we open, popups that open themselves, and which documents were ever in them.
+
+use std::collections::{BTreeSet, HashMap, HashSet};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tokio::sync::Notify;
+use tokio::sync::mpsc::UnboundedReceiver;
+
+use crate::browser::{BrowserError, Context, Target, TargetEvent};
+use crate::page::Page;
+
+use super::SessionError;
+
+/// The ids of hidden pages in one browser, which nobody may mistake for the user's tabs. Clones share them.
+#[derive(Clone, Default)]
+pub(super) struct HiddenIds(Arc<Mutex<HashSet<String>>>);
+
+impl HiddenIds {
+    fn add(&self, id: &str) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(id.to_owned());
+    }
+
+    /// Whether the frame is the main frame of a hidden page.
+    pub(super) fn contains(&self, frame: &str) -> bool {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).contains(frame)
+    }
+}
+
+/// The tabs of one browser context. Cheap to clone.
+#[derive(Clone)]
+pub(super) struct Tabs(Arc<Inner>);
+
+struct Inner {
+    context: Context,
+    hidden: HiddenIds,
+    state: Mutex<State>,
+    arrived: Notify,
+}
+
+#[derive(Default)]
+struct State {
+    /// Tabs that have been asked for and not yet been claimed.
+    outstanding: usize,
+    /// Attached tabs that may be among those asked for: attaching and the answer to the request come in either order.
+    unclaimed: HashMap<String, Target>,
+    /// Pages that scripts can see, oldest first.
+    pages: Vec<Page>,
+    /// The documents committed in each page, not yet looked at.
+    commits: Vec<UnboundedReceiver<(String, String)>>,
+    /// Origins (with a slash at the end) of http and https documents seen so far.
+    visited: BTreeSet<String>,
+}
+
+impl Tabs {
+    /// Follows the tabs of `context`.
+    pub(super) fn follow(context: Context, hidden: HiddenIds) -> Self {
+        let mut events = context.targets();
+        let tabs = Self(Arc::new(Inner { context, hidden, state: Mutex::default(), arrived: Notify::new() }));
+        // Weak: the browser ends with its last user, and following alone is no use of it.
+        let follower = Arc::downgrade(&tabs.0);
+        tokio::spawn(async move {
+            while let Some(event) = events.next().await {
+                let Some(tabs) = follower.upgrade().map(Self) else { return };
+                if let TargetEvent::Attached(target) = event {
+                    tabs.attached(target);
+                }
+            }
+            // Whoever waits for a tab that will never come looks at the context once more.
+            if let Some(tabs) = follower.upgrade() {
+                tabs.arrived.notify_waiters();
+            }
+        });
+        tabs
+    }
+
+    fn state(&self) -> std::sync::MutexGuard<'_, State> {
+        self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn attached(&self, target: Target) {
+        let mut state = self.state();
+        if state.outstanding > 0 && target.opener().is_none() {
+            state.unclaimed.insert(target.id().inner().clone(), target);
+            drop(state);
+            self.0.arrived.notify_waiters();
+        } else {
+            drop(state);
+            self.adopt(target);
+        }
+    }
+
+    /// Makes a page of a popup.
+    fn adopt(&self, target: Target) {
+        let tabs = self.clone();
+        tokio::spawn(async move {
+            // A popup that is gone before it is set up is nobody's loss.
+            if let Ok(page) = Page::attach(target).await {
+                tabs.add(&page);
+            }
+        });
+    }
+
+    fn add(&self, page: &Page) {
+        let mut state = self.state();
+        state.commits.push(page.commits());
+        state.pages.push(page.clone());
+    }
+
+    /// Opens a tab that stays hidden from scripts.
+    pub(super) async fn open_hidden(&self) -> Result<Target, BrowserError> {
+        let target = self.open_target().await?;
+        self.0.hidden.add(target.id().inner());
+        Ok(target)
+    }
+
+    /// Opens a tab without making a page of it.
+    async fn open_target(&self) -> Result<Target, BrowserError> {
+        self.state().outstanding += 1;
+        let claimed = self.claim().await;
+        let mut state = self.state();
+        state.outstanding -= 1;
+        let strangers = if state.outstanding == 0 { std::mem::take(&mut state.unclaimed) } else { HashMap::new() };
+        drop(state);
+        for target in strangers.into_values() {
+            self.adopt(target);
+        }
+        claimed
+    }
+
+    async fn claim(&self) -> Result<Target, BrowserError> {
+        let id = self.0.context.new_target().await?;
+        let gone = self.0.context.browser().gone();
+        tokio::pin!(gone);
+        loop {
+            let arrived = self.0.arrived.notified();
+            tokio::pin!(arrived);
+            // Registered before looking, so that an arrival in between is not missed.
+            arrived.as_mut().enable();
+            if let Some(target) = self.state().unclaimed.remove(id.inner()) {
+                return Ok(target);
+            }
+            tokio::select! {
+                () = arrived => {}
+                error = &mut gone => return Err(error),
+            }
+        }
+    }
+
+    /// Opens a page.
+    pub(super) async fn open_page(&self) -> Result<Page, SessionError> {
+        let page = Page::attach(self.open_target().await?).await?;
+        self.add(&page);
+        Ok(page)
+    }
+
+    /// The pages that are open, oldest first.
+    pub(super) fn pages(&self) -> Vec<Page> {
+        let mut state = self.state();
+        state.pages.retain(|page| !page.is_closed());
+        state.pages.clone()
+    }
+
+    /// Whether `frame` is the main frame of one of the pages.
+    pub(super) fn owns(&self, frame: &str) -> bool {
+        self.state().pages.iter().any(|page| page.target().id().inner() == frame)
+    }
+
+    /// Every origin that had a document in one of the tabs so far, with a slash at its end.
+    pub(super) fn visited(&self) -> BTreeSet<String> {
+        let mut state = self.state();
+        let mut seen = Vec::new();
+        for receiver in &mut state.commits {
+            while let Ok((_, url)) = receiver.try_recv() {
+                seen.push(url);
+            }
+        }
+        // What is open now may not have come through the channel yet.
+        let open = state.pages.iter().flat_map(Page::frames).map(|frame| frame.url());
+        seen.extend(open.collect::<Vec<_>>());
+        state.visited.extend(seen.iter().filter_map(|url| origin_of(url)));
+        state.visited.clone()
+    }
+
+    /// Notices of the pages since the last call.
+    pub(super) fn take_notices(&self) -> Vec<String> {
+        self.state().pages.iter().flat_map(Page::take_notices).collect()
+    }
+}
+
+/// The origin of an http or https URL with a slash at its end, which is also its first-party storage key.
+pub(super) fn origin_of(url: &str) -> Option<String> {
+    let url = url::Url::parse(url).ok()?;
+    matches!(url.scheme(), "http" | "https").then(|| format!("{}/", url.origin().ascii_serialization()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::origin_of;
+
+    #[test]
+    fn only_the_web_has_storage() {
+        assert_eq!(origin_of("https://a.example/x?y"), Some("https://a.example/".into()));
+        assert_eq!(origin_of("http://127.0.0.1:8080/x"), Some("http://127.0.0.1:8080/".into()));
+        assert_eq!(origin_of("https://a.example:443"), Some("https://a.example/".into()));
+        for url in ["about:blank", "data:text/html,x", "chrome-error://chromewebdata/", "nonsense"] {
+            assert_eq!(origin_of(url), None, "{url}");
+        }
+    }
+}

@@ -1,0 +1,12 @@
+//! Sessions against real Chromium and the embedded store.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "helpers of tests fail as tests do")]
+
+#[path = "session/fidelity.rs"]
+mod fidelity;
+#[path = "session/guards.rs"]
+mod guards;
+#[path = "session/rig.rs"]
+mod rig;
+#[path = "session/versions.rs"]
+mod versions;

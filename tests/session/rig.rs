@@ -1,0 +1,171 @@
+//! A small site on two hosts, a store in a folder of its own, and runs against them.
+
+use std::future::Future;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::Query;
+use axum::http::HeaderMap;
+use axum::response::{Html, IntoResponse, Redirect};
+use axum::routing::get;
+use rhaven::base::{Deadline, SessionId, Tenant};
+use rhaven::browser::LaunchOptions;
+use rhaven::page::{GotoOptions, Page};
+use rhaven::session::{
+    KeySource, Session, SessionError, SessionOptions, SessionOutcome, Sessions, StoreConfig, Workspace, WorkspaceConfig,
+};
+use serde_json::Value;
+
+/// The page that runs code which its URL does not name: the tests evaluate in it. Its first script tells what it saw.
+const PAGE: &str = "<!doctype html><title>page</title><script>
+  window.seen = { token: localStorage.getItem('token'), cookie: document.cookie };
+  const listed = indexedDB.databases().then(list => { window.seen.databases = list.map(d => d.name); });
+  window.ready = listed;
+</script><body>hello";
+
+pub struct Rig {
+    pub home: tempfile::TempDir,
+    address: SocketAddr,
+    server: tokio::task::JoinHandle<()>,
+}
+
+impl Drop for Rig {
+    fn drop(&mut self) {
+        self.server.abort();
+    }
+}
+
+/// A deadline that no working test reaches.
+pub fn soon() -> Deadline {
+    Deadline::after(Duration::from_secs(20))
+}
+
+pub fn id(text: &str) -> SessionId {
+    SessionId::new(text).unwrap()
+}
+
+#[derive(serde::Deserialize)]
+struct To {
+    to: String,
+}
+
+/// Sets a cookie per pair of the query, each value being the text after the name (`?sid=1;%20HttpOnly`).
+async fn cookies(Query(pairs): Query<Vec<(String, String)>>) -> impl IntoResponse {
+    let mut headers = HeaderMap::new();
+    for (name, rest) in pairs {
+        headers.append("set-cookie", format!("{name}={rest}").parse().unwrap());
+    }
+    (headers, Html(PAGE))
+}
+
+async fn echo(headers: HeaderMap) -> String {
+    headers.get("cookie").map(|value| value.to_str().unwrap().to_owned()).unwrap_or_default()
+}
+
+impl Rig {
+    pub async fn start() -> Self {
+        let site = Router::new()
+            .route("/", get(|| async { Html(PAGE) }))
+            .route("/cookies", get(cookies))
+            .route("/echo", get(echo))
+            .route("/redirect", get(|Query(to): Query<To>| async move { Redirect::to(&to.to) }));
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let server = tokio::spawn(async move { axum::serve(listener, site).await.unwrap() });
+        Self { home: tempfile::tempdir().unwrap(), address, server }
+    }
+
+    /// A URL of the site.
+    pub fn url(&self, path: &str) -> String {
+        format!("http://{}{path}", self.address)
+    }
+
+    /// The same server under another name: another site.
+    pub fn other_url(&self, path: &str) -> String {
+        format!("http://localhost:{}{path}", self.address.port())
+    }
+
+    pub fn store(&self) -> StoreConfig {
+        StoreConfig::Embedded(self.home.path().join("store"))
+    }
+
+    pub fn key_path(&self) -> PathBuf {
+        self.home.path().join("key")
+    }
+
+    pub fn key(&self) -> KeySource {
+        KeySource::MadeOnFirstUse(self.key_path())
+    }
+
+    pub async fn sessions(&self) -> Result<Sessions, SessionError> {
+        Sessions::open(self.store(), self.key()).await
+    }
+
+    pub fn workspace(&self) -> Workspace {
+        self.workspace_kept_for(Some(Duration::from_hours(1)))
+    }
+
+    pub fn workspace_kept_for(&self, ttl: Option<Duration>) -> Workspace {
+        Workspace::new(WorkspaceConfig { ttl, ..self.config() })
+    }
+
+    pub fn workspace_with(&self, launch: LaunchOptions) -> Workspace {
+        Workspace::new(WorkspaceConfig { launch, ..self.config() })
+    }
+
+    fn config(&self) -> WorkspaceConfig {
+        WorkspaceConfig {
+            tenant: Tenant::default(),
+            store: self.store(),
+            key: self.key(),
+            launch: LaunchOptions::default(),
+            holder: "rhaven test".into(),
+            ttl: None,
+        }
+    }
+
+    /// One run of session `acme`: a browser of its own, `work` in it, saved at the end.
+    pub async fn run<F: Future<Output = ()>>(&self, work: impl FnOnce(Session, Page) -> F) -> SessionOutcome {
+        let workspace = self.workspace();
+        let session = workspace.session(&id("acme"), &SessionOptions::default()).await.unwrap();
+        let page = session.page().await.unwrap();
+        work(session, page).await;
+        let mut outcomes = workspace.finish(soon()).await;
+        assert_eq!(outcomes.len(), 1);
+        outcomes.remove(0)
+    }
+
+    /// A run that goes to `/` and evaluates `script` there.
+    pub async fn visit(&self, script: &str) -> (SessionOutcome, Value) {
+        let mut answer = Value::Null;
+        let outcome = self
+            .run(|_, page| {
+                let (url, answer) = (self.url("/"), &mut answer);
+                async move {
+                    goto(&page, &url).await;
+                    *answer = evaluate(&page, script).await;
+                }
+            })
+            .await;
+        assert_eq!(outcome.save_error, None);
+        (outcome, answer)
+    }
+}
+
+pub async fn goto(page: &Page, url: &str) {
+    page.goto(url, &GotoOptions::default(), soon()).await.unwrap();
+}
+
+pub async fn evaluate(page: &Page, script: &str) -> Value {
+    page.main_frame().evaluate(script, None, soon()).await.unwrap()
+}
+
+/// The changes of an outcome as short lines.
+pub fn changes(outcome: &SessionOutcome) -> Vec<String> {
+    let mut lines: Vec<String> =
+        outcome.changes.iter().map(|c| format!("{:?} {} {}", c.kind, c.store, c.name).to_lowercase()).collect();
+    lines.sort();
+    lines
+}
