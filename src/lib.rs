@@ -9,6 +9,8 @@ pub mod base;
 pub mod browser;
 pub mod page;
 pub mod practice;
+pub mod run;
+pub mod script;
 pub mod seal;
 pub mod session;
 pub mod store;

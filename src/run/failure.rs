@@ -1,0 +1,113 @@
+//! From what went wrong below to the failure of a report: its kind, its hint, its redaction.
+
+use crate::base::Redactor;
+use crate::script::{Parts, Problem, ScriptFailure, hint};
+use crate::session::SessionOutcome;
+
+use super::{Failure, FailureKind};
+
+/// What stands before a cause that is none, but a further mistake of the same script.
+pub const ALSO: &str = "also: ";
+
+/// The failure of a script that was not even started.
+pub fn of_problems(problems: &[Problem]) -> Option<Failure> {
+    let (first, rest) = problems.split_first()?;
+    let also = |problem: &Problem| match &problem.place {
+        Some(place) => format!("{ALSO}line {}: {}", place.line, problem.message),
+        None => format!("{ALSO}{}", problem.message),
+    };
+    Some(Failure {
+        kind: if first.code == "secret_not_set" { FailureKind::Usage } else { FailureKind::Parse },
+        code: first.code.clone().into_owned(),
+        message: first.message.clone(),
+        causes: rest.iter().map(also).collect(),
+        place: first.place.clone(),
+        stack: Vec::new(),
+        log: Vec::new(),
+        elements: Vec::new(),
+        hint: first.hint.clone(),
+    })
+}
+
+/// The failure of a script that ran.
+pub fn of_script(failed: ScriptFailure) -> Failure {
+    let error = failed.error.into_parts();
+    let hint = error.hint.clone().or_else(|| way_out(&error)).or_else(|| hint(&error.code).map(str::to_owned));
+    Failure {
+        kind: kind(&error.code),
+        message: error.message,
+        causes: error.causes,
+        place: failed.place,
+        stack: failed.stack,
+        log: error.log,
+        elements: error.elements,
+        hint,
+        code: error.code.into_owned(),
+    }
+}
+
+/// A way out that is more than the code's own, because the failure tells more.
+fn way_out(error: &Parts) -> Option<String> {
+    match &*error.code {
+        "timeout" if !error.log.is_empty() => {
+            Some(format!("what was tried stands above; {}", hint("timeout").unwrap_or_default()))
+        }
+        "strict_violation" => {
+            let (selector, _) = error.message.rsplit_once(" matches ")?;
+            let first = format!("{selector} >> nth=0");
+            Some(format!("use one of the unique selectors listed, or {first:?} for the first match"))
+        }
+        _ => None,
+    }
+}
+
+/// The failure of a run whose script succeeded and whose session could not be saved.
+pub fn of_saving(sessions: &[SessionOutcome]) -> Option<Failure> {
+    let (session, (code, message)) =
+        sessions.iter().find_map(|session| session.save_error.as_ref().map(|error| (session, error)))?;
+    let kind = match kind(code) {
+        FailureKind::Script => FailureKind::Store,
+        other => other,
+    };
+    Some(Failure {
+        kind,
+        code: code.clone(),
+        message: format!("session {:?} was not saved: {message}", session.id.as_str()),
+        causes: Vec::new(),
+        place: None,
+        stack: Vec::new(),
+        log: Vec::new(),
+        elements: Vec::new(),
+        hint: hint(code).map(str::to_owned),
+    })
+}
+
+/// `failure` without the value of any secret.
+pub fn redacted(failure: Failure, redactor: &Redactor) -> Failure {
+    let text = |text: String| redactor.redact(&text);
+    let lines = |lines: Vec<String>| lines.into_iter().map(text).collect();
+    Failure {
+        // A script may have made it.
+        code: text(failure.code),
+        message: text(failure.message),
+        causes: lines(failure.causes),
+        log: lines(failure.log),
+        elements: failure.elements.into_iter().map(|(selector, preview)| (text(selector), text(preview))).collect(),
+        hint: failure.hint.map(text),
+        ..failure
+    }
+}
+
+/// Which exit code an error of a running script leads to.
+fn kind(code: &str) -> FailureKind {
+    match code {
+        "browser_not_installed" | "browser_launch_failed" | "secret_not_set" | "env_not_allowed" => FailureKind::Usage,
+        "parse_error" | "module_not_found" | "module_refused" | "import_circle" => FailureKind::Parse,
+        "expect_failed" | "auth_required" => FailureKind::Expect,
+        "session_busy" | "session_not_found" | "lease_lost" | "conflict" | "not_found" | "store_corrupt"
+        | "store_unavailable" | "store_layout" | "wrong_key" | "invalid_key" | "key_unavailable" | "decrypt_failed"
+        | "save_failed" => FailureKind::Store,
+        "cancelled" => FailureKind::Interrupted,
+        _ => FailureKind::Script,
+    }
+}

@@ -1,0 +1,36 @@
+//! What is to be run.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::base::{Secret, SessionId};
+use crate::script::Limits;
+use crate::session::WorkspaceConfig;
+
+/// A script with all that it needs.
+#[derive(Debug, Clone)]
+pub struct Job {
+    /// The script's text.
+    pub source: String,
+    /// How it is named in messages: its path, or `<stdin>`.
+    pub name: String,
+    /// The folder that imports resolve below: the script's own.
+    pub import_root: PathBuf,
+    /// The folder that `screenshot("x.png")` and the like write below.
+    pub working_folder: PathBuf,
+    /// `args` in the script.
+    pub args: BTreeMap<String, String>,
+    /// `env(..)` in the script: the environment variables that it may read.
+    pub env: BTreeMap<String, String>,
+    /// A session opened before the script's first line (`--session`).
+    pub session: Option<SessionId>,
+    /// Secrets by name, those that are known before the run; the values of [`Secret`]s never leave it in clear.
+    pub secrets: BTreeMap<String, Secret>,
+    /// Sessions, store, key, browser.
+    pub workspace: WorkspaceConfig,
+    /// The limits.
+    pub limits: Limits,
+    /// A pause after every verb (`--slow-mo`).
+    pub slow_mo: Option<Duration>,
+}

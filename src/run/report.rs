@@ -1,0 +1,73 @@
+//! What happened, as a value. Redacted: no secret's value is in it.
+
+use std::time::Duration;
+
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::script::{Place, StackFrame};
+use crate::session::SessionOutcome;
+
+/// How a run ended.
+#[derive(Debug, Clone, Serialize)]
+pub struct Report {
+    /// The value of the script's last expression; null where it failed.
+    pub result: Value,
+    /// What went wrong, if anything did.
+    pub failure: Option<Failure>,
+    /// What happened to each named session.
+    pub sessions: Vec<SessionOutcome>,
+    /// From start to end.
+    #[serde(rename = "duration_ms", serialize_with = "millis")]
+    pub duration: Duration,
+    /// The script's text, for excerpts.
+    #[serde(skip)]
+    pub source: String,
+    /// The script's name, for excerpts.
+    pub name: String,
+}
+
+/// Which of the exit codes a failure has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FailureKind {
+    /// Usage or configuration, no browser: 1.
+    Usage,
+    /// The script does not parse or resolve: 2.
+    Parse,
+    /// The script failed: 3.
+    Script,
+    /// An `expect` failed, or a guard (`auth_required`): 4.
+    Expect,
+    /// Store, key, lease: 5.
+    Store,
+    /// Interrupted: 130.
+    Interrupted,
+}
+
+/// A failure as data; `diagnose` makes text of it.
+#[derive(Debug, Clone, Serialize)]
+pub struct Failure {
+    /// For the exit code.
+    pub kind: FailureKind,
+    /// The stable code.
+    pub code: String,
+    /// One line.
+    pub message: String,
+    /// The causes below it, outermost first.
+    pub causes: Vec<String>,
+    /// Where in the script.
+    pub place: Option<Place>,
+    /// The script's calls that led there, innermost first.
+    pub stack: Vec<StackFrame>,
+    /// What the verb tried, line by line.
+    pub log: Vec<String>,
+    /// A selector and a preview of each: the matches of an ambiguous selector, or what is closest to one without a match.
+    pub elements: Vec<(String, String)>,
+    /// The way out.
+    pub hint: Option<String>,
+}
+
+fn millis<S: serde::Serializer>(span: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_u128(span.as_millis())
+}

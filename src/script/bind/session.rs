@@ -1,0 +1,73 @@
+//! `session`, `save`, `cookies`, and what a `Session`, a `Page` and an error have as properties.
+
+use std::sync::Arc;
+
+use rhai::{Dynamic, Engine, EvalAltResult, Map};
+
+use super::{Answer, Call, Verb};
+use crate::base::SessionId;
+use crate::page::Page;
+use crate::script::{Host, ScriptError, bridge, value};
+use crate::session::{Session, SessionError, SessionOptions};
+
+pub(super) const VERBS: &[(&str, Verb)] = &[("session", session), ("save", save), ("cookies", cookies)];
+
+fn session(call: &Call) -> Answer {
+    let id = SessionId::new(call.text("id")).map_err(|error| ScriptError::from(SessionError::from(error)))?;
+    let options = call.options();
+    let never = options.text("ttl").is_some_and(|ttl| ttl == "never");
+    let ttl = if never { Some(None) } else { options.time("ttl").map(Some) };
+    let wait = options.text("mode").filter(|mode| mode == "wait").map(|_| call.timeout());
+    let session = call.wait(call.host.workspace.session(&id, &SessionOptions { ttl, wait }))?;
+    call.host.announce(id.as_str(), session.version().map(|version| version.0));
+    Ok(Dynamic::from(session))
+}
+
+fn save(call: &Call) -> Answer {
+    let session = call.session()?;
+    // A throw-away session keeps nothing: there is no outcome.
+    let outcome = call.wait(session.save(call.deadline()))?;
+    let mut answer = Map::new();
+    answer.insert("version".into(), outcome.as_ref().and_then(|saved| saved.version).map_or(Dynamic::UNIT, version));
+    answer.insert("updated".into(), outcome.as_ref().is_some_and(|saved| saved.updated).into());
+    answer.insert("changes".into(), as_json(&outcome.map(|saved| saved.changes).unwrap_or_default())?);
+    Ok(answer.into())
+}
+
+fn cookies(call: &Call) -> Answer {
+    let session = call.session()?;
+    let url = call.arg("url").map(|_| call.text("url"));
+    let cookies = call.wait_until(call.deadline(), session.cookies(url.as_deref(), call.deadline()))?;
+    let cookies = cookies.into_iter().map(|cookie| value::from_json(cookie.into()));
+    Ok(Dynamic::from_array(cookies.collect()))
+}
+
+/// The getters of the values that our functions answer; `table::PROPERTIES` documents them.
+pub(super) fn register_properties(engine: &mut Engine, host: &Arc<Host>) {
+    engine.register_type_with_name::<Session>("Session").register_type_with_name::<Page>("Page");
+    engine.register_get("id", |session: &mut Session| {
+        session.id().map_or(Dynamic::UNIT, |id| Dynamic::from(id.as_str().to_owned()))
+    });
+    engine.register_get("version", |session: &mut Session| session.version().map_or(Dynamic::UNIT, version));
+    let host = host.clone();
+    engine.register_get("page", move |session: &mut Session| -> Result<Page, Box<EvalAltResult>> {
+        Ok(bridge::wait(&host, session.page())?.map_err(ScriptError::from)?)
+    });
+    engine.register_type_with_name::<ScriptError>("Error");
+    engine.register_get("code", |error: &mut ScriptError| error.code().to_owned());
+    engine.register_get("message", |error: &mut ScriptError| error.parts().message.clone());
+    engine.register_get("log", |error: &mut ScriptError| -> rhai::Array {
+        error.parts().log.iter().cloned().map(Dynamic::from).collect()
+    });
+    engine.register_fn("to_string", |error: &mut ScriptError| error.to_string());
+    engine.register_fn("to_debug", |error: &mut ScriptError| error.to_string());
+}
+
+fn version(version: crate::base::Version) -> Dynamic {
+    i64::try_from(version.0).map_or(Dynamic::UNIT, Dynamic::from)
+}
+
+fn as_json(value: &impl serde::Serialize) -> Result<Dynamic, ScriptError> {
+    let value = serde_json::to_value(value).map_err(|error| ScriptError::new("not_json", error.to_string()))?;
+    Ok(value::from_json(value))
+}

@@ -1,0 +1,48 @@
+//! Waiting for the page.
+
+use rhai::Dynamic;
+
+use super::navigate::{load_state, options};
+use super::{Answer, Call, Verb};
+use crate::page::{LoadState, UrlPattern, WaitState};
+use crate::script::pattern::Pattern;
+use crate::script::{bridge, kind};
+
+pub(super) const VERBS: &[(&str, Verb)] = &[
+    ("wait_for", wait_for),
+    ("wait_for_url", wait_for_url),
+    ("wait_for_load_state", wait_for_load_state),
+    ("sleep", sleep),
+];
+
+fn wait_for(call: &Call) -> Answer {
+    let deadline = call.deadline();
+    let state = match call.options().text("state").as_deref() {
+        Some("hidden") => WaitState::Hidden,
+        Some("attached") => WaitState::Attached,
+        Some("detached") => WaitState::Detached,
+        _ => WaitState::Visible,
+    };
+    let locator = call.locator()?;
+    call.wait(locator.wait_for(state, deadline)).map(Dynamic::from)
+}
+
+fn wait_for_url(call: &Call) -> Answer {
+    let deadline = call.deadline();
+    let regex = call.arg("pattern").and_then(|value| value.read_lock::<Pattern>().map(|pattern| pattern.0.clone()));
+    let pattern = regex.map_or_else(|| UrlPattern::Glob(call.text("pattern")), UrlPattern::Regex);
+    let page = call.page()?;
+    call.wait(page.wait_for_url(&pattern, &options(call), deadline)).map(Dynamic::from)
+}
+
+fn wait_for_load_state(call: &Call) -> Answer {
+    let deadline = call.deadline();
+    let state = call.arg("state").map_or_else(LoadState::default, |word| load_state(&kind::text(word)));
+    let page = call.page()?;
+    call.wait(page.wait_for_load_state(state, deadline)).map(Dynamic::from)
+}
+
+fn sleep(call: &Call) -> Answer {
+    let span = call.arg("time").map(kind::time).transpose()?.unwrap_or_default();
+    bridge::wait(call.host, tokio::time::sleep(span)).map(Dynamic::from)
+}

@@ -1,0 +1,132 @@
+//! What can be known to be wrong with a script before it runs: syntax, imports, names, options, selectors, times, secrets.
+
+mod calls;
+mod habits;
+mod scope;
+mod variables;
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use rhai::{AST, Engine, Position};
+
+use super::failure::{Place, parse_message};
+use super::modules::{self, locate};
+use super::{Limits, ScriptError, engine, hint};
+use scope::{FileNames, Imported, Module};
+
+/// A script to check.
+#[derive(Clone, Copy)]
+pub struct Source<'a> {
+    /// Its text.
+    pub text: &'a str,
+    /// The folder that its imports resolve below.
+    pub import_root: &'a Path,
+    /// Tells whether a secret is set.
+    pub has_secret: &'a (dyn Fn(&str) -> bool + Sync),
+}
+
+/// Something wrong with a script.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct Problem {
+    /// The stable code.
+    pub code: Cow<'static, str>,
+    /// One line.
+    pub message: String,
+    /// Where; none where the engine does not know.
+    pub place: Option<Place>,
+    /// The way out.
+    pub hint: Option<String>,
+}
+
+/// All that is wrong with `text`, in the order of its lines; modules that it imports are checked with it.
+pub fn check(source: &Source<'_>) -> Vec<Problem> {
+    read(source).1
+}
+
+/// The script, where it parses, and all that is wrong with it. Recursive in the script's nesting: call it on a thread with a
+/// stack that suits.
+pub fn read(source: &Source<'_>) -> (Option<AST>, Vec<Problem>) {
+    let engine = engine::reader(&Limits::default());
+    let mut checker =
+        Checker { engine, source: *source, problems: Vec::new(), modules: BTreeMap::new(), loading: Vec::new() };
+    let ast = checker.file(source.text, None).map(|(ast, _)| ast);
+    (ast, checker.problems)
+}
+
+/// The state of one check.
+struct Checker<'a> {
+    engine: Engine,
+    source: Source<'a>,
+    problems: Vec<Problem>,
+    /// The functions of the modules that were checked, by their names in messages.
+    modules: BTreeMap<String, Imported>,
+    /// The modules that are being checked.
+    loading: Vec<String>,
+}
+
+impl Checker<'_> {
+    /// Checks one file; answers what it defines, or nothing where it does not parse.
+    fn file(&mut self, text: &str, file: Option<&str>) -> Option<(AST, Imported)> {
+        let ast = match self.engine.compile(text) {
+            Ok(ast) => ast,
+            Err(error) => {
+                let mut failed = ScriptError::new("parse_error", parse_message(error.err_type()));
+                if let Some(hint) = habits::hint(text, error.err_type(), error.position()) {
+                    failed = failed.with_hint(hint);
+                }
+                self.add(failed, file, error.position());
+                return None;
+            }
+        };
+        let mut names = FileNames::of(&ast);
+        for (alias, path, position) in scope::imports(&ast) {
+            match self.import(&path) {
+                Ok(imported) => names.import(alias, imported.map_or(Module::Unread, Module::Read)),
+                Err(error) => {
+                    names.import(alias, Module::Unread);
+                    self.add(error, file, position);
+                }
+            }
+        }
+        let mut found = calls::problems(&ast, &names, self.source.has_secret);
+        let more = variables::problems(text, &names);
+        let told = found.iter().any(|(error, _)| error.code() == "unknown_module");
+        found.extend(more.into_iter().filter(|(error, _)| !told || error.code() != "unknown_module"));
+        found.sort_by_key(|(_, position)| (position.line(), position.position()));
+        for (error, position) in found {
+            self.add(error, file, position);
+        }
+        let functions = names.functions().clone();
+        Some((ast, functions))
+    }
+
+    /// Checks a module once. None where it does not parse: that is a problem of its own already.
+    fn import(&mut self, path: &str) -> Result<Option<Imported>, ScriptError> {
+        let module = locate(self.source.import_root, path)?;
+        if let Some(known) = self.modules.get(&module.name) {
+            return Ok(Some(known.clone()));
+        }
+        if self.loading.contains(&module.name) {
+            return Err(modules::circle(&self.loading, &module.name));
+        }
+        self.loading.push(module.name.clone());
+        let functions = self.file(&module.text, Some(&module.name)).map(|(_, functions)| functions);
+        self.loading.pop();
+        if let Some(functions) = &functions {
+            self.modules.insert(module.name, functions.clone());
+        }
+        Ok(functions)
+    }
+
+    fn add(&mut self, error: ScriptError, file: Option<&str>, position: Position) {
+        let parts = error.into_parts();
+        let hint = parts.hint.or_else(|| hint(&parts.code).map(str::to_owned));
+        let place = Place::new(file, position);
+        let problem = Problem { code: parts.code, message: parts.message, place, hint };
+        if !self.problems.contains(&problem) {
+            self.problems.push(problem);
+        }
+    }
+}

@@ -1,0 +1,40 @@
+//! Floor 4: everything that knows Rhai: engine, limits, function table, bindings, module resolver, secrets as values, the
+//! check before a run, and the one bridge from the script's thread to the asynchronous floors below. Knows nothing of jobs,
+//! reports, exit codes or terminals.
+
+mod bind;
+mod bridge;
+mod check;
+mod engine;
+mod error;
+mod event;
+mod failure;
+mod hint;
+mod host;
+mod kind;
+mod limits;
+mod modules;
+mod names;
+mod options;
+mod pattern;
+mod program;
+mod secret;
+mod stop;
+mod table;
+mod topics;
+mod value;
+
+pub use check::{Problem, Source, check};
+pub use error::{Parts, ScriptError};
+pub use event::Event;
+pub use failure::{Place, ScriptFailure, StackFrame};
+pub use hint::hint;
+pub use host::{Host, Progress};
+pub use kind::Kind;
+pub use limits::Limits;
+pub use modules::{STD, locate as locate_module};
+pub use program::{Program, on_thread};
+pub use stop::{Stop, Stopper};
+pub use table::{Entry, Group, OptionDoc, PROPERTIES, Param, Property, Receiver, docs, find};
+pub use topics::{Topic, topic, topics};
+pub use value::redacted;

@@ -1,0 +1,79 @@
+//! What `rhaven docs` tells beside the functions: one text in Markdown per topic, and the table of them. Knows nothing of how
+//! they are shown.
+
+/// Something that is not about one function.
+#[derive(Debug, Clone, Copy)]
+pub struct Topic {
+    /// Its name. It may be a function's name as well: then it tells more of that function.
+    pub name: &'static str,
+    /// What it is about, in one line.
+    pub doc: &'static str,
+    /// The text, in Markdown: headings, paragraphs, tables, blocks of code.
+    pub text: &'static str,
+}
+
+const TOPICS: &[Topic] = &[
+    Topic {
+        name: "selectors",
+        doc: "How elements are found: CSS, texts, labels, roles, chains, frames",
+        text: include_str!("docs/selectors.md"),
+    },
+    Topic {
+        name: "extract",
+        doc: "The schemas of extract: shapes, options of fields, waiting",
+        text: include_str!("docs/extract.md"),
+    },
+    Topic { name: "globs", doc: "Patterns for URLs", text: include_str!("docs/globs.md") },
+    Topic {
+        name: "sessions",
+        doc: "What is kept and when, expiry, two runs at once",
+        text: include_str!("docs/sessions.md"),
+    },
+    Topic {
+        name: "secrets",
+        doc: "Where secrets come from and what can be done with them",
+        text: include_str!("docs/secrets.md"),
+    },
+    Topic { name: "limits", doc: "How long and how much", text: include_str!("docs/limits.md") },
+    Topic {
+        name: "errors",
+        doc: "Every error code: what it means, the way out, the exit code",
+        text: include_str!("docs/errors.md"),
+    },
+];
+
+/// All topics, in the order in which they are listed.
+pub fn topics() -> impl Iterator<Item = &'static Topic> {
+    TOPICS.iter()
+}
+
+/// The topic by that name.
+pub fn topic(name: &str) -> Option<&'static Topic> {
+    topics().find(|topic| topic.name == name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn topics_are_markdown_that_can_be_shown() {
+        for Topic { name, text, .. } in topics() {
+            assert!(text.starts_with("# ") && text.ends_with('\n'), "{name} has no heading or no end");
+            let fences = text.lines().filter(|line| line.starts_with("```")).count();
+            assert_eq!(fences % 2, 0, "a block of code in {name} is not closed");
+            let bars = |line: &str| line.replace("\\|", "").matches('|').count();
+            let mut columns = 0;
+            for (number, line) in text.lines().enumerate() {
+                assert!(line.chars().count() <= 200, "{name}:{} is long", number + 1);
+                let is_row = line.starts_with('|');
+                assert!(
+                    !is_row || columns == 0 || bars(line) == columns,
+                    "{name}:{}: a cell too many or few",
+                    number + 1
+                );
+                columns = if is_row { bars(line) } else { 0 };
+            }
+        }
+    }
+}

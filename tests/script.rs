@@ -1,0 +1,19 @@
+//! The script and run floors, through `run`: what a script can do, what it is told when it cannot.
+
+// Helpers outside of test functions, too: what fails here fails the test.
+#![allow(clippy::unwrap_used)]
+
+#[path = "script/browser.rs"]
+mod browser;
+#[path = "script/check.rs"]
+mod check;
+#[path = "script/flow.rs"]
+mod flow;
+#[path = "script/limits.rs"]
+mod limits;
+#[path = "script/modules.rs"]
+mod modules;
+#[path = "script/rig.rs"]
+mod rig;
+#[path = "script/secrets.rs"]
+mod secrets;

@@ -1,0 +1,175 @@
+//! What is found before a run.
+
+use std::path::Path;
+
+use rhaven::script::{Problem, Source, check};
+
+use super::rig::place;
+
+fn problems(text: &str) -> Vec<Problem> {
+    check(&Source { text, import_root: Path::new("/nonexistent"), has_secret: &|name| name == "SET" })
+}
+
+/// One problem, as `code place: message | hint`.
+fn one(text: &str) -> String {
+    let problems = problems(text);
+    let [problem] = problems.as_slice() else { panic!("{text}: {problems:#?}") };
+    let hint = problem.hint.as_deref().unwrap_or_default();
+    format!("{} {}: {} | {hint}", problem.code, place(problem.place.as_ref()), problem.message)
+}
+
+#[test]
+fn good_scripts_have_no_problems() {
+    for text in [
+        "",
+        "session(\"a\").goto(\"https://x\"); let s = session(\"b\"); s.page.click(\"#a\", #{ timeout: \"5s\", force: true });",
+        "fn f(x) { x.len() } f(\"a\"); let g = |x| x + 1; g.call(1); [1].map(g).filter(|x| x > 1).len()",
+        "let m = #{ run: || 1 }; m.run(); press(\"Enter\"); press(\"#a\", \"Enter\"); press(\"Enter\", #{ delay: 5 });",
+        "secret(\"SET\"); import \"std/login\" as login; login::ensure(#{ url: \"u\" }); print(args.x); exit(1);",
+        "click(session(\"a\"), \"#a\"); \"#a\".click(); 5.max(3); \"a\".to_upper().contains(\"A\"); timestamp().elapsed",
+        "for i in 0..3 { sleep(i); } switch args.x { 1 => (), _ => throw \"x\" } wait_for_url(regex(\"a+\"), #{})",
+        "screenshot(\"a.png\", #{ mask: [\"#a\", \"#b\"] }); select_option(\"#a\", [#{ label: \"x\" }, \"y\"]);",
+        "extract(#{ title: \"h1\", rows: [#{ selector: \"tr\", fields: #{ a: \"td\" } }] }, #{ timeout: 5 })",
+        "try { sleep(1) } catch (e) { print(e.code) } is_def_fn(\"f\", 1); wait_for_load_state(#{ timeout: 1 });",
+    ] {
+        assert_eq!(problems(text), [], "{text}");
+    }
+}
+
+#[test]
+fn syntax_errors_have_a_place() {
+    let found = one("let a = 1;\nlet b = ;");
+    assert!(found.starts_with("parse_error 2:9: "), "{found}");
+    assert!(one("let new = 1;").starts_with("parse_error 1:5: \"new\" is a reserved word"));
+}
+
+#[test]
+fn unknown_functions_lead_to_the_nearest() {
+    let check = |text: &str, expected: &str| assert_eq!(one(text), expected);
+    check("clik(\"#a\")", "unknown_function 1:1: there is no function clik | did you mean click?");
+    check("session(\"a\").gotto(\"u\")", "unknown_function 1:14: there is no method gotto | did you mean goto?");
+    check("fn greet() {} gret()", "unknown_function 1:15: there is no function gret | did you mean greet?");
+    check("if false { zzz() }", "unknown_function 1:12: there is no function zzz | rhaven docs lists all functions");
+    check("let f = || [1].map(|x| clik(x));", "unknown_function 1:24: there is no function clik | did you mean click?");
+    check(
+        "import \"std/login\" as login; login::ensrue(#{})",
+        "unknown_function 1:37: the module login has no function ensrue | did you mean login::ensure?",
+    );
+    check("logn::f()", "unknown_module 1:7: no module is imported as logn | import \"..\" as logn;");
+}
+
+#[test]
+fn arguments_are_checked_where_they_are_written_out() {
+    let check = |text: &str, expected: &str| {
+        let found = one(text);
+        assert!(found.starts_with(expected), "{text}: {found}");
+    };
+    check(
+        "click(\"#a\", #{ timout: 5 })",
+        "invalid_option 1:16: click has no option \"timout\" | did you mean \"timeout\"?",
+    );
+    check("click(\"#a\", #{ timeout: \"5 parsecs\" })", "invalid_option 1:25: click, option \"timeout\": a time is");
+    check("click(\"#a\", #{ button: \"lft\" })", "invalid_option 1:24: click, option \"button\": wanted one of");
+    check("sleep(\"soon\")", "invalid_argument 1:7: sleep, time: a time is");
+    check("wait_for(\"#a\", #{ state: \"visble\" })", "invalid_option 1:26: wait_for, option \"state\": wanted one of");
+    check("regex(\"a(\")", "invalid_argument 1:7: regex, pattern: invalid regular expression");
+    check("click(\"a >> >> b\")", "invalid_selector 1:7: click, selector: invalid selector");
+    check("click()", "invalid_argument 1:1: click does not take 0 arguments | the ways to call it: click(selector)");
+    check("step(\"a\", 5)", "invalid_argument 1:11: step, work: wanted a function such as || .., found a whole number");
+    check("session(\"a\").fill(\"#a\", \"b\", #{}, 4)", "invalid_argument 1:14: fill does not take 4 arguments");
+}
+
+#[test]
+fn secrets_have_to_be_set() {
+    assert!(
+        one("fill(\"#a\", secret(\"OTHER\"))")
+            .starts_with("secret_not_set 1:12: the secret \"OTHER\" is not set | set RHAVEN_SECRET_OTHER")
+    );
+}
+
+#[test]
+fn all_problems_are_found_at_once() {
+    let codes: Vec<_> =
+        problems("clik(1);\nsleep(\"x\");\nsecret(\"NO\");").iter().map(|problem| problem.code.clone()).collect();
+    assert_eq!(codes, ["unknown_function", "invalid_argument", "secret_not_set"]);
+}
+
+#[test]
+fn variables_that_nothing_defines_are_found() {
+    let check = |text: &str, expected: &str| {
+        let found = one(text);
+        assert!(found.starts_with(expected), "{text}: {found}");
+    };
+    check("page.click(\"#a\")", "unknown_variable 1:1: there is no variable page here | verbs are free functions");
+    check("console.log(1)", "unknown_variable 1:1: there is no variable console here | write print(..) or log(..)");
+    check("let total = 1; print(totl)", "unknown_variable 1:22: there is no variable totl here | did you mean total?");
+    check("fn f() { X } const X = 1;", "unknown_variable 1:10: there is no variable X here | it is defined elsewhere");
+    check("let f = || later;", "unknown_variable 1:12: there is no variable later here | define it");
+    check("logn::X", "unknown_module 1:1: no module is imported as logn");
+    let two = problems("print(foo); print(foo); print(bar); clik(\"#a\");");
+    let codes: Vec<&str> = two.iter().map(|problem| &*problem.code).collect();
+    assert_eq!(codes, ["unknown_variable", "unknown_variable", "unknown_function"]);
+}
+
+#[test]
+fn names_that_are_seen_are_no_problem() {
+    for text in [
+        "fn f() { args.a + g(1) } fn g(x) { let y = x; let h = |z| x + y + z; h.call(1) }",
+        "[1].map(later); fn later(x) { x } const K = 1; fn k() { global::K }",
+        "try { sleep(1) } catch (e) { e.code } for (x, at) in [1] { print(x + at) } let s = switch 1 { 1 => 2 };",
+        "import \"std/login\" as login; fn f() { login::ensure(#{ url: \"u\" }) } let n = #{ a: 1 }; n.a = 2; n[\"b\"] = 3;",
+        "let x = 1; { let y = x; y } let outer = || { let inner = || x; inner.call() }; loop { break x; }",
+    ] {
+        assert_eq!(problems(text), [], "{text}");
+    }
+}
+
+#[test]
+fn literal_schemas_and_ids_are_read_before_the_run() {
+    let check = |text: &str, expected: &str| {
+        let found = one(text);
+        assert!(found.starts_with(expected), "{text}: {found}");
+    };
+    check("extract(#{ a: \"li >> >> b\" })", "invalid_selector 1:9: extract, schema: ");
+    check("extract(#{ a: #{ selector: \"b\", tpye: \"number\" } })", "invalid_argument 1:9: extract, schema: ");
+    check("session(\"\")", "invalid_argument 1:9: session, id: ");
+}
+
+#[test]
+fn paths_counts_and_modifiers_are_checked_before_the_run() {
+    let check = |text: &str, expected: &str| {
+        let found = one(text);
+        assert!(found.starts_with(expected), "{text}: {found}");
+    };
+    check(
+        "screenshot(\"#b1\")",
+        "invalid_argument 1:12: screenshot, path: wanted a path that ends in .png, .jpg or .jpeg, found \"#b1\" | for a picture of an element",
+    );
+    check(
+        "click(\"#a\", #{ click_count: 0 })",
+        "invalid_option 1:29: click, option \"click_count\": wanted a whole number from 1",
+    );
+    let found = one("click(\"#a\", #{ modifiers: [\"Ctrl\"] })");
+    assert!(found.contains("did you mean \"Control\"?"), "{found}");
+    assert_eq!(problems("screenshot(\"a/B.JPEG\"); click(\"#a\", #{ click_count: 3 })"), []);
+}
+
+#[test]
+fn habits_from_elsewhere_get_a_way_out() {
+    let check = |text: &str, hint: &str| {
+        let found = problems(text).remove(0);
+        let given = found.hint.unwrap_or_default();
+        assert!(given.contains(hint), "{text}: {}: {given}", found.message);
+    };
+    check("click(\"#a\", { timeout: 5 })", "a map is written #{");
+    check("let m = { a: 1 };", "a map is written #{");
+    check("click('#abc')", "double quotes or backticks");
+    check("let x = await click(\"#a\");", "leave await out");
+    check("[1].map(x => x)", "a closure is written |a|");
+    check("let x = null;", "nothing is written ()");
+    check("expect(\"#a\")", "expect is not in this version; write wait_for(\"h1\")");
+    check("locator(\"#a\").click()", "locator is not in this version");
+    check("get_by_role(\"button\")", "get_by_role is not in this version; write click(\"role=button");
+    check("new_page()", "new_page is not in this version");
+    check("waitForSelector(\"#a\")", "write wait_for(");
+}
