@@ -7,6 +7,8 @@
 
 pub mod base;
 pub mod browser;
+pub mod cli;
+pub mod diagnose;
 pub mod page;
 pub mod practice;
 pub mod run;

@@ -1,0 +1,106 @@
+//! The command line's grammar: global flags and the list of subcommands, whose own flags stand in their files.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::base::{IdError, SessionId};
+
+const EXAMPLES: &str = "\
+Examples:
+  rhaven practice                              a site to try things on, at http://127.0.0.1:7410
+  rhaven run orders.rhai --session acme        run a script; the session is restored and saved
+  rhaven run orders.rhai --headed --slow-mo 250ms
+  rhaven session show acme                     what is kept, by name
+  rhaven docs click                            how a function of the script surface works
+
+Settings come from flags, RHAVEN_* variables, rhaven.toml here or above, and the user's configuration folder, \
+in this order. Exit codes: 0 ok, 1 usage or configuration, 2 script does not parse, 3 script failed, \
+4 an expectation failed, 5 store or key trouble, 130 interrupted.";
+
+/// Scripts drive real Chromium; what a site remembers of you is kept, encrypted, between runs.
+#[derive(Debug, Parser)]
+#[command(name = "rhaven", version, after_help = EXAMPLES, propagate_version = false, infer_long_args = false)]
+pub(super) struct Cli {
+    #[command(flatten)]
+    pub global: Global,
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// Flags that every subcommand takes.
+#[derive(Debug, Default, Args)]
+#[command(next_help_heading = "Global options")]
+pub(super) struct Global {
+    #[arg(long, help = "Whose sessions [default: default] [env: RHAVEN_TENANT]", global = true, value_name = "NAME")]
+    pub tenant: Option<String>,
+    #[arg(
+        long,
+        help = "Where sessions are kept: a folder, or memory: for nowhere [env: RHAVEN_STORE]",
+        global = true,
+        value_name = "PLACE"
+    )]
+    pub store: Option<String>,
+    #[arg(
+        long,
+        help = "The folder of the store, the key and downloaded browsers [env: RHAVEN_HOME]",
+        global = true,
+        value_name = "FOLDER"
+    )]
+    pub home: Option<PathBuf>,
+    /// When to colour
+    #[arg(long, global = true, value_name = "WHEN", value_enum)]
+    pub color: Option<ColorWhen>,
+    /// Nothing on stderr but errors
+    #[arg(long, short, global = true)]
+    pub quiet: bool,
+    /// More on stderr: each verb, every change by name
+    #[arg(long, short, global = true, action = clap::ArgAction::Count)]
+    pub verbose: u8,
+    /// One JSON document on stdout instead of text
+    #[arg(long, global = true)]
+    pub json: bool,
+}
+
+/// When to colour: `auto` is on a terminal, unless `NO_COLOR` is set.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum ColorWhen {
+    Auto,
+    Always,
+    Never,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Run a script
+    Run(super::run::RunArgs),
+    /// Look for mistakes in scripts without a browser
+    Check(super::check::CheckArgs),
+    /// List, show or delete sessions
+    Session(super::session::SessionArgs),
+    /// Find or install Chromium
+    Browser(super::browser::BrowserArgs),
+    /// Check browser, store, key and machine, and say what to do about what is wrong
+    Doctor,
+    /// The functions that scripts can call
+    Docs(super::docs::DocsArgs),
+    /// Make a key
+    Key(super::key::KeyArgs),
+    /// Serve the practice site that examples and tests use
+    Practice(super::practice::PracticeArgs),
+}
+
+/// The value of a flag that names a session.
+pub(super) fn session_id(text: &str) -> Result<SessionId, IdError> {
+    SessionId::new(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_grammar_is_consistent() {
+        <Cli as clap::CommandFactory>::command().debug_assert();
+    }
+}

@@ -1,0 +1,100 @@
+//! `rhaven check`: what can be known to be wrong with scripts before they run.
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+
+use super::Outcome;
+use super::environment::Environment;
+use super::run::{read_import, read_script};
+use super::secrets;
+use super::settings::Settings;
+use super::terminal::Terminal;
+use crate::diagnose::{self, Script};
+use crate::run::{Failure, FailureKind};
+use crate::script::{self, Problem, Source};
+
+/// Arguments of `check`.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  rhaven check orders.rhai
+  rhaven check scripts/*.rhai --json
+
+Finds syntax errors, unknown functions and options, bad selectors, missing modules and unset secrets, without a \
+browser. Exit code 2 where anything is wrong.")]
+pub(super) struct CheckArgs {
+    /// The scripts; - for stdin
+    #[arg(required = true, value_name = "FILE")]
+    files: Vec<String>,
+    /// A file of NAME=VALUE lines; its names count as set secrets
+    #[arg(long, value_name = "FILE")]
+    secrets_file: Option<PathBuf>,
+}
+
+/// Checks all files and shows every problem.
+pub(super) async fn execute(
+    args: &CheckArgs,
+    settings: &Settings,
+    environment: &Environment,
+    terminal: &Terminal,
+) -> Outcome {
+    let secrets_file = args.secrets_file.as_ref().or(settings.secrets_file.as_ref());
+    let secrets = secrets::collect(environment, secrets_file.map(PathBuf::as_path), &[])?;
+    let names: Arc<BTreeSet<String>> = Arc::new(secrets.into_keys().collect());
+    let mut count = 0;
+    let mut all: Vec<Value> = Vec::new();
+    for file in &args.files {
+        let (text, name, import_root) = read_script(file, environment)?;
+        let problems = problems(text.clone(), import_root.clone(), Arc::clone(&names)).await;
+        count += problems.len();
+        let imported = |file: &str| read_import(&import_root, file);
+        for problem in problems {
+            if terminal.json {
+                all.push(json!({ "file": name, "problem": problem }));
+            } else {
+                terminal.failure(&failure(problem), &Script { name: &name, text: &text, imported: &imported });
+            }
+        }
+    }
+    if terminal.json {
+        terminal.value(&json!({ "ok": count == 0, "problems": all }));
+    }
+    let files = counted(args.files.len(), "file");
+    if count == 0 {
+        terminal.note(&format!("{files}: no problem found"));
+        return Ok(super::OK);
+    }
+    terminal.note(&format!("{files}: {}", counted(count, "problem")));
+    Ok(super::failed(FailureKind::Parse))
+}
+
+/// Checks one script on a thread whose stack suits it.
+async fn problems(text: String, import_root: PathBuf, names: Arc<BTreeSet<String>>) -> Vec<Problem> {
+    let checked = script::on_thread(move || {
+        let has_secret = |name: &str| names.contains(name);
+        script::check(&Source { text: &text, import_root: &import_root, has_secret: &has_secret })
+    });
+    let no_thread = || Problem {
+        code: "out_of_memory".into(),
+        message: "the system gave no thread to check the script on".to_owned(),
+        place: None,
+        hint: None,
+    };
+    checked.await.unwrap_or_else(|| vec![no_thread()])
+}
+
+fn counted(count: usize, what: &str) -> String {
+    if count == 1 { format!("1 {what}") } else { format!("{count} {what}s") }
+}
+
+/// A problem in the words of a failed run, so that both look the same.
+fn failure(problem: Problem) -> Failure {
+    Failure {
+        kind: FailureKind::Parse,
+        place: problem.place,
+        ..diagnose::usage_failure(&problem.code, problem.message, problem.hint)
+    }
+}

@@ -1,0 +1,222 @@
+//! `rhaven.toml`: the nearest one in the working folder or above, then the user's own. Read strictly: a key that is not
+//! known is a mistake that somebody wants to hear of.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use super::error::CliError;
+use crate::base::{closest, parse_duration};
+
+/// The file's name, in projects and in the user's configuration folder (there `config.toml` would say less).
+pub(super) const FILE_NAME: &str = "rhaven.toml";
+
+/// What a configuration file can set; everything may be left out.
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
+pub(super) struct Config {
+    pub tenant: Option<String>,
+    pub store: Option<String>,
+    pub home: Option<PathBuf>,
+    pub color: Option<String>,
+    pub chromium: Option<PathBuf>,
+    pub key_file: Option<PathBuf>,
+    pub secrets_file: Option<PathBuf>,
+    pub timeout: Option<Duration>,
+    pub slow_mo: Option<Duration>,
+    pub headed: Option<bool>,
+    pub ttl: Option<Ttl>,
+}
+
+const KEYS: [&str; 11] =
+    ["tenant", "store", "home", "color", "chromium", "key_file", "secrets_file", "timeout", "slow_mo", "headed", "ttl"];
+
+/// Settings that name a program or say where the key lives: a folder that came with somebody else's
+/// project must not set them.
+const USER_ONLY: [&str; 3] = ["chromium", "key_file", "home"];
+
+/// How long a session is kept unused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Ttl {
+    After(Duration),
+    Never,
+}
+
+/// Whose file it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Owner {
+    /// The user's own, in the configuration folder.
+    User,
+    /// One that lies in or above the working folder.
+    Project,
+}
+
+impl Config {
+    /// The nearest project's settings over the user's own; those that are missing stay empty.
+    pub fn load(working_folder: &Path, config_folder: Option<&Path>) -> Result<Self, CliError> {
+        let user = config_folder.map(|folder| folder.join(FILE_NAME));
+        let project = working_folder.ancestors().map(|folder| folder.join(FILE_NAME)).find(|path| path.is_file());
+        let base = match &user {
+            Some(path) => Self::read(path, Owner::User)?.unwrap_or_default(),
+            None => Self::default(),
+        };
+        match project.filter(|path| Some(path) != user.as_ref()) {
+            Some(path) => Ok(Self::read(&path, Owner::Project)?.unwrap_or_default().or(base)),
+            None => Ok(base),
+        }
+    }
+
+    fn read(path: &Path, owner: Owner) -> Result<Option<Self>, CliError> {
+        let bad = |reason: String, hint: Option<String>| CliError::Config { path: path.to_owned(), reason, hint };
+        let text = match std::fs::read_to_string(path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(bad(error.to_string(), None)),
+        };
+        let folder = path.parent().unwrap_or(Path::new(""));
+        Self::parse(&text, owner, folder).map(Some).map_err(|(reason, hint)| bad(reason, hint))
+    }
+
+    /// Reads `text`; paths in it are relative to `folder`. The error is the reason and perhaps the way out.
+    fn parse(text: &str, owner: Owner, folder: &Path) -> Result<Self, (String, Option<String>)> {
+        let table: toml::Table =
+            text.parse().map_err(|error: toml::de::Error| (error.to_string().trim_end().to_owned(), None))?;
+        let mut config = Self::default();
+        for (key, value) in &table {
+            if !KEYS.contains(&key.as_str()) {
+                let hint = closest(key, KEYS).map_or_else(
+                    || format!("the settings are {}", KEYS.join(", ")),
+                    |near| format!("did you mean {near}?"),
+                );
+                return Err((format!("there is no setting {key:?}"), Some(hint)));
+            }
+            if owner == Owner::Project && USER_ONLY.contains(&key.as_str()) {
+                let reason =
+                    format!("{key} cannot be set for a project: it would let a folder from elsewhere choose it");
+                return Err((
+                    reason,
+                    Some("set it in the user's configuration folder, by flag or by variable".to_owned()),
+                ));
+            }
+            config
+                .set(key, value, folder)
+                .map_err(|wanted| (format!("{key} has to be {wanted}, found {}", show(value)), None))?;
+        }
+        Ok(config)
+    }
+
+    fn set(&mut self, key: &str, value: &toml::Value, folder: &Path) -> Result<(), &'static str> {
+        let text = || value.as_str().map(str::to_owned).ok_or("a text");
+        let path = || value.as_str().map(|path| folder.join(path)).ok_or("a path");
+        let span = || {
+            let text = value.as_str().map(str::to_owned).or_else(|| value.as_integer().map(|n| n.to_string()));
+            text.and_then(|text| parse_duration(&text).ok()).ok_or("a time such as \"5s\" or \"2m\"")
+        };
+        match key {
+            "tenant" => self.tenant = Some(text()?),
+            "store" => self.store = Some(place(&text()?, folder)),
+            "home" => self.home = Some(path()?),
+            "color" => self.color = Some(text()?),
+            "chromium" => self.chromium = Some(path()?),
+            "key_file" => self.key_file = Some(path()?),
+            "secrets_file" => self.secrets_file = Some(path()?),
+            "timeout" => self.timeout = Some(span()?),
+            "slow_mo" => self.slow_mo = Some(span()?),
+            "headed" => self.headed = Some(value.as_bool().ok_or("true or false")?),
+            "ttl" if value.as_str() == Some("never") => self.ttl = Some(Ttl::Never),
+            "ttl" => self.ttl = Some(Ttl::After(span().map_err(|_| "a time such as \"30d\", or \"never\"")?)),
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn or(self, base: Self) -> Self {
+        Self {
+            tenant: self.tenant.or(base.tenant),
+            store: self.store.or(base.store),
+            home: self.home.or(base.home),
+            color: self.color.or(base.color),
+            chromium: self.chromium.or(base.chromium),
+            key_file: self.key_file.or(base.key_file),
+            secrets_file: self.secrets_file.or(base.secrets_file),
+            timeout: self.timeout.or(base.timeout),
+            slow_mo: self.slow_mo.or(base.slow_mo),
+            headed: self.headed.or(base.headed),
+            ttl: self.ttl.or(base.ttl),
+        }
+    }
+}
+
+fn show(value: &toml::Value) -> String {
+    match value {
+        toml::Value::String(text) => format!("{text:?}"),
+        toml::Value::Integer(number) => number.to_string(),
+        toml::Value::Boolean(flag) => flag.to_string(),
+        other => other.type_str().to_owned(),
+    }
+}
+
+/// A store's place, where it is a relative path seen from the file's folder.
+fn place(text: &str, folder: &Path) -> String {
+    let path = text.strip_prefix("sqlite:").unwrap_or(text);
+    if path.contains(':') || path.is_empty() {
+        text.to_owned()
+    } else {
+        folder.join(path).to_string_lossy().into_owned()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(text: &str, owner: Owner) -> Result<Config, (String, Option<String>)> {
+        Config::parse(text, owner, Path::new("/p"))
+    }
+
+    #[test]
+    fn every_setting_is_read() {
+        let config = parse(
+            "tenant='t'\nstore='/s'\nhome='h'\ncolor='never'\nchromium='/c'\nkey_file='k'\nsecrets_file='s'\n\
+             timeout='5m'\nslow_mo=250\nheaded=true\nttl='never'",
+            Owner::User,
+        );
+        let expected = Config {
+            tenant: Some("t".into()),
+            store: Some("/s".into()),
+            home: Some("/p/h".into()),
+            color: Some("never".into()),
+            chromium: Some("/c".into()),
+            key_file: Some("/p/k".into()),
+            secrets_file: Some("/p/s".into()),
+            timeout: Some(Duration::from_mins(5)),
+            slow_mo: Some(Duration::from_millis(250)),
+            headed: Some(true),
+            ttl: Some(Ttl::Never),
+        };
+        assert_eq!(config, Ok(expected));
+    }
+
+    #[test]
+    fn a_mistake_names_the_key_and_what_was_meant() {
+        let check = |text: &str, owner, reason: &str, hint: Option<&str>| {
+            assert_eq!(parse(text, owner), Err((reason.to_owned(), hint.map(str::to_owned))));
+        };
+        check("tennant='t'", Owner::User, "there is no setting \"tennant\"", Some("did you mean tenant?"));
+        check("timeout='soon'", Owner::User, "timeout has to be a time such as \"5s\" or \"2m\", found \"soon\"", None);
+        check("headed=1", Owner::User, "headed has to be true or false, found 1", None);
+        assert!(parse("a = ", Owner::User).is_err());
+        let (reason, _) = parse("chromium='/tmp/evil'", Owner::Project).unwrap_err();
+        assert!(reason.starts_with("chromium cannot be set for a project"), "{reason}");
+    }
+
+    #[test]
+    fn the_project_wins_over_the_user_and_is_found_from_below() {
+        let root = tempfile::tempdir().unwrap();
+        let (user, below) = (root.path().join("config"), root.path().join("project/a/b"));
+        std::fs::create_dir_all(&user).unwrap();
+        std::fs::create_dir_all(&below).unwrap();
+        std::fs::write(user.join(FILE_NAME), "tenant='user'\ncolor='never'").unwrap();
+        std::fs::write(root.path().join("project").join(FILE_NAME), "tenant='project'").unwrap();
+        let config = Config::load(&below, Some(&user)).unwrap();
+        assert_eq!((config.tenant.as_deref(), config.color.as_deref()), (Some("project"), Some("never")));
+    }
+}

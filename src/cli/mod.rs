@@ -1,0 +1,99 @@
+//! Floor 8: the command line: arguments, configuration, terminal output; one file per subcommand. The only module that
+//! reads the environment and writes to the terminal. Knows no Chromium and no Rhai: it makes jobs and shows reports.
+
+mod args;
+mod browser;
+mod check;
+mod config;
+mod docs;
+mod doctor;
+mod environment;
+mod error;
+mod events;
+mod install;
+mod interrupt;
+mod key;
+mod markdown;
+mod practice;
+mod run;
+mod secrets;
+mod session;
+mod settings;
+mod tables;
+mod terminal;
+
+use std::ffi::OsString;
+
+use clap::Parser as _;
+
+use args::{Cli, Command};
+use environment::Environment;
+use settings::Settings;
+use terminal::Terminal;
+
+use crate::diagnose;
+use crate::run::Failure;
+
+/// What a subcommand answers: the exit code, or why it could not do its work.
+type Outcome = Result<u8, Box<Failure>>;
+
+/// A command line that could be read.
+pub struct Invocation {
+    cli: Cli,
+    environment: Environment,
+}
+
+/// Reads the command line. `Err` is the exit code where nothing is left to do: help, version, or a usage error, which
+/// have been shown.
+pub fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Invocation, u8> {
+    match Cli::try_parse_from(args) {
+        Ok(cli) => Ok(Invocation { cli, environment: Environment::of_process() }),
+        Err(error) => {
+            // Nobody reads: nothing to be done about it.
+            let _ = error.print();
+            Err(u8::from(error.use_stderr()))
+        }
+    }
+}
+
+/// Says that the async runtime could not be built; the exit code.
+pub fn no_runtime(error: &std::io::Error) -> u8 {
+    Terminal::plain().say(&format!("error[runtime]: the system gave no threads: {error}"));
+    1
+}
+
+impl Invocation {
+    /// Does what the command line asks for; the exit code.
+    pub async fn execute(self) -> u8 {
+        let settings = match Settings::resolve(&self.cli.global, &self.environment) {
+            Ok(settings) => settings,
+            Err(error) => return Terminal::new(&self.cli.global, &self.environment, None).fail(&Failure::from(error)),
+        };
+        let terminal = Terminal::new(&self.cli.global, &self.environment, settings.color);
+        match dispatch(self.cli.command, &settings, &self.environment, &terminal).await {
+            Ok(code) => code,
+            Err(failure) => terminal.fail(&failure),
+        }
+    }
+}
+
+async fn dispatch(command: Command, settings: &Settings, environment: &Environment, terminal: &Terminal) -> Outcome {
+    match command {
+        Command::Run(args) => run::execute(args, settings, environment, terminal).await,
+        Command::Check(args) => check::execute(&args, settings, environment, terminal).await,
+        Command::Practice(args) => practice::execute(&args, terminal).await,
+        Command::Session(args) => session::execute(args, settings, terminal).await,
+        Command::Browser(args) => browser::execute(&args, settings, terminal).await,
+        Command::Doctor => doctor::execute(settings, terminal).await,
+        Command::Docs(args) => docs::execute(&args, terminal),
+        Command::Key(args) => key::execute(&args, terminal),
+    }
+}
+
+/// The exit code of a command that did its work.
+const OK: u8 = 0;
+
+/// The exit code for a failure that was shown as part of the command's output.
+fn failed(kind: crate::run::FailureKind) -> u8 {
+    diagnose::exit_code(kind)
+}

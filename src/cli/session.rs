@@ -1,0 +1,208 @@
+//! `rhaven session`: what is kept, by name and count; never values.
+
+use std::io::{BufRead as _, IsTerminal as _};
+
+use super::Outcome;
+use super::args::session_id;
+use super::error::CliError;
+use super::settings::Settings;
+use super::tables::{show_bytes, show_time, table};
+use super::terminal::Terminal;
+use crate::base::{SessionId, closest};
+use crate::diagnose::{self, Tone};
+use crate::run::Failure;
+use crate::session::{Listing, SessionError, SessionInfo, Sessions};
+
+/// Arguments of `session`.
+#[derive(Debug, clap::Args)]
+pub(super) struct SessionArgs {
+    #[command(subcommand)]
+    command: SessionCommand,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum SessionCommand {
+    /// All sessions of the tenant
+    #[command(visible_alias = "ls")]
+    List,
+    /// What one session holds: cookies, storage and versions by name, never a value
+    Show {
+        /// The session
+        #[arg(value_parser = session_id)]
+        id: SessionId,
+    },
+    /// Delete one session with all its versions; its key goes first, so that nothing can open what was copied
+    #[command(visible_alias = "rm")]
+    Delete {
+        /// The session
+        #[arg(value_parser = session_id)]
+        id: SessionId,
+        /// Do not ask
+        #[arg(long, short)]
+        yes: bool,
+    },
+}
+
+/// Lists, shows or deletes.
+pub(super) async fn execute(args: SessionArgs, settings: &Settings, terminal: &Terminal) -> Outcome {
+    let reaping = tokio::task::spawn_blocking(crate::browser::reap);
+    let sessions = Sessions::open(settings.store.clone(), settings.key.clone()).await.map_err(|e| failure(&e))?;
+    match args.command {
+        SessionCommand::List => list(&sessions, settings, terminal).await?,
+        SessionCommand::Show { id } => show(&sessions, &id, settings, terminal).await?,
+        SessionCommand::Delete { id, yes } => delete(&sessions, &id, yes, settings, terminal).await?,
+    }
+    // Nothing to do about it where it failed: it is tried again at the next start.
+    let _ = reaping.await;
+    Ok(super::OK)
+}
+
+fn failure(error: &SessionError) -> Box<Failure> {
+    let mut failure = diagnose::session_failure(error);
+    if failure.code == "session_busy" {
+        // The general way out is a script's.
+        failure.hint = Some("wait for the run that holds it, or end that run".to_owned());
+    }
+    Box::new(failure)
+}
+
+async fn list(sessions: &Sessions, settings: &Settings, terminal: &Terminal) -> Result<(), Box<Failure>> {
+    let Listing { sessions: all, damaged } = sessions.list(&settings.tenant).await.map_err(|error| failure(&error))?;
+    if terminal.json {
+        terminal.value(&serde_json::json!(all));
+    } else if all.is_empty() && damaged.is_empty() {
+        terminal.note("no sessions yet; `rhaven run FILE --session ID` makes one");
+    } else {
+        let rows = all.iter().map(|session| {
+            [
+                session.id.to_string(),
+                session.version.to_string(),
+                show_time(&session.saved_at),
+                expiry(session.expires_at.as_deref()),
+                session.cookies.to_string(),
+                session.origins.to_string(),
+                session.held_by.clone().unwrap_or_else(|| "-".to_owned()),
+            ]
+        });
+        let headings = ["ID", "VERSION", "SAVED (UTC)", "EXPIRES", "COOKIES", "ORIGINS", "IN USE BY"];
+        terminal.data(&table(headings, rows, terminal.out_style, terminal.out_tty));
+    }
+    // The good ones are shown first; the exit code tells of the others.
+    damaged.first().map_or(Ok(()), |error| Err(failure(error)))
+}
+
+fn expiry(at: Option<&str>) -> String {
+    at.map_or_else(|| "never".to_owned(), show_time)
+}
+
+async fn show(
+    sessions: &Sessions,
+    id: &SessionId,
+    settings: &Settings,
+    terminal: &Terminal,
+) -> Result<(), Box<Failure>> {
+    let session = match sessions.show(&settings.tenant, id).await {
+        Ok(session) => session,
+        Err(error) => return Err(with_near(&error, sessions, settings).await),
+    };
+    if terminal.json {
+        terminal.value(&serde_json::json!(session));
+    } else {
+        terminal.data(&describe(&session, terminal));
+    }
+    Ok(())
+}
+
+fn describe(session: &SessionInfo, terminal: &Terminal) -> String {
+    let (style, is_terminal) = (terminal.out_style, terminal.out_tty);
+    let heading = |text: &str| format!("\n{}", style.paint(Tone::Strong, text));
+    let mut lines = vec![
+        format!("session {}", style.paint(Tone::Strong, session.id.as_str())),
+        format!("version   {}, saved {}", session.version, show_time(&session.saved_at)),
+        format!("expires   {}", expiry(session.expires_at.as_deref())),
+        format!("in use by {}", session.held_by.as_deref().unwrap_or("nobody")),
+    ];
+    if !session.cookies.is_empty() {
+        let rows = session.cookies.iter().map(|cookie| {
+            let expires = cookie.expires.as_deref().map_or_else(|| "with the browser".to_owned(), show_time);
+            [cookie.name.clone(), cookie.domain.clone(), expires]
+        });
+        lines.push(heading("cookies"));
+        lines.push(table(["NAME", "DOMAIN", "EXPIRES"], rows, style, is_terminal));
+    }
+    if !session.origins.is_empty() {
+        let rows = session.origins.iter().map(|origin| {
+            let databases = origin.indexed_db.iter().map(|store| format!("{} ({})", store.name, store.records));
+            [
+                origin.storage_key.clone(),
+                dash(origin.local_storage.join(", ")),
+                dash(databases.collect::<Vec<_>>().join(", ")),
+                show_bytes(origin.bytes),
+            ]
+        });
+        lines.push(heading("storage"));
+        lines.push(table(["ORIGIN", "LOCALSTORAGE", "INDEXEDDB (RECORDS)", "SIZE"], rows, style, is_terminal));
+    }
+    if !session.partial.is_empty() {
+        let rows = session.partial.iter().map(|lost| {
+            let key = lost.key.clone().unwrap_or_else(|| "-".to_owned());
+            [lost.origin.clone(), lost.store.clone(), key, lost.reason.clone()]
+        });
+        lines.push(heading("not kept"));
+        lines.push(table(["ORIGIN", "STORE", "KEY", "WHY"], rows, style, is_terminal));
+    }
+    let rows = session.versions.iter().map(|kept| [kept.version.to_string(), show_time(&kept.saved_at)]);
+    lines.push(heading("versions"));
+    lines.push(table(["VERSION", "SAVED (UTC)"], rows, style, is_terminal));
+    lines.join("\n")
+}
+
+fn dash(text: String) -> String {
+    if text.is_empty() { "-".to_owned() } else { text }
+}
+
+async fn delete(
+    sessions: &Sessions,
+    id: &SessionId,
+    yes: bool,
+    settings: &Settings,
+    terminal: &Terminal,
+) -> Result<(), Box<Failure>> {
+    // Asked before the question, so that nobody confirms the deletion of nothing.
+    if let Err(error @ SessionError::NotFound(_)) = sessions.show(&settings.tenant, id).await {
+        return Err(with_near(&error, sessions, settings).await);
+    }
+    if !yes && !confirmed(id, terminal)? {
+        terminal.note("nothing was deleted");
+        return Ok(());
+    }
+    sessions.delete(&settings.tenant, id).await.map_err(|error| failure(&error))?;
+    if terminal.json {
+        terminal.value(&serde_json::json!({ "deleted": id }));
+    }
+    terminal.note(&format!("session {id}: deleted"));
+    Ok(())
+}
+
+fn confirmed(id: &SessionId, terminal: &Terminal) -> Result<bool, CliError> {
+    let stdin = std::io::stdin();
+    if !stdin.is_terminal() {
+        return Err(CliError::NotConfirmed { what: format!("deleting session {id}") });
+    }
+    terminal.say(&format!("delete session {id} with all its versions? [y/N]"));
+    let mut answer = String::new();
+    let read = stdin.lock().read_line(&mut answer);
+    Ok(read.is_ok() && matches!(answer.trim(), "y" | "Y" | "yes"))
+}
+
+/// An error, and where the id is not known, those near to it.
+async fn with_near(error: &SessionError, sessions: &Sessions, settings: &Settings) -> Box<Failure> {
+    let mut failure = failure(error);
+    if let SessionError::NotFound(id) = error {
+        let all = sessions.list(&settings.tenant).await.unwrap_or_default();
+        if let Some(near) = closest(id.as_str(), all.sessions.iter().map(|session| session.id.as_str())) {
+            failure.hint = Some(format!("did you mean {near}? `rhaven session list` shows those that there are"));
+        }
+    }
+    failure
+}

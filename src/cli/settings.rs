@@ -1,0 +1,217 @@
+//! What flags, environment and configuration files come to, in this order of precedence.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use clap::ValueEnum as _;
+use etcetera::BaseStrategy as _;
+
+use super::args::{ColorWhen, Global};
+use super::config::{Config, Ttl};
+use super::environment::Environment;
+use super::error::CliError;
+use crate::base::{Secret, Tenant};
+use crate::session::{KeySource, StoreConfig};
+
+/// How long a session is kept unused where nothing else is said.
+const DEFAULT_TTL: Duration = Duration::from_hours(30 * 24);
+
+/// Everything that is settled before a command begins.
+#[derive(Debug)]
+pub(super) struct Settings {
+    pub tenant: Tenant,
+    pub store: StoreConfig,
+    pub key: KeySource,
+    /// Downloaded browsers lie below it.
+    pub downloads: PathBuf,
+    /// The browser to use and no other.
+    pub chromium: Option<PathBuf>,
+    /// What named it, for messages.
+    pub chromium_from: &'static str,
+    pub color: Option<ColorWhen>,
+    pub secrets_file: Option<PathBuf>,
+    pub timeout: Option<Duration>,
+    pub slow_mo: Option<Duration>,
+    pub headed: bool,
+    /// None for ever.
+    pub ttl: Option<Duration>,
+}
+
+impl Settings {
+    /// Brings all sources together.
+    pub fn resolve(flags: &Global, environment: &Environment) -> Result<Self, CliError> {
+        // Looked up only where needed: with RHAVEN_HOME or --home a user without a home folder can work too.
+        let platform = Platform::find();
+        let config_folder = platform.as_ref().ok().map(|platform| platform.config.as_path());
+        let config = Config::load(&environment.working_folder, config_folder)?;
+        let home = flags.home.clone().or_else(|| environment.path("RHAVEN_HOME")).or(config.home);
+        let folders = Folders::of(home.map(|home| environment.working_folder.join(home)), platform)?;
+        let tenant = match flags.tenant.clone().map(Ok).or_else(|| environment.text("RHAVEN_TENANT").transpose()) {
+            Some(name) => name?,
+            None => config.tenant.unwrap_or_else(|| Tenant::default().to_string()),
+        };
+        let store = match flags.store.clone().map(Ok).or_else(|| environment.text("RHAVEN_STORE").transpose()) {
+            Some(place) => Some(place?),
+            None => config.store,
+        };
+        Ok(Self {
+            tenant: Tenant::new(tenant).map_err(|error| bad("--tenant", &error))?,
+            store: store_config(store.as_deref(), &folders, &environment.working_folder)?,
+            key: key_source(environment, config.key_file, folders.key)?,
+            downloads: folders.downloads,
+            chromium: environment.path("RHAVEN_CHROMIUM").or(config.chromium),
+            chromium_from: if environment.is_set("RHAVEN_CHROMIUM") {
+                "RHAVEN_CHROMIUM"
+            } else {
+                "`chromium` in the configuration"
+            },
+            color: flags.color.map(Ok).or_else(|| config.color.as_deref().map(color)).transpose()?,
+            secrets_file: config.secrets_file,
+            timeout: config.timeout,
+            slow_mo: config.slow_mo,
+            headed: config.headed.unwrap_or(false),
+            ttl: match config.ttl {
+                Some(Ttl::Never) => None,
+                Some(Ttl::After(span)) => Some(span),
+                None => Some(DEFAULT_TTL),
+            },
+        })
+    }
+
+    /// Message and way out where the browser that the user has named is not there.
+    pub fn missing_browser(&self) -> Option<(String, String)> {
+        let path = self.chromium.as_deref().filter(|path| !path.exists())?;
+        let named = self.chromium_from;
+        let message = format!("{named} names {}, which does not exist", path.display());
+        Some((message, format!("unset {named}, or rhaven browser install")))
+    }
+
+    /// The folder of the store, where it has one.
+    pub fn store_folder(&self) -> Option<&Path> {
+        match &self.store {
+            StoreConfig::Embedded(folder) => Some(folder),
+            StoreConfig::Memory => None,
+        }
+    }
+}
+
+fn bad(what: &str, reason: &impl ToString) -> CliError {
+    CliError::Value { what: what.to_owned(), reason: reason.to_string() }
+}
+
+fn color(text: &str) -> Result<ColorWhen, CliError> {
+    ColorWhen::from_str(text, true).map_err(|_| bad("color", &format!("auto, always or never, found {text:?}")))
+}
+
+/// The platform's folders for programs' data, settings and caches.
+struct Platform {
+    data: PathBuf,
+    config: PathBuf,
+    cache: PathBuf,
+}
+
+impl Platform {
+    fn find() -> Result<Self, CliError> {
+        let base = etcetera::choose_base_strategy().map_err(|error| CliError::NoHome(error.to_string()))?;
+        Ok(Self {
+            data: base.data_dir().join("rhaven"),
+            config: base.config_dir().join("rhaven"),
+            cache: base.cache_dir().join("rhaven"),
+        })
+    }
+}
+
+/// Where things are kept.
+struct Folders {
+    store: PathBuf,
+    key: PathBuf,
+    downloads: PathBuf,
+}
+
+impl Folders {
+    fn of(home: Option<PathBuf>, platform: Result<Platform, CliError>) -> Result<Self, CliError> {
+        if let Some(home) = home {
+            return Ok(Self { store: home.join("store"), key: home.join("key"), downloads: home.join("browsers") });
+        }
+        let Platform { data, config, cache } = platform?;
+        Ok(Self { store: data.join("store"), key: config.join("key"), downloads: cache.join("browsers") })
+    }
+}
+
+fn store_config(place: Option<&str>, folders: &Folders, working_folder: &Path) -> Result<StoreConfig, CliError> {
+    let Some(place) = place else { return Ok(StoreConfig::Embedded(folders.store.clone())) };
+    let path = place.strip_prefix("sqlite:").unwrap_or(place);
+    match place.split_once(':') {
+        Some(("memory", "")) => Ok(StoreConfig::Memory),
+        Some((scheme @ ("redis" | "rediss" | "s3"), _)) => {
+            Err(bad("--store", &format!("this rhaven does not know {scheme} stores yet; a folder is what it takes")))
+        }
+        _ if path.is_empty() => Err(bad("--store", &"a folder is wanted, found nothing")),
+        _ => Ok(StoreConfig::Embedded(working_folder.join(path))),
+    }
+}
+
+fn key_source(environment: &Environment, configured: Option<PathBuf>, own: PathBuf) -> Result<KeySource, CliError> {
+    if let Some(text) = environment.text("RHAVEN_KEY")? {
+        return Ok(KeySource::Text(Secret::new("RHAVEN_KEY", text)));
+    }
+    Ok(match environment.path("RHAVEN_KEY_FILE").or(configured) {
+        Some(path) => KeySource::File(path),
+        None => KeySource::MadeOnFirstUse(own),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn resolve(flags: &Global, variables: &[(&str, &str)]) -> Result<Settings, CliError> {
+        Settings::resolve(flags, &Environment::of(variables, Path::new("/nowhere/at/all")))
+    }
+
+    fn store_of(settings: &Settings) -> PathBuf {
+        settings.store_folder().unwrap().to_owned()
+    }
+
+    #[test]
+    fn a_home_of_ones_own_holds_store_key_and_browsers() {
+        let settings = resolve(&Global::default(), &[("RHAVEN_HOME", "/h")]).unwrap();
+        assert_eq!(store_of(&settings), Path::new("/h/store"));
+        assert!(matches!(&settings.key, KeySource::MadeOnFirstUse(path) if path == Path::new("/h/key")));
+        assert_eq!(settings.downloads, Path::new("/h/browsers"));
+    }
+
+    #[test]
+    fn flags_win_over_variables() {
+        let flags = Global { tenant: Some("flag".into()), store: Some("here".into()), ..Global::default() };
+        let variables = [("RHAVEN_TENANT", "env"), ("RHAVEN_STORE", "/env"), ("RHAVEN_HOME", "/h")];
+        let settings = resolve(&flags, &variables).unwrap();
+        assert_eq!(settings.tenant.as_str(), "flag");
+        assert_eq!(store_of(&settings), Path::new("/nowhere/at/all/here"));
+        let settings = resolve(&Global::default(), &variables).unwrap();
+        assert_eq!((settings.tenant.as_str(), store_of(&settings)), ("env", PathBuf::from("/env")));
+    }
+
+    #[test]
+    fn a_key_in_the_environment_wins_over_a_key_file() {
+        let both =
+            resolve(&Global::default(), &[("RHAVEN_KEY", "k"), ("RHAVEN_KEY_FILE", "/f"), ("RHAVEN_HOME", "/h")]);
+        assert!(matches!(both.unwrap().key, KeySource::Text(_)));
+        let file = resolve(&Global::default(), &[("RHAVEN_KEY_FILE", "/f"), ("RHAVEN_HOME", "/h")]);
+        assert!(matches!(file.unwrap().key, KeySource::File(_)));
+    }
+
+    #[test]
+    fn values_that_cannot_be_are_named() {
+        let check = |flags: Global, message: &str| {
+            let error = resolve(&flags, &[("RHAVEN_HOME", "/h")]).unwrap_err().to_string();
+            assert!(error.starts_with(message), "{error}");
+        };
+        check(Global { tenant: Some("a b".into()), ..Global::default() }, "--tenant: a tenant name has");
+        check(
+            Global { store: Some("redis://x".into()), ..Global::default() },
+            "--store: this rhaven does not know redis",
+        );
+        check(Global { store: Some("sqlite:".into()), ..Global::default() }, "--store: a folder is wanted");
+    }
+}

@@ -1,0 +1,149 @@
+//! What a run did to its sessions, in lines; the whole report as one JSON document.
+
+use serde_json::{Value, json};
+
+use super::{Style, Tone, report_exit_code};
+use crate::run::Report;
+use crate::session::{Change, ChangeKind, SessionOutcome};
+
+/// Changes named in the line itself; the rest is counted, and listed where everything is wanted.
+const NAMED_CHANGES: usize = 4;
+
+/// One line on what happened to the session, then one for each thing that could not be kept. `all` names every change.
+pub fn session_lines(outcome: &SessionOutcome, all: bool, style: Style) -> Vec<String> {
+    let id = style.paint(Tone::Strong, outcome.id.as_str());
+    let mut lines = vec![format!("session {id}: {}", summary(outcome, all, style))];
+    lines.extend(outcome.partial.iter().map(|lost| {
+        let key = lost.key.as_deref().map(|key| format!(" key {key:?}")).unwrap_or_default();
+        let label = style.paint(Tone::Warning, "not kept:");
+        format!("  {label} {}{key} of {}: {}", lost.store, lost.origin, lost.reason)
+    }));
+    lines
+}
+
+fn summary(outcome: &SessionOutcome, all: bool, style: Style) -> String {
+    let start = match (outcome.restored, &outcome.expired_at) {
+        (Some(version), _) => format!("restored {version}"),
+        (None, Some(at)) => format!("{} on {at}, started empty", style.paint(Tone::Warning, "expired")),
+        (None, None) => "new".to_owned(),
+    };
+    if let Some((code, message)) = &outcome.save_error {
+        return format!("{start}, {} [{code}] {message}", style.paint(Tone::Bad, "not saved:"));
+    }
+    match outcome.version {
+        Some(version) if outcome.updated => {
+            let arrow = if outcome.restored.is_some() { " ->" } else { "," };
+            format!("{start}{arrow} saved {version}{}", changes(&outcome.changes, all))
+        }
+        // Only what could not be kept differs.
+        Some(version) if outcome.restored.is_some_and(|restored| restored != version) => {
+            format!("{start} -> saved {version} (no value changed)")
+        }
+        Some(_) => format!("{start}, unchanged"),
+        None => format!("{start}, nothing to keep"),
+    }
+}
+
+fn changes(changes: &[Change], all: bool) -> String {
+    if changes.is_empty() {
+        return String::new();
+    }
+    let named = if all { changes.len() } else { changes.len().min(NAMED_CHANGES) };
+    let mut text: Vec<String> = changes[..named].iter().map(change).collect();
+    if named < changes.len() {
+        text.push(format!("and {} more", changes.len() - named));
+    }
+    format!(" ({})", text.join(", "))
+}
+
+fn change(change: &Change) -> String {
+    let kind = match change.kind {
+        ChangeKind::Added => "added",
+        ChangeKind::Changed => "changed",
+        ChangeKind::Removed => "removed",
+        ChangeKind::Renewed => "renewed",
+    };
+    format!("{} {} {kind} on {}", change.store, change.name, change.origin)
+}
+
+/// The report as one JSON document (`--json`, `--report json=..`).
+pub fn document(report: &Report, emitted: &[Value]) -> Value {
+    json!({
+        "ok": report_exit_code(report) == 0,
+        "exit_code": report_exit_code(report),
+        "name": report.name,
+        "result": report.result,
+        "emitted": emitted,
+        "failure": report.failure,
+        "sessions": report.sessions,
+        "duration_ms": u64::try_from(report.duration.as_millis()).unwrap_or(u64::MAX),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::{SessionId, Version};
+    use crate::session::Partial;
+
+    fn outcome() -> SessionOutcome {
+        SessionOutcome {
+            id: SessionId::new("acme").unwrap(),
+            restored: None,
+            version: None,
+            updated: false,
+            changes: Vec::new(),
+            partial: Vec::new(),
+            expired_at: None,
+            save_error: None,
+        }
+    }
+
+    fn line(outcome: &SessionOutcome) -> String {
+        session_lines(outcome, false, Style::PLAIN).join("\n")
+    }
+
+    fn changed(name: &str) -> Change {
+        Change { kind: ChangeKind::Added, store: "cookie".into(), origin: "127.0.0.1".into(), name: name.into() }
+    }
+
+    #[test]
+    fn a_run_says_what_happened_to_the_session() {
+        let saved =
+            SessionOutcome { version: Some(Version(1)), updated: true, changes: vec![changed("sid")], ..outcome() };
+        assert_eq!(line(&saved), "session acme: new, saved v1 (cookie sid added on 127.0.0.1)");
+        let again = SessionOutcome { restored: Some(Version(1)), version: Some(Version(2)), changes: vec![], ..saved };
+        assert_eq!(line(&again), "session acme: restored v1 -> saved v2");
+        let same = SessionOutcome { restored: Some(Version(3)), version: Some(Version(3)), ..outcome() };
+        assert_eq!(line(&same), "session acme: restored v3, unchanged");
+        assert_eq!(line(&outcome()), "session acme: new, nothing to keep");
+        let expired = SessionOutcome { expired_at: Some("2026-01-02T03:04:05Z".into()), ..outcome() };
+        assert_eq!(line(&expired), "session acme: expired on 2026-01-02T03:04:05Z, started empty, nothing to keep");
+    }
+
+    #[test]
+    fn what_was_not_kept_or_not_saved_is_said() {
+        let partial = Partial {
+            origin: "https://a.test".into(),
+            store: "indexedDB:keys/main".into(),
+            key: Some("k".into()),
+            reason: "a non-extractable key".into(),
+        };
+        let lost = SessionOutcome { partial: vec![partial], ..outcome() };
+        insta::assert_snapshot!(line(&lost), @r#"
+        session acme: new, nothing to keep
+          not kept: indexedDB:keys/main key "k" of https://a.test: a non-extractable key
+        "#);
+        let failed =
+            SessionOutcome { save_error: Some(("lease_lost".into(), "the lease is lost".into())), ..outcome() };
+        assert_eq!(line(&failed), "session acme: new, not saved: [lease_lost] the lease is lost");
+    }
+
+    #[test]
+    fn many_changes_are_counted_unless_all_are_wanted() {
+        let changes: Vec<Change> = ["a", "b", "c", "d", "e", "f"].map(changed).into();
+        let saved = SessionOutcome { version: Some(Version(1)), updated: true, changes, ..outcome() };
+        assert!(line(&saved).ends_with("cookie d added on 127.0.0.1, and 2 more)"));
+        assert!(session_lines(&saved, true, Style::PLAIN)[0].contains("cookie f added"));
+    }
+}

@@ -1,0 +1,23 @@
+//! The program as its users meet it: the real binary, real Chromium, a practice site, a home folder of its own.
+
+// Helpers of tests fail tests, as the tests themselves do.
+#![allow(clippy::expect_used, clippy::panic)]
+
+#[path = "cli/commands.rs"]
+mod commands;
+#[path = "cli/docs.rs"]
+mod docs;
+#[path = "cli/golden.rs"]
+mod golden;
+#[path = "cli/home.rs"]
+mod home;
+#[path = "cli/interrupt.rs"]
+mod interrupt;
+#[path = "cli/kill.rs"]
+mod kill;
+#[path = "cli/normal.rs"]
+mod normal;
+#[path = "cli/processes.rs"]
+mod processes;
+#[path = "cli/trouble.rs"]
+mod trouble;
