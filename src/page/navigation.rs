@@ -347,10 +347,15 @@ mod tests {
 
     #[test]
     fn an_address_without_a_scheme_is_told() {
-        for bad in ["example.com", "localhost:8080/x", "/orders", ""] {
+        let check = |bad: &str, hint: &str| {
             let error = check_url(bad).unwrap_err().to_string();
-            assert!(error.contains("did you mean"), "{error}");
-        }
+            assert!(error.ends_with(hint), "{error}");
+        };
+        check("example.com", "did you mean \"https://example.com\"?");
+        check("localhost:8080/x", "did you mean \"http://localhost:8080/x\"?");
+        check("127.0.0.1:8080/x", "did you mean \"http://127.0.0.1:8080/x\"?");
+        check("/orders", "is an argument missing (--arg base=..)?");
+        check("", "is an argument missing (--arg base=..)?");
         for good in ["https://a.example", "data:text/html,<p>1:2", "about:blank", "file:///etc/hosts", "chrome://crash"]
         {
             assert!(check_url(good).is_ok(), "{good}");

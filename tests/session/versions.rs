@@ -38,7 +38,8 @@ async fn each_kind_of_change_is_named() {
     check("document.cookie = 'c=2; max-age=99999'", &["renewed cookie c"]).await;
     check("document.cookie = 'c=; max-age=0'", &["removed cookie c"]).await;
     check("localStorage.setItem('a', '9'); localStorage.setItem('a', '2')", &[]).await;
-    let open = "new Promise(done => { const r = indexedDB.open('d'); r.onsuccess = () => { r.result.close(); done(); } })";
+    let open =
+        "new Promise(done => { const r = indexedDB.open('d'); r.onsuccess = () => { r.result.close(); done(); } })";
     check(open, &["added indexeddb d"]).await;
     check(
         "new Promise(done => { const r = indexedDB.deleteDatabase('d'); r.onsuccess = done; })",
