@@ -39,9 +39,15 @@ const ALWAYS: [&str; 22] = [
 ];
 
 /// Without a window.
-const HEADLESS: [&str; 4] =
+const HEADLESS: [&str; 5] = [
     // The same colours in every screenshot; no scroll bars in them; no sound.
-    ["--hide-scrollbars", "--mute-audio", "--force-color-profile=srgb", "--disable-gpu"];
+    "--hide-scrollbars",
+    "--mute-audio",
+    "--force-color-profile=srgb",
+    "--disable-gpu",
+    // Playwright's viewport: at Chromium's own 800 pixels many sites show their layout for tablets.
+    "--window-size=1280,720",
+];
 
 /// Features that call out, show what no script can reach, or open `https` where a script said `http`.
 const DISABLED_FEATURES: [&str; 5] =

@@ -177,9 +177,9 @@ async fn pictures_of_and_masks_in_frames_are_where_the_elements_are() {
         let mask: Vec<_> = s.clone().into_iter().collect();
         let whole = 120 * 80;
         let none = ScreenshotOptions::default();
-        assert_eq!(picture(none.clone()).await, json!({"red": whole, "masked": 0, "all": 800 * 600}), "{source}");
+        assert_eq!(picture(none.clone()).await, json!({"red": whole, "masked": 0, "all": 1280 * 720}), "{source}");
         let hidden = picture(ScreenshotOptions { mask: mask.clone(), ..none.clone() }).await;
-        assert_eq!(hidden, json!({"red": 0, "masked": whole, "all": 800 * 600}), "{source}");
+        assert_eq!(hidden, json!({"red": 0, "masked": whole, "all": 1280 * 720}), "{source}");
         let hidden = picture(ScreenshotOptions { mask: mask.clone(), full_page: true, ..none.clone() }).await;
         assert_eq!((&hidden["red"], &hidden["masked"]), (&json!(0), &json!(whole)), "{source}");
         let only = picture(ScreenshotOptions { selector: s, ..none.clone() }).await;
@@ -188,7 +188,7 @@ async fn pictures_of_and_masks_in_frames_are_where_the_elements_are() {
         for (scrolled, red) in [(0, 0), (540, whole / 2)] {
             frame.evaluate("y => scrollTo(0, y)", Some(&json!(scrolled)), soon()).await.unwrap();
             let hidden = picture(ScreenshotOptions { mask: mask.clone(), ..none.clone() }).await;
-            assert_eq!(hidden, json!({"red": 0, "masked": red, "all": 800 * 600}), "{source}");
+            assert_eq!(hidden, json!({"red": 0, "masked": red, "all": 1280 * 720}), "{source}");
         }
         stage.end().await;
     }

@@ -60,8 +60,11 @@
     return null;
   };
 
+  // When, by the clock of its animations, an element was looked at first.
+  const looked = new Map();
+
   R.node = token => held.get(token) ?? null;
-  R.release = token => { held.delete(token); if (watched(token)) disarm(); return { t: 'ok' }; };
+  R.release = token => { held.delete(token); looked.delete(token); if (watched(token)) disarm(); return { t: 'ok' }; };
 
   // First half of a pointer action: resolve, check, scroll, choose the point.
   R.prepare = (req, ...nodes) => until(req, nodes, sets => {
@@ -86,6 +89,7 @@
       }
       if (!receives(el, hit)) return { t: 'wait', why: `covered by ${cover(el, hit)}`, what, covered: true };
     }
+    looked.set(req.token, document.timeline.currentTime);
     return { t: 'ok', point, box: boxOf(el), what };
   });
 
@@ -97,6 +101,9 @@
     if (!el) return { t: 'wait', why: 'element was detached' };
     // On a page that is busy a frame may be long in coming; only one that draws nothing has none.
     await frame(1000);
+    // Animations know the time of the last frame only, and on a busy machine two frames can bear the same one: looks at one
+    // and the same moment would tell nothing.
+    for (let left = 5; left > 0 && document.timeline.currentTime === looked.get(token); left--) await frame();
     // A few times only, for pages where nothing ever begins.
     // Then one frame more: in the one in which it begins it stands at its start.
     let began = false;
@@ -185,6 +192,7 @@
     watch?.settle();
     if (watch) disarm();
     held.delete(token);
+    looked.delete(token);
     return answer;
   };
 
