@@ -5,6 +5,8 @@
 #[path = "page/support.rs"]
 mod support;
 
+#[path = "page/aria.rs"]
+mod aria;
 #[path = "page/clicks.rs"]
 mod clicks;
 #[path = "page/fields.rs"]
@@ -17,3 +19,5 @@ mod giving_up;
 mod navigation;
 #[path = "page/reading.rs"]
 mod reading;
+#[path = "page/suggest.rs"]
+mod suggest;

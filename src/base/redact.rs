@@ -52,6 +52,7 @@ const SHORTEST_REDACTED: usize = 4;
 /// The secrets of one run. Cheap to clone; all clones share what is known.
 #[derive(Clone, Default)]
 pub struct Redactor {
+    secrets: Arc<RwLock<Vec<Secret>>>,
     known: Arc<RwLock<Vec<Known>>>,
 }
 
@@ -61,9 +62,24 @@ struct Known {
 }
 
 impl Redactor {
+    /// The secrets that it was told of, also those too short to be replaced wherever they stand.
+    pub fn secrets(&self) -> Vec<Secret> {
+        self.secrets.read().map(|secrets| secrets.clone()).unwrap_or_default()
+    }
+
+    /// The secret that `text` is, as a whole.
+    pub fn secret_of(&self, text: &str) -> Option<Secret> {
+        self.secrets.read().ok()?.iter().find(|secret| secret.expose() == text).cloned()
+    }
+
     /// Makes `secret` known: from now on its value is replaced.
     pub fn learn(&self, secret: &Secret) {
         let value = secret.expose();
+        if let Ok(mut secrets) = self.secrets.write()
+            && !secrets.iter().any(|known| known.name() == secret.name() && known.expose() == value)
+        {
+            secrets.push(secret.clone());
+        }
         if value.len() < SHORTEST_REDACTED {
             return;
         }
@@ -198,5 +214,8 @@ mod tests {
         let redactor = Redactor::default();
         redactor.learn(&Secret::new("A", "a".into()));
         assert_eq!(redactor.redact("banana"), "banana");
+        // Alone, it is told for what it is.
+        assert_eq!(redactor.secret_of("a").unwrap().name(), "A");
+        assert!(redactor.secret_of("b").is_none());
     }
 }

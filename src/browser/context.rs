@@ -9,7 +9,7 @@ use chromiumoxide::cdp::browser_protocol::target::{
 };
 
 use super::registry::ContextTargets;
-use super::{Browser, BrowserError, TargetEvents};
+use super::{Browser, BrowserError, Pending, TargetEvents};
 
 /// How to make a context.
 #[derive(Debug, Clone, Default)]
@@ -78,6 +78,18 @@ impl Context {
             self.browser.registry().forget(&self.id);
         }
         answer.map(|_| ())
+    }
+
+    /// Whether it was disposed of or discarded, or its browser has gone.
+    pub fn is_forgotten(&self) -> bool {
+        !self.browser.registry().knows(&self.id)
+    }
+
+    /// [`Self::dispose`] without waiting: everything in it counts as gone from now on, whatever hangs there, and Chromium is
+    /// told to close it.
+    pub fn discard(&self) -> Pending<DisposeBrowserContextParams> {
+        self.browser.registry().forget(&self.id);
+        self.browser.cdp().send(DisposeBrowserContextParams::new(self.id.clone()))
     }
 }
 

@@ -192,6 +192,11 @@ impl Registry {
         context
     }
 
+    /// Whether a context is followed.
+    pub(super) fn knows(&self, id: &BrowserContextId) -> bool {
+        lock(&self.state).contexts.contains_key(id)
+    }
+
     /// Forgets a context that Chromium has disposed of.
     pub(super) fn forget(&self, id: &BrowserContextId) {
         let context = lock(&self.state).contexts.remove(id);

@@ -206,6 +206,11 @@ impl Locator {
         self.read("input_value", None, deadline).await.map(text)
     }
 
+    /// Whether what is typed into it is a secret: a password field by its type or purpose, or one that shows dots. Waits for it.
+    pub async fn is_password(&self, deadline: Deadline) -> Result<bool> {
+        self.read("is_password", None, deadline).await.map(|value| value == json!(true))
+    }
+
     /// Whether the one match is visible now; false where nothing matches. Does not wait.
     pub async fn is_visible(&self, deadline: Deadline) -> Result<bool> {
         self.now("visible", deadline).await.map(|value| value == json!(true))

@@ -2,6 +2,7 @@
 //! capture. Knows Chromium and the DOM; nothing of sessions, stores or scripts.
 
 mod accessibility;
+mod aria;
 mod convert;
 mod css;
 mod error;
@@ -13,11 +14,13 @@ mod frames;
 mod inner;
 mod keyboard;
 mod keys;
+mod leaving;
 mod locator;
 mod log;
 mod mouse;
 mod navigation;
 mod options;
+mod outline;
 #[allow(clippy::module_inception, reason = "the module is the floor, the file its first noun")]
 mod page;
 mod resolve;
@@ -26,18 +29,21 @@ mod rpc;
 mod schema;
 mod screenshot;
 mod selector;
+mod suggest;
 mod tree;
 mod verb;
 mod world;
 
 pub use error::{PageError, VerbError};
 pub use frame::Frame;
+pub use keyboard::check as check_key;
 pub use locator::Locator;
 pub use log::CallLog;
+pub use navigation::{check_glob, check_url};
 pub use options::{
     ActionOptions, ClickOptions, GotoOptions, LoadState, ScreenshotOptions, SelectBy, TypeOptions, UrlPattern,
     WaitState,
 };
-pub use page::Page;
+pub use page::{Page, Suggestion};
 pub use schema::Schema;
 pub use selector::{Selector, SelectorError};

@@ -136,6 +136,7 @@ pub(super) async fn goto(
         params["referrer"] = Value::from(referer.as_str());
     }
     let cdp = page.target.cdp();
+    let before = documents(page, &main).await;
     let moves = page.tree().get(&main).map_or(0, |node| node.moves);
     let answer: Navigated = match cdp.call(rpc("Page.navigate", params)).await {
         Err(crate::browser::BrowserError::Cdp { message, .. }) => {
@@ -155,8 +156,7 @@ pub(super) async fn goto(
     let committed = page.until(|tree| tree.get(&main).filter(|n| n.loader == loader).map(|_| ()));
     let replaced = page.until(|tree| {
         let node = tree.get(&main)?;
-        (node.loader != loader && node.documents > 0 && tree.commits.len() > 1 && node.lifecycle.contains("load"))
-            .then_some(())
+        (node.loader != loader && node.documents > before && node.lifecycle.contains("load")).then_some(())
     });
     tokio::select! { () = committed => {}, () = replaced => {} }
     verb.log.line("committed");
@@ -207,8 +207,8 @@ async fn status(page: &Shared, frame: &str) -> Result<Option<u16>, PageError> {
     }
 }
 
-/// Only absolute addresses; people forget the scheme.
-fn check_url(url: &str) -> Result<String, PageError> {
+/// Only absolute addresses; people forget the scheme. The address without white space around it.
+pub fn check_url(url: &str) -> Result<String, PageError> {
     let trimmed = url.trim();
     match url::Url::parse(trimmed) {
         Ok(parsed) if !(parsed.cannot_be_a_base() && looks_like_host(trimmed)) => Ok(trimmed.to_owned()),
@@ -287,6 +287,11 @@ pub(super) async fn wait_for_url(
     page.until(|tree| tree.get(&main).filter(|node| test.is_match(&node.url)).map(|_| ())).await;
     page.reach(options.wait_until, verb).await;
     Ok(())
+}
+
+/// Reads a glob for URLs without using it.
+pub fn check_glob(glob: &str) -> Result<(), PageError> {
+    url_test(&UrlPattern::Glob(glob.to_owned())).map(|_| ())
 }
 
 fn url_test(pattern: &UrlPattern) -> Result<(Regex, String), PageError> {

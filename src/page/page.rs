@@ -2,23 +2,31 @@
 
 use std::fmt;
 
-use chromiumoxide::cdp::browser_protocol::page::StopLoadingParams;
-
 use crate::base::Deadline;
 use crate::browser::Target;
 
 use super::inner::Inner;
+use super::leaving::Leaving;
 use super::verb::{Result, Verb};
 use super::world::Shared;
 use super::{
-    Frame, GotoOptions, LoadState, Locator, ScreenshotOptions, Selector, TypeOptions, UrlPattern, keyboard, navigation,
-    screenshot,
+    Frame, GotoOptions, LoadState, Locator, ScreenshotOptions, Selector, TypeOptions, UrlPattern, aria, keyboard,
+    navigation, screenshot, suggest,
 };
 
 /// A tab. Cheap to clone.
 #[derive(Clone)]
 pub struct Page {
     inner: Shared,
+}
+
+/// A selector that matches something on the page.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Suggestion {
+    /// The selector.
+    pub selector: String,
+    /// What it matches, in short: `<button> Sign in`.
+    pub preview: String,
 }
 
 impl fmt::Debug for Page {
@@ -75,34 +83,28 @@ impl Page {
     /// Navigates; answers the HTTP status where there is one.
     pub async fn goto(&self, url: &str, options: &GotoOptions, deadline: Deadline) -> Result<Option<u16>> {
         let mut verb = Verb::new(deadline, format!("{url} to answer"));
+        let leaving = Leaving::begin(&self.inner);
         let outcome = self.inner.race(deadline, navigation::goto(&self.inner, &mut verb, url, options)).await;
-        self.give_up(outcome.is_none());
+        leaving.end(outcome.is_some());
         verb.end(&self.inner, outcome).await
     }
 
     /// Loads the page anew.
     pub async fn reload(&self, options: &GotoOptions, deadline: Deadline) -> Result<Option<u16>> {
         let mut verb = Verb::new(deadline, "the page to answer the reload");
+        let leaving = Leaving::begin(&self.inner);
         let outcome = self.inner.race(deadline, navigation::reload(&self.inner, &mut verb, options)).await;
-        self.give_up(outcome.is_none());
+        leaving.end(outcome.is_some());
         verb.end(&self.inner, outcome).await
     }
 
     /// One step back in its history; false where there is none.
     pub async fn go_back(&self, options: &GotoOptions, deadline: Deadline) -> Result<bool> {
         let mut verb = Verb::new(deadline, "the page before");
+        let leaving = Leaving::begin(&self.inner);
         let outcome = self.inner.race(deadline, navigation::go_back(&self.inner, &mut verb, options)).await;
-        self.give_up(outcome.is_none());
+        leaving.end(outcome.is_some());
         verb.end(&self.inner, outcome).await
-    }
-
-    /// Stops a navigation that its verb waits for no longer: left alone it would hold up every later verb, and take the page
-    /// away under one at any moment.
-    fn give_up(&self, late: bool) {
-        let main = self.inner.tree().main.clone();
-        if late && self.inner.tree().get(&main).is_some_and(|node| node.pending.is_some()) {
-            self.inner.target.cdp().send(StopLoadingParams::default()).forget();
-        }
     }
 
     /// The URL of the main frame; waits for a navigation that is under way to commit.
@@ -158,6 +160,31 @@ impl Page {
         let work = screenshot::take(&self.inner, main.id(), &mut verb, options);
         let outcome = self.inner.race(deadline, work).await;
         verb.end(&self.inner, outcome).await
+    }
+
+    /// The page as assistive technology sees it, as indented text in the manner of Playwright's ARIA snapshots: `- role "name"`
+    /// lines, frames included; of `selector`'s one match where it is given.
+    pub async fn aria_snapshot(&self, selector: Option<&Selector>, deadline: Deadline) -> Result<String> {
+        let mut verb = Verb::new(deadline, "the accessibility tree");
+        if let Some(selector) = selector {
+            verb.log.line(format!("waiting for {:?}", selector.source()));
+        }
+        let main = self.main_frame();
+        let work = aria::snapshot(&self.inner, main.id(), &mut verb, selector);
+        let outcome = self.inner.race(deadline, work).await;
+        verb.end(&self.inner, outcome).await
+    }
+
+    /// Selectors of elements that are on the page now and whose selector begins with `prefix` (as one would type it: `#us`, `.or`,
+    /// `text=Sig`, `role=button[na`, `label=`, nothing), the most useful first, at most `limit`. For completion: one round trip,
+    /// the main frame only; none where the page does not answer in time.
+    pub async fn suggest(&self, prefix: &str, limit: usize, deadline: Deadline) -> Vec<Suggestion> {
+        let main = self.main_frame();
+        let work = async { Ok(suggest::suggest(&self.inner, main.id(), prefix, limit, deadline).await) };
+        match self.inner.race(deadline, work).await {
+            Some(Ok(found)) => found,
+            _ => Vec::new(),
+        }
     }
 
     /// Things that happened unasked since the last call and that the user should know (a dialog was dismissed).

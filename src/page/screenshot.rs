@@ -8,7 +8,7 @@ use serde_json::json;
 use super::resolve::{Ask, ask, lost};
 use super::rpc::rpc;
 use super::verb::Verb;
-use super::world::{Arg, Shared};
+use super::world::{Arg, CallError, Shared, World};
 use super::{PageError, ScreenshotOptions};
 
 #[derive(Debug, Deserialize)]
@@ -63,20 +63,56 @@ pub(super) async fn take(
     // Where they lie as measured and where the picture has them have to be the same. A frame that goes has nothing to draw.
     join_all(frames.iter().map(|frame| page.call(frame, "drawn", &[]))).await;
     let shot = cdp.call(rpc::<Shot>("Page.captureScreenshot", params)).await;
-    if masked {
-        page.call(main, "unmask", &[]).await.map_err(lost)?;
+    if let Some(masked) = masked {
+        masked.remove(page, main).await?;
     }
     BASE64.decode(shot?.data.as_bytes()).map_err(|error| PageError::JavaScript(format!("the picture: {error}")))
 }
 
-/// Paints over what is to be hidden; answers whether there was something. Adds the frames in which it lies.
+/// What is painted over the page. It goes with this, whatever becomes of the picture: a deadline may pass at any await.
+struct Mask {
+    /// None once it has been removed.
+    world: Option<World>,
+}
+
+impl Mask {
+    async fn paint(page: &Shared, main: &str, boxes: &[[f64; 4]]) -> Result<Self, CallError> {
+        let world = page.bundled(main).await?;
+        let mask = Self { world: Some(world.clone()) };
+        page.call_in(main, &world, "mask", &[Arg::Value(json!(boxes))]).await?;
+        Ok(mask)
+    }
+
+    /// Removes it, and answers when it has gone.
+    async fn remove(mut self, page: &Shared, main: &str) -> Result<(), PageError> {
+        if let Some(world) = &self.world {
+            match page.call_in(main, world, "unmask", &[]).await {
+                // It went with its document.
+                Ok(_) | Err(CallError::Lost) => {}
+                Err(CallError::Page(error)) => return Err(error),
+            }
+        }
+        self.world = None;
+        Ok(())
+    }
+}
+
+impl Drop for Mask {
+    fn drop(&mut self) {
+        if let Some(world) = self.world.take() {
+            world.post("unmask", &[]);
+        }
+    }
+}
+
+/// Paints over what is to be hidden, where there is something. Adds the frames in which it lies.
 async fn mask(
     page: &Shared,
     main: &str,
     verb: &mut Verb,
     options: &ScreenshotOptions,
     frames: &mut Vec<String>,
-) -> Result<bool, PageError> {
+) -> Result<Option<Mask>, PageError> {
     let mut boxes: Vec<[f64; 4]> = Vec::new();
     for selector in &options.mask {
         let mut look = Ask::new("boxes", &[], &[]);
@@ -94,10 +130,9 @@ async fn mask(
         }
     }
     if boxes.is_empty() {
-        return Ok(false);
+        return Ok(None);
     }
-    page.call(main, "mask", &[Arg::Value(json!(boxes))]).await.map_err(lost)?;
-    Ok(true)
+    Mask::paint(page, main, &boxes).await.map(Some).map_err(lost)
 }
 
 /// What to add to a box in the frame, to have it in the page.

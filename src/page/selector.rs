@@ -203,7 +203,7 @@ fn attribute(name: &'static str, body: &str) -> Result<Step, Fault> {
 }
 
 /// `name=rest` where `name` is a plain word; CSS never begins so.
-fn engine_of(part: &str) -> Option<(&str, &str)> {
+pub(super) fn engine_of(part: &str) -> Option<(&str, &str)> {
     let (name, body) = part.split_once('=')?;
     let name_end = name.trim_end();
     let plain = !name_end.is_empty() && name_end.chars().all(|c| c.is_ascii_alphabetic() || c == '-' || c == '_');

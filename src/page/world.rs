@@ -27,6 +27,7 @@ const BUNDLE: &str = concat!(
     include_str!("injected/fields.js"),
     include_str!("injected/read.js"),
     include_str!("injected/extract.js"),
+    include_str!("injected/suggest.js"),
     include_str!("injected/tail.js"),
 );
 

@@ -50,12 +50,21 @@ impl Stage {
 
     /// A browser with a blank page.
     pub async fn empty() -> Self {
+        Self::launched(&LaunchOptions::default()).await
+    }
+
+    /// As [`Self::empty`], with each site in a process of its own, however small the machine.
+    pub async fn isolated() -> Self {
+        Self::launched(&LaunchOptions { args: vec!["--site-per-process".to_owned()], ..LaunchOptions::default() }).await
+    }
+
+    async fn launched(options: &LaunchOptions) -> Self {
         let pages = Pages::default();
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
         let app = Router::new().fallback(answer).with_state(pages.clone());
         let server = tokio::spawn(async move { axum::serve(listener, app).await.unwrap() });
-        let browser = Browser::launch(&LaunchOptions::default()).await.unwrap_or_else(|error| {
+        let browser = Browser::launch(options).await.unwrap_or_else(|error| {
             panic!("{error}\nThe page tests need Chromium: apt-get install -y chromium-headless-shell")
         });
         let context = browser.new_context(&ContextOptions::default()).await.unwrap();

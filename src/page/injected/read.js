@@ -11,9 +11,16 @@
         if (!field.matches('input,textarea,select')) return never(el, 'is not an <input>, <textarea> or <select>');
         return { t: 'ok', value: field.value };
       }
+      case 'is_password': return { t: 'ok', value: isPassword(controlOf(el)) };
     }
     throw new Error(what);
   });
+
+  // Whether what is typed into it is for nobody's eyes, by its type, by its purpose, or because it is shown as dots.
+  const isPassword = field => field.matches('input[type=password],[autocomplete*=password i]') || (getComputedStyle(field).webkitTextSecurity ?? 'none') !== 'none';
+
+  // Keeps the one match for Rust to ask after.
+  R.hold = (req, ...nodes) => withElement(req, nodes, el => { held.set(req.token, el); return { t: 'ok' }; });
 
   // How many match now.
   R.count = (req, ...nodes) => until(req, nodes, sets => {
@@ -80,6 +87,7 @@
       cover.append(one);
     }
     document.documentElement.append(cover);
+    held.get('mask')?.remove();
     held.set('mask', cover);
     return { t: 'ok' };
   };
