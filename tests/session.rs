@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "helpers of tests fail as tests do")]
 
+#[path = "session/again.rs"]
+mod again;
 #[path = "session/fidelity.rs"]
 mod fidelity;
 #[path = "session/guards.rs"]

@@ -77,6 +77,12 @@ pub enum SessionError {
         /// Which.
         id: SessionId,
     },
+    /// It was closed under whoever held it, by a reset or with its browser.
+    #[error("{} was closed; what is open now is got with session(\"..\")", named(.id.as_ref()))]
+    Closed {
+        /// Which; none for a throw-away one.
+        id: Option<SessionId>,
+    },
     /// Not a URL.
     #[error("{url:?} is not a URL: {reason}")]
     Url {
@@ -103,6 +109,7 @@ impl SessionError {
             Self::Busy { .. } => "session_busy",
             Self::NotFound(_) => "session_not_found",
             Self::Late { .. } => "timeout",
+            Self::Closed { .. } => "session_closed",
             Self::RestoreIncomplete { .. } => "restore_incomplete",
             Self::Id(_) | Self::Url { .. } => "invalid_argument",
             Self::WrongKey { .. } => "wrong_key",
@@ -114,6 +121,11 @@ impl SessionError {
             Self::Page(error) => error.error.code(),
         }
     }
+}
+
+/// The session in words.
+fn named(id: Option<&SessionId>) -> String {
+    id.map_or_else(|| "the throw-away session".to_owned(), |id| format!("session {id}"))
 }
 
 /// The first thing that failed, in words, and how many there are.

@@ -1,6 +1,8 @@
 //! A page that nobody sees, at an origin but without its content: every request of it is answered here. In it what an
 //! origin keeps is written before the site's own page loads, and read where no page of the origin is open any more.
 
+use std::time::Duration;
+
 use chromiumoxide::cdp::browser_protocol::fetch::{
     EnableParams, FailRequestParams, FulfillRequestParams, HeaderEntry, RequestPattern,
 };
@@ -11,16 +13,23 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use crate::base::Deadline;
-use crate::browser::{BrowserError, Cdp, RawEvents, Target};
+use crate::browser::{BrowserError, Cdp, RawEvents};
+
+use super::tabs::HiddenTab;
 
 /// The isolated world's name.
 const WORLD: &str = "rhaven-storage";
 /// The answer to the document's request: an HTML document with nothing in it, never cached.
 const EMPTY_DOCUMENT: &str = "PCFkb2N0eXBlIGh0bWw+"; // <!doctype html>
 
-/// A hidden page. One at a time works in it.
+/// How often a document that is not the wanted one is asked for again.
+const VISITS: usize = 3;
+/// How long an empty document may take to say where it is.
+const VISIT_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// A hidden page. One at a time works in it; it is closed with its last use.
 pub(super) struct HiddenPage {
-    target: Target,
+    target: HiddenTab,
     requests: RawEvents,
     at: Option<(String, ExecutionContextId)>,
 }
@@ -35,7 +44,7 @@ struct Paused {
 
 impl HiddenPage {
     /// Sets up a freshly attached tab.
-    pub(super) async fn prepare(target: Target) -> Result<Self, BrowserError> {
+    pub(super) async fn prepare(target: HiddenTab) -> Result<Self, BrowserError> {
         let cdp = target.cdp();
         let requests = cdp.raw_events(&["Fetch.requestPaused"]);
         let everything = RequestPattern::builder().url_pattern("*").build();
@@ -61,12 +70,38 @@ impl HiddenPage {
             return Ok(());
         }
         self.at = None;
+        let mut found = String::new();
+        for _ in 0..VISITS {
+            let context = self.navigate(origin).await?;
+            self.at = Some((origin.to_owned(), context));
+            // What a document of another origin keeps must never be taken for this one's.
+            let there = self.call("() => location.origin + '/'", &Value::Null, Deadline::after(VISIT_TIMEOUT)).await;
+            match there {
+                Ok(there) if there == *origin => return Ok(()),
+                Ok(there) => found = there.to_string(),
+                // The document went while it was asked.
+                Err(BrowserError::Cdp { message, .. }) => found = message,
+                Err(error) => return Err(error),
+            }
+            self.at = None;
+        }
+        Err(navigation_failed(format!("{origin} was wanted, {found} is there")))
+    }
+
+    /// Loads the empty document of `origin`; the isolated world in it.
+    async fn navigate(&mut self, origin: &str) -> Result<ExecutionContextId, BrowserError> {
         let cdp = self.target.cdp().clone();
         let mut navigated = cdp.send(NavigateParams::new(origin));
         let frame = loop {
             tokio::select! {
                 biased;
-                answer = &mut navigated => break answer?.frame_id,
+                answer = &mut navigated => {
+                    let answer = answer?;
+                    match answer.error_text {
+                        Some(reason) => return Err(navigation_failed(reason)),
+                        None => break answer.frame_id,
+                    }
+                }
                 event = self.requests.next() => match event.as_ref().map(crate::browser::RawEvent::decode::<Paused>) {
                     Some(Some(paused)) => answer_request(&cdp, paused),
                     Some(None) => {}
@@ -77,9 +112,7 @@ impl HiddenPage {
         let world = CreateIsolatedWorldParams::builder().frame_id(frame).world_name(WORLD).build();
         let world =
             world.map_err(|reason| BrowserError::Protocol { method: "Page.createIsolatedWorld".into(), reason })?;
-        let context = cdp.call(world).await?.execution_context_id;
-        self.at = Some((origin.to_owned(), context));
-        Ok(())
+        Ok(cdp.call(world).await?.execution_context_id)
     }
 
     /// Calls `function` (a function expression of one argument) at the origin that was visited last.
@@ -105,6 +138,10 @@ impl HiddenPage {
         }
         Ok(answer.result.value.unwrap_or_default())
     }
+}
+
+fn navigation_failed(reason: String) -> BrowserError {
+    BrowserError::Protocol { method: "Page.navigate".into(), reason }
 }
 
 /// The document is answered with nothing in it, anything else is refused.

@@ -83,13 +83,15 @@ pub(super) struct Lease {
 
 impl Lease {
     /// Takes the lease of a session; where another holds it, waits until `wait` or fails with [`SessionError::Busy`]. A
-    /// holder whose process on this host is gone is replaced at once.
+    /// holder whose process on this host is gone is replaced at once. Waiting ends too when `given_up` is cancelled. To be
+    /// awaited to its end: dropped on the way it may leave a lease that nobody gives back.
     pub(super) async fn acquire(
         sessions: &Sessions,
         tenant: &Tenant,
         id: &SessionId,
         holder: &Holder,
         wait: Option<Deadline>,
+        given_up: &CancellationToken,
     ) -> Result<(Self, Granted), SessionError> {
         let name = sessions.name(tenant, id);
         let mut owner = [0; 16];
@@ -120,9 +122,9 @@ impl Lease {
             }
             let expires_in = held.expires_in;
             match wait {
-                Some(deadline) if !deadline.passed() => {
+                Some(deadline) if !deadline.passed() && !given_up.is_cancelled() => {
                     let next = pause.min(expires_in.max(LOOK_AGAIN.0)).min(deadline.remaining());
-                    tokio::time::sleep(next).await;
+                    given_up.run_until_cancelled(tokio::time::sleep(next)).await;
                     pause = (pause * 2).min(LOOK_AGAIN.1);
                 }
                 _ => {

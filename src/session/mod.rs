@@ -7,6 +7,7 @@
 //! (`capture`), compared and sealed (`save`, `part`), and committed under the lease's fence.
 
 mod capture;
+mod chores;
 mod cookies;
 mod error;
 mod hidden;
@@ -15,7 +16,10 @@ mod lease;
 mod live;
 mod model;
 mod part;
+mod reset;
 mod restorer;
+mod room;
+mod running;
 mod save;
 mod sessions;
 mod state;
@@ -31,4 +35,4 @@ pub use model::{
     SessionSummary, VersionInfo,
 };
 pub use sessions::{Sessions, StoreConfig};
-pub use workspace::{Cookie, SessionOptions, Workspace, WorkspaceConfig};
+pub use workspace::{Cookie, OpenSession, Saving, SessionOptions, Workspace, WorkspaceConfig};

@@ -65,6 +65,14 @@ pub struct SessionOutcome {
     pub save_error: Option<(String, String)>,
 }
 
+impl SessionOutcome {
+    /// Of a session that nothing happened to, and that no version is known of.
+    pub(super) fn unchanged(id: SessionId, expired_at: Option<String>) -> Self {
+        let (changes, partial) = (Vec::new(), Vec::new());
+        Self { id, restored: None, version: None, updated: false, changes, partial, expired_at, save_error: None }
+    }
+}
+
 /// A session as `rhaven session list|show` and the HTTP endpoint tell of it: names, counts, sizes; never values.
 #[derive(Debug, Clone, Serialize)]
 pub struct SessionInfo {

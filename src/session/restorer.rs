@@ -28,7 +28,7 @@ pub(super) struct Restorer {
     sessions: Sessions,
     tenant: Tenant,
     stored: Arc<Stored>,
-    prefetched: Prefetched,
+    prefetched: Arc<Prefetched>,
     tabs: Tabs,
     pending: Mutex<HashMap<String, PartRef>>,
     done: Mutex<Done>,
@@ -50,7 +50,7 @@ impl Restorer {
         sessions: Sessions,
         tenant: Tenant,
         stored: Arc<Stored>,
-        prefetched: Prefetched,
+        prefetched: Arc<Prefetched>,
         tabs: Tabs,
     ) -> Arc<Self> {
         // An empty part only names what could not be kept: there is nothing to put in place.
@@ -71,6 +71,15 @@ impl Restorer {
         Ok(())
     }
 
+    /// Its session is closed: nothing is left to put in place, nor the page to do it in.
+    pub(super) fn close(&self) {
+        self.pending.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        // Where somebody is at work in it, that work fails now, and lets go of the page.
+        if let Ok(mut hidden) = self.hidden.try_lock() {
+            *hidden = None;
+        }
+    }
+
     fn pending(&self, origin: &str) -> Option<PartRef> {
         self.pending.lock().unwrap_or_else(PoisonError::into_inner).get(origin).cloned()
     }
@@ -85,7 +94,7 @@ impl Restorer {
     }
 
     /// Puts in place what is kept of `origin`, unless it is. What fails is noted, and the page loads all the same.
-    async fn ensure(&self, origin: &str) {
+    pub(super) async fn ensure(&self, origin: &str) {
         if self.pending(origin).is_none() {
             return;
         }
@@ -177,6 +186,11 @@ impl Gate {
         gate
     }
 
+    /// Whose documents it holds.
+    pub(super) fn browser(&self) -> &Browser {
+        &self.browser
+    }
+
     /// The hidden pages of this browser: what they ask for is never held.
     pub(super) fn hidden(&self) -> HiddenIds {
         self.hidden.clone()
@@ -184,7 +198,11 @@ impl Gate {
 
     /// Holds documents from now on, until `restorer` has nothing left. Answers when Chromium has confirmed it.
     pub(super) async fn hold_for(&self, restorer: &Arc<Restorer>) -> Result<(), BrowserError> {
-        self.restorers().push(Arc::downgrade(restorer));
+        {
+            let mut restorers = self.restorers();
+            restorers.retain(|restorer| restorer.upgrade().is_some_and(|restorer| restorer.has_pending()));
+            restorers.push(Arc::downgrade(restorer));
+        }
         let mut holding = self.holding.lock().await;
         if !*holding {
             let documents = RequestPattern::builder().url_pattern("*").resource_type(ResourceType::Document).build();

@@ -14,7 +14,7 @@ use super::capture::{Captured, Snapshot};
 use super::keys::seal_error;
 use super::live::Kept;
 use super::part::{Names, Part, diff};
-use super::sessions::{Stored, blobs_of};
+use super::sessions::{Prefetched, Stored, blobs_of};
 use super::state::{Index, PartRef, Record, encode};
 use super::{Change, Cookie, Partial, SessionError, cookies};
 
@@ -27,13 +27,30 @@ const KEEP_VERSIONS: usize = 20;
 #[derive(Clone, Default)]
 pub(super) struct Base {
     stored: Option<Arc<Stored>>,
+    /// Those of its parts that are at hand.
+    sealed: Arc<Prefetched>,
     /// Names and digests of the parts that have been looked into, by storage key.
     names: HashMap<String, Names>,
 }
 
 impl Base {
-    pub(super) fn of(stored: Option<&Arc<Stored>>) -> Self {
-        Self { stored: stored.cloned(), names: HashMap::new() }
+    pub(super) fn of(stored: Option<Stored>, sealed: Prefetched) -> Self {
+        Self { stored: stored.map(Arc::new), sealed: Arc::new(sealed), names: HashMap::new() }
+    }
+
+    /// The same state in a browser that nothing of it has been restored to.
+    pub(super) fn afresh(&self) -> Self {
+        Self { stored: self.stored.clone(), sealed: self.sealed.clone(), names: HashMap::new() }
+    }
+
+    /// What is in the store; none where nothing has been saved.
+    pub(super) fn stored(&self) -> Option<&Arc<Stored>> {
+        self.stored.as_ref()
+    }
+
+    /// Parts that need not be asked of the store.
+    pub(super) fn sealed(&self) -> &Arc<Prefetched> {
+        &self.sealed
     }
 
     pub(super) fn version(&self) -> Option<Version> {
@@ -54,7 +71,7 @@ impl Base {
     pub(super) fn with_names(&self, names: HashMap<String, Names>) -> Self {
         let mut all = names;
         all.extend(self.names.clone());
-        Self { stored: self.stored.clone(), names: all }
+        Self { stored: self.stored.clone(), sealed: self.sealed.clone(), names: all }
     }
 
     fn parts(&self) -> impl Iterator<Item = &PartRef> {
@@ -178,12 +195,15 @@ pub(super) async fn commit(kept: &Kept, draft: Draft) -> Result<Base, SessionErr
         if draft.base.stored.is_some() {
             kept.sessions.records().touch(&name, kept.ttl).await?;
         }
-        return Ok(Base { stored: draft.base.stored, names: draft.names });
+        return Ok(Base { names: draft.names, ..draft.base });
     }
-    let Prepared { commit, stored } = prepare(kept, &draft).await?;
+    let Prepared { mut commit, stored } = prepare(kept, &draft).await?;
     let committed = kept.sessions.records().commit(&name, &commit).await?;
     kept.sessions.tidy(&committed.orphaned).await;
-    Ok(Base { stored: Some(Arc::new(stored)), names: draft.names })
+    let mut sealed: Prefetched = std::mem::take(&mut commit.new_parts).into_iter().collect();
+    let carried = stored.index.parts.iter().map(PartRef::part_id);
+    sealed.extend(carried.filter_map(|id| draft.base.sealed.get(&id).map(|part| (id, part.clone()))));
+    Ok(Base { stored: Some(Arc::new(stored)), sealed: Arc::new(sealed), names: draft.names })
 }
 
 struct Prepared {

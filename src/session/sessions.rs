@@ -3,6 +3,8 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use tokio_util::sync::CancellationToken;
+
 use crate::base::{SessionId, Tenant, Version};
 use crate::seal::{Context, DataKey, KeyRing, NameKey, Sealed, open};
 use crate::store::{
@@ -162,7 +164,7 @@ impl Sessions {
             return Err(SessionError::NotFound(id.clone()));
         }
         let holder = Holder::new("rhaven session delete");
-        let (lease, _) = Lease::acquire(self, tenant, id, &holder, None).await?;
+        let (lease, _) = Lease::acquire(self, tenant, id, &holder, None, &CancellationToken::new()).await?;
         let deleted = self.0.records.delete(&name, lease.owner(), lease.fence()).await;
         // Of a deleted record there is no lease left; giving that back is no error.
         lease.release().await;

@@ -41,6 +41,8 @@ struct Captured {
     done: bool,
     partial: Vec<Unkept>,
     auto: Vec<(String, String)>,
+    /// The origin of the document that was asked.
+    at: String,
 }
 
 /// What restore.js answers at its end.
@@ -95,6 +97,10 @@ impl Door<'_> {
         let last = loop {
             let argument = json!({"begin": begin, "budget": PIECE_BYTES});
             let captured: Captured = read(self.call("capture", argument, deadline).await?)?;
+            // A document that came in between keeps something else; taken for this origin's it would empty it.
+            if !storage_key.contains('^') && format!("{}/", captured.at) != storage_key {
+                return Err(moved(storage_key, &captured.at));
+            }
             part.push(&captured.text);
             if captured.done {
                 break captured;
@@ -149,6 +155,11 @@ impl Unkept {
     fn at(self, storage_key: &str) -> Partial {
         Partial { origin: storage_key.to_owned(), store: self.store, key: self.key, reason: self.reason }
     }
+}
+
+fn moved(wanted: &str, found: &str) -> SessionError {
+    let reason = format!("a document of {found} was there instead of one of {wanted}");
+    SessionError::Browser(BrowserError::Protocol { method: "storage script".into(), reason })
 }
 
 fn read<T: serde::de::DeserializeOwned>(answer: Value) -> Result<T, SessionError> {

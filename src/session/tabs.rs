@@ -1,8 +1,10 @@
 //! The tabs of a session: those that we open, popups that open themselves, and which documents were ever in them.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
+use std::ops::Deref;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use chromiumoxide::cdp::browser_protocol::target::CloseTargetParams;
 use tokio::sync::Notify;
 use tokio::sync::mpsc::UnboundedReceiver;
 
@@ -18,6 +20,10 @@ pub(super) struct HiddenIds(Arc<Mutex<HashSet<String>>>);
 impl HiddenIds {
     fn add(&self, id: &str) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(id.to_owned());
+    }
+
+    fn remove(&self, id: &str) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(id);
     }
 
     /// Whether the frame is the main frame of a hidden page.
@@ -107,24 +113,17 @@ impl Tabs {
     }
 
     /// Opens a tab that stays hidden from scripts.
-    pub(super) async fn open_hidden(&self) -> Result<Target, BrowserError> {
+    pub(super) async fn open_hidden(&self) -> Result<HiddenTab, BrowserError> {
         let target = self.open_target().await?;
         self.0.hidden.add(target.id().inner());
-        Ok(target)
+        Ok(HiddenTab { target, tabs: self.clone() })
     }
 
     /// Opens a tab without making a page of it.
     async fn open_target(&self) -> Result<Target, BrowserError> {
         self.state().outstanding += 1;
-        let claimed = self.claim().await;
-        let mut state = self.state();
-        state.outstanding -= 1;
-        let strangers = if state.outstanding == 0 { std::mem::take(&mut state.unclaimed) } else { HashMap::new() };
-        drop(state);
-        for target in strangers.into_values() {
-            self.adopt(target);
-        }
-        claimed
+        let _asked = Asked(self);
+        self.claim().await
     }
 
     async fn claim(&self) -> Result<Target, BrowserError> {
@@ -184,6 +183,48 @@ impl Tabs {
     /// Notices of the pages since the last call.
     pub(super) fn take_notices(&self) -> Vec<String> {
         self.state().pages.iter().flat_map(Page::take_notices).collect()
+    }
+}
+
+/// A tab that scripts do not see. Closed when it goes.
+pub(super) struct HiddenTab {
+    target: Target,
+    tabs: Tabs,
+}
+
+impl Deref for HiddenTab {
+    type Target = Target;
+
+    fn deref(&self) -> &Target {
+        &self.target
+    }
+}
+
+impl Drop for HiddenTab {
+    fn drop(&mut self) {
+        let inner = &self.tabs.0;
+        if !self.target.is_gone() {
+            inner.context.browser().cdp().send(CloseTargetParams::new(self.target.id().clone())).forget();
+        }
+        inner.hidden.remove(self.target.id().inner());
+    }
+}
+
+/// One tab that has been asked for; also when whoever asked does not wait for it any more.
+struct Asked<'a>(&'a Tabs);
+
+impl Drop for Asked<'_> {
+    fn drop(&mut self) {
+        let mut state = self.0.state();
+        state.outstanding -= 1;
+        let strangers = if state.outstanding == 0 { std::mem::take(&mut state.unclaimed) } else { HashMap::new() };
+        drop(state);
+        // At the very end of the program nobody can set them up any more.
+        if tokio::runtime::Handle::try_current().is_ok() {
+            for target in strangers.into_values() {
+                self.0.adopt(target);
+            }
+        }
     }
 }
 

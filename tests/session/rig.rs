@@ -14,7 +14,8 @@ use rhaven::base::{Deadline, SessionId, Tenant};
 use rhaven::browser::LaunchOptions;
 use rhaven::page::{GotoOptions, Page};
 use rhaven::session::{
-    KeySource, Session, SessionError, SessionOptions, SessionOutcome, Sessions, StoreConfig, Workspace, WorkspaceConfig,
+    KeySource, Saving, Session, SessionError, SessionOptions, SessionOutcome, Sessions, StoreConfig, Workspace,
+    WorkspaceConfig,
 };
 use serde_json::Value;
 
@@ -115,6 +116,10 @@ impl Rig {
         Workspace::new(WorkspaceConfig { launch, ..self.config() })
     }
 
+    pub fn workspace_saving(&self, saving: Saving) -> Workspace {
+        Workspace::new(WorkspaceConfig { saving, ..self.config() })
+    }
+
     fn config(&self) -> WorkspaceConfig {
         WorkspaceConfig {
             tenant: Tenant::default(),
@@ -123,6 +128,7 @@ impl Rig {
             launch: LaunchOptions::default(),
             holder: "rhaven test".into(),
             ttl: None,
+            saving: Saving::AsAsked,
         }
     }
 

@@ -119,10 +119,10 @@ const capture = (() => {
     const page = [];
     for (let size = 0; size < budget; ) {
       const { value, done } = await self.source.next();
-      if (done) return { text: page.join(''), done, partial: self.partial, auto: self.auto };
+      if (done) return { text: page.join(''), done, partial: self.partial, auto: self.auto, at: location.origin };
       page.push(value + '\n');
       size += value.length;
     }
-    return { text: page.join(''), done: false, partial: [], auto: [] };
+    return { text: page.join(''), done: false, partial: [], auto: [], at: location.origin };
   };
 })();

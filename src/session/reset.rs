@@ -1,0 +1,135 @@
+//! Starting over in one workspace: sessions are put back to what they were, in the same browser or in another one.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::future::join_all;
+
+use crate::base::Deadline;
+use crate::browser::LaunchOptions;
+
+use super::running::Running;
+use super::{Session, Workspace};
+
+/// How long a browser that is to make room for another may take to end in order; then it is killed.
+const CLOSE: Duration = Duration::from_secs(5);
+
+impl Workspace {
+    /// Closes every context; what was not saved is dropped. Leases stay held, and `session(id)` opens a session again as it was
+    /// last saved, or as it was restored where nothing was written. No session is current any more. The browser stays.
+    ///
+    /// What hangs in a page is not waited for: contexts are closed in the background. [`Session`]s and pages of before answer
+    /// `session_closed` and `page_closed`.
+    pub async fn reset(&self) {
+        let turn = self.turn().await;
+        let workspace = self.clone();
+        // A task of its own, as sessions that are closed and not retained could not be opened again.
+        finished(tokio::spawn(async move {
+            workspace.close_all().await;
+            workspace.0.open.send_modify(|open| open.reopen = None);
+            drop(turn);
+        }))
+        .await;
+    }
+
+    /// As [`Self::reset`], in another browser: the old one is ended if it lives, the next verb starts one with `launch`, or as
+    /// before. The session that was current is opened again, and current, at the next verb.
+    pub async fn restart(&self, launch: Option<LaunchOptions>) {
+        let turn = self.turn().await;
+        let workspace = self.clone();
+        finished(tokio::spawn(async move {
+            let was_current = workspace.0.open.borrow().current.clone();
+            workspace.close_all().await;
+            let mut running = None;
+            workspace.0.open.send_modify(|open| {
+                if let Some(session) = &was_current {
+                    open.reopen = session.id().cloned();
+                }
+                open.launch = launch.or(open.launch.take());
+                // Taken before it ends: then its end is no accident.
+                running = open.running.take();
+            });
+            if let Some(running) = running {
+                running.close(Deadline::after(CLOSE)).await;
+            }
+            drop(turn);
+        }))
+        .await;
+    }
+
+    /// Sets up in the background, unless it is there, what the next session that is opened after a [`Self::reset`] moves into:
+    /// a context with a page, or, where a named session has been opened in this workspace, that session (the first one) as it
+    /// was last saved, with the storages of the origins that it has visited. A rerun then waits for none of this.
+    ///
+    /// For whoever is going to reset: ask once before the first run and again after each, when nothing else is going on.
+    /// Starts the browser where none runs; does nothing in one with a window.
+    #[expect(clippy::unused_async, reason = "it needs a runtime, which an async function is sure of")]
+    pub async fn keep_warm(&self) {
+        let likely = {
+            let open = self.0.open.borrow();
+            let first = open.named.first().and_then(|(_, session)| Some((session.opening_now()?, session.visited())));
+            first.or_else(|| Some((open.retained.first()?.clone(), BTreeSet::new())))
+        };
+        self.running().keep_spare(likely);
+    }
+
+    /// Resolves when the running browser is gone without [`Self::finish`] or [`Self::restart`]; pends while none runs.
+    pub async fn browser_gone(&self) {
+        let mut open = self.0.open.subscribe();
+        loop {
+            let running = {
+                let open = open.borrow_and_update();
+                open.running.clone().filter(|_| !open.ending)
+            };
+            tokio::select! {
+                () = gone(running.as_deref()) => {}
+                changed = open.changed() => {
+                    if changed.is_err() { std::future::pending().await }
+                    continue;
+                }
+            }
+            let open = open.borrow();
+            // Not one that is being ended or was replaced in this moment.
+            let same = running.zip(open.running.as_ref()).is_some_and(|(was, is)| Arc::ptr_eq(&was, is));
+            if same && !open.ending {
+                return;
+            }
+        }
+    }
+
+    /// Closes every session and retains what the named ones are opened from. For whoever has the turn.
+    async fn close_all(&self) {
+        let (sessions, running) = {
+            let open = self.0.open.borrow();
+            let named = open.named.iter().map(|(_, session)| session);
+            (named.chain(&open.throw_away).cloned().collect::<Vec<_>>(), open.running.clone())
+        };
+        let closed: Vec<_> = sessions.iter().map(Session::close).collect();
+        if let Some(running) = running {
+            running.chores.add(async { drop(join_all(closed).await) });
+        }
+        let retained = join_all(sessions.iter().map(Session::opening)).await;
+        self.0.open.send_modify(|open| {
+            open.retained.extend(retained.into_iter().flatten());
+            open.retained.retain(|opening| !opening.lease.lost().is_cancelled());
+            open.named.clear();
+            (open.throw_away, open.current) = (None, None);
+        });
+    }
+}
+
+/// Waits for the end of a browser that has started.
+async fn gone(running: Option<&Running>) {
+    if let Some(running) = running
+        && let Ok(ready) = running.ready().await
+    {
+        ready.browser.gone().await;
+        return;
+    }
+    std::future::pending::<()>().await;
+}
+
+async fn finished(task: tokio::task::JoinHandle<()>) {
+    task.await.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()));
+}

@@ -1,0 +1,54 @@
+//! Where a session lives: a browser context of its own and the tabs in it. It is closed when its last user goes, so that
+//! an opening that is given up half-way leaves nothing behind in the browser.
+
+use futures_util::future::Either;
+
+use crate::browser::{BrowserError, Context, ContextOptions};
+use crate::page::Page;
+
+use super::SessionError;
+use super::chores::Chores;
+use super::restorer::Gate;
+use super::tabs::Tabs;
+
+/// A context and its tabs.
+pub(super) struct Room {
+    pub(super) context: Context,
+    pub(super) tabs: Tabs,
+}
+
+impl Room {
+    /// An empty one. It is made among the `chores`: where nobody waits for it any more it is closed again.
+    pub(super) async fn open(gate: &Gate, chores: &Chores) -> Result<Self, BrowserError> {
+        let (browser, hidden) = (gate.browser().clone(), gate.hidden());
+        let made = chores.answer(async move {
+            let context = browser.new_context(&ContextOptions::default()).await?;
+            let tabs = Tabs::follow(context.clone(), hidden);
+            Ok(Self { context, tabs })
+        });
+        made.await.unwrap_or_else(|| Err(BrowserError::Gone("it was closed".to_owned())))
+    }
+
+    /// Its oldest page; a new one where there is none.
+    pub(super) async fn page(&self) -> Result<Page, SessionError> {
+        match self.tabs.pages().into_iter().next() {
+            Some(page) => Ok(page),
+            None => self.tabs.open_page().await,
+        }
+    }
+
+    /// Closes it without asking its pages. All in it counts as gone at once; the answer is Chromium's word that it is.
+    pub(super) fn close(&self) -> impl Future<Output = ()> + Send + use<> {
+        if self.context.is_forgotten() {
+            return Either::Left(std::future::ready(()));
+        }
+        let closed = self.context.discard();
+        Either::Right(async move { drop(closed.await) })
+    }
+}
+
+impl Drop for Room {
+    fn drop(&mut self) {
+        drop(self.close());
+    }
+}
