@@ -7,13 +7,23 @@
 mod browser;
 #[path = "script/check.rs"]
 mod check;
+#[path = "script/console.rs"]
+mod console;
 #[path = "script/flow.rs"]
 mod flow;
+#[path = "script/hostile.rs"]
+mod hostile;
 #[path = "script/limits.rs"]
 mod limits;
 #[path = "script/modules.rs"]
 mod modules;
+#[path = "script/passwords.rs"]
+mod passwords;
+#[path = "script/pauses.rs"]
+mod pauses;
 #[path = "script/rig.rs"]
 mod rig;
 #[path = "script/secrets.rs"]
 mod secrets;
+#[path = "script/talk.rs"]
+mod talk;

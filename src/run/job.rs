@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::Pauses;
 use crate::base::{Secret, SessionId};
 use crate::script::Limits;
 use crate::session::WorkspaceConfig;
@@ -33,4 +34,6 @@ pub struct Job {
     pub limits: Limits,
     /// A pause after every verb (`--slow-mo`).
     pub slow_mo: Option<Duration>,
+    /// Who takes over where the script says `pause()`.
+    pub pauses: Pauses,
 }

@@ -1,10 +1,13 @@
 //! Floor 5: a run is a value: `run(job) -> Report`. Prints nothing and never exits; what happens on the way comes as
 //! [`Event`]s.
 
+mod dialogue;
 mod failure;
 mod job;
 mod report;
 
+use std::collections::BTreeSet;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -12,16 +15,17 @@ use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
 pub use crate::script::{Event, Limits, Place, StackFrame};
+pub use dialogue::{Change, Dialogue, Pauses, Turn};
 pub use failure::ALSO;
 pub use job::Job;
 pub use report::{Failure, FailureKind, Report};
 
 use crate::base::{Deadline, Redactor};
 use crate::script::{self, Host, Problem, Program, Progress, ScriptFailure, Stop, Stopper};
-use crate::session::{SessionOutcome, Workspace};
+use crate::session::Workspace;
 
 /// How long the saving of sessions and the closing of the browser may take.
-const FINISH: Duration = Duration::from_secs(30);
+pub const FINISH: Duration = Duration::from_secs(30);
 /// How long a stopped script may take to notice. Only a single native call of the engine (sorting a huge list) takes any time
 /// at all; it is then left to end by itself.
 const NOTICE: Duration = Duration::from_secs(3);
@@ -32,8 +36,67 @@ const NOTICE: Duration = Duration::from_secs(3);
 /// give up at once (a second Ctrl-C), drop the future: the script is stopped, nothing more is saved and the browser is killed.
 pub async fn run(job: Job, cancel: CancellationToken, events: impl Fn(Event) + Send + Sync + 'static) -> Report {
     let started = Instant::now();
+    let redactor = redactor(&job);
+    let workspace = Workspace::new(job.workspace.clone());
+    let events = Arc::new(events);
+    let shown = events.clone();
+    let mut report = execute(&workspace, job, &redactor, cancel, move |event| shown(event)).await;
+    report.sessions = workspace.finish(Deadline::after(FINISH)).await;
+    for text in workspace.take_notices() {
+        events(Event::Notice { text: redactor.redact(&text) });
+    }
+    let unsaved = || failure::of_saving(&report.sessions).map(|failure| failure::redacted(failure, &redactor));
+    report.failure = report.failure.or_else(unsaved);
+    report.duration = started.elapsed();
+    report
+}
+
+/// Runs `job` in a workspace that outlives it (watch mode): nothing is saved or closed at its end, and `job.workspace` does not
+/// matter. The report tells of no sessions.
+pub async fn run_in(
+    workspace: &Workspace,
+    job: Job,
+    cancel: CancellationToken,
+    events: impl Fn(Event) + Send + Sync + 'static,
+) -> Report {
+    let redactor = redactor(&job);
+    execute(workspace, job, &redactor, cancel, events).await
+}
+
+/// What is known of a job before it runs.
+#[derive(Debug, Clone)]
+pub struct Checked {
+    /// Why it would not even start: exactly what a run would answer.
+    pub failure: Option<Failure>,
+    /// The files that its script imports, in turn too; for a module that is missing, those that would be it.
+    pub imports: Vec<PathBuf>,
+}
+
+/// Reads and checks the script of `job` without running it. Reads files.
+pub async fn check(job: &Job) -> Checked {
+    let (text, import_root) = (job.source.clone(), job.import_root.clone());
+    let imports = script::on_thread(move || script::imported_files(&text, &import_root));
+    let (imports, program) = tokio::join!(imports, read(job));
+    let failure = program.err().and_then(|problems| failure::of_problems(&problems));
+    let failure = failure.map(|failure| failure::redacted(failure, &redactor(job)));
+    Checked { failure, imports: imports.unwrap_or_default() }
+}
+
+/// Knows the job's secrets.
+fn redactor(job: &Job) -> Redactor {
     let redactor = Redactor::default();
     job.secrets.values().for_each(|secret| redactor.learn(secret));
+    redactor
+}
+
+async fn execute(
+    workspace: &Workspace,
+    job: Job,
+    redactor: &Redactor,
+    cancel: CancellationToken,
+    events: impl Fn(Event) + Send + Sync + 'static,
+) -> Report {
+    let started = Instant::now();
     let mut report = Report {
         result: Value::Null,
         failure: None,
@@ -42,19 +105,17 @@ pub async fn run(job: Job, cancel: CancellationToken, events: impl Fn(Event) + S
         source: job.source.clone(),
         name: job.name.clone(),
     };
-    match read(&job).await {
-        Err(problems) => report.failure = failure::of_problems(&problems),
-        Ok(program) => {
-            let (answer, sessions) = perform(program, job, &redactor, cancel, events).await;
-            match answer {
-                Ok(value) => report.result = script::redacted(value, &redactor),
-                Err(failed) => report.failure = Some(failure::of_script(failed)),
+    let failure = match read(&job).await {
+        Err(problems) => failure::of_problems(&problems),
+        Ok(program) => match perform(program, workspace, job, redactor, cancel, events).await {
+            Ok(value) => {
+                report.result = script::redacted(value, redactor);
+                None
             }
-            report.failure = report.failure.or_else(|| failure::of_saving(&sessions));
-            report.sessions = sessions;
-        }
-    }
-    report.failure = report.failure.map(|failure| failure::redacted(failure, &redactor));
+            Err(failed) => Some(failure::of_script(failed)),
+        },
+    };
+    report.failure = failure.map(|failure| failure::redacted(failure, redactor));
     report.duration = started.elapsed();
     report
 }
@@ -62,7 +123,7 @@ pub async fn run(job: Job, cancel: CancellationToken, events: impl Fn(Event) + S
 /// Reads and checks the script, on a thread whose stack suits it.
 async fn read(job: &Job) -> Result<Program, Vec<Problem>> {
     let (text, import_root) = (job.source.clone(), job.import_root.clone());
-    let names: std::collections::BTreeSet<String> = job.secrets.keys().cloned().collect();
+    let names: BTreeSet<String> = job.secrets.keys().cloned().collect();
     let read = script::on_thread(move || {
         let has_secret = |name: &str| names.contains(name);
         Program::read(&script::Source { text: &text, import_root: &import_root, has_secret: &has_secret })
@@ -73,26 +134,48 @@ async fn read(job: &Job) -> Result<Program, Vec<Problem>> {
     })
 }
 
-/// Runs the script in its sessions, and ends them whatever its end was.
+/// Runs the script in its sessions.
 async fn perform(
     program: Program,
+    workspace: &Workspace,
     job: Job,
     redactor: &Redactor,
     cancel: CancellationToken,
     events: impl Fn(Event) + Send + Sync + 'static,
-) -> (Result<Value, ScriptFailure>, Vec<SessionOutcome>) {
-    let workspace = Workspace::new(job.workspace);
+) -> Result<Value, ScriptFailure> {
     if job.session.is_some() || program.needs_browser() {
         // The browser starts while the engine is made and the store opens.
         workspace.warm_up().await;
     }
     let wall_time = job.limits.wall_time;
-    let host = Arc::new(Host {
+    let session = job.session.clone();
+    let host = Arc::new(host(workspace, job, redactor.clone(), events));
+    let mut running = std::pin::pin!(program.run(host.clone(), session));
+    let none = BTreeSet::new();
+    let reason = tokio::select! {
+        answer = &mut running => {
+            host.tell_notices();
+            return answer;
+        }
+        () = cancel.cancelled() => Stop::Cancelled,
+        () = host.progress.ran_for(wall_time) => Stop::TimeOver(wall_time),
+        id = workspace.lease_lost(&none) => Stop::LeaseLost(id),
+    };
+    host.stop.stop_for_good(reason.clone());
+    let answer = tokio::time::timeout(NOTICE, running).await;
+    host.tell_notices();
+    answer.unwrap_or_else(|_| Err(ScriptFailure::stopped(reason)))
+}
+
+/// The world of the job's script, or of a dialogue.
+fn host(workspace: &Workspace, job: Job, redactor: Redactor, events: impl Fn(Event) + Send + Sync + 'static) -> Host {
+    Host {
+        name: job.name,
         workspace: workspace.clone(),
         runtime: tokio::runtime::Handle::current(),
         stop: Stopper::default(),
         events: Box::new(events),
-        redactor: redactor.clone(),
+        redactor,
         secrets: job.secrets,
         args: job.args,
         env: job.env,
@@ -100,27 +183,7 @@ async fn perform(
         import_root: job.import_root,
         working_folder: job.working_folder,
         slow_mo: job.slow_mo,
+        pauses: job.pauses.hook(),
         progress: Progress::default(),
-    });
-    let mut running = std::pin::pin!(program.run(host.clone(), job.session));
-    let reason = tokio::select! {
-        answer = &mut running => {
-            let sessions = finish(&workspace, &host).await;
-            return (answer, sessions);
-        }
-        () = cancel.cancelled() => Stop::Cancelled,
-        () = tokio::time::sleep(wall_time) => Stop::TimeOver(wall_time),
-        id = workspace.lease_lost() => Stop::LeaseLost(id),
-    };
-    host.stop.stop(reason.clone());
-    let answer = tokio::time::timeout(NOTICE, running).await;
-    let answer = answer.unwrap_or_else(|_| Err(ScriptFailure::stopped(reason)));
-    let sessions = finish(&workspace, &host).await;
-    (answer, sessions)
-}
-
-async fn finish(workspace: &Workspace, host: &Host) -> Vec<SessionOutcome> {
-    let sessions = workspace.finish(Deadline::after(FINISH)).await;
-    host.tell_notices();
-    sessions
+    }
 }

@@ -20,6 +20,6 @@ pub fn wait<T>(host: &Host, work: impl Future<Output = T>) -> Result<T, Box<Eval
 
 /// The error that ends a stopped script.
 pub fn terminated(host: &Host) -> EvalAltResult {
-    let reason = host.stop.reason().cloned().map_or(Dynamic::UNIT, Dynamic::from);
+    let reason = host.stop.reason().map_or(Dynamic::UNIT, Dynamic::from);
     EvalAltResult::ErrorTerminated(reason, Position::NONE)
 }

@@ -5,10 +5,10 @@ use std::sync::Arc;
 use rhai::{Dynamic, Engine, EvalContext, OptimizationLevel, Position, Token};
 
 use super::modules::Resolver;
-use super::{Event, Host, Limits, Stop, bind, secret};
+use super::{Event, Host, Limits, Stop, bind, console, secret};
 
 /// Words that Rhai reserves and does not use, and that our scripts need as names.
-const FREED: &[&str] = &["goto", "default"];
+pub const FREED: &[&str] = &["goto", "default"];
 /// How deep expressions may nest: outside functions and inside them.
 const EXPRESSION_DEPTH: (usize, usize) = (128, 64);
 /// Variables in scope at one time, and functions in one script.
@@ -27,6 +27,9 @@ pub fn reader(limits: &Limits) -> Engine {
         other => other,
     });
     engine.disable_symbol("eval");
+    // It sees and changes the variables of the script that says it: those of before are found by their names after it.
+    engine
+        .register_custom_syntax_with_state_raw(console::PAUSE, console::parse_pause, true, |_, _, _| Ok(Dynamic::UNIT));
     // What is checked has to be what was written: no folding, no dropping of dead branches.
     engine.set_optimization_level(OptimizationLevel::None);
     engine.set_max_operations(limits.operations);
@@ -42,6 +45,17 @@ pub fn reader(limits: &Limits) -> Engine {
     engine
 }
 
+/// An engine that tells of variables that nothing defines.
+pub fn strict_reader() -> Engine {
+    let mut engine = reader(&Limits::default());
+    engine.set_strict_variables(true);
+    // Here a pause adds nothing: what a script names it has to define itself.
+    engine.register_custom_syntax_with_state_raw(console::PAUSE, console::parse_pause, false, |_, _, _| {
+        Ok(Dynamic::UNIT)
+    });
+    engine
+}
+
 /// An engine that runs the script of `host`.
 pub fn runner(host: &Arc<Host>) -> Engine {
     let mut engine = reader(&host.limits);
@@ -49,6 +63,7 @@ pub fn runner(host: &Arc<Host>) -> Engine {
     watch(&mut engine, host);
     route_output(&mut engine, host);
     offer_args(&mut engine, host);
+    offer_pause(&mut engine, host);
     secret::register(&mut engine, host);
     bind::register(&mut engine, host);
     engine
@@ -57,7 +72,7 @@ pub fn runner(host: &Arc<Host>) -> Engine {
 /// Ends loops that call none of our functions.
 fn watch(engine: &mut Engine, host: &Arc<Host>) {
     let host = host.clone();
-    engine.on_progress(move |_| host.stop.reason().cloned().map(Dynamic::from::<Stop>));
+    engine.on_progress(move |_| host.stop.reason().map(Dynamic::from::<Stop>));
 }
 
 fn route_output(engine: &mut Engine, host: &Arc<Host>) {
@@ -68,6 +83,14 @@ fn route_output(engine: &mut Engine, host: &Arc<Host>) {
         let file = source.map(|source| format!("{source}:")).unwrap_or_default();
         let line = position.line().unwrap_or_default();
         listener.tell(Event::Log { text: format!("{file}{line}: {text}") });
+    });
+}
+
+fn offer_pause(engine: &mut Engine, host: &Arc<Host>) {
+    let host = host.clone();
+    engine.register_custom_syntax_with_state_raw(console::PAUSE, console::parse_pause, true, move |context, _, _| {
+        console::take_over(&host, context)?;
+        Ok(Dynamic::UNIT)
     });
 }
 

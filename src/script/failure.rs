@@ -1,10 +1,12 @@
 //! An error of the engine as data: code, message, place, calls.
 
+use std::collections::BTreeMap;
+
 use rhai::{Dynamic, EvalAltResult, Map, ParseErrorType, Position};
 use serde::Serialize;
 
 use super::stop::Stop;
-use super::{Host, Parts, ScriptError, names, value};
+use super::{Host, Parts, ScriptError, check, names, value};
 use crate::base::show_duration;
 
 /// A place in a script.
@@ -53,15 +55,41 @@ impl ScriptFailure {
     }
 }
 
+/// What is known where a failure is read: for hints, and for the places of what was defined elsewhere.
+#[derive(Debug, Default)]
+pub struct Known {
+    /// The variables in scope.
+    pub variables: Vec<String>,
+    /// The functions that there are beside ours.
+    pub functions: Vec<String>,
+    /// The functions of the modules that are imported, by alias.
+    pub modules: BTreeMap<String, Vec<String>>,
+    /// The text that a function stands in, by its name, where that is not the script itself.
+    pub origins: BTreeMap<String, String>,
+}
+
+impl From<ScriptError> for ScriptFailure {
+    /// The failure that has no place in a script.
+    fn from(error: ScriptError) -> Self {
+        Self { error, place: None, stack: Vec::new() }
+    }
+}
+
 /// Reads what the engine answered.
 pub fn read(error: EvalAltResult, host: &Host) -> ScriptFailure {
+    read_knowing(error, host, &Known::default())
+}
+
+/// As [`read`], with what is known of the surroundings.
+pub fn read_knowing(error: EvalAltResult, host: &Host, known: &Known) -> ScriptFailure {
     let mut error = error;
     let mut file: Option<String> = None;
     let mut stack = Vec::new();
     loop {
         let (function, inner, inside, position) = match error {
             EvalAltResult::ErrorInFunctionCall(name, source, inner, position) => {
-                (function_name(&name), inner, Some(source).filter(|source| !source.is_empty()), position)
+                let source = Some(source).filter(|source| !source.is_empty());
+                (function_name(&name), inner, source.or_else(|| known.origins.get(&name).cloned()), position)
             }
             EvalAltResult::ErrorInModule(name, inner, position) => {
                 (format!("import {name:?}"), inner, Some(name), position)
@@ -79,7 +107,7 @@ pub fn read(error: EvalAltResult, host: &Host) -> ScriptFailure {
     }
     stack.reverse();
     let place = Place::new(file.as_deref(), error.position()).or_else(|| Some(stack.first()?.place.clone()));
-    let error = ScriptError::from(parts(error, host));
+    let error = ScriptError::from(parts(error, host, known));
     let place = match error.parts().position {
         Some((line, column)) => Some(Place { file, line, column }),
         None => place,
@@ -92,15 +120,21 @@ fn function_name(name: &str) -> String {
     if name.starts_with("anon$") { "a closure".to_owned() } else { name.to_owned() }
 }
 
-fn parts(error: EvalAltResult, host: &Host) -> Parts {
+fn parts(error: EvalAltResult, host: &Host, known: &Known) -> Parts {
     match error {
         EvalAltResult::ErrorRuntime(value, _) => thrown(&value),
         EvalAltResult::ErrorTerminated(reason, _) => {
-            let reason = reason.try_cast::<Stop>().or_else(|| host.stop.reason().cloned());
+            let reason = reason.try_cast::<Stop>().or_else(|| host.stop.reason());
             stopped(reason.unwrap_or(Stop::Cancelled))
         }
         EvalAltResult::ErrorParsing(error, _) => simple("parse_error", &parse_message(&error)),
-        EvalAltResult::ErrorFunctionNotFound(signature, _) => names::unknown_function(&signature).into_parts(),
+        EvalAltResult::ErrorFunctionNotFound(signature, _) => unknown_function(&signature, known).into_parts(),
+        EvalAltResult::ErrorVariableNotFound(name, _) => {
+            check::unknown_variable(&name, || known.variables.iter().map(String::as_str)).into_parts()
+        }
+        EvalAltResult::ErrorModuleNotFound(alias, _) => {
+            check::unknown_module(&alias, "..", known.modules.keys().map(String::as_str)).into_parts()
+        }
         EvalAltResult::ErrorDataRace(name, _) => Parts {
             hint: Some("a closure holds the very value whose method is running; let the closure take it as a parameter instead".into()),
             ..simple("script_error", &format!("{name} is in use by the call that the closure was given to"))
@@ -115,6 +149,17 @@ fn parts(error: EvalAltResult, host: &Host) -> Parts {
             let _ = other.take_position();
             simple("script_error", &lower_first(&other.to_string()))
         }
+    }
+}
+
+fn unknown_function(signature: &str, known: &Known) -> ScriptError {
+    let name = signature.split(['(', ' ']).next().unwrap_or(signature);
+    let qualified = name.split_once("::").and_then(|(alias, name)| Some((alias, name, known.modules.get(alias)?)));
+    match qualified {
+        Some((alias, name, functions)) if !functions.iter().any(|known| known == name) => {
+            check::not_in_module(alias, name, functions.iter().map(String::as_str))
+        }
+        _ => names::unknown_function(signature, known.functions.iter().map(String::as_str)),
     }
 }
 

@@ -42,6 +42,7 @@ pub fn hint(code: &str) -> Option<&'static str> {
         "run_timeout" => "--timeout gives a run more time",
         "limit_exceeded" => "does a loop not end, or a list grow without bound?",
         "module_not_found" => "imports are \"std/NAME\" or paths below the script's folder",
+        "watch_limit" => "raise fs.inotify.max_user_watches (sysctl), or end another program that watches files",
         "path_refused" => "give a plain relative path such as \"shots/page.png\"",
         _ => return None,
     })

@@ -7,14 +7,19 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use serde_json::Value;
+use tokio::sync::watch;
+use tokio::time::Instant;
 
 use crate::base::{Redactor, Secret};
 use crate::session::Workspace;
 
-use super::{Event, Limits, Parts, ScriptError, Stop, Stopper, value};
+use super::password::{self, Passwords};
+use super::{Console, Event, Limits, Parts, ScriptError, Stop, Stopper, value};
 
 /// The world of one running script.
 pub struct Host {
+    /// How the script is named in messages.
+    pub name: String,
     /// Its sessions.
     pub workspace: Workspace,
     /// The runtime that its verbs run on.
@@ -39,6 +44,8 @@ pub struct Host {
     pub working_folder: PathBuf,
     /// A pause after every verb.
     pub slow_mo: Option<Duration>,
+    /// Who is handed the dialogue of a `pause()`; called on the script's thread.
+    pub pauses: Option<Box<dyn Fn(Console) + Send + Sync>>,
     /// What changes while it runs.
     pub progress: Progress,
 }
@@ -52,6 +59,43 @@ pub struct Progress {
     emitted: AtomicUsize,
     /// Sessions that were announced.
     announced: Mutex<BTreeSet<String>>,
+    /// Whether the script stands in a `pause()`.
+    paused: watch::Sender<bool>,
+    /// Passwords that were typed in clear.
+    pub(super) passwords: Passwords,
+}
+
+impl Progress {
+    /// The script stands still, or goes on.
+    pub fn pause(&self, paused: bool) {
+        self.paused.send_replace(paused);
+    }
+
+    /// Resolves when the script has run for `span`; the time that it stood in a `pause()` does not count.
+    pub async fn ran_for(&self, span: Duration) {
+        let mut paused = self.paused.subscribe();
+        let mut left = span;
+        loop {
+            // The sender is ours: it cannot be gone.
+            let _ = paused.wait_for(|paused| !paused).await;
+            let since = Instant::now();
+            tokio::select! {
+                () = tokio::time::sleep(left) => return,
+                _ = paused.wait_for(|paused| *paused) => left = left.saturating_sub(since.elapsed()),
+            }
+        }
+    }
+
+    /// Whether a password that a script types in clear becomes a secret: for those who keep what is typed. Off at first, for it costs
+    /// a question to the page per text that is typed.
+    pub fn learn_passwords(&self, on: bool) {
+        self.passwords.learn(on);
+    }
+
+    /// The passwords that were learnt so, by the names that they were given.
+    pub fn learnt_passwords(&self) -> Vec<Secret> {
+        self.passwords.learnt()
+    }
 }
 
 impl Host {
@@ -114,7 +158,16 @@ impl Host {
 
     /// The secret by that name.
     pub fn secret(&self, name: &str) -> Result<Secret, ScriptError> {
-        self.secrets.get(name).cloned().ok_or_else(|| secret_not_set(name))
+        let learnt = || self.progress.learnt_passwords().into_iter().find(|secret| secret.name() == name);
+        self.secrets.get(name).cloned().or_else(learnt).ok_or_else(|| secret_not_set(name))
+    }
+
+    /// Makes `value` a secret, and says so where it was none.
+    pub(super) fn learn_password(&self, value: &str) {
+        let taken = |name: &str| self.secrets.contains_key(name);
+        if let Some(secret) = self.progress.passwords.add(value, &self.redactor, taken) {
+            self.tell(Event::Notice { text: password::notice(&secret) });
+        }
     }
 }
 

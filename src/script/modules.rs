@@ -48,8 +48,7 @@ fn file(root: &Path, path: &str) -> Result<Source, ScriptError> {
         let message = format!("the module {path:?} {why}: modules are read below {} only", root.display());
         ScriptError::new("module_refused", message)
     };
-    let plain = |part| matches!(part, Component::Normal(_) | Component::CurDir);
-    if path.is_empty() || !Path::new(path).components().all(plain) {
+    if !is_plain(path) {
         return Err(refused("is not a plain relative path"));
     }
     let candidates = candidates(root, path);
@@ -67,6 +66,25 @@ fn file(root: &Path, path: &str) -> Result<Source, ScriptError> {
     let Ok(name) = real.strip_prefix(&root) else { return Err(refused("leads out through a symbolic link")) };
     let text = std::fs::read_to_string(&real).map_err(unreadable)?;
     Ok(Source { name: name.display().to_string(), text })
+}
+
+/// Relative, and never up.
+fn is_plain(path: &str) -> bool {
+    let plain = |part| matches!(part, Component::Normal(_) | Component::CurDir);
+    !path.is_empty() && Path::new(path).components().all(plain)
+}
+
+/// The files on which it depends what module `path` is: those that are looked for in vain, and the one that is found. None for
+/// modules that lie in no file.
+pub fn files(root: &Path, path: &str) -> Vec<PathBuf> {
+    if path.starts_with(PREFIX) || !is_plain(path) {
+        return Vec::new();
+    }
+    let mut files = candidates(root, path);
+    if let Some(found) = files.iter().position(|file| file.is_file()) {
+        files.truncate(found + 1);
+    }
+    files
 }
 
 /// As written, and with the extension where it was left out.

@@ -18,7 +18,12 @@ static STOCK: LazyLock<BTreeSet<String>> = LazyLock::new(|| {
 
 /// Whether Rhai itself has a function of that name.
 pub fn is_stock(name: &str) -> bool {
-    KEYWORDS.contains(&name) || STOCK.contains(name)
+    is_keyword(name) || STOCK.contains(name)
+}
+
+/// Whether the engine itself knows what to do with a call of that name.
+pub fn is_keyword(name: &str) -> bool {
+    KEYWORDS.contains(&name)
 }
 
 /// The known function nearest to `name`; `more` are those of the script.
@@ -28,8 +33,9 @@ pub fn nearest<'a>(name: &str, more: impl Iterator<Item = &'a str>) -> Option<St
     ours.or_else(|| closest(name, STOCK.iter().map(String::as_str))).map(str::to_owned)
 }
 
-/// The error for a call that matches no function, from the engine's words for it: `clik (&str | ImmutableString)`.
-pub fn unknown_function(signature: &str) -> ScriptError {
+/// The error for a call that matches no function, from the engine's words for it: `clik (&str | ImmutableString)`; `more` are the
+/// functions of the script, where they are known.
+pub fn unknown_function<'a>(signature: &str, more: impl Iterator<Item = &'a str>) -> ScriptError {
     let name = signature.split(['(', ' ']).next().unwrap_or(signature);
     let arguments = signature.split_once('(').map_or("", |(_, rest)| rest.trim_end_matches(')'));
     let arguments = arguments.replace("&str | ImmutableString | String", "text").replace("i64", "number");
@@ -41,7 +47,7 @@ pub fn unknown_function(signature: &str) -> ScriptError {
         return ScriptError::new("script_error", format!("{name} does not take ({arguments})"));
     }
     let error = ScriptError::new("unknown_function", format!("there is no function {name}({arguments})"));
-    match nearest(name, std::iter::empty()) {
+    match nearest(name, more) {
         Some(meant) => error.with_hint(format!("did you mean {meant}?")),
         None => error.with_hint("rhaven docs lists all functions"),
     }
@@ -66,7 +72,7 @@ mod tests {
 
     #[test]
     fn an_unknown_name_leads_to_the_nearest() {
-        let error = unknown_function("clik (&str | ImmutableString | String)");
+        let error = unknown_function("clik (&str | ImmutableString | String)", std::iter::empty());
         assert_eq!(error.code(), "unknown_function");
         assert_eq!(error.parts().message, "there is no function clik(text)");
         assert_eq!(error.parts().hint.as_deref(), Some("did you mean click?"));
@@ -74,7 +80,7 @@ mod tests {
 
     #[test]
     fn a_known_name_with_other_arguments_shows_its_signatures() {
-        let error = unknown_function("click ()");
+        let error = unknown_function("click ()", std::iter::empty());
         assert_eq!(error.code(), "invalid_argument");
         assert_eq!(error.parts().hint.as_deref(), Some("the ways to call it: click(selector)  click(selector, #{..})"));
     }

@@ -43,7 +43,8 @@ impl Program {
                 ) => {
                     table::find(&call.name).is_some_and(|entry| entry.name == "session" || !entry.receivers.is_empty())
                 }
-                Some(ASTNode::Stmt(Stmt::Import(..))) => true,
+                // A pause is one: what is said in it may do anything.
+                Some(ASTNode::Stmt(Stmt::Import(..)) | ASTNode::Expr(Expr::Custom(..))) => true,
                 _ => false,
             };
             !needs
@@ -75,7 +76,7 @@ struct StopOnDrop {
 
 impl Drop for StopOnDrop {
     fn drop(&mut self) {
-        self.host.stop.stop(Stop::Cancelled);
+        self.host.stop.stop_for_good(Stop::Cancelled);
         // Nothing is ever sent: this ends when the other end goes, or after the grace.
         let _ = self.ended.recv_timeout(GRACE);
     }
@@ -84,13 +85,17 @@ impl Drop for StopOnDrop {
 /// Runs `work` on a thread with a stack that suits scripts; none where there is no thread or it died.
 pub async fn on_thread<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Option<T> {
     let (answer, answered) = tokio::sync::oneshot::channel();
-    let body = move || {
+    start_thread(move || {
         // Nobody waits any more where the run was dropped.
         let _ = answer.send(work());
-    };
-    let started = std::thread::Builder::new().name("script".into()).stack_size(STACK_BYTES).spawn(body);
-    started.ok()?;
+    })?;
     answered.await.ok()
+}
+
+/// Starts a thread with a stack that suits scripts; none where the system gives none.
+pub fn start_thread(body: impl FnOnce() + Send + 'static) -> Option<()> {
+    let started = std::thread::Builder::new().name("script".into()).stack_size(STACK_BYTES).spawn(body);
+    started.ok().map(drop)
 }
 
 fn execute(ast: &AST, host: &Arc<Host>, session: Option<&SessionId>) -> Result<Value, ScriptFailure> {
@@ -102,7 +107,7 @@ fn execute(ast: &AST, host: &Arc<Host>, session: Option<&SessionId>) -> Result<V
     let failed = |error: super::ScriptError| ScriptFailure { error, place: None, stack: Vec::new() };
     // A secret that became text in the very last expression has stopped the script after its end.
     if let Some(reason) = host.stop.reason() {
-        return Err(ScriptFailure::stopped(reason.clone()));
+        return Err(ScriptFailure::stopped(reason));
     }
     value::to_json(&value).map_err(failed)
 }

@@ -34,7 +34,22 @@ const TOPICS: &[Topic] = &[
         doc: "Where secrets come from and what can be done with them",
         text: include_str!("docs/secrets.md"),
     },
+    Topic {
+        name: "repl",
+        doc: "Typing a script line by line: keys, commands, what is kept",
+        text: include_str!("docs/repl.md"),
+    },
     Topic { name: "limits", doc: "How long and how much", text: include_str!("docs/limits.md") },
+    Topic {
+        name: "watch",
+        doc: "rhaven watch: what runs when, what happens to sessions, keys",
+        text: include_str!("docs/watch.md"),
+    },
+    Topic {
+        name: "editors",
+        doc: "Completion and checking in an editor and in a shell",
+        text: include_str!("docs/editors.md"),
+    },
     Topic {
         name: "errors",
         doc: "Every error code: what it means, the way out, the exit code",

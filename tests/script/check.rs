@@ -47,7 +47,7 @@ fn syntax_errors_have_a_place() {
 fn unknown_functions_lead_to_the_nearest() {
     let check = |text: &str, expected: &str| assert_eq!(one(text), expected);
     check("clik(\"#a\")", "unknown_function 1:1: there is no function clik | did you mean click?");
-    check("session(\"a\").gotto(\"u\")", "unknown_function 1:14: there is no method gotto | did you mean goto?");
+    check("session(\"a\").gotto(\"u\")", "unknown_function 1:14: a session has no method gotto | did you mean goto?");
     check("fn greet() {} gret()", "unknown_function 1:15: there is no function gret | did you mean greet?");
     check("if false { zzz() }", "unknown_function 1:12: there is no function zzz | rhaven docs lists all functions");
     check("let f = || [1].map(|x| clik(x));", "unknown_function 1:24: there is no function clik | did you mean click?");
@@ -130,8 +130,28 @@ fn literal_schemas_and_ids_are_read_before_the_run() {
         let found = one(text);
         assert!(found.starts_with(expected), "{text}: {found}");
     };
-    check("extract(#{ a: \"li >> >> b\" })", "invalid_selector 1:9: extract, schema: ");
-    check("extract(#{ a: #{ selector: \"b\", tpye: \"number\" } })", "invalid_argument 1:9: extract, schema: ");
+    check("extract(#{ a: \"li >> >> b\" })", "invalid_selector 1:15: extract, schema: ");
+    check(
+        "extract(#{ a: #{ selector: \"b\", tpye: \"number\" } })",
+        "invalid_argument 1:33: extract, a: unknown option",
+    );
+    check(
+        "extract([#{ selektor: \"b\", fields: #{} }])",
+        "invalid_argument 1:10: extract: a list holds one selector, or one map with selector and fields | did you mean selector",
+    );
+    check(
+        "extract([#{ selector: \"b\", fields: #{ a: \"c\", d: \"\" } }])",
+        "invalid_argument 1:50: extract, d: the selector",
+    );
+    check("extract(#{ a: #{ selector: \"b\", type: \"nubmer\" } })", "invalid_argument 1:39: extract, a: unknown type");
+    check("extract(#{ a: #{ selector: \"b\", limit: -1 } })", "invalid_argument 1:40: extract, a: limit");
+    check("extract(#{ a: #{ selector: \"b\", regex: \"(\" } })", "invalid_argument 1:40: extract, a: regex");
+    check("extract(#{ a: args.x, b: 5 })", "invalid_argument 1:26: extract, b: expected a selector");
+    check(
+        "extract([#{ selector: args.x, fields: #{ a: `#a-${args.n}`, b: \"//\" + args.y, c: \">>\" } }])",
+        "invalid_selector 1:82: extract, schema",
+    );
+    check("let s = session(\"a\"); s.page.extract(\"txt=a\")", "invalid_selector 1:38: extract, schema");
     check("session(\"\")", "invalid_argument 1:9: session, id: ");
 }
 
@@ -172,4 +192,151 @@ fn habits_from_elsewhere_get_a_way_out() {
     check("get_by_role(\"button\")", "get_by_role is not in this version; write click(\"role=button");
     check("new_page()", "new_page is not in this version");
     check("waitForSelector(\"#a\")", "write wait_for(");
+}
+
+#[test]
+fn methods_of_what_is_known_are_checked_as_free_calls_are() {
+    let check = |text: &str, expected: &str| {
+        let found = one(text);
+        assert!(found.starts_with(expected), "{text}: {found}");
+    };
+    check("session(\"a\").clik(\"#b\")", "unknown_function 1:14: a session has no method clik | did you mean click?");
+    check("let s = session(\"a\"); s.clik(\"#b\")", "unknown_function 1:25: a session has no method clik");
+    check(
+        "let s = session(\"a\"); s.page.save()",
+        "unknown_function 1:30: a page has no method save | it stands alone",
+    );
+    check("let p = session(\"a\").page; p.len()", "unknown_function 1:30: a page has no method len");
+    check(
+        "let s = session(\"a\"); s.titel",
+        "unknown_property 1:25: a session has no property titel | title is a function",
+    );
+    check(
+        "let s = session(\"a\"); s.title",
+        "unknown_property 1:25: a session has no property title | title is a function",
+    );
+    check("session(\"a\").click(\"#a\", \"5s\")", "invalid_argument 1:26: click, options: wanted an options map");
+    check("click(\"#a\", \"5s\")", "invalid_argument 1:13: click, options: wanted an options map");
+    check("let s = session(\"a\"); click(s)", "invalid_argument 1:23: click does not take 1 argument");
+    check(
+        "let s = session(\"a\"); fill(\"#a\", s)",
+        "invalid_argument 1:34: fill, text: wanted text or a secret, found a s",
+    );
+    check("fn f(x) { x.click(\"a >> >> b\") }", "invalid_selector 1:19: click, selector");
+    check(
+        "goto(args.url, #{ timeout: secret(\"SET\") })",
+        "invalid_option 1:28: goto, option \"timeout\": wanted a time",
+    );
+    check("const T = \"soon\"; sleep(T)", "invalid_argument 1:25: sleep, time");
+    check("sleep(-1)", "invalid_argument 1:7: sleep, time: a time is");
+    check("press(secret(\"SET\"))", "invalid_argument 1:7: press, key: wanted text, found a secret");
+    check("press(5, 6)", "invalid_argument 1:1: press does not take (a whole number, a whole number)");
+    check("parse_int()", "invalid_argument 1:1: parse_int does not take 0 arguments | it takes 1 or 2");
+    check("\"a\".contains()", "invalid_argument 1:5: contains does not take 0 arguments | it takes 1");
+}
+
+#[test]
+fn contents_are_read_where_they_are_written_out() {
+    let check = |text: &str, expected: &str| {
+        let found = one(text);
+        assert!(found.starts_with(expected), "{text}: {found}");
+    };
+    check("goto(\"/login\")", "invalid_argument 1:6: goto, url: \"/login\" is not an absolute URL");
+    check(
+        "goto(\"example.com\")",
+        "invalid_argument 1:6: goto, url: \"example.com\" is not an absolute URL; did you mean",
+    );
+    check("press(\"Ctrl+A\")", "invalid_argument 1:7: press, key: there is no modifier");
+    check("press(\"#a\", \"Entr\")", "invalid_argument 1:13: press, key: ");
+    check("wait_for_url(\"**/{a\")", "invalid_argument 1:14: wait_for_url, pattern: \"**/{a\" is not a URL pattern");
+    check("wait_for_url(regex(\"(\"))", "invalid_argument 1:20: regex, pattern: invalid regular expression");
+    check("select_option(\"#a\", #{ lable: \"x\" })", "invalid_argument 1:21: select_option, choice: ");
+    check("session(\"\")", "invalid_argument 1:9: session, id: ");
+    check("retry(-1, || click(\"#a\"))", "invalid_argument 1:7: retry, times: wanted a whole number from 0");
+}
+
+#[test]
+fn the_scripts_own_functions_take_what_they_say() {
+    let check = |text: &str, expected: &str| {
+        let found = one(text);
+        assert!(found.starts_with(expected), "{text}: {found}");
+    };
+    check(
+        "fn greet(name) {} fn greet(a, b) {} greet()",
+        "invalid_argument 1:37: greet does not take 0 arguments | the ways to call it: greet(name)  greet(a, b)",
+    );
+    check("fn f(a) { 1 } fn f(b) { 2 }", "parse_error 1:15: function f with 1 parameter already exists");
+    check(
+        "fn f(a) { g(a) } fn g() { 1 }",
+        "invalid_argument 1:11: g does not take 1 argument | the ways to call it: g()",
+    );
+    for text in [
+        "fn f(a) { 1 } let f = || 2; f.call(); \"x\".f(1);",
+        "fn click(a, b, c) { 1 } click(1, 2, 3); click(\"#a\");",
+        "let m = #{}; m.run = |a, b| a + b; m.run(1, 2); m[\"walk\"] = || 1; m.walk();",
+        "let title = title(); let url = url(); fn f(click) { click.call(1) } let s = \"x\"; s.len(); s.replace(\"x\", \"y\")",
+        "let s = session(\"a\"); if true { s = session(\"b\").page; } s.click(\"#a\"); s.whatever_it_is;",
+        "let a = [session(\"a\"), \"x\"]; a[0].click(\"#a\"); a[1].len(); a[0].page.click(\"#b\"); [1, 2][0].max(3);",
+        "let s = session(\"a\"); s.type_of(); s.id; s.version; s.page.goto(\"https://x\"); s.log(); [s].len(); s.page.url()",
+        "for s in [session(\"a\")] { s.click(\"#a\") } try { click(\"#a\") } catch (s) { s.code }",
+        "let o = #{ timeout: \"5s\" }; click(\"#a\", o); fill(\"#a\", args.x); press(args.key, args.other); let e = [1]; e.extract(1)",
+    ] {
+        assert_eq!(problems(text), [], "{text}");
+    }
+}
+
+#[test]
+fn modules_are_checked_with_the_script() {
+    let folder = tempfile::tempdir().unwrap();
+    let lib = "export const BASE = \"https://x\"; const HIDDEN = 1; fn open(path) { goto(global::BASE + path) } private fn own() { 1 }\n\
+               fn make() { #{ run: |a| a } } fn pay() { secret(\"UNSET\") }";
+    std::fs::write(folder.path().join("lib.rhai"), lib).unwrap();
+    let all = |text: &str| {
+        let problems = check(&Source { text, import_root: folder.path(), has_secret: &|_| false });
+        let told = |problem: &Problem| format!("{} {}", place(problem.place.as_ref()), problem.message);
+        problems.iter().map(told).collect::<Vec<_>>().join("\n")
+    };
+    let check = |text: &str, expected: &str| {
+        let found = all(&format!("import \"lib\" as lib; {text}"));
+        let (module, rest) = found.split_once('\n').unwrap_or((&found, ""));
+        assert_eq!(module, "lib.rhai:2:42 the secret \"UNSET\" is not set");
+        assert_eq!(rest, expected, "{text}");
+    };
+    check("lib::BASE + lib::open(\"/a\"); let m = lib::make(); m.run(1); global::X; const X = 1;", "");
+    check("lib::BSAE", "1:27 the module lib exports no variable BSAE");
+    check("lib::HIDDEN", "1:27 the module lib exports no variable HIDDEN");
+    check("lib::open()", "1:27 lib::open does not take 0 arguments");
+    check("lib::own()", "1:27 the module lib has no function own");
+}
+
+#[test]
+fn whatever_is_right_is_left_in_peace() {
+    let right = |name: &str, text: &str, root: &Path| {
+        let problems = check(&Source { text, import_root: root, has_secret: &|_| true });
+        assert_eq!(problems, [], "{name}:\n{text}");
+    };
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    // Those show what a mistake looks like.
+    let wrong = ["syntax_error", "unknown_function", "unknown_option", "same_session_twice", "imported_failure"];
+    for folder in ["scripts", "stdlib", "tests/golden", "benches/compare"] {
+        for file in std::fs::read_dir(root.join(folder)).unwrap() {
+            let path = file.unwrap().path();
+            let name = path.file_stem().unwrap().to_str().unwrap().to_owned();
+            if path.extension().is_some_and(|extension| extension == "rhai") && !wrong.contains(&name.as_str()) {
+                right(&name, &std::fs::read_to_string(&path).unwrap(), path.parent().unwrap());
+            }
+        }
+    }
+    for entry in rhaven::script::docs() {
+        // What an example takes for granted.
+        let before = "let orders = [];\n";
+        right(entry.name, &format!("{before}{}", entry.example), root);
+    }
+    let readme = std::fs::read_to_string(root.join("README.md")).unwrap();
+    let texts = rhaven::script::topics().map(|topic| (topic.name, topic.text)).chain([("README", readme.as_str())]);
+    for (name, text) in texts {
+        for block in text.split("```rhai\n").skip(1) {
+            right(name, block.split("```").next().unwrap(), root);
+        }
+    }
 }

@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex};
 
 use rhaven::base::{Secret, Tenant};
 use rhaven::browser::LaunchOptions;
-use rhaven::run::{Event, Failure, Job, Limits, Report};
-use rhaven::session::{KeySource, StoreConfig, WorkspaceConfig};
+use rhaven::run::{Event, Failure, Job, Limits, Pauses, Report};
+use rhaven::session::{KeySource, Saving, StoreConfig, WorkspaceConfig};
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
@@ -45,9 +45,11 @@ pub fn script(text: &str) -> Script {
             launch: LaunchOptions::default(),
             holder: "a test".to_owned(),
             ttl: None,
+            saving: Saving::AsAsked,
         },
         limits: Limits::default(),
         slow_mo: None,
+        pauses: Pauses::default(),
     };
     Script { job, cancel: CancellationToken::new(), on_event: Box::new(|_| {}), folder }
 }

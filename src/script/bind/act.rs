@@ -82,7 +82,7 @@ fn select_option(call: &Call) -> Answer {
 }
 
 /// One choice or a list of them.
-fn choices(value: &Dynamic) -> Result<Vec<SelectBy>, ScriptError> {
+pub fn choices(value: &Dynamic) -> Result<Vec<SelectBy>, ScriptError> {
     match value.read_lock::<Array>() {
         Some(items) => items.iter().map(choice).collect(),
         None => Ok(vec![choice(value)?]),

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use rhai::{Dynamic, EvalAltResult, Map, NativeCallContext};
 
-use super::{Answer, Verb};
+use super::{Answer, Verb, password};
 use crate::base::{Deadline, Input, Secret, show_duration};
 use crate::page::{Locator, Page, Selector};
 use crate::script::kind::{self, Kind, found};
@@ -64,10 +64,12 @@ impl<'a> Call<'a> {
         if self.host.stop.reason().is_some() {
             return Err(bridge::terminated(self.host).into());
         }
+        let asked = password::before(self)?;
         if self.entry.group != Group::Script {
             self.host.tell(Event::Verb { call: self.shown(), line: self.context.call_position().line() });
         }
         let answer = verb(self);
+        asked.after(self, answer.is_ok());
         if self.is_on_page() {
             self.host.tell_notices();
             if let (Some(pause), true) = (self.host.slow_mo, answer.is_ok()) {
@@ -96,8 +98,19 @@ impl<'a> Call<'a> {
     pub fn input(&self, name: &str) -> Input {
         match self.arg(name).and_then(Dynamic::read_lock::<Secret>) {
             Some(secret) => Input::Secret(secret.clone()),
-            None => Input::Plain(self.text(name)),
+            // As a secret it is shown by its name alone, however short it is.
+            None => self
+                .host
+                .redactor
+                .secret_of(&self.text(name))
+                .map_or_else(|| Input::Plain(self.text(name)), Input::Secret),
         }
+    }
+
+    /// Text that is about to be typed in clear.
+    pub fn plain_input(&self) -> Option<String> {
+        let typed = self.shape.iter().zip(&self.args).find(|(param, _)| param.kind == Kind::Input);
+        typed.filter(|(_, arg)| arg.is_string()).map(|(_, arg)| kind::text(arg))
     }
 
     /// The deadline of this call: its `timeout`, or the default.
@@ -129,9 +142,14 @@ impl<'a> Call<'a> {
 
     /// The elements that the call is about.
     pub fn locator(&self) -> Result<Locator, Box<EvalAltResult>> {
-        let selector = Selector::parse(&self.text("selector"));
-        let selector = selector.map_err(|error| ScriptError::new("invalid_selector", error.to_string()))?;
+        let selector = self.selector()?;
         Ok(self.page()?.locator(&selector))
+    }
+
+    /// The selector that the call names.
+    pub fn selector(&self) -> Result<Selector, ScriptError> {
+        let selector = Selector::parse(&self.text("selector"));
+        selector.map_err(|error| ScriptError::new("invalid_selector", error.to_string()))
     }
 
     /// Waits for `work`, whose failure becomes an error of the script.
@@ -162,14 +180,19 @@ impl<'a> Call<'a> {
         bridge::terminated(self.host)
     }
 
+    fn known_secret(&self, value: &Dynamic) -> Option<Secret> {
+        value.is_string().then(|| self.host.redactor.secret_of(&kind::text(value))).flatten()
+    }
+
     fn is_on_page(&self) -> bool {
         self.entry.receivers.contains(&Receiver::Page) || self.entry.name == "session"
     }
 
     /// `click("#go")`, for `-v`. Secrets by name.
     fn shown(&self) -> String {
-        let show = |value: &Dynamic| match value.read_lock::<Secret>() {
-            Some(secret) => format!("{:?}", *secret),
+        let known = |value: &Dynamic| value.read_lock::<Secret>().map(|secret| secret.clone());
+        let show = |value: &Dynamic| match known(value).or_else(|| self.known_secret(value)) {
+            Some(secret) => format!("{secret:?}"),
             None if value.is_string() => format!("{:?}", kind::text(value)),
             None => value::to_json(value).map_or_else(|_| "..".to_owned(), |value| value.to_string()),
         };

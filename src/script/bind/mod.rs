@@ -4,6 +4,7 @@
 mod act;
 mod call;
 mod navigate;
+mod password;
 mod read;
 mod screenshot;
 mod script;
@@ -17,6 +18,7 @@ use std::sync::Arc;
 use rhai::{Dynamic, Engine, EvalAltResult, FLOAT, INT, ImmutableString};
 
 use super::{Host, table};
+pub(super) use act::choices;
 pub(crate) use call::Call;
 
 /// What a function does once its arguments have been checked.
@@ -30,7 +32,7 @@ const VERBS: &[&[(&str, Verb)]] =
 
 /// The stock functions of Rhai with a type of their own in the first place, which would win over ours: for these names ours is
 /// registered for that type, too.
-fn stock_types(name: &str) -> Vec<TypeId> {
+pub(super) fn stock_types(name: &str) -> Vec<TypeId> {
     match name {
         "clear" => vec![TypeId::of::<ImmutableString>()],
         "log" => vec![TypeId::of::<INT>(), TypeId::of::<FLOAT>()],

@@ -14,6 +14,7 @@ pub(super) const VERBS: &[(&str, Verb)] = &[
     ("input_value", input_value),
     ("is_visible", is_visible),
     ("evaluate", evaluate),
+    ("aria_snapshot", aria_snapshot),
 ];
 
 fn extract(call: &Call) -> Answer {
@@ -60,4 +61,14 @@ fn evaluate(call: &Call) -> Answer {
     let argument = call.arg("argument").map(value::to_json).transpose()?;
     let frame = call.page()?.main_frame();
     call.wait(frame.evaluate(&call.text("javascript"), argument.as_ref(), deadline)).map(value::from_json)
+}
+
+fn aria_snapshot(call: &Call) -> Answer {
+    let deadline = call.deadline();
+    let selector = match call.arg("selector") {
+        Some(_) => Some(call.selector()?),
+        None => None,
+    };
+    let page = call.page()?;
+    call.wait(page.aria_snapshot(selector.as_ref(), deadline)).map(Dynamic::from)
 }

@@ -23,6 +23,7 @@ pub(super) const VERBS: &[(&str, Verb)] = &[
     ("retry", retry),
     ("regex", regex),
     ("set_default_timeout", set_default_timeout),
+    ("pause", pause),
 ];
 
 fn secret(call: &Call) -> Answer {
@@ -106,6 +107,12 @@ fn set_default_timeout(call: &Call) -> Answer {
     let span = call.arg("time").map(kind::time).transpose()?.unwrap_or_default();
     call.host.set_verb_timeout(span);
     Ok(Dynamic::UNIT)
+}
+
+/// Only reached by way of `Fn("pause")`: written out it is syntax (`console/pause.rs`).
+fn pause(_: &Call) -> Answer {
+    let message = "pause() has to be written out: called as a value it does not see the script's variables";
+    Err(ScriptError::new("invalid_argument", message).into())
 }
 
 fn work(call: &Call) -> Result<FnPtr, ScriptError> {

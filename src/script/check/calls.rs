@@ -1,50 +1,52 @@
-//! Calls: is there such a function, do its literal arguments fit.
+//! Calls and names: is there such a function, method, property or constant.
 
-use rhai::{AST, ASTNode, Dynamic, Expr, FnCallExpr, Position, Stmt};
+use rhai::{AST, ASTNode, Expr, FnCallExpr, Position, Stmt};
 
-use super::habits;
-use super::scope::{FileNames, Module};
-use crate::base::{SessionId, closest};
-use crate::page::Schema;
-use crate::script::ScriptError;
+use super::known::{Chains, Known};
+use super::scope::{FileNames, Imported, Module};
+use super::{arguments, habits};
+use crate::base::closest;
 use crate::script::host::secret_not_set;
-use crate::script::kind::Kind;
-use crate::script::options::{misfit, unknown};
-use crate::script::table::{self, Entry, Param};
-use crate::script::{names, pattern::Pattern};
+use crate::script::table::{self, PROPERTIES};
+use crate::script::{ScriptError, names};
 
-type Found = (ScriptError, Position);
+/// Something wrong, and where.
+pub type Found = (ScriptError, Position);
 
-/// All that is wrong with the calls of a file.
+/// All that is wrong with the calls of a file, and with the constants of modules that it reads.
 pub fn problems(ast: &AST, file: &FileNames, has_secret: &dyn Fn(&str) -> bool) -> Vec<Found> {
-    let mut found = Vec::new();
+    let chains = Chains::of(ast, file);
+    let mut found: Vec<Found> = chains.properties.iter().filter_map(property_problem).collect();
     ast.walk(&mut |path: &[ASTNode]| {
-        let (call, position, method) = match path.last() {
+        let (call, position, receiver) = match path.last() {
             Some(ASTNode::Expr(Expr::FnCall(call, position)) | ASTNode::Stmt(Stmt::FnCall(call, position))) => {
-                (call, *position, false)
+                (call, *position, None)
             }
-            Some(ASTNode::Expr(Expr::MethodCall(call, position))) => (call, *position, true),
+            Some(ASTNode::Expr(Expr::MethodCall(call, position))) => (call, *position, Some(chains.receiver(call))),
+            Some(ASTNode::Expr(Expr::Variable(variable, _, position))) => {
+                if let [alias] = variable.2.path.as_slice() {
+                    found.extend(constant_problem(&alias.name, &variable.1, file).map(|error| (error, *position)));
+                }
+                return true;
+            }
             _ => return true,
         };
-        if !call.is_operator_call() {
-            found.extend(name_problem(call, method, file).map(|error| (error, position)));
-            if !call.is_qualified() && !file.functions().contains(call.name.as_str()) {
-                found.extend(argument_problems(call, position, method));
-                found.extend(secret_problem(call, has_secret).map(|error| (error, position)));
+        if call.is_qualified() {
+            found.extend(qualified_problem(call, file).map(|error| (error, position)));
+        } else if !call.is_operator_call() {
+            match name_problem(call, receiver.as_ref(), file) {
+                Some(error) => found.push((error, position)),
+                None => found.extend(call_problems(call, position, receiver, file, has_secret)),
             }
         }
         true
     });
-    found.sort_by_key(|(_, position)| (position.line(), position.position()));
     found
 }
 
 /// A name that nothing defines.
-fn name_problem(call: &FnCallExpr, method: bool, file: &FileNames) -> Option<ScriptError> {
+fn name_problem(call: &FnCallExpr, receiver: Option<&Known>, file: &FileNames) -> Option<ScriptError> {
     let name = call.name.as_str();
-    if call.is_qualified() {
-        return qualified_problem(call, file);
-    }
     // Names of the engine's own making (operators, getters) hold signs that no script can write.
     let written = name.chars().all(|char| char.is_alphanumeric() || char == '_');
     // A method may also be a closure in a map.
@@ -52,139 +54,137 @@ fn name_problem(call: &FnCallExpr, method: bool, file: &FileNames) -> Option<Scr
     if known {
         return None;
     }
-    let what = if method { "method" } else { "function" };
-    let error = ScriptError::new("unknown_function", format!("there is no {what} {name}"));
     if let Some(hint) = habits::later(name) {
-        return Some(error.with_hint(hint));
+        let what = if receiver.is_some() { "method" } else { "function" };
+        return Some(ScriptError::new("unknown_function", format!("there is no {what} {name}")).with_hint(hint));
     }
-    Some(match names::nearest(name, file.functions().iter().map(String::as_str)) {
+    if let Some(error) = receiver.and_then(|receiver| arguments::no_method(name, receiver)) {
+        return Some(error);
+    }
+    let what = if receiver.is_some() { "method" } else { "function" };
+    let error = ScriptError::new("unknown_function", format!("there is no {what} {name}"));
+    Some(match names::nearest(name, file.functions().keys().map(String::as_str)) {
         Some(meant) => error.with_hint(format!("did you mean {meant}?")),
         None => error.with_hint("rhaven docs lists all functions"),
     })
 }
 
-/// `login::ensrue(..)`.
+/// What is wrong with a call of a function that there is.
+fn call_problems(
+    call: &FnCallExpr,
+    position: Position,
+    receiver: Option<Known>,
+    file: &FileNames,
+    has_secret: &dyn Fn(&str) -> bool,
+) -> Vec<Found> {
+    let name = call.name.as_str();
+    let own = file.functions().get(name);
+    let fits = own.is_some_and(|all| all.iter().any(|params| params.len() == call.args.len()));
+    if fits || file.may_be_closure(name, receiver.is_some()) {
+        return Vec::new();
+    }
+    // Where the script's own do not fit, Rhai looks on among all others.
+    if let (Some(own), None, false) = (own, table::find(name), names::is_stock(name)) {
+        let hint = format!("the ways to call it: {}", signatures("", name, own));
+        return vec![(arguments::wrong_number(name, call.args.len()).with_hint(hint), position)];
+    }
+    let mut found = arguments::problems(call, position, receiver, file);
+    found.extend(secret_problem(call, has_secret).map(|error| (error, position)));
+    found
+}
+
+/// `greet(a)  greet(a, b)`.
+fn signatures(prefix: &str, name: &str, functions: &[Vec<String>]) -> String {
+    let mut ways: Vec<&Vec<String>> = functions.iter().collect();
+    ways.sort_by_key(|params| params.len());
+    let ways: Vec<String> = ways.iter().map(|params| format!("{prefix}{name}({})", params.join(", "))).collect();
+    ways.join("  ")
+}
+
+/// `login::ensrue(..)`, `login::ensure()`.
 fn qualified_problem(call: &FnCallExpr, file: &FileNames) -> Option<ScriptError> {
     let [alias] = call.namespace.path.as_slice() else { return None };
     let (alias, name) = (alias.name.as_str(), call.name.as_str());
     let Some(module) = file.module(alias) else {
-        return Some(no_module(alias, name, file));
+        return Some(no_module(alias, name, file.aliases()));
     };
-    let Module::Read(functions) = module else { return None };
-    if functions.contains(name) {
+    let Module::Read(Imported { functions, exports, .. }) = module else { return None };
+    if exports.contains(name) {
         return None;
     }
+    if let Some(own) = functions.get(name) {
+        let fits = own.iter().any(|params| params.len() == call.args.len());
+        let hint = format!("the ways to call it: {}", signatures(&format!("{alias}::"), name, own));
+        let error = || arguments::wrong_number(&format!("{alias}::{name}"), call.args.len());
+        return (!fits).then(|| error().with_hint(hint));
+    }
+    Some(not_in_module(alias, name, functions.keys().map(String::as_str)))
+}
+
+/// The error for `alias::name` where the module has no such function.
+pub fn not_in_module<'a>(alias: &str, name: &str, functions: impl Iterator<Item = &'a str>) -> ScriptError {
     let error = ScriptError::new("unknown_function", format!("the module {alias} has no function {name}"));
-    let listed = functions.iter().map(String::as_str).filter(|name| !name.starts_with("anon$"));
-    let listed = listed.collect::<Vec<_>>();
-    Some(match closest(name, listed.iter().copied()) {
-        Some(meant) => error.with_hint(format!("did you mean {alias}::{meant}?")),
-        None => error.with_hint(format!("it has {}", listed.join(", "))),
+    // Closures have names that nobody gave them.
+    let there: Vec<&str> = functions.filter(|name| !name.starts_with("anon$")).collect();
+    error.with_hint(meant(alias, name, &there))
+}
+
+/// `config::BSAE`, or a constant that the module keeps to itself.
+fn constant_problem(alias: &str, name: &str, file: &FileNames) -> Option<ScriptError> {
+    let Some(Module::Read(module)) = file.module(alias) else { return None };
+    if module.exports.contains(name) {
+        return None;
+    }
+    let error = ScriptError::new("unknown_variable", format!("the module {alias} exports no variable {name}"));
+    Some(if module.variables.contains(name) {
+        error.with_hint(format!("write export const {name} = ..; in the module"))
+    } else if module.functions.contains_key(name) {
+        error.with_hint(format!("{name} is a function: {alias}::{name}(..)"))
+    } else {
+        error.with_hint(meant(alias, name, &module.exports.iter().map(String::as_str).collect::<Vec<_>>()))
     })
+}
+
+fn meant(alias: &str, name: &str, there: &[&str]) -> String {
+    match closest(name, there.iter().copied()) {
+        Some(meant) => format!("did you mean {alias}::{meant}?"),
+        None if there.is_empty() => "it has none".to_owned(),
+        None => format!("it has {}", there.join(", ")),
+    }
+}
+
+/// `session("a").titel`.
+fn property_problem((name, position, of): &(String, Position, Known)) -> Option<Found> {
+    let kind = match of {
+        Known::Session => "Session",
+        Known::Page => "Page",
+        _ => return None,
+    };
+    let known = || PROPERTIES.iter().filter(|property| property.of == kind).map(|property| property.name);
+    if known().any(|property| property == name) {
+        return None;
+    }
+    let error = ScriptError::new("unknown_property", format!("{} has no property {name}", of.called()));
+    let methods = || table::docs().filter(|entry| !entry.receivers.is_empty()).map(|entry| entry.name);
+    let hint = match closest(name, known().chain(methods())) {
+        Some(near) if table::find(near).is_some() => format!("{near} is a function: .{near}(..)"),
+        Some(near) => format!("did you mean {near}?"),
+        None => "rhaven docs lists all functions".to_owned(),
+    };
+    Some((error.with_hint(hint), *position))
 }
 
 /// The error for `alias::name` where nothing is imported as `alias`.
-pub fn no_module(alias: &str, name: &str, file: &FileNames) -> ScriptError {
+pub fn no_module<'a>(alias: &str, name: &str, aliases: impl Iterator<Item = &'a str>) -> ScriptError {
     let error = ScriptError::new("unknown_module", format!("no module is imported as {alias}"));
-    match closest(alias, file.aliases()) {
+    match closest(alias, aliases) {
         Some(meant) => error.with_hint(format!("did you mean {meant}::{name}?")),
         None => error.with_hint(format!("import \"..\" as {alias};")),
     }
-}
-
-/// Wrong literals among the arguments of one of our functions, or a number of them that it does not take.
-fn argument_problems(call: &FnCallExpr, position: Position, method: bool) -> Vec<Found> {
-    let name = call.name.as_str();
-    let Some(entry) = table::find(name) else { return Vec::new() };
-    let args: Vec<&Expr> = call.args.iter().collect();
-    let Some(shape) = likely_shape(entry, &args) else {
-        // The receiver counts where it stands in front (`"#a".click()`) or first (`click(session, "#a")`).
-        let count = args.len();
-        let counts = |wanted: usize| entry.shapes.iter().any(|shape| shape.len() == wanted);
-        let as_method = method && counts(count + 1);
-        let with_receiver = !method && !entry.receivers.is_empty() && count > 0 && counts(count - 1);
-        if counts(count) || as_method || with_receiver || names::is_stock(name) {
-            return Vec::new();
-        }
-        let message = format!("{name} does not take {count} argument{}", if count == 1 { "" } else { "s" });
-        let hint = format!("the ways to call it: {}", entry.signatures().join("  "));
-        return vec![(ScriptError::new("invalid_argument", message).with_hint(hint), position)];
-    };
-    shape.iter().zip(args).flat_map(|(param, arg)| argument_problem(entry, param, arg)).collect()
-}
-
-/// The shape with this many parameters; where there are several, the one that the literals fit.
-fn likely_shape(entry: &'static Entry, args: &[&Expr]) -> Option<&'static [Param]> {
-    let fits = |shape: &&&'static [Param]| {
-        shape.len() == args.len()
-            && shape.iter().zip(args).all(|(param, arg)| match literal(arg) {
-                Some(value) => param.kind.takes(&value),
-                None if matches!(arg, Expr::Map(..)) => matches!(param.kind, Kind::Options | Kind::Any | Kind::Choice),
-                None => true,
-            })
-    };
-    let mut fitting = entry.shapes.iter().filter(fits);
-    let first = fitting.next().copied();
-    first.or_else(|| {
-        let mut same_length = entry.shapes.iter().filter(|shape| shape.len() == args.len());
-        let only = same_length.next()?;
-        (same_length.next().is_none() && entry.receivers.is_empty()).then_some(*only)
-    })
-}
-
-fn argument_problem(entry: &Entry, param: &Param, arg: &Expr) -> Vec<Found> {
-    if param.kind == Kind::Options {
-        return option_problems(entry, arg);
-    }
-    let Some(value) = literal(arg) else { return Vec::new() };
-    let fault = param.kind.fault(&value).or_else(|| match (entry.name, param.name) {
-        ("regex", _) => Pattern::new(&crate::script::kind::text(&value)).err(),
-        ("session", "id") => SessionId::new(crate::script::kind::text(&value)).err().map(|error| invalid(&error)),
-        // A list or text has an `extract` of its own in Rhai, which takes numbers.
-        ("extract", "schema") if !value.is_int() => {
-            let schema = crate::script::value::to_json(&value).ok()?;
-            Schema::parse(&schema).err().map(ScriptError::from)
-        }
-        _ => None,
-    });
-    let name = |fault: ScriptError| {
-        let mut parts = fault.into_parts();
-        parts.message = format!("{}, {}: {}", entry.name, param.name, parts.message);
-        ScriptError::from(parts)
-    };
-    fault.map(|fault| (name(fault), arg.position())).into_iter().collect()
-}
-
-fn invalid(error: &dyn std::fmt::Display) -> ScriptError {
-    ScriptError::new("invalid_argument", error.to_string())
-}
-
-/// Unknown names and wrong literals in an options map that stands in the call.
-fn option_problems(entry: &Entry, arg: &Expr) -> Vec<Found> {
-    let Expr::Map(map, _) = arg else { return Vec::new() };
-    let mut found = Vec::new();
-    for (name, value) in &map.0 {
-        let Some(option) = entry.options.iter().find(|option| option.name == name.name.as_str()) else {
-            found.push((unknown(&name.name, entry.name, entry.options), name.pos));
-            continue;
-        };
-        let fault = literal(value).and_then(|value| option.kind.fault(&value));
-        found.extend(fault.map(|fault| (misfit(option.name, entry.name, &fault), value.position())));
-    }
-    found
 }
 
 /// `secret("X")` where X is not set.
 fn secret_problem(call: &FnCallExpr, has_secret: &dyn Fn(&str) -> bool) -> Option<ScriptError> {
     let ("secret", [Expr::StringConstant(name, _)]) = (call.name.as_str(), call.args.as_slice()) else { return None };
     (!has_secret(name)).then(|| secret_not_set(name))
-}
-
-/// The value of an expression that is written out.
-fn literal(expression: &Expr) -> Option<Dynamic> {
-    match expression {
-        // Negative numbers are calls; they are left to the run.
-        Expr::FnCall(..) => None,
-        other => other.get_literal_value(None),
-    }
 }

@@ -52,7 +52,6 @@ const LATER: &[&str] = &[
     "now",
     "read_file",
     "write_file",
-    "pause",
     "pause_for_human",
     "json_parse",
     "json_stringify",

@@ -1,8 +1,12 @@
 //! What can be known to be wrong with a script before it runs: syntax, imports, names, options, selectors, times, secrets.
 
+mod arguments;
 mod calls;
 mod habits;
-mod scope;
+mod known;
+mod schema;
+pub(super) mod scope;
+mod stock;
 mod variables;
 
 use std::borrow::Cow;
@@ -14,7 +18,9 @@ use rhai::{AST, Engine, Position};
 use super::failure::{Place, parse_message};
 use super::modules::{self, locate};
 use super::{Limits, ScriptError, engine, hint};
+pub use calls::{no_module as unknown_module, not_in_module};
 use scope::{FileNames, Imported, Module};
+pub use variables::undefined as unknown_variable;
 
 /// A script to check.
 #[derive(Clone, Copy)]
@@ -55,12 +61,25 @@ pub fn read(source: &Source<'_>) -> (Option<AST>, Vec<Problem>) {
     (ast, checker.problems)
 }
 
+/// Reads a text, or says what is wrong with it and where.
+pub fn parse(engine: &Engine, text: &str) -> Result<AST, (ScriptError, Position)> {
+    engine.compile(text).map_err(|error| {
+        let failed = ScriptError::new("parse_error", parse_message(error.err_type()));
+        let hint = habits::hint(text, error.err_type(), error.position());
+        let failed = match hint {
+            Some(hint) => failed.with_hint(hint),
+            None => failed,
+        };
+        (failed, error.position())
+    })
+}
+
 /// The state of one check.
 struct Checker<'a> {
     engine: Engine,
     source: Source<'a>,
     problems: Vec<Problem>,
-    /// The functions of the modules that were checked, by their names in messages.
+    /// What the modules that were checked show, by their names in messages.
     modules: BTreeMap<String, Imported>,
     /// The modules that are being checked.
     loading: Vec<String>,
@@ -69,14 +88,10 @@ struct Checker<'a> {
 impl Checker<'_> {
     /// Checks one file; answers what it defines, or nothing where it does not parse.
     fn file(&mut self, text: &str, file: Option<&str>) -> Option<(AST, Imported)> {
-        let ast = match self.engine.compile(text) {
+        let ast = match parse(&self.engine, text) {
             Ok(ast) => ast,
-            Err(error) => {
-                let mut failed = ScriptError::new("parse_error", parse_message(error.err_type()));
-                if let Some(hint) = habits::hint(text, error.err_type(), error.position()) {
-                    failed = failed.with_hint(hint);
-                }
-                self.add(failed, file, error.position());
+            Err((error, position)) => {
+                self.add(error, file, position);
                 return None;
             }
         };
@@ -98,8 +113,7 @@ impl Checker<'_> {
         for (error, position) in found {
             self.add(error, file, position);
         }
-        let functions = names.functions().clone();
-        Some((ast, functions))
+        Some((ast, names.shown()))
     }
 
     /// Checks a module once. None where it does not parse: that is a problem of its own already.
@@ -112,12 +126,12 @@ impl Checker<'_> {
             return Err(modules::circle(&self.loading, &module.name));
         }
         self.loading.push(module.name.clone());
-        let functions = self.file(&module.text, Some(&module.name)).map(|(_, functions)| functions);
+        let shown = self.file(&module.text, Some(&module.name)).map(|(_, shown)| shown);
         self.loading.pop();
-        if let Some(functions) = &functions {
-            self.modules.insert(module.name, functions.clone());
+        if let Some(shown) = &shown {
+            self.modules.insert(module.name, shown.clone());
         }
-        Ok(functions)
+        Ok(shown)
     }
 
     fn add(&mut self, error: ScriptError, file: Option<&str>, position: Position) {

@@ -87,6 +87,17 @@ pub(super) const ENTRIES: &[Entry] = &[
         receivers: ON_PAGE,
     },
     Entry {
+        name: "aria_snapshot",
+        group: Group::Read,
+        shapes: &[&[], &[SELECTOR], &[OPTIONS], &[SELECTOR, OPTIONS]],
+        returns: "text",
+        doc: "The page, or one element, as assistive technology sees it: a line per role with its name and states, indented, frames \
+              included, in the manner of Playwright's ARIA snapshots. What stands in a password field is told as ***.",
+        options: ONLY_TIMEOUT,
+        example: "print(aria_snapshot(\"form\"));",
+        receivers: ON_PAGE,
+    },
+    Entry {
         name: "screenshot",
         group: Group::Read,
         shapes: &[&[], &[PATH], &[OPTIONS], &[PATH, OPTIONS]],

@@ -69,7 +69,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         returns: "what the function answers",
         doc: "Names a part of the script: its beginning, its end and how long it took are shown and reported.",
         options: &[],
-        example: "step(\"sign in\", || login::sign_in(user));",
+        example: "step(\"add to the basket\", || click(\"#add\"));",
         receivers: &[],
     },
     Entry {
@@ -106,6 +106,18 @@ pub(super) const ENTRIES: &[Entry] = &[
         doc: "How long every verb from here on may take that does not say otherwise.",
         options: &[],
         example: "set_default_timeout(\"10s\");",
+        receivers: &[],
+    },
+    Entry {
+        name: "pause",
+        group: Group::Script,
+        shapes: &[&[]],
+        returns: "()",
+        doc: "Opens the REPL here, with the variables that the script has here: look around, try things, change them; the script goes on \
+              with what they are when you quit. The time that this takes does not count. Where nobody is at a terminal it says so and \
+              the script goes on.",
+        options: &[],
+        example: "click(\"#pay\"); pause();",
         receivers: &[],
     },
 ];
