@@ -3,10 +3,14 @@
 // Helpers of tests fail tests, as the tests themselves do.
 #![allow(clippy::expect_used, clippy::panic)]
 
+#[path = "cli/check.rs"]
+mod check;
 #[path = "cli/commands.rs"]
 mod commands;
 #[path = "cli/docs.rs"]
 mod docs;
+#[path = "cli/editor.rs"]
+mod editor;
 #[path = "cli/golden.rs"]
 mod golden;
 #[path = "cli/home.rs"]
@@ -15,9 +19,14 @@ mod home;
 mod interrupt;
 #[path = "cli/kill.rs"]
 mod kill;
+#[path = "cli/new.rs"]
+mod new;
 #[path = "cli/normal.rs"]
 mod normal;
 #[path = "cli/processes.rs"]
+#[allow(dead_code, reason = "shared with the tests on a terminal, which use all of it")]
 mod processes;
 #[path = "cli/trouble.rs"]
 mod trouble;
+#[path = "cli/watch.rs"]
+mod watch;

@@ -9,8 +9,12 @@ use crate::base::{IdError, SessionId};
 const EXAMPLES: &str = "\
 Examples:
   rhaven practice                              a site to try things on, at http://127.0.0.1:7410
+  rhaven new orders                            a script to begin with, which runs on that site
+  rhaven check orders.rhai                     finds mistakes without a browser
   rhaven run orders.rhai --session acme        run a script; the session is restored and saved
   rhaven run orders.rhai --headed --slow-mo 250ms
+  rhaven watch orders.rhai                     run it again at every change
+  rhaven repl --session acme                   try things out, keep what worked
   rhaven session show acme                     what is kept, by name
   rhaven docs click                            how a function of the script surface works
 
@@ -74,6 +78,12 @@ pub(super) enum ColorWhen {
 pub(super) enum Command {
     /// Run a script
     Run(super::run::RunArgs),
+    /// Run a script again whenever it changes, in one browser
+    Watch(super::watch::WatchArgs),
+    /// Try things out: type a line, see what it does, keep what worked
+    Repl(super::repl::ReplArgs),
+    /// Write a script to begin with
+    New(super::new::NewArgs),
     /// Look for mistakes in scripts without a browser
     Check(super::check::CheckArgs),
     /// List, show or delete sessions
@@ -88,6 +98,10 @@ pub(super) enum Command {
     Key(super::key::KeyArgs),
     /// Serve the practice site that examples and tests use
     Practice(super::practice::PracticeArgs),
+    /// Completions for a shell
+    Completions(super::completions::CompletionsArgs),
+    /// The manual pages
+    Man(super::man::ManArgs),
 }
 
 /// The value of a flag that names a session.

@@ -1,14 +1,15 @@
 //! `rhaven check`: what can be known to be wrong with scripts before they run.
 
 use std::collections::BTreeSet;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use serde_json::{Value, json};
 
 use super::Outcome;
 use super::environment::Environment;
-use super::run::{read_import, read_script};
+use super::error::CliError;
+use super::job::{self, read_import};
 use super::secrets;
 use super::settings::Settings;
 use super::terminal::Terminal;
@@ -21,13 +22,14 @@ use crate::script::{self, Problem, Source};
 #[command(after_help = "\
 Examples:
   rhaven check orders.rhai
+  rhaven check scripts/            every .rhai below it
   rhaven check scripts/*.rhai --json
 
-Finds syntax errors, unknown functions and options, bad selectors, missing modules and unset secrets, without a \
-browser. Exit code 2 where anything is wrong.")]
+Finds syntax errors, unknown functions, options and variables, arguments that do not fit, bad selectors, schemas and \
+addresses, missing modules and unset secrets, without a browser. Exit code 2 where anything is wrong.")]
 pub(super) struct CheckArgs {
-    /// The scripts; - for stdin
-    #[arg(required = true, value_name = "FILE")]
+    /// The scripts, or folders of them; - for stdin
+    #[arg(required = true, value_name = "FILE|FOLDER")]
     files: Vec<String>,
     /// A file of NAME=VALUE lines; its names count as set secrets
     #[arg(long, value_name = "FILE")]
@@ -46,8 +48,9 @@ pub(super) async fn execute(
     let names: Arc<BTreeSet<String>> = Arc::new(secrets.into_keys().collect());
     let mut count = 0;
     let mut all: Vec<Value> = Vec::new();
-    for file in &args.files {
-        let (text, name, import_root) = read_script(file, environment)?;
+    let files = scripts(&args.files, environment)?;
+    for file in &files {
+        let job::Script { text, name, import_root } = job::Script::read(file, environment)?;
         let problems = problems(text.clone(), import_root.clone(), Arc::clone(&names)).await;
         count += problems.len();
         let imported = |file: &str| read_import(&import_root, file);
@@ -62,13 +65,61 @@ pub(super) async fn execute(
     if terminal.json {
         terminal.value(&json!({ "ok": count == 0, "problems": all }));
     }
-    let files = counted(args.files.len(), "file");
+    let files = counted(files.len(), "file");
     if count == 0 {
         terminal.note(&format!("{files}: no problem found"));
         return Ok(super::OK);
     }
     terminal.note(&format!("{files}: {}", counted(count, "problem")));
     Ok(super::failed(FailureKind::Parse))
+}
+
+/// The files that are named, and all scripts below the folders that are, each once and in the order of their names.
+fn scripts(named: &[String], environment: &Environment) -> Result<Vec<String>, CliError> {
+    let mut files: Vec<String> = Vec::new();
+    for name in named {
+        let path = environment.working_folder.join(name);
+        if name == "-" || !path.is_dir() {
+            files.push(name.clone());
+            continue;
+        }
+        let mut below = Vec::new();
+        scripts_below(&path, Path::new(name), &mut below)?;
+        if below.is_empty() {
+            let reason = format!("there is no .rhai file in {name} or below");
+            return Err(CliError::Value { what: "FILE|FOLDER".to_owned(), reason });
+        }
+        below.sort();
+        files.extend(below.iter().map(|file| file.display().to_string()));
+    }
+    let mut seen = BTreeSet::new();
+    files.retain(|file| seen.insert(file.clone()));
+    Ok(files)
+}
+
+/// Links to folders are not followed: they may lead in a circle. Hidden folders hold what is not one's own, and `.d.rhai`
+/// files hold no script.
+fn scripts_below(folder: &Path, shown: &Path, found: &mut Vec<PathBuf>) -> Result<(), CliError> {
+    let unreadable = |error: std::io::Error| CliError::File {
+        what: "the folder",
+        path: shown.to_owned(),
+        verb: "read",
+        reason: error.to_string(),
+    };
+    for entry in std::fs::read_dir(folder).map_err(unreadable)? {
+        let entry = entry.map_err(unreadable)?;
+        let (name, kind) = (entry.file_name(), entry.file_type().map_err(unreadable)?);
+        let text = name.to_string_lossy();
+        if text.starts_with('.') {
+            continue;
+        }
+        if kind.is_dir() {
+            scripts_below(&entry.path(), &shown.join(&name), found)?;
+        } else if text.ends_with(".rhai") && !text.ends_with(".d.rhai") && entry.path().is_file() {
+            found.push(shown.join(&name));
+        }
+    }
+    Ok(())
 }
 
 /// Checks one script on a thread whose stack suits it.

@@ -10,20 +10,75 @@ use crate::base::{closest, parse_duration};
 /// The file's name, in projects and in the user's configuration folder (there `config.toml` would say less).
 pub(super) const FILE_NAME: &str = "rhaven.toml";
 
-/// What a configuration file can set; everything may be left out.
-#[derive(Debug, Default, Clone, PartialEq, Eq)]
+/// What `rhaven.toml` can set; everything may be left out.
+#[derive(Debug, Default, Clone, PartialEq, Eq, schemars::JsonSchema)]
+#[schemars(deny_unknown_fields, title = "rhaven.toml")]
 pub(super) struct Config {
+    /// Whose sessions: "default" where nothing is said.
     pub tenant: Option<String>,
+    /// The folder that sessions are kept in, seen from this file's folder; "memory:" for nowhere.
     pub store: Option<String>,
+    /// One folder for store, key and downloaded browsers. Not in a project's file.
     pub home: Option<PathBuf>,
+    /// When to colour: on a terminal ("auto"), "always" or "never".
+    #[schemars(extend("enum" = ["auto", "always", "never"]))]
     pub color: Option<String>,
+    /// The browser to use and no other. Not in a project's file.
     pub chromium: Option<PathBuf>,
+    /// The key, as `rhaven key new` prints one. Not in a project's file.
     pub key_file: Option<PathBuf>,
+    /// `NAME=VALUE` lines for `secret("NAME")`, readable by you only.
     pub secrets_file: Option<PathBuf>,
+    /// How long a whole run may take: milliseconds, or text such as "5m".
+    #[schemars(with = "Option<Time>")]
     pub timeout: Option<Duration>,
+    /// A pause after every verb: milliseconds, or text such as "250ms".
+    #[schemars(with = "Option<Time>")]
     pub slow_mo: Option<Duration>,
+    /// Show the browser's window.
     pub headed: Option<bool>,
+    /// How long a session is kept unused: a time such as "30d", or "never".
+    #[schemars(with = "Option<Time>")]
     pub ttl: Option<Ttl>,
+}
+
+/// A time as the file has it.
+#[derive(schemars::JsonSchema)]
+#[schemars(untagged, inline)]
+enum Time {
+    /// Milliseconds.
+    #[expect(dead_code, reason = "it is there for its schema")]
+    Millis(u64),
+    /// A number and its unit.
+    #[expect(dead_code, reason = "it is there for its schema")]
+    Text(String),
+}
+
+/// The JSON schema of the file, for editors.
+pub(super) fn schema() -> serde_json::Value {
+    let mut schema = schemars::schema_for!(Config).to_value();
+    // TOML has no null: what may be left out is not required, and that is all.
+    if let Some(properties) = schema["properties"].as_object_mut() {
+        properties.values_mut().for_each(without_null);
+    }
+    schema
+}
+
+fn without_null(property: &mut serde_json::Value) {
+    if let Some(types) = property.get_mut("type")
+        && let Some([only, _]) = types.as_array().map(Vec::as_slice)
+    {
+        *types = only.clone();
+    }
+    if let Some(choices) = property.get_mut("anyOf").and_then(serde_json::Value::as_array_mut) {
+        choices.retain(|choice| choice["type"] != "null");
+        // What was wrapped for the sake of null.
+        if let [only] = choices.as_slice()
+            && let Some(inner) = only.get("anyOf").and_then(serde_json::Value::as_array)
+        {
+            *choices = inner.clone();
+        }
+    }
 }
 
 const KEYS: [&str; 11] =
@@ -218,5 +273,22 @@ mod tests {
         std::fs::write(root.path().join("project").join(FILE_NAME), "tenant='project'").unwrap();
         let config = Config::load(&below, Some(&user)).unwrap();
         assert_eq!((config.tenant.as_deref(), config.color.as_deref()), (Some("project"), Some("never")));
+    }
+
+    #[test]
+    fn the_schema_knows_every_setting_and_no_other() {
+        let schema = schema();
+        let properties = schema["properties"].as_object().unwrap();
+        let mut keys: Vec<&str> = properties.keys().map(String::as_str).collect();
+        let mut known = KEYS.to_vec();
+        keys.sort_unstable();
+        known.sort_unstable();
+        assert_eq!(keys, known);
+        assert_eq!(schema["additionalProperties"], false);
+        assert!(schema.get("required").is_none(), "{schema}");
+        assert!(!schema.to_string().contains("null"), "{schema}");
+        for (name, property) in properties {
+            assert!(property["description"].as_str().is_some_and(|text| text.ends_with('.')), "{name}");
+        }
     }
 }

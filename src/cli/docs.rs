@@ -3,13 +3,12 @@
 use std::fmt::Write as _;
 
 use super::Outcome;
+use super::config;
 use super::error::CliError;
-use super::markdown::render;
-use super::tables::table;
 use super::terminal::Terminal;
 use crate::base::closest;
-use crate::diagnose::Tone;
-use crate::script::{self, Entry, Kind, Receiver, Topic};
+use crate::diagnose::{self, Tone, receivers};
+use crate::script::{self, Entry, Topic};
 
 /// Arguments of `docs`.
 #[derive(Debug, clap::Args)]
@@ -17,20 +16,38 @@ use crate::script::{self, Entry, Kind, Receiver, Topic};
 Examples:
   rhaven docs                 all functions and topics, a line each
   rhaven docs click           a function: how to call it, options, an example
-  rhaven docs selectors       a topic; others are extract, globs, sessions, secrets, limits, errors
-  rhaven docs --markdown > rhaven.md")]
+  rhaven docs selectors       a topic; others are extract, globs, sessions,
+                              secrets, limits, editors, errors
+  rhaven docs --markdown > rhaven.md
+  rhaven docs --definitions > .rhai/rhaven.d.rhai       for Rhai's language server
+  rhaven docs --config-schema > rhaven.schema.json      for editors of rhaven.toml")]
 pub(super) struct DocsArgs {
     /// The function or topic
     name: Option<String>,
     /// The whole reference as Markdown
-    #[arg(long, conflicts_with = "name")]
+    #[arg(long, conflicts_with_all = ["name", "definitions", "config_schema"])]
     markdown: bool,
+    /// The functions as a definition file (.d.rhai) of Rhai's language server
+    #[arg(long, conflicts_with_all = ["name", "config_schema"])]
+    definitions: bool,
+    /// The JSON schema of rhaven.toml
+    #[arg(long, conflicts_with = "name")]
+    config_schema: bool,
 }
 
 /// Shows one function or topic, or all.
 pub(super) fn execute(args: &DocsArgs, terminal: &Terminal) -> Outcome {
     if args.markdown {
         terminal.data(markdown().trim_end());
+        return Ok(super::OK);
+    }
+    if args.definitions {
+        terminal.data(script::definitions().trim_end());
+        return Ok(super::OK);
+    }
+    if args.config_schema {
+        // A file for programs, laid out so that its changes can be read.
+        terminal.data(&format!("{:#}", config::schema()));
         return Ok(super::OK);
     }
     let Some(name) = args.name.as_deref().map(|name| name.trim_end_matches("()")) else {
@@ -63,8 +80,8 @@ pub(super) fn execute(args: &DocsArgs, terminal: &Terminal) -> Outcome {
         }
         terminal.value(&value);
     } else {
-        let entry = entry.map(|entry| full(entry, terminal));
-        let topic = topic.map(|topic| render(topic.text, terminal.out_style));
+        let entry = entry.map(|entry| diagnose::reference(entry, "rhaven docs", terminal.out_style, terminal.out_tty));
+        let topic = topic.map(|topic| diagnose::markdown(topic.text, terminal.out_style));
         terminal.data(entry.into_iter().chain(topic).collect::<Vec<_>>().join("\n").trim_end());
     }
     Ok(super::OK)
@@ -89,13 +106,15 @@ fn overview(terminal: &Terminal) -> String {
     for (group, entries) in groups() {
         line(&mut text, &terminal.out_style.paint(Tone::Strong, group));
         for entry in entries {
-            line(&mut text, &format!("  {:width$}  {}", entry.name, first_sentence(entry.doc)));
+            let doc = diagnose::paragraph(first_sentence(entry.doc), width + 4, terminal.out_style);
+            line(&mut text, &format!("  {:width$}  {doc}", entry.name));
         }
         line(&mut text, "");
     }
     line(&mut text, &terminal.out_style.paint(Tone::Strong, "topics"));
     for topic in script::topics() {
-        line(&mut text, &format!("  {:width$}  {}", topic.name, topic.doc));
+        let doc = diagnose::paragraph(topic.doc, width + 4, terminal.out_style);
+        line(&mut text, &format!("  {:width$}  {doc}", topic.name));
     }
     line(&mut text, "\n`rhaven docs NAME` tells more of one.");
     text
@@ -103,46 +122,6 @@ fn overview(terminal: &Terminal) -> String {
 
 fn first_sentence(doc: &str) -> &str {
     doc.split_once(". ").map_or(doc, |(first, _)| first).trim_end_matches('.')
-}
-
-fn full(entry: &Entry, terminal: &Terminal) -> String {
-    let style = terminal.out_style;
-    let mut text = String::new();
-    for signature in entry.signatures() {
-        line(&mut text, &format!("{} -> {}", style.paint(Tone::Strong, &signature), entry.returns));
-    }
-    line(&mut text, &format!("\n{}", entry.doc));
-    if !entry.receivers.is_empty() {
-        line(&mut text, &format!("\nAlso a method of {}.", receivers(entry)));
-    }
-    if !entry.options.is_empty() {
-        let rows = entry.options.iter().map(|option| {
-            [option.name.to_owned(), option.kind.wanted(), option.default.to_owned(), option.doc.to_owned()]
-        });
-        line(&mut text, &format!("\n{}", style.paint(Tone::Strong, "options")));
-        line(&mut text, &table(["NAME", "TAKES", "DEFAULT", "WHAT IT DOES"], rows, style, terminal.out_tty));
-    }
-    line(&mut text, &format!("\n{}\n  {}", style.paint(Tone::Strong, "example"), entry.example.replace('\n', "\n  ")));
-    for (kind, topic) in [(Kind::Selector, "selectors"), (Kind::Pattern, "globs")] {
-        if entry.shapes.iter().any(|shape| shape.iter().any(|param| param.kind == kind)) {
-            line(
-                &mut text,
-                &format!(
-                    "\n`rhaven docs {topic}` tells how to write the {}.",
-                    if kind == Kind::Selector { "selector" } else { "pattern" }
-                ),
-            );
-        }
-    }
-    text
-}
-
-fn receivers(entry: &Entry) -> String {
-    let names = entry.receivers.iter().map(|receiver| match receiver {
-        Receiver::Session => "Session",
-        Receiver::Page => "Page",
-    });
-    names.collect::<Vec<_>>().join(" and ")
 }
 
 fn markdown() -> String {

@@ -45,6 +45,12 @@ pub(super) enum CliError {
         /// The system's words.
         reason: String,
     },
+    /// A file that would have been overwritten.
+    #[error("{} is there already", path.display())]
+    Exists {
+        /// The file.
+        path: PathBuf,
+    },
     /// A secrets file with a mode that lets others read it.
     #[error("{} can be read by other users (mode {mode:04o})", path.display())]
     SecretsReadable {
@@ -105,6 +111,7 @@ impl CliError {
             Self::VariableNotText(_) | Self::Value { .. } => "invalid_argument",
             Self::NoHome(_) | Self::Config { .. } => "invalid_config",
             Self::File { .. } => "file_error",
+            Self::Exists { .. } => "file_exists",
             Self::SecretsReadable { .. } | Self::SecretsLine { .. } => "secrets_file",
             Self::Listen { .. } => "listen_failed",
             Self::Command { .. } => "command_failed",
@@ -118,6 +125,7 @@ impl CliError {
         Some(match self {
             Self::NoHome(_) => "set RHAVEN_HOME to a folder of yours, or give --home FOLDER".to_owned(),
             Self::Config { hint, .. } => return hint.clone(),
+            Self::Exists { .. } => "give another name, or move that one away first: nothing is overwritten".to_owned(),
             Self::SecretsReadable { path, .. } => format!("chmod 600 {}", path.display()),
             Self::SecretsLine { .. } => "one NAME=VALUE per line, taken literally; # begins a comment line".to_owned(),
             Self::Listen { .. } => "another port: --port 7420, or --port 0 for any free one".to_owned(),

@@ -7,7 +7,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::terminal::Terminal;
 use crate::base::show_duration;
-use crate::diagnose::Tone;
+use crate::diagnose::{Tone, harmless};
 use crate::run::Event;
 
 /// Shows events as they come. Cheap to clone; the clones share what was emitted.
@@ -16,6 +16,8 @@ pub(super) struct Events {
     terminal: Terminal,
     /// Ends the run where stdout's reader has gone: nobody wants the rest.
     cancel: CancellationToken,
+    /// Whether emitted values wait for a document at the end.
+    keeps: bool,
     state: Arc<Mutex<State>>,
 }
 
@@ -29,7 +31,13 @@ struct State {
 
 impl Events {
     pub fn new(terminal: Terminal, cancel: CancellationToken) -> Self {
-        Self { terminal, cancel, state: Arc::default() }
+        let keeps = terminal.json;
+        Self { terminal, cancel, keeps, state: Arc::default() }
+    }
+
+    /// Where there is no document at the end: emitted values are lines, with `--json` too.
+    pub fn lines(terminal: Terminal, cancel: CancellationToken) -> Self {
+        Self { keeps: false, ..Self::new(terminal, cancel) }
     }
 
     /// The values that were emitted, where they go into a document at the end.
@@ -44,7 +52,8 @@ impl Events {
         let indent = "  ".repeat(state.depth);
         let (mark_start, mark_ok, mark_failed) =
             if terminal.style.unicode { ("▸", "✓", "✗") } else { (">", "ok:", "failed:") };
-        match event {
+        // Pages write into all of it.
+        match harmless(event) {
             Event::Print { text } => terminal.note(&format!("{indent}{text}")),
             Event::Log { text } => terminal.note(&format!("{indent}{} {text}", terminal.paint(Tone::Faint, "log:"))),
             Event::Emit { value } => self.emit(&mut state, value),
@@ -74,9 +83,9 @@ impl Events {
     }
 
     fn emit(&self, state: &mut State, value: Value) {
-        if self.terminal.json {
+        if self.keeps {
             state.emitted.push(value);
-        } else if !self.terminal.data(&value.to_string()) {
+        } else if !self.terminal.value_line(&value) {
             self.cancel.cancel();
         }
     }

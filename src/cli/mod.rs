@@ -4,6 +4,7 @@
 mod args;
 mod browser;
 mod check;
+mod completions;
 mod config;
 mod docs;
 mod doctor;
@@ -12,15 +13,21 @@ mod error;
 mod events;
 mod install;
 mod interrupt;
+mod job;
 mod key;
-mod markdown;
+mod keys;
+mod man;
+mod new;
 mod practice;
+mod repl;
 mod run;
+mod screen;
 mod secrets;
 mod session;
 mod settings;
 mod tables;
 mod terminal;
+mod watch;
 
 use std::ffi::OsString;
 
@@ -70,7 +77,8 @@ impl Invocation {
             Err(error) => return Terminal::new(&self.cli.global, &self.environment, None).fail(&Failure::from(error)),
         };
         let terminal = Terminal::new(&self.cli.global, &self.environment, settings.color);
-        match dispatch(self.cli.command, &settings, &self.environment, &terminal).await {
+        // Boxed: the futures of commands are large, and one lives on the main thread's stack.
+        match Box::pin(dispatch(self.cli.command, &settings, &self.environment, &terminal)).await {
             Ok(code) => code,
             Err(failure) => terminal.fail(&failure),
         }
@@ -79,14 +87,19 @@ impl Invocation {
 
 async fn dispatch(command: Command, settings: &Settings, environment: &Environment, terminal: &Terminal) -> Outcome {
     match command {
-        Command::Run(args) => run::execute(args, settings, environment, terminal).await,
+        Command::Run(args) => Box::pin(run::execute(args, settings, environment, terminal)).await,
+        Command::Watch(args) => Box::pin(watch::execute(args, settings, environment, terminal)).await,
+        Command::Repl(args) => Box::pin(repl::execute(args, settings, environment, terminal)).await,
         Command::Check(args) => check::execute(&args, settings, environment, terminal).await,
+        Command::New(args) => new::execute(&args, environment, terminal),
         Command::Practice(args) => practice::execute(&args, terminal).await,
         Command::Session(args) => session::execute(args, settings, terminal).await,
         Command::Browser(args) => browser::execute(&args, settings, terminal).await,
         Command::Doctor => doctor::execute(settings, terminal).await,
         Command::Docs(args) => docs::execute(&args, terminal),
         Command::Key(args) => key::execute(&args, terminal),
+        Command::Completions(args) => Ok(completions::execute(&args, terminal)),
+        Command::Man(args) => man::execute(&args, environment, terminal),
     }
 }
 

@@ -1,32 +1,21 @@
 //! `rhaven run`: makes a job of the command line, runs it, shows the report.
 
-use std::collections::BTreeMap;
-use std::io::Read as _;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
 use super::Outcome;
-use super::args::session_id;
 use super::environment::Environment;
 use super::error::CliError;
 use super::events::Events;
-use super::interrupt::Interrupts;
-use super::secrets;
+use super::interrupt::{INTERRUPTED, Interrupts};
+use super::job::{JobArgs, Script, TimeArgs, read_import};
+use super::repl::{Paused, no_signals};
 use super::settings::Settings;
 use super::terminal::Terminal;
-use crate::base::{SessionId, parse_duration};
-use crate::browser::{Flavor, LaunchOptions};
-use crate::diagnose::{self, Script};
-use crate::run::{self, Job, Limits, Report};
-use crate::session::WorkspaceConfig;
-
-/// The exit code of a run that did not come to its own end.
-const INTERRUPTED: u8 = 130;
-
-/// What the script is called that comes on stdin.
-const STDIN_NAME: &str = "<stdin>";
+use crate::diagnose;
+use crate::repl::Trace;
+use crate::run::{self, Report};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -45,41 +34,13 @@ Ctrl-C stops the script, saves the session and closes the browser; a second one 
 pub(super) struct RunArgs {
     /// The script; - for stdin
     file: String,
-    /// An argument for the script: args.KEY; may be given again
-    #[arg(long = "arg", short = 'a', value_name = "KEY=VALUE", value_parser = pair)]
-    args: Vec<(String, String)>,
-    /// The session to restore before the first line and to save after the last
-    #[arg(long, value_name = "ID", value_parser = session_id)]
-    session: Option<SessionId>,
-    /// Show the browser's window
-    #[arg(long)]
-    headed: bool,
-    /// A pause after every verb, to watch
-    #[arg(long, value_name = "TIME", value_parser = parse_duration)]
-    slow_mo: Option<Duration>,
-    /// How long the whole run may take [default: 30m]
-    #[arg(long, value_name = "TIME", value_parser = parse_duration)]
-    timeout: Option<Duration>,
-    /// A secret; other users of this machine can see it while it runs
-    #[arg(long = "secret", value_name = "NAME=VALUE", value_parser = pair)]
-    secrets: Vec<(String, String)>,
-    /// A file of NAME=VALUE lines that only you can read (mode 0600)
-    #[arg(long, value_name = "FILE")]
-    secrets_file: Option<PathBuf>,
-    /// A variable of the environment that the script may read: env("NAME"); may be given again
-    #[arg(long = "allow-env", value_name = "NAME")]
-    allow_env: Vec<String>,
+    #[command(flatten)]
+    job: JobArgs,
+    #[command(flatten)]
+    time: TimeArgs,
     /// Write a report: json=PATH; may be given again
     #[arg(long = "report", value_name = "KIND=PATH", value_parser = report_target)]
     reports: Vec<PathBuf>,
-}
-
-fn pair(text: &str) -> Result<(String, String), String> {
-    match text.split_once('=') {
-        Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
-        // The text may be a secret and is not repeated.
-        _ => Err("NAME=VALUE is wanted".to_owned()),
-    }
 }
 
 fn report_target(text: &str) -> Result<PathBuf, String> {
@@ -98,20 +59,34 @@ pub(super) async fn execute(
     terminal: &Terminal,
 ) -> Outcome {
     let reports = args.reports.clone();
-    let job = job(args, settings, environment, terminal)?;
+    let script = Script::read(&args.file, environment)?;
+    let holder = format!("rhaven run {}", script.name);
+    let mut job = args.job.job(script, holder, settings, environment, terminal)?;
+    args.time.limit(&mut job);
     let import_root = job.import_root.clone();
-    let mut interrupts = Interrupts::catch()
-        .map_err(|error| CliError::Value { what: "signals".to_owned(), reason: error.to_string() })?;
+    let trace = Trace::default();
+    let mut paused = Paused::take(&mut job, &trace, settings, environment, terminal);
+    let mut interrupts = Interrupts::catch().map_err(|error| no_signals(&error))?;
     // What dead runs left is cleared away while this one starts.
     let reaping = tokio::task::spawn_blocking(crate::browser::reap);
     let cancel = CancellationToken::new();
     let events = Events::new(terminal.clone(), cancel.clone());
     let shown = events.clone();
-    let mut running = std::pin::pin!(run::run(job, cancel.clone(), move |event| shown.show(event)));
+    let mut running = std::pin::pin!(run::run(job, cancel.clone(), move |event| {
+        trace.hear(&event);
+        shown.show(event);
+    }));
     let mut asked = false;
     let mut report = loop {
         tokio::select! {
             report = &mut running => break report,
+            dialogue = paused.next() => {
+                // The run goes on meanwhile: its time may be over before the person is done.
+                tokio::select! {
+                    report = &mut running => break report,
+                    terminated = paused.hold(dialogue, &mut interrupts, &cancel) => asked |= terminated,
+                }
+            }
             () = interrupts.next() => {
                 if asked {
                     terminal.say("interrupted again: ending now");
@@ -127,11 +102,8 @@ pub(super) async fn execute(
     let quiet = terminal.closed() && !asked;
     // Nothing to do about it where it failed: it is tried again at the next start.
     let _ = reaping.await;
-    if let (Some(failure), Some((message, hint))) = (&mut report.failure, settings.missing_browser())
-        && failure.code == "browser_not_installed"
-    {
-        failure.message = message;
-        failure.hint = Some(hint);
+    if let Some(failure) = &mut report.failure {
+        settings.explain_missing_browser(failure);
     }
     conclude(&report, &events, &reports, &import_root, terminal, quiet)
 }
@@ -159,13 +131,9 @@ fn conclude(
     }
     if let Some(failure) = &report.failure {
         let imported = |file: &str| read_import(import_root, file);
-        terminal.failure(failure, &Script { name: &report.name, text: &report.source, imported: &imported });
+        terminal.failure(failure, &diagnose::Script { name: &report.name, text: &report.source, imported: &imported });
     }
-    for session in &report.sessions {
-        for line in diagnose::session_lines(session, terminal.verbose(), terminal.style) {
-            terminal.note(&line);
-        }
-    }
+    terminal.sessions(&report.sessions);
     if let Some(document) = document {
         for path in reports {
             write_report(path, &document)?;
@@ -181,75 +149,4 @@ fn write_report(path: &Path, document: &serde_json::Value) -> Result<(), CliErro
         verb: "written",
         reason: error.to_string(),
     })
-}
-
-/// The text of an imported module, for an excerpt.
-pub(super) fn read_import(root: &Path, file: &str) -> Option<String> {
-    crate::script::locate_module(root, file).ok().map(|module| module.text)
-}
-
-fn job(args: RunArgs, settings: &Settings, environment: &Environment, terminal: &Terminal) -> Result<Job, CliError> {
-    if !args.secrets.is_empty() {
-        terminal.note("note: --secret can be seen by other users of this machine; --secrets-file cannot");
-    }
-    let secrets_file = args.secrets_file.as_ref().or(settings.secrets_file.as_ref());
-    let secrets = secrets::collect(environment, secrets_file.map(PathBuf::as_path), &args.secrets)?;
-    let (source, name, import_root) = read_script(&args.file, environment)?;
-    let mut env = BTreeMap::new();
-    for name in args.allow_env {
-        if let Some(value) = environment.text(&name)? {
-            env.insert(name, value);
-        }
-    }
-    let headed = args.headed || settings.headed;
-    if headed && cfg!(target_os = "linux") && !environment.is_set("DISPLAY") && !environment.is_set("WAYLAND_DISPLAY") {
-        return Err(CliError::NoDisplay);
-    }
-    let wall_time = args.timeout.or(settings.timeout);
-    let limits = Limits::default();
-    Ok(Job {
-        source,
-        name: name.clone(),
-        import_root,
-        working_folder: environment.working_folder.clone(),
-        args: args.args.into_iter().collect::<BTreeMap<_, _>>(),
-        env,
-        session: args.session,
-        secrets,
-        workspace: WorkspaceConfig {
-            tenant: settings.tenant.clone(),
-            store: settings.store.clone(),
-            key: settings.key.clone(),
-            launch: LaunchOptions {
-                flavor: if headed { Flavor::Full } else { Flavor::HeadlessShell },
-                headed,
-                executable: settings.chromium.clone(),
-                downloads: Some(settings.downloads.clone()),
-                ..LaunchOptions::default()
-            },
-            holder: format!("rhaven run {name}"),
-            ttl: settings.ttl,
-        },
-        limits: Limits { wall_time: wall_time.unwrap_or(limits.wall_time), ..limits },
-        slow_mo: args.slow_mo.or(settings.slow_mo),
-    })
-}
-
-/// A script's text, its name in messages and the folder that its imports resolve below.
-pub(super) fn read_script(file: &str, environment: &Environment) -> Result<(String, String, PathBuf), CliError> {
-    let unreadable = |error: std::io::Error| CliError::File {
-        what: "the script",
-        path: file.into(),
-        verb: "read",
-        reason: error.to_string(),
-    };
-    if file == "-" {
-        let mut text = String::new();
-        std::io::stdin().read_to_string(&mut text).map_err(unreadable)?;
-        return Ok((text, STDIN_NAME.to_owned(), environment.working_folder.clone()));
-    }
-    let path = environment.working_folder.join(file);
-    let text = std::fs::read_to_string(&path).map_err(unreadable)?;
-    let folder = path.parent().unwrap_or(&environment.working_folder).to_owned();
-    Ok((text, file.to_owned(), folder))
 }

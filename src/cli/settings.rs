@@ -1,6 +1,7 @@
 //! What flags, environment and configuration files come to, in this order of precedence.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use clap::ValueEnum as _;
@@ -11,10 +12,14 @@ use super::config::{Config, Ttl};
 use super::environment::Environment;
 use super::error::CliError;
 use crate::base::{Secret, Tenant};
+use crate::repl::Explain;
+use crate::run::Failure;
 use crate::session::{KeySource, StoreConfig};
 
 /// How long a session is kept unused where nothing else is said.
 const DEFAULT_TTL: Duration = Duration::from_hours(30 * 24);
+/// The code of a failure for want of a browser.
+const BROWSER_NOT_INSTALLED: &str = "browser_not_installed";
 
 /// Everything that is settled before a command begins.
 #[derive(Debug)]
@@ -22,6 +27,8 @@ pub(super) struct Settings {
     pub tenant: Tenant,
     pub store: StoreConfig,
     pub key: KeySource,
+    /// What was typed is kept below it.
+    pub home: PathBuf,
     /// Downloaded browsers lie below it.
     pub downloads: PathBuf,
     /// The browser to use and no other.
@@ -58,6 +65,7 @@ impl Settings {
             tenant: Tenant::new(tenant).map_err(|error| bad("--tenant", &error))?,
             store: store_config(store.as_deref(), &folders, &environment.working_folder)?,
             key: key_source(environment, config.key_file, folders.key)?,
+            home: folders.home,
             downloads: folders.downloads,
             chromium: environment.path("RHAVEN_CHROMIUM").or(config.chromium),
             chromium_from: if environment.is_set("RHAVEN_CHROMIUM") {
@@ -80,10 +88,25 @@ impl Settings {
 
     /// Message and way out where the browser that the user has named is not there.
     pub fn missing_browser(&self) -> Option<(String, String)> {
-        let path = self.chromium.as_deref().filter(|path| !path.exists())?;
-        let named = self.chromium_from;
-        let message = format!("{named} names {}, which does not exist", path.display());
-        Some((message, format!("unset {named}, or rhaven browser install")))
+        missing(self.chromium.as_deref(), self.chromium_from)
+    }
+
+    /// Tells a failure for want of the browser that the user has named as that; leaves every other as it is.
+    pub fn explain_missing_browser(&self, failure: &mut Failure) {
+        (self.explainer())(failure);
+    }
+
+    /// As [`Self::explain_missing_browser`], for what outlives the settings.
+    pub fn explainer(&self) -> Explain {
+        let (chromium, named) = (self.chromium.clone(), self.chromium_from);
+        Arc::new(move |failure| {
+            if failure.code == BROWSER_NOT_INSTALLED
+                && let Some((message, hint)) = missing(chromium.as_deref(), named)
+            {
+                failure.message = message;
+                failure.hint = Some(hint);
+            }
+        })
     }
 
     /// The folder of the store, where it has one.
@@ -93,6 +116,12 @@ impl Settings {
             StoreConfig::Memory => None,
         }
     }
+}
+
+fn missing(chromium: Option<&Path>, named: &str) -> Option<(String, String)> {
+    let path = chromium.filter(|path| !path.exists())?;
+    let message = format!("{named} names {}, which does not exist", path.display());
+    Some((message, format!("unset {named}, or rhaven browser install")))
 }
 
 fn bad(what: &str, reason: &impl ToString) -> CliError {
@@ -123,6 +152,7 @@ impl Platform {
 
 /// Where things are kept.
 struct Folders {
+    home: PathBuf,
     store: PathBuf,
     key: PathBuf,
     downloads: PathBuf,
@@ -131,10 +161,12 @@ struct Folders {
 impl Folders {
     fn of(home: Option<PathBuf>, platform: Result<Platform, CliError>) -> Result<Self, CliError> {
         if let Some(home) = home {
-            return Ok(Self { store: home.join("store"), key: home.join("key"), downloads: home.join("browsers") });
+            let (store, key, downloads) = (home.join("store"), home.join("key"), home.join("browsers"));
+            return Ok(Self { home, store, key, downloads });
         }
         let Platform { data, config, cache } = platform?;
-        Ok(Self { store: data.join("store"), key: config.join("key"), downloads: cache.join("browsers") })
+        let (store, key, downloads) = (data.join("store"), config.join("key"), cache.join("browsers"));
+        Ok(Self { home: data, store, key, downloads })
     }
 }
 
@@ -199,6 +231,18 @@ mod tests {
         assert!(matches!(both.unwrap().key, KeySource::Text(_)));
         let file = resolve(&Global::default(), &[("RHAVEN_KEY_FILE", "/f"), ("RHAVEN_HOME", "/h")]);
         assert!(matches!(file.unwrap().key, KeySource::File(_)));
+    }
+
+    #[test]
+    fn a_browser_that_was_named_and_is_not_there_is_told_as_that() {
+        let settings = resolve(&Global::default(), &[("RHAVEN_CHROMIUM", "/no/such"), ("RHAVEN_HOME", "/h")]).unwrap();
+        let told = |code: &str| {
+            let mut failure = crate::diagnose::usage_failure(code, "as it was".to_owned(), None);
+            settings.explain_missing_browser(&mut failure);
+            failure.message
+        };
+        assert_eq!(told("browser_not_installed"), "RHAVEN_CHROMIUM names /no/such, which does not exist");
+        assert_eq!(told("timeout"), "as it was");
     }
 
     #[test]

@@ -1,36 +1,6 @@
-//! Tables for people: columns of text, as wide as the terminal at most.
+//! Cells of tables for people: sizes and times. The tables themselves are `diagnose`'s.
 
-use comfy_table::{ContentArrangement, Table, presets};
-
-use crate::diagnose::Style;
-
-/// Rows under headings, without frames, so that they can be cut and read; ends without a newline.
-pub(super) fn table<const N: usize>(
-    headings: [&str; N],
-    rows: impl IntoIterator<Item = [String; N]>,
-    style: Style,
-    is_terminal: bool,
-) -> String {
-    let rows = rows.into_iter().map(Vec::from);
-    table_of(headings.map(str::to_owned).into(), rows, is_terminal.then_some(style.width))
-}
-
-/// The same where the number of columns is not known beforehand; as wide as `width` at most.
-pub(super) fn table_of(
-    headings: Vec<String>,
-    rows: impl IntoIterator<Item = Vec<String>>,
-    width: Option<usize>,
-) -> String {
-    let mut table = Table::new();
-    table.load_preset(presets::NOTHING).set_header(headings).add_rows(rows);
-    if let Some(width) = width {
-        table.set_content_arrangement(ContentArrangement::Dynamic);
-        table.set_width(u16::try_from(width).unwrap_or(u16::MAX));
-    }
-    // Each cell has a space on both sides; a line that goes on with a cell of the row above keeps its place.
-    let line = |line: String| line.strip_prefix(' ').unwrap_or(&line).trim_end().to_owned();
-    table.lines().map(line).collect::<Vec<_>>().join("\n")
-}
+pub(super) use crate::diagnose::table;
 
 /// Bytes as people write them.
 pub(super) fn show_bytes(bytes: u64) -> String {
@@ -58,27 +28,6 @@ pub(super) fn show_time(rfc3339: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn rows_stand_under_their_headings() {
-        let rows = [["a".to_owned(), "v1".to_owned()], ["longer".to_owned(), "v12".to_owned()]];
-        insta::assert_snapshot!(table(["ID", "VERSION"], rows, Style::PLAIN, false), @r#"
-        ID      VERSION
-        a       v1
-        longer  v12
-        "#);
-    }
-
-    #[test]
-    fn a_cell_of_several_lines_stays_in_its_column() {
-        let style = Style { width: 18, ..Style::PLAIN };
-        let rows = [["a".to_owned(), "one two three".to_owned()]];
-        insta::assert_snapshot!(table(["ID", "WHAT"], rows, style, true), @r#"
-        ID  WHAT
-        a   one two
-            three
-        "#);
-    }
 
     #[test]
     fn sizes_and_times_are_short() {

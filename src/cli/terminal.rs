@@ -9,8 +9,9 @@ use serde_json::Value;
 
 use super::args::{ColorWhen, Global};
 use super::environment::Environment;
-use crate::diagnose::{self, Script, Style, Tone};
+use crate::diagnose::{self, Script, Style, Tone, session_lines, visible_json};
 use crate::run::Failure;
+use crate::session::SessionOutcome;
 
 /// Columns where there is no terminal to ask.
 const DEFAULT_WIDTH: usize = 100;
@@ -109,7 +110,20 @@ impl Terminal {
 
     /// A JSON value as data: laid out on a terminal, one line otherwise.
     pub fn value(&self, value: &Value) -> bool {
-        if self.out_tty { self.data(&format!("{value:#}")) } else { self.data(&value.to_string()) }
+        if self.out_tty { self.data(&visible_json(&format!("{value:#}"))) } else { self.value_line(value) }
+    }
+
+    /// A JSON value as data, on one line.
+    pub fn value_line(&self, value: &Value) -> bool {
+        let line = value.to_string();
+        if self.out_tty { self.data(&visible_json(&line)) } else { self.data(&line) }
+    }
+
+    /// What became of sessions, for people.
+    pub fn sessions(&self, sessions: &[SessionOutcome]) {
+        for line in sessions.iter().flat_map(|session| session_lines(session, self.verbose(), self.style)) {
+            self.note(&line);
+        }
     }
 
     /// Whether anything is wanted.
@@ -140,7 +154,17 @@ impl Terminal {
 
     /// Shows a failure, with its place in `script`.
     pub fn failure(&self, failure: &Failure, script: &Script<'_>) {
-        self.say_text(&diagnose::render(failure, script, self.style));
+        self.say_text(&diagnose::render(failure, script, self.style_now()));
+    }
+
+    /// How text on stderr looks now: windows are made narrower and wider.
+    pub fn style_now(&self) -> Style {
+        Style { width: width(io::stderr()), ..self.style }
+    }
+
+    /// The columns of stderr now, be they few or many.
+    pub fn columns_now(&self) -> usize {
+        columns(io::stderr()).unwrap_or(self.style.width)
     }
 
     /// `text` on stderr in `tone`.
@@ -159,6 +183,10 @@ fn speaks_unicode(environment: &Environment) -> bool {
 }
 
 fn width(stream: impl std::os::fd::AsFd) -> usize {
+    columns(stream).map_or(DEFAULT_WIDTH, |columns| columns.clamp(40, 140))
+}
+
+fn columns(stream: impl std::os::fd::AsFd) -> Option<usize> {
     let columns = rustix::termios::tcgetwinsize(stream).map_or(0, |size| usize::from(size.ws_col));
-    if columns == 0 { DEFAULT_WIDTH } else { columns.clamp(40, 140) }
+    Some(columns).filter(|columns| *columns > 0)
 }

@@ -3,7 +3,8 @@
 use std::fmt::Write;
 
 use super::excerpt::excerpt;
-use super::{Style, Tone, hint};
+use super::harmless::harmless_failure;
+use super::{Style, Tone, blanked, hint, visible_line};
 use crate::run::{ALSO, Failure, Place};
 
 /// The script that failed, and how to get at the ones it imports.
@@ -21,8 +22,8 @@ impl Script<'_> {
     /// For failures that have no script.
     pub const NONE: Script<'static> = Script { name: "", text: "", imported: &|_| None };
 
-    fn name_at<'b>(&'b self, place: &'b Place) -> &'b str {
-        place.file.as_deref().unwrap_or(self.name)
+    fn name_at(&self, place: &Place) -> String {
+        visible_line(place.file.as_deref().unwrap_or(self.name))
     }
 
     fn excerpt(&self, place: &Place, style: Style) -> Option<String> {
@@ -31,12 +32,13 @@ impl Script<'_> {
             Some(text) => text.as_deref()?,
             None => self.text,
         };
-        excerpt(self.name_at(place), text, place, style)
+        excerpt(&self.name_at(place), &blanked(text), place, style)
     }
 }
 
-/// `failure` as a person reads it, ending with a newline.
+/// `failure` as a person reads it, ending with a newline. Nothing of a page or a script in it can steer the terminal.
 pub fn render(failure: &Failure, script: &Script<'_>, style: Style) -> String {
+    let failure = &harmless_failure(failure.clone());
     let mut out = String::new();
     let label = style.paint(Tone::Bad, &format!("error[{}]:", failure.code));
     line(&mut out, &format!("{label} {}", style.paint(Tone::Strong, failure.message.trim_end())));
@@ -60,7 +62,7 @@ pub fn render(failure: &Failure, script: &Script<'_>, style: Style) -> String {
     let calls = failure.stack.iter().map(|frame| {
         format!(
             "{} called at {}:{}:{}",
-            frame.function,
+            visible_line(&frame.function),
             script.name_at(&frame.place),
             frame.place.line,
             frame.place.column
@@ -211,6 +213,26 @@ mod tests {
         let colored = render(&failure("x", "y"), &Script::NONE, Style { color: true, ..Style::PLAIN });
         assert!(colored.contains("\u{1b}["));
         assert!(!show(&failure("x", "y")).contains('\u{1b}'));
+    }
+
+    #[test]
+    fn nothing_in_a_failure_reaches_the_terminal_raw() {
+        let evil = || "a\u{1b}[2J\u{9b}31m\u{7}".to_owned();
+        let failure = Failure {
+            message: evil(),
+            causes: vec![evil()],
+            log: vec![evil()],
+            elements: vec![(evil(), evil())],
+            stack: vec![StackFrame { function: evil(), place: Place { file: Some(evil()), ..place(4, 1) } }],
+            hint: Some(evil()),
+            place: Some(Place { file: Some(evil()), ..place(1, 1) }),
+            ..failure(&evil(), "")
+        };
+        let imported = |_: &str| Some(evil());
+        let script = Script { name: &evil(), text: &evil(), imported: &imported };
+        let shown = render(&failure, &script, Style::PLAIN);
+        assert!(shown.contains("\\u{1b}[2J") && shown.contains("a\u{fffd}[2J"), "{shown}");
+        assert!(!shown.chars().any(|character| character.is_control() && character != '\n'), "{shown:?}");
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{Style, Tone, report_exit_code};
+use super::{Style, Tone, report_exit_code, visible_line};
 use crate::run::Report;
 use crate::session::{Change, ChangeKind, SessionOutcome};
 
@@ -16,7 +16,8 @@ pub fn session_lines(outcome: &SessionOutcome, all: bool, style: Style) -> Vec<S
     lines.extend(outcome.partial.iter().map(|lost| {
         let key = lost.key.as_deref().map(|key| format!(" key {key:?}")).unwrap_or_default();
         let label = style.paint(Tone::Warning, "not kept:");
-        format!("  {label} {}{key} of {}: {}", lost.store, lost.origin, lost.reason)
+        let told = format!("{}{key} of {}: {}", lost.store, lost.origin, lost.reason);
+        format!("  {label} {}", visible_line(&told))
     }));
     lines
 }
@@ -28,7 +29,7 @@ fn summary(outcome: &SessionOutcome, all: bool, style: Style) -> String {
         (None, None) => "new".to_owned(),
     };
     if let Some((code, message)) = &outcome.save_error {
-        return format!("{start}, {} [{code}] {message}", style.paint(Tone::Bad, "not saved:"));
+        return format!("{start}, {} [{code}] {}", style.paint(Tone::Bad, "not saved:"), visible_line(message));
     }
     match outcome.version {
         Some(version) if outcome.updated => {
@@ -63,7 +64,7 @@ fn change(change: &Change) -> String {
         ChangeKind::Removed => "removed",
         ChangeKind::Renewed => "renewed",
     };
-    format!("{} {} {kind} on {}", change.store, change.name, change.origin)
+    visible_line(&format!("{} {} {kind} on {}", change.store, change.name, change.origin))
 }
 
 /// The report as one JSON document (`--json`, `--report json=..`).

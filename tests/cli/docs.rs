@@ -18,7 +18,9 @@ fn topics_are_listed_told_and_guessed() {
         ("globs", "{a,b}", "# Globs"),
         ("sessions", "session_busy", "# Sessions"),
         ("secrets", "--secrets-file", "# Secrets"),
+        ("repl", ".snapshot", "# REPL"),
         ("limits", "64 MiB", "# Limits"),
+        ("watch", "--keep-state", "# Watch mode"),
         ("errors", "strict_violation", "# Errors"),
     ] {
         assert!(list.contains(&format!("\n  {topic} ")), "{topic} is not listed");

@@ -109,13 +109,18 @@ impl Home {
 
     /// How often the site was asked for each page.
     pub fn visits(&self) -> serde_json::Value {
+        serde_json::from_str(&self.visit("/api/visits")).expect("JSON")
+    }
+
+    /// Asks the site for a page, as somebody else; answers its body.
+    pub fn visit(&self, path: &str) -> String {
         let host = self.site().trim_start_matches("http://");
         let mut stream = TcpStream::connect(host).expect("the site listens");
-        write!(stream, "GET /api/visits HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n").expect("a request");
+        write!(stream, "GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n").expect("a request");
         let mut answer = String::new();
         stream.read_to_string(&mut answer).expect("an answer");
         let (_, body) = answer.split_once("\r\n\r\n").expect("a body");
-        serde_json::from_str(body).expect("JSON")
+        body.to_owned()
     }
 }
 

@@ -3,12 +3,37 @@
 use std::time::{Duration, Instant};
 
 /// A living process; two of them are the same if pid and start time are.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct Process {
     pid: u32,
     parent: u32,
     started: u64,
     name: String,
+}
+
+impl PartialEq for Process {
+    // Not the parent: a process whose parent has ended is given another one and lives on.
+    fn eq(&self, other: &Self) -> bool {
+        (self.pid, self.started) == (other.pid, other.started)
+    }
+}
+
+impl Process {
+    /// SIGKILL.
+    pub fn kill(&self) {
+        self.signal(rustix::process::Signal::KILL);
+    }
+
+    /// SIGSTOP.
+    pub fn stop(&self) {
+        self.signal(rustix::process::Signal::STOP);
+    }
+
+    fn signal(&self, signal: rustix::process::Signal) {
+        let pid = i32::try_from(self.pid).ok().and_then(rustix::process::Pid::from_raw).expect("a pid");
+        // It may have ended with another one that was killed before.
+        let _ = rustix::process::kill_process(pid, signal);
+    }
 }
 
 /// All living processes; ended ones that nobody has waited for are not living.
@@ -31,8 +56,8 @@ fn read(pid: u32) -> Option<Process> {
     })
 }
 
-/// The living Chromium processes that descend from `pid`.
-pub fn browsers_of(pid: u32) -> Vec<Process> {
+/// The living processes that descend from `pid` and whose names contain `name`, itself included.
+pub fn family_of(pid: u32, name: &str) -> Vec<Process> {
     let all = living();
     let mut family = vec![pid];
     let mut at = 0;
@@ -40,7 +65,12 @@ pub fn browsers_of(pid: u32) -> Vec<Process> {
         family.extend(all.iter().filter(|process| process.parent == parent).map(|process| process.pid));
         at += 1;
     }
-    all.into_iter().filter(|process| family.contains(&process.pid) && process.name.contains("chrom")).collect()
+    all.into_iter().filter(|process| family.contains(&process.pid) && process.name.contains(name)).collect()
+}
+
+/// The living Chromium processes that descend from `pid`.
+pub fn browsers_of(pid: u32) -> Vec<Process> {
+    family_of(pid, "chrom")
 }
 
 /// Waits until none of them lives; those that still do once `patience` is over.
@@ -53,4 +83,22 @@ pub fn outlived(processes: &[Process], patience: Duration) -> Vec<Process> {
         }
         std::thread::yield_now();
     }
+}
+
+impl Process {
+    /// Whether `pid` started it.
+    pub fn is_child_of(&self, pid: u32) -> bool {
+        self.parent == pid
+    }
+}
+
+/// The memory of `pid` and of its browsers, in KiB: what each has for itself, and its share of what they have together.
+pub fn memory_of(pid: u32) -> u64 {
+    let pids = browsers_of(pid).into_iter().map(|process| process.pid).chain([pid]);
+    pids.filter_map(|pid| {
+        let rollup = std::fs::read_to_string(format!("/proc/{pid}/smaps_rollup")).ok()?;
+        let line = rollup.lines().find(|line| line.starts_with("Pss:"))?;
+        line.split_ascii_whitespace().nth(1)?.parse::<u64>().ok()
+    })
+    .sum()
 }

@@ -1,14 +1,13 @@
 //! Markdown as our own texts use it, laid out for people: headings, paragraphs, tables, blocks of code. Knows nothing of
 //! what the texts are about.
 
-use super::tables::table_of;
-use crate::diagnose::{Style, Tone};
+use super::{Style, Tone, table_of};
 
 /// Lines longer than this are hard to read, however wide the terminal.
 const WIDEST: usize = 100;
 
 /// `text` in lines as wide as the terminal at most; ends without a newline.
-pub(super) fn render(text: &str, style: Style) -> String {
+pub fn markdown(text: &str, style: Style) -> String {
     let style = Style { width: style.width.min(WIDEST), ..style };
     let mut lines = text.lines().peekable();
     let mut blocks = Vec::new();
@@ -33,6 +32,13 @@ pub(super) fn render(text: &str, style: Style) -> String {
         }
     }
     blocks.join("\n\n")
+}
+
+/// A paragraph of plain text, its lines after the first one under column `indent`.
+pub fn paragraph(text: &str, indent: usize, style: Style) -> String {
+    let width = style.width.min(WIDEST).saturating_sub(indent).max(20);
+    let words: Vec<&str> = text.split_whitespace().collect();
+    wrap(&words, width).replace('\n', &format!("\n{}", " ".repeat(indent)))
 }
 
 fn starts_a_block(line: &str) -> bool {
@@ -76,7 +82,7 @@ mod tests {
     #[test]
     fn blocks_are_told_apart_and_fit() {
         let text = "# Head\n\nOne two three\nfour.\n\n| a | b |\n|---|---|\n| `x\\|y` | long words here |\n\n```rhai\ngo();\n```\n";
-        insta::assert_snapshot!(render(text, Style { width: 16, ..Style::PLAIN }), @r#"
+        insta::assert_snapshot!(markdown(text, Style { width: 16, ..Style::PLAIN }), @r#"
         Head
 
         One two three

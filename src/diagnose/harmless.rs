@@ -1,0 +1,38 @@
+//! Events and failures whose texts cannot steer a terminal: pages write into them. Pure.
+
+use super::visible::visible;
+use crate::run::{Event, Failure};
+
+/// `event` with control characters written out in what people read. An emitted value is data and stays as it is.
+pub fn harmless(event: Event) -> Event {
+    match event {
+        Event::Print { text: line } => Event::Print { text: text(line) },
+        Event::Log { text: line } => Event::Log { text: text(line) },
+        Event::Notice { text: line } => Event::Notice { text: text(line) },
+        Event::Verb { call, line } => Event::Verb { call: text(call), line },
+        Event::StepStarted { name } => Event::StepStarted { name: text(name) },
+        Event::StepEnded { name, millis, ok } => Event::StepEnded { name: text(name), millis, ok },
+        same @ (Event::Emit { .. } | Event::SessionOpened { .. }) => same,
+    }
+}
+
+/// `failure` with control characters written out, but for places, which name files.
+pub(super) fn harmless_failure(failure: Failure) -> Failure {
+    let lines = |lines: Vec<String>| lines.into_iter().map(text).collect();
+    Failure {
+        code: text(failure.code),
+        message: text(failure.message),
+        causes: lines(failure.causes),
+        log: lines(failure.log),
+        elements: failure.elements.into_iter().map(|(selector, preview)| (text(selector), text(preview))).collect(),
+        hint: failure.hint.map(text),
+        ..failure
+    }
+}
+
+fn text(text: String) -> String {
+    match visible(&text) {
+        std::borrow::Cow::Borrowed(_) => text,
+        std::borrow::Cow::Owned(changed) => changed,
+    }
+}
