@@ -96,7 +96,7 @@ impl Dialogue {
     /// is lost to another run (`lease_lost`, once for a session).
     pub async fn say(&mut self, text: &str, cancel: CancellationToken) -> Turn {
         self.said.push(text.to_owned());
-        let mut asked = self.console.eval(text);
+        let mut asked = self.console.eval(text, cancel.is_cancelled().then_some(Stop::Cancelled));
         let workspace = self.workspace().clone();
         let reason = tokio::select! {
             biased;

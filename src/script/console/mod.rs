@@ -103,10 +103,14 @@ impl Console {
     }
 
     /// Begins to run an input.
-    pub fn eval(&self, text: &str) -> Asked {
+    /// One that is `stopped` already does nothing.
+    pub fn eval(&self, text: &str, stopped: Option<Stop>) -> Asked {
         static INPUTS: AtomicU64 = AtomicU64::new(1);
         let number = INPUTS.fetch_add(1, Ordering::Relaxed);
         let ticket = Ticket { number, stopped: Arc::default(), host: self.host.clone() };
+        if let Some(reason) = stopped {
+            ticket.stop(reason);
+        }
         let (answer, answered) = oneshot::channel();
         // Where nobody listens any more the answer's end tells.
         let _ = self.requests.send(Request::Eval { text: text.to_owned(), ticket: ticket.clone(), answer });
