@@ -14,6 +14,7 @@ mod store {
     pub mod lifetimes;
     pub mod on_disk;
     pub mod races;
+    pub mod reseal;
     pub mod suite;
     pub mod versions;
 }

@@ -27,6 +27,14 @@ pub(super) const ZSTD_LEVEL: i32 = 3;
 pub enum Context<'a> {
     /// The store's check document (holds the name key).
     Check,
+    /// A tenant of the store: its name. Sealed with the store's key, so that what a tenant has can be found again without
+    /// being told its name.
+    Tenant {
+        /// Its name in the store.
+        name: &'a NameTag,
+    },
+    /// How a passphrase becomes a key. Sealed with a key that everybody knows.
+    Kdf,
     /// A session's record: its id, settings and wrapped data keys. Sealed with the tenant key.
     Record {
         /// Whose.

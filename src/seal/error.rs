@@ -7,6 +7,17 @@ pub enum SealError {
     /// The text is no key.
     #[error("a key is 32 bytes in base64 or hex, as `rhaven key new` prints one; this text is not")]
     KeyText,
+    /// Too short to keep anybody out.
+    #[error("a passphrase has at least {wanted} characters, this one has {found}")]
+    Passphrase {
+        /// The fewest.
+        wanted: usize,
+        /// How many there are.
+        found: usize,
+    },
+    /// What the store says of the derivation is not within what this build takes.
+    #[error("the store asks for a key derivation that is too cheap or too dear: {0}")]
+    Kdf(String),
     /// The bytes inside a record are no data key.
     #[error("a wrapped data key has {wanted} bytes, found {found}")]
     KeyBytes {
@@ -69,7 +80,7 @@ impl SealError {
     /// The stable code.
     pub fn code(&self) -> &'static str {
         match self {
-            Self::KeyText => "invalid_key",
+            Self::KeyText | Self::Passphrase { .. } => "invalid_key",
             Self::UnknownKey { .. } => "wrong_key",
             Self::TooLarge { .. } => "too_large",
             Self::Io(_) => "store_unavailable",

@@ -128,6 +128,8 @@ fn encode(context: &Context<'_>, to: &mut Vec<u8>) {
     };
     match context {
         Context::Check => fields("check", &[]),
+        Context::Tenant { name } => fields("tenant", &[&name.0]),
+        Context::Kdf => fields("kdf", &[]),
         Context::Record { tenant, name } => fields("record", &[tenant.as_str().as_bytes(), &name.0]),
         Context::Holder { tenant, session } => {
             fields("holder", &[tenant.as_str().as_bytes(), session.as_str().as_bytes()]);

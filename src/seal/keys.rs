@@ -21,7 +21,7 @@ const STORE_KEY: &[u8] = b"rhaven 1 store key";
 const NAME_KEY: &[u8] = b"rhaven 1 name key";
 
 /// Names a key inside sealed headers; says nothing of the key.
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct KeyId(pub [u8; KEY_ID_LEN]);
 
 impl fmt::Display for KeyId {
@@ -43,7 +43,7 @@ pub struct RootKey {
 }
 
 impl RootKey {
-    fn new(bytes: Box<Zeroizing<[u8; KEY_LEN]>>) -> Self {
+    pub(super) fn new(bytes: Box<Zeroizing<[u8; KEY_LEN]>>) -> Self {
         let derived = derive(&bytes, &[ROOT_ID]);
         let mut id = [0; KEY_ID_LEN];
         id.copy_from_slice(&derived[..KEY_ID_LEN]);
@@ -106,6 +106,23 @@ impl KeyRing {
         Self { current: Arc::new(current), old: old.into() }
     }
 
+    /// Reads one key or several, with white space between them: the first seals, the others only open.
+    pub fn parse(text: &str) -> Result<Self, SealError> {
+        let mut keys = text.split_whitespace().map(RootKey::parse).collect::<Result<Vec<_>, _>>()?.into_iter();
+        let current = keys.next().ok_or(SealError::KeyText)?;
+        Ok(Self::new(current, keys.collect()))
+    }
+
+    /// The ids of all its keys, the one that seals first.
+    pub fn ids(&self) -> impl Iterator<Item = KeyId> + '_ {
+        std::iter::once(&*self.current).chain(self.old.iter()).map(RootKey::id)
+    }
+
+    /// Whether a key is among them.
+    pub fn knows(&self, id: KeyId) -> bool {
+        self.ids().any(|known| known == id)
+    }
+
     /// The id of the key that seals.
     pub fn current_id(&self) -> KeyId {
         self.current.id
@@ -131,11 +148,7 @@ impl KeyRing {
         let mut all = std::iter::once(&*self.current).chain(self.old.iter());
         all.find(|root| root.id == id).ok_or_else(|| SealError::UnknownKey {
             needed: id.to_string(),
-            given: std::iter::once(&*self.current)
-                .chain(self.old.iter())
-                .map(|root| root.id.to_string())
-                .collect::<Vec<_>>()
-                .join(", "),
+            given: self.ids().map(|id| id.to_string()).collect::<Vec<_>>().join(", "),
         })
     }
 }
@@ -249,6 +262,18 @@ mod tests {
         assert_eq!(refused.code(), "wrong_key");
         assert!(refused.to_string().contains(&before.current_id().to_string()), "{refused}");
         assert!(refused.to_string().contains(&stranger.current_id().to_string()), "{refused}");
+    }
+
+    #[test]
+    fn of_several_keys_the_first_seals() {
+        let [a, b] = [(); 2].map(|()| RootKey::generate().unwrap());
+        let ring = KeyRing::parse(&format!("\n{}\n {}\n", *a.to_text(), *b.to_text())).unwrap();
+        assert_eq!(ring.current_id(), a.id());
+        assert_eq!(ring.ids().collect::<Vec<_>>(), [a.id(), b.id()]);
+        assert!(ring.knows(b.id()) && !ring.knows(KeyId([0; 16])));
+        for bad in ["", " \n", &format!("{} swordfish", *a.to_text())] {
+            assert_eq!(KeyRing::parse(bad).unwrap_err().code(), "invalid_key", "{bad}");
+        }
     }
 
     #[test]

@@ -174,6 +174,15 @@ fn unsealable(_: aes_gcm::Error) -> io::Error {
 
 /// Opens a whole blob into memory; answers only after the last segment has verified.
 pub async fn open_stream(key: &DataKey, context: Context<'_>, raw: RawBlob) -> Result<Zeroizing<Vec<u8>>, SealError> {
+    open_stream_among(std::slice::from_ref(key), context, raw).await
+}
+
+/// [`open_stream`] by the one of `keys` that the blob's header names; [`SealError::ForeignKey`] where it is none of them.
+pub async fn open_stream_among(
+    keys: &[DataKey],
+    context: Context<'_>,
+    raw: RawBlob,
+) -> Result<Zeroizing<Vec<u8>>, SealError> {
     let mut raw = raw.0;
     let mut stored = Vec::new();
     while stored.len() < HEADER_LEN {
@@ -181,6 +190,8 @@ pub async fn open_stream(key: &DataKey, context: Context<'_>, raw: RawBlob) -> R
         stored.extend_from_slice(&chunk?);
     }
     let header = Header::parse(Form::Stream, &stored)?;
+    let named = keys.iter().find(|key| key.id() == header.key_id).or(keys.first());
+    let key = named.ok_or(SealError::NotSealed("there is no key to open it with"))?;
     let mut decryptor = DecryptorBE32::from_aead(header.cipher(key)?, &Array::default());
     let additional = header.additional_data(&context);
     let mut inflating = Inflating::new()?;

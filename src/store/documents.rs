@@ -30,6 +30,19 @@ pub enum Expected {
     Value(Sealed),
 }
 
+/// A document as it stands in the store, whatever its tenant and kind.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeptDocument {
+    /// Whose; all zero for what belongs to the store as a whole.
+    pub tenant: TenantTag,
+    /// What it is.
+    pub kind: String,
+    /// Which.
+    pub name: NameTag,
+    /// What it holds.
+    pub value: Sealed,
+}
+
 /// Documents at rest. Every operation is one atomic step.
 #[async_trait]
 pub trait Documents: Send + Sync {
@@ -57,4 +70,12 @@ pub trait Documents: Send + Sync {
         after: Option<NameTag>,
         limit: usize,
     ) -> Result<Vec<(NameTag, Sealed)>, StoreError>;
+
+    /// Every document of every tenant and kind that has not run out, by tenant, kind and name, after `after`, at most
+    /// `limit`.
+    async fn all(&self, after: Option<&KeptDocument>, limit: usize) -> Result<Vec<KeptDocument>, StoreError>;
+
+    /// Puts `new` in the place of the value that `kept` has, and leaves the moment at which it runs out. Answers false, with
+    /// nothing written, where the value is another by now or gone; one that is `new` already is answered as done.
+    async fn reseal(&self, kept: &KeptDocument, new: &Sealed) -> Result<bool, StoreError>;
 }

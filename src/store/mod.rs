@@ -16,12 +16,12 @@ mod sqlite;
 
 pub use blobs::{BlobId, Blobs};
 pub use clock::Clock;
-pub use documents::{DocumentName, Documents, Expected};
+pub use documents::{DocumentName, Documents, Expected, KeptDocument};
 pub use error::StoreError;
 pub use files::FileBlobs;
 pub use memory::MemoryStore;
 pub use records::{
-    AcquireRequest, Acquired, Checkpoint, Commit, Committed, Granted, Head, Held, Listed, OwnerId, PartId, RecordName,
-    Records, VersionEntry,
+    AcquireRequest, Acquired, Checkpoint, Commit, Committed, Granted, Head, Held, Kept, Listed, OwnerId, PartId,
+    RecordName, Records, VersionEntry,
 };
 pub use sqlite::SqliteStore;

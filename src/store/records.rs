@@ -132,7 +132,8 @@ pub struct Commit {
     pub parts: Vec<PartId>,
     /// All blobs that this version refers to; they have to be complete in the blob store before.
     pub blobs: Vec<BlobId>,
-    /// How many versions are kept, this one included; older ones go in the same step, with parts that only they had.
+    /// How many versions are kept, this one included and pinned ones not counted; older ones that are not pinned go in the
+    /// same step, with parts that only they had.
     pub keep: usize,
     /// When the session runs out, counted from now; none for never.
     pub ttl: Option<Duration>,
@@ -158,6 +159,8 @@ pub struct VersionEntry {
     pub index: Sealed,
     /// When it was written.
     pub saved_at: Timestamp,
+    /// Whether it is kept however many come after it.
+    pub pinned: bool,
 }
 
 /// A session as a listing shows it.
@@ -169,6 +172,19 @@ pub struct Listed {
     pub head: Head,
     /// Who holds it now, if anyone.
     pub held: Option<Held>,
+}
+
+/// What is sealed under a tenant's key in one session: what a change of keys has to look at.
+#[derive(Debug, Clone)]
+pub struct Kept {
+    /// Its name.
+    pub name: RecordName,
+    /// Its record; none before the first version.
+    pub record: Option<Sealed>,
+    /// Who holds the running lease, if anyone.
+    pub holder: Option<Sealed>,
+    /// The checkpoint beside HEAD, if there is one.
+    pub checkpoint: Option<Sealed>,
 }
 
 /// Sessions at rest. Every operation is one atomic step: all of it happened, or none and an error.
@@ -215,6 +231,10 @@ pub trait Records: Send + Sync {
     /// The kept versions, newest first.
     async fn history(&self, name: &RecordName) -> Result<Vec<VersionEntry>, StoreError>;
 
+    /// Pins a kept version, so that no commit drops it, or lets it go again: then the next commit may. Needs no lease, for it
+    /// changes no state. [`StoreError::NotFound`] where there is no such session (an expired one included) or version.
+    async fn pin(&self, name: &RecordName, version: Version, pinned: bool) -> Result<(), StoreError>;
+
     /// Sessions of a tenant that have a version and have not run out, by name, after `after`, at most `limit`.
     async fn list(&self, tenant: TenantTag, after: Option<NameTag>, limit: usize) -> Result<Vec<Listed>, StoreError>;
 
@@ -225,6 +245,15 @@ pub trait Records: Send + Sync {
     /// lease. Answers with the blobs that nothing refers to any more (forks share
     /// them), for the caller to delete. No error, and no blobs, where there is no such session.
     async fn delete(&self, name: &RecordName, owner: OwnerId, fence: Fence) -> Result<Vec<BlobId>, StoreError>;
+
+    /// Every session of every tenant, by name, after `after`, at most `limit`: those that have run out and have not been
+    /// removed included.
+    async fn all(&self, after: Option<RecordName>, limit: usize) -> Result<Vec<Kept>, StoreError>;
+
+    /// Puts `new` in the place of the record `expected`, and changes nothing else: no version, no lease, no expiry. Needs no
+    /// lease: what is inside has to be the same, sealed anew. Answers false, with nothing written, where the record is
+    /// another by now or gone; one that is `new` already is answered as done.
+    async fn reseal(&self, name: &RecordName, expected: &Sealed, new: &Sealed) -> Result<bool, StoreError>;
 
     /// Removes all sessions that have run out and are not held, and what crashed runs left of names that never got a
     /// version; answers with the blobs that nothing refers to any more. That a session ran out, and when, is told for 30

@@ -9,8 +9,8 @@ use async_trait::async_trait;
 use rhaven::base::{Fence, Version};
 use rhaven::seal::{NameTag, RawBlob, Sealed, SealedStream, TenantTag};
 use rhaven::store::{
-    AcquireRequest, Acquired, BlobId, Blobs, Commit, Committed, DocumentName, Documents, Expected, Head, Held, Listed,
-    OwnerId, PartId, RecordName, Records, StoreError, VersionEntry,
+    AcquireRequest, Acquired, BlobId, Blobs, Commit, Committed, DocumentName, Documents, Expected, Head, Held, Kept,
+    KeptDocument, Listed, OwnerId, PartId, RecordName, Records, StoreError, VersionEntry,
 };
 
 use super::fixture::TestStore;
@@ -76,8 +76,17 @@ impl Records for Forgetful<dyn Records> {
     async fn history(&self, name: &RecordName) -> Result<Vec<VersionEntry>, StoreError> {
         twice!(self.inner.history(name))
     }
+    async fn pin(&self, name: &RecordName, version: Version, pinned: bool) -> Result<(), StoreError> {
+        twice!(self.inner.pin(name, version, pinned))
+    }
     async fn list(&self, tenant: TenantTag, after: Option<NameTag>, limit: usize) -> Result<Vec<Listed>, StoreError> {
         twice!(self.inner.list(tenant, after, limit))
+    }
+    async fn all(&self, after: Option<RecordName>, limit: usize) -> Result<Vec<Kept>, StoreError> {
+        twice!(self.inner.all(after, limit))
+    }
+    async fn reseal(&self, name: &RecordName, expected: &Sealed, new: &Sealed) -> Result<bool, StoreError> {
+        twice!(self.inner.reseal(name, expected, new))
     }
     async fn touch(&self, name: &RecordName, ttl: Option<Duration>) -> Result<(), StoreError> {
         twice!(self.inner.touch(name, ttl))
@@ -115,6 +124,12 @@ impl Documents for Forgetful<dyn Documents> {
         limit: usize,
     ) -> Result<Vec<(NameTag, Sealed)>, StoreError> {
         twice!(self.inner.list(tenant, kind, after, limit))
+    }
+    async fn all(&self, after: Option<&KeptDocument>, limit: usize) -> Result<Vec<KeptDocument>, StoreError> {
+        twice!(self.inner.all(after, limit))
+    }
+    async fn reseal(&self, kept: &KeptDocument, new: &Sealed) -> Result<bool, StoreError> {
+        twice!(self.inner.reseal(kept, new))
     }
 }
 

@@ -193,9 +193,43 @@ fn a_later_layout_is_refused() {
     let path = folder.path().join("store.sqlite");
     rusqlite::Connection::open(&path).unwrap().pragma_update(None, "user_version", 9).unwrap();
     match SqliteStore::open(folder.path()).unwrap_err() {
-        StoreError::Layout { found: 9, known: 1, .. } => {}
+        StoreError::Layout { found: 9, known: 2, .. } => {}
         other => panic!("{other:?}"),
     }
+}
+
+#[tokio::test]
+async fn a_store_of_the_first_layout_is_brought_up_with_all_that_it_holds() {
+    let (new, old) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let (records, blobs) = open_embedded(new.path());
+    let session = fill(&records, &blobs).await;
+    drop(records);
+    // The tables as the first layout had them, with the rows of a store that was just filled.
+    let db = rusqlite::Connection::open(old.path().join("store.sqlite")).unwrap();
+    // Rows come table by table.
+    db.execute_batch("PRAGMA journal_mode = WAL; PRAGMA foreign_keys = OFF").unwrap();
+    db.execute_batch(include_str!("layout_1.sql")).unwrap();
+    db.execute("ATTACH ?1 AS new", [new.path().join("store.sqlite").to_str().unwrap()]).unwrap();
+    for table in ["session", "part", "version_part", "version_blob", "checkpoint", "document"] {
+        db.execute(&format!("INSERT INTO main.{table} SELECT * FROM new.{table}"), []).unwrap();
+    }
+    let columns = "session, number, fence, saved_at, body";
+    db.execute(&format!("INSERT INTO main.version ({columns}) SELECT {columns} FROM new.version"), []).unwrap();
+    db.pragma_update(None, "user_version", 1).unwrap();
+    drop(db);
+
+    // Two at once, as two commands may be the first ones after an update.
+    let (one, two) = std::thread::scope(|scope| {
+        let open = || SqliteStore::open(old.path());
+        let (one, two) = (scope.spawn(open), scope.spawn(open));
+        (one.join().unwrap().unwrap(), two.join().unwrap().unwrap())
+    });
+    let head = one.read(&session.name, None).await.unwrap().unwrap();
+    assert_eq!(head.version.0, 1);
+    assert_eq!(two.parts(&session.name, &[part_id(1)]).await.unwrap().len(), 1);
+    assert!(!one.history(&session.name).await.unwrap()[0].pinned);
+    one.pin(&session.name, head.version, true).await.unwrap();
+    assert!(two.history(&session.name).await.unwrap()[0].pinned);
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! The conformance suite: what every store promises, run on each of them, plain and behind one that loses answers.
 
 use super::fixture::TestStore;
-use super::{blobs, documents, faults, leases, lifetimes, versions};
+use super::{blobs, documents, faults, leases, lifetimes, reseal, versions};
 
 /// Runs every check on a store of its own.
 macro_rules! checks {
@@ -35,6 +35,7 @@ async fn suite(make: impl Fn() -> TestStore) {
             a_repeated_commit_is_done,
             a_part_that_is_not_there_is_refused_with_everything,
             old_versions_go_with_parts_that_only_they_had,
+            pinned_versions_stay_and_do_not_count,
             blobs_are_orphaned_when_nobody_refers_to_them,
             parts_are_sent_ahead_as_they_fit,
             a_checkpoint_survives_its_run_until_the_next_version,
@@ -56,6 +57,12 @@ async fn suite(make: impl Fn() -> TestStore) {
             a_repeated_put_is_done,
             a_document_runs_out,
             documents_are_listed_in_pages_by_kind_and_tenant,
+        },
+        reseal::{
+            a_record_is_replaced_only_where_it_is_as_expected,
+            sealing_anew_and_commits_at_once_lose_neither,
+            everything_is_listed_over_all_tenants,
+            a_document_keeps_its_expiry_when_it_is_sealed_anew,
         },
         blobs::{
             a_blob_comes_back,

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use rhaven::base::Version;
 use rhaven::store::{BlobId, PartId, StoreError};
 
-use super::fixture::{LEASE, Session, TestStore, assert_whole, blob_id, code, granted, part_id};
+use super::fixture::{DAY, LEASE, Session, TestStore, assert_whole, blob_id, code, granted, part_id};
 
 pub async fn a_commit_is_what_is_read(store: TestStore) {
     let session = Session::new("prod");
@@ -114,6 +114,47 @@ pub async fn old_versions_go_with_parts_that_only_they_had(store: TestStore) {
         assert!(session.open_part(*version, taken.fence, body).unwrap().starts_with(&format!("part {version} ")));
     }
     assert_eq!(code(store.records.parts(&session.name, &[part_id(2)]).await), "not_found");
+}
+
+pub async fn pinned_versions_stay_and_do_not_count(store: TestStore) {
+    let session = Session::new("prod");
+    let taken = store.take(&session).await;
+    let save = async |version: u64| {
+        let mut commit = session.commit(&taken, version);
+        commit.keep = 2;
+        commit.blobs = vec![blob_id(u8::try_from(version).unwrap())];
+        store.records.commit(&session.name, &commit).await.unwrap().orphaned
+    };
+    let pins = async || {
+        let history = store.records.history(&session.name).await.unwrap();
+        history.iter().map(|entry| (entry.version.0, entry.pinned)).collect::<Vec<_>>()
+    };
+    let check_orphans = |found: Vec<BlobId>, wanted: &[u8]| {
+        let wanted: Vec<_> = wanted.iter().copied().map(blob_id).collect();
+        assert!(store.loses_answers || found == wanted, "{found:?}");
+    };
+    save(1).await;
+    save(2).await;
+    store.records.pin(&session.name, Version(1), true).await.unwrap();
+    check_orphans(save(3).await, &[]);
+    check_orphans(save(4).await, &[2]);
+    check_orphans(save(5).await, &[3]);
+    assert_eq!(pins().await, [(5, false), (4, false), (1, true)]);
+    // It is whole: its own part is there, those that only the dropped ones had are not. (4 refers to 3's.)
+    store.records.parts(&session.name, &[part_id(1), part_id(3)]).await.unwrap();
+    assert_eq!(code(store.records.parts(&session.name, &[part_id(2)]).await), "not_found");
+    // HEAD may be pinned, and let go again.
+    store.records.pin(&session.name, Version(5), true).await.unwrap();
+    check_orphans(save(6).await, &[]);
+    assert_eq!(pins().await, [(6, false), (5, true), (4, false), (1, true)]);
+    store.records.pin(&session.name, Version(1), false).await.unwrap();
+    check_orphans(save(7).await, &[1, 4]);
+    assert_eq!(pins().await, [(7, false), (6, false), (5, true)]);
+    assert_eq!(code(store.records.parts(&session.name, &[part_id(1)]).await), "not_found");
+    assert_eq!(code(store.records.pin(&session.name, Version(1), true).await), "not_found");
+    assert_eq!(code(store.records.pin(&Session::new("test").name, Version(1), true).await), "not_found");
+    store.clock.advance(31 * DAY);
+    assert_eq!(code(store.records.pin(&session.name, Version(7), true).await), "not_found", "it has run out");
 }
 
 pub async fn blobs_are_orphaned_when_nobody_refers_to_them(store: TestStore) {

@@ -1,6 +1,7 @@
 //! Records in memory.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Bound;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -11,8 +12,8 @@ use crate::seal::{NameTag, Sealed, TenantTag};
 
 use super::super::clock::{TRACE_LIFE, earlier, later, timestamp, until};
 use super::super::{
-    AcquireRequest, Acquired, BlobId, Checkpoint, Commit, Committed, Granted, Head, Held, Listed, OwnerId, PartId,
-    RecordName, Records, StoreError, VersionEntry,
+    AcquireRequest, Acquired, BlobId, Checkpoint, Commit, Committed, Granted, Head, Held, Kept, Listed, OwnerId,
+    PartId, RecordName, Records, StoreError, VersionEntry,
 };
 use super::{MemoryStore, State};
 
@@ -42,6 +43,7 @@ struct Stored {
     fence: Fence,
     index: Sealed,
     saved_at: Timestamp,
+    pinned: bool,
     parts: Vec<PartId>,
     blobs: Vec<BlobId>,
 }
@@ -199,15 +201,16 @@ impl Records for MemoryStore {
             session.parts.entry(*part).or_insert_with(|| body.clone());
         }
         let (parts, blobs) = (commit.parts.clone(), commit.blobs.clone());
-        let stored = Stored { fence: commit.fence, index: commit.index.clone(), saved_at, parts, blobs };
+        let stored = Stored { fence: commit.fence, index: commit.index.clone(), saved_at, pinned: false, parts, blobs };
         session.versions.insert(commit.version, stored);
         session.record = Some(commit.record.clone());
         session.expires_at = commit.ttl.and_then(|ttl| later(now, ttl));
         session.ran_out_at = None;
         session.checkpoint = None;
+        let unpinned = session.versions.iter().rev().filter(|(_, stored)| !stored.pinned).map(|(version, _)| *version);
         let mut dropped = Vec::new();
-        while session.versions.len() > commit.keep.max(1) {
-            dropped.extend(session.versions.pop_first().map(|(_, stored)| stored.blobs).unwrap_or_default());
+        for version in unpinned.skip(commit.keep.max(1)).collect::<Vec<_>>() {
+            dropped.extend(session.versions.remove(&version).map(|stored| stored.blobs).unwrap_or_default());
         }
         let used: BTreeSet<PartId> = session.versions.values().flat_map(|stored| stored.parts.clone()).collect();
         session.parts.retain(|part, _| used.contains(part));
@@ -255,8 +258,17 @@ impl Records for MemoryStore {
             fence: stored.fence,
             index: stored.index.clone(),
             saved_at: stored.saved_at,
+            pinned: stored.pinned,
         };
         Ok(versions.into_iter().flat_map(|versions| versions.iter().rev().map(entry)).collect())
+    }
+
+    async fn pin(&self, name: &RecordName, version: Version, pinned: bool) -> Result<(), StoreError> {
+        let (mut state, now) = self.lock();
+        let living = state.sessions.get_mut(name).filter(|session| !session.expired(now));
+        let stored = living.and_then(|session| session.versions.get_mut(&version));
+        stored.ok_or(StoreError::NotFound("version"))?.pinned = pinned;
+        Ok(())
     }
 
     async fn list(&self, tenant: TenantTag, after: Option<NameTag>, limit: usize) -> Result<Vec<Listed>, StoreError> {
@@ -287,6 +299,30 @@ impl Records for MemoryStore {
         state.held(now, name, owner, fence)?;
         let blobs: Vec<BlobId> = state.sessions.remove(name).iter().flat_map(Session::blobs).collect();
         Ok(state.orphans(blobs))
+    }
+
+    async fn all(&self, after: Option<RecordName>, limit: usize) -> Result<Vec<Kept>, StoreError> {
+        let (state, now) = self.lock();
+        let from = after.map_or(Bound::Unbounded, Bound::Excluded);
+        let kept = state.sessions.range((from, Bound::Unbounded)).map(|(name, session)| Kept {
+            name: *name,
+            record: session.record.clone(),
+            holder: session.held(now).map(|held| held.holder),
+            checkpoint: session.checkpoint.as_ref().map(|left| left.state.clone()),
+        });
+        Ok(kept.take(limit).collect())
+    }
+
+    async fn reseal(&self, name: &RecordName, expected: &Sealed, new: &Sealed) -> Result<bool, StoreError> {
+        let (mut state, _) = self.lock();
+        let Some(record) = state.sessions.get_mut(name).and_then(|session| session.record.as_mut()) else {
+            return Ok(false);
+        };
+        let same = record == expected || record == new;
+        if same {
+            *record = new.clone();
+        }
+        Ok(same)
     }
 
     async fn purge_expired(&self) -> Result<Vec<BlobId>, StoreError> {

@@ -11,7 +11,7 @@ use futures_util::{TryStreamExt, stream};
 use crate::seal::{NameTag, RawBlob, Sealed, SealedStream, TenantTag};
 
 use super::super::clock::later;
-use super::super::{BlobId, Blobs, DocumentName, Documents, Expected, StoreError};
+use super::super::{BlobId, Blobs, DocumentName, Documents, Expected, KeptDocument, StoreError};
 use super::{DocumentKey, MemoryStore, State};
 
 fn key(name: &DocumentName) -> DocumentKey {
@@ -76,6 +76,31 @@ impl Documents for MemoryStore {
         let living = of_kind.filter(|(_, (_, expires_at))| expires_at.is_none_or(|at| at > now));
         let named = living.map(|((_, _, name), (value, _))| (*name, value.clone()));
         Ok(named.filter(|(name, _)| after.is_none_or(|after| *name > after)).take(limit).collect())
+    }
+
+    async fn all(&self, after: Option<&KeptDocument>, limit: usize) -> Result<Vec<KeptDocument>, StoreError> {
+        let (state, now) = self.lock();
+        let later = |key: &DocumentKey| {
+            after.is_none_or(|after| (key.0, key.1, key.2) > (after.tenant, after.kind.as_str(), after.name))
+        };
+        let living = state.documents.iter().filter(|(key, (_, at))| later(key) && at.is_none_or(|at| at > now));
+        let kept = living.map(|((tenant, kind, name), (value, _))| KeptDocument {
+            tenant: *tenant,
+            kind: (*kind).to_owned(),
+            name: *name,
+            value: value.clone(),
+        });
+        Ok(kept.take(limit).collect())
+    }
+
+    async fn reseal(&self, kept: &KeptDocument, new: &Sealed) -> Result<bool, StoreError> {
+        let (mut state, now) = self.lock();
+        let is_it = |key: &DocumentKey| (key.0, key.1, key.2) == (kept.tenant, kept.kind.as_str(), kept.name);
+        let living = state.documents.iter_mut().filter(|(_, (_, at))| at.is_none_or(|at| at > now));
+        let found = living.filter(|(key, _)| is_it(key)).map(|(_, (value, _))| value).next();
+        let Some(value) = found.filter(|value| **value == kept.value || *value == new) else { return Ok(false) };
+        *value = new.clone();
+        Ok(true)
     }
 }
 

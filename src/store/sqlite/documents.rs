@@ -7,7 +7,7 @@ use rusqlite::{OptionalExtension, Transaction, params};
 use crate::seal::{NameTag, Sealed, TenantTag};
 
 use super::super::clock::later;
-use super::super::{DocumentName, Expected, StoreError};
+use super::super::{DocumentName, Expected, KeptDocument, StoreError};
 use super::failure::{Failure, id, sealed};
 
 const WHAT: &str = "a document";
@@ -81,4 +81,49 @@ pub(super) fn list(
         found.push((NameTag(id(&name)?), sealed(WHAT, row.get(1)?)?));
     }
     Ok(found)
+}
+
+pub(super) fn all(
+    tx: &Transaction<'_>,
+    now: u64,
+    after: Option<&KeptDocument>,
+    limit: usize,
+) -> Result<Vec<KeptDocument>, Failure> {
+    let mut query = tx.prepare_cached(
+        "SELECT tenant, kind, name, body FROM document
+         WHERE (?1 IS NULL OR (tenant, kind, name) > (?1, ?2, ?3)) AND (expires_at IS NULL OR expires_at > ?4)
+         ORDER BY tenant, kind, name LIMIT ?5",
+    )?;
+    let (tenant, kind, name) =
+        (after.map(|after| after.tenant.0), after.map(|after| &after.kind), after.map(|after| after.name.0));
+    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    let mut rows = query.query(params![tenant, kind, name, now.cast_signed(), limit])?;
+    let mut found = Vec::new();
+    while let Some(row) = rows.next()? {
+        let (tenant, name): (Vec<u8>, Vec<u8>) = (row.get(0)?, row.get(2)?);
+        found.push(KeptDocument {
+            tenant: TenantTag(id(&tenant)?),
+            kind: row.get(1)?,
+            name: NameTag(id(&name)?),
+            value: sealed(WHAT, row.get(3)?)?,
+        });
+    }
+    Ok(found)
+}
+
+pub(super) fn reseal(tx: &Transaction<'_>, now: u64, kept: &KeptDocument, new: &Sealed) -> Result<bool, Failure> {
+    let changed = tx
+        .prepare_cached(
+            "UPDATE document SET body = ?5
+             WHERE tenant = ?1 AND kind = ?2 AND name = ?3 AND body IN (?4, ?5) AND (expires_at IS NULL OR expires_at > ?6)",
+        )?
+        .execute(params![
+            kept.tenant.0,
+            kept.kind,
+            kept.name.0,
+            kept.value.as_bytes(),
+            new.as_bytes(),
+            now.cast_signed()
+        ])?;
+    Ok(changed > 0)
 }

@@ -25,8 +25,8 @@ use crate::seal::{NameTag, Sealed, TenantTag};
 use self::failure::Failure;
 use super::clock::{Clock, system_clock};
 use super::{
-    AcquireRequest, Acquired, BlobId, Commit, Committed, DocumentName, Documents, Expected, Head, Held, Listed,
-    OwnerId, PartId, RecordName, Records, StoreError, VersionEntry,
+    AcquireRequest, Acquired, BlobId, Commit, Committed, DocumentName, Documents, Expected, Head, Held, Kept,
+    KeptDocument, Listed, OwnerId, PartId, RecordName, Records, StoreError, VersionEntry,
 };
 
 /// Work for the thread that owns the connection.
@@ -62,6 +62,11 @@ impl SqliteStore {
     /// Opens the store in `folder`, and makes it where there is none. Blocks for some milliseconds.
     pub fn open(folder: &Path) -> Result<Self, StoreError> {
         Self::with_clock(folder, system_clock())
+    }
+
+    /// Whether there is a store in `folder`. Makes nothing.
+    pub fn exists(folder: &Path) -> bool {
+        folder.join(schema::FILE).exists()
     }
 
     /// [`Self::open`] by another clock than the system's. All processes that use a folder need the same one.
@@ -191,6 +196,11 @@ impl Records for SqliteStore {
         self.look(move |tx, now| versions::history(tx, now, &name)).await
     }
 
+    async fn pin(&self, name: &RecordName, version: Version, pinned: bool) -> Result<(), StoreError> {
+        let name = *name;
+        self.write(move |tx, now| versions::pin(tx, now, &name, version, pinned)).await
+    }
+
     async fn list(&self, tenant: TenantTag, after: Option<NameTag>, limit: usize) -> Result<Vec<Listed>, StoreError> {
         self.look(move |tx, now| sessions::list(tx, now, tenant, after, limit)).await
     }
@@ -205,6 +215,15 @@ impl Records for SqliteStore {
         let blobs = self.write(move |tx, now| sessions::delete(tx, now, &name, owner, fence)).await?;
         self.empty_log().await;
         Ok(blobs)
+    }
+
+    async fn all(&self, after: Option<RecordName>, limit: usize) -> Result<Vec<Kept>, StoreError> {
+        self.look(move |tx, now| sessions::all(tx, now, after.as_ref(), limit)).await
+    }
+
+    async fn reseal(&self, name: &RecordName, expected: &Sealed, new: &Sealed) -> Result<bool, StoreError> {
+        let (name, expected, new) = (*name, expected.clone(), new.clone());
+        self.write(move |tx, _| sessions::reseal(tx, &name, &expected, &new)).await
     }
 
     async fn purge_expired(&self) -> Result<Vec<BlobId>, StoreError> {
@@ -247,5 +266,15 @@ impl Documents for SqliteStore {
         limit: usize,
     ) -> Result<Vec<(NameTag, Sealed)>, StoreError> {
         self.look(move |tx, now| documents::list(tx, now, tenant, kind, after, limit)).await
+    }
+
+    async fn all(&self, after: Option<&KeptDocument>, limit: usize) -> Result<Vec<KeptDocument>, StoreError> {
+        let after = after.cloned();
+        self.look(move |tx, now| documents::all(tx, now, after.as_ref(), limit)).await
+    }
+
+    async fn reseal(&self, kept: &KeptDocument, new: &Sealed) -> Result<bool, StoreError> {
+        let (kept, new) = (kept.clone(), new.clone());
+        self.write(move |tx, now| documents::reseal(tx, now, &kept, &new)).await
     }
 }

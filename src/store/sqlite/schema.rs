@@ -14,7 +14,10 @@ use super::failure::Failure;
 pub(super) const FILE: &str = "store.sqlite";
 
 /// The layout that this build writes, kept as SQLite's `user_version`.
-const LAYOUT: u32 = 1;
+const LAYOUT: u32 = 2;
+
+/// What leads from each layout to the next one, the first being that from 1 to 2.
+const STEPS: [&str; 1] = ["ALTER TABLE version ADD COLUMN pinned INTEGER NOT NULL DEFAULT 0"];
 
 /// How long a statement waits for another process's write. Writes take milliseconds; only a stopped process takes longer.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
@@ -44,6 +47,7 @@ CREATE TABLE version (
     fence    INTEGER NOT NULL,
     saved_at INTEGER NOT NULL,
     body     BLOB NOT NULL,           -- the version's index
+    pinned   INTEGER NOT NULL DEFAULT 0,
     PRIMARY KEY (session, number)
 );
 
@@ -115,6 +119,7 @@ fn connect(folder: &Path, path: &Path) -> Result<Connection, Failure> {
     if layout(&db)? == 0 {
         create(&mut db, folder, path)?;
     }
+    migrate(&mut db)?;
     match layout(&db)? {
         LAYOUT => Ok(db),
         found => Err(StoreError::Layout { what: path.display().to_string(), found, known: LAYOUT }.into()),
@@ -139,6 +144,25 @@ fn create(db: &mut Connection, folder: &Path, path: &Path) -> Result<(), Failure
     let tx = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
     tx.execute_batch(TABLES)?;
     tx.pragma_update(None, "user_version", LAYOUT)?;
+    tx.commit()?;
+    Ok(())
+}
+
+/// Brings an older layout up to this build's, in one transaction. Processes that have the store open go on: what they
+/// write names its columns, and what is new has defaults.
+fn migrate(db: &mut Connection) -> Result<(), Failure> {
+    if layout(db)? >= LAYOUT {
+        return Ok(());
+    }
+    let tx = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    // Another process may have done it between the look and the lock.
+    let found = layout(&tx)?;
+    for step in STEPS.iter().skip((found as usize).saturating_sub(1)) {
+        tx.execute_batch(step)?;
+    }
+    if found < LAYOUT {
+        tx.pragma_update(None, "user_version", LAYOUT)?;
+    }
     tx.commit()?;
     Ok(())
 }

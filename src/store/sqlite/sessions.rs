@@ -5,11 +5,11 @@ use std::time::Duration;
 use rusqlite::{Transaction, params};
 
 use crate::base::Fence;
-use crate::seal::{NameTag, TenantTag};
+use crate::seal::{NameTag, Sealed, TenantTag};
 
 use super::super::clock::{TRACE_LIFE, earlier, later};
-use super::super::{BlobId, Listed, OwnerId, RecordName};
-use super::failure::{Failure, id};
+use super::super::{BlobId, Kept, Listed, OwnerId, RecordName};
+use super::failure::{Failure, id, sealed};
 use super::lease::{Row, held};
 use super::versions;
 
@@ -38,6 +38,48 @@ pub(super) fn list(
     Ok(listed)
 }
 
+pub(super) fn all(
+    tx: &Transaction<'_>,
+    now: u64,
+    after: Option<&RecordName>,
+    limit: usize,
+) -> Result<Vec<Kept>, Failure> {
+    let mut query = tx.prepare_cached(
+        "SELECT session.tenant, session.name, session.record, session.owner, session.holder, session.lease_end,
+                checkpoint.body
+         FROM session LEFT JOIN checkpoint ON checkpoint.session = session.id
+         WHERE ?1 IS NULL OR (session.tenant, session.name) > (?1, ?2)
+         ORDER BY session.tenant, session.name LIMIT ?3",
+    )?;
+    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    let (tenant, name) = (after.map(|after| after.tenant.0), after.map(|after| after.session.0));
+    let mut rows = query.query(params![tenant, name, limit])?;
+    let mut all = Vec::new();
+    while let Some(row) = rows.next()? {
+        let (tenant, name): (Vec<u8>, Vec<u8>) = (row.get(0)?, row.get(1)?);
+        let (record, checkpoint): (Option<Vec<u8>>, Option<Vec<u8>>) = (row.get(2)?, row.get(6)?);
+        all.push(Kept {
+            name: RecordName { tenant: TenantTag(id(&tenant)?), session: NameTag(id(&name)?) },
+            record: record.map(|record| sealed("a record", record)).transpose()?,
+            holder: held((row.get(3)?, row.get(4)?, row.get(5)?), now)?.map(|held| held.holder),
+            checkpoint: checkpoint.map(|state| sealed("a checkpoint", state)).transpose()?,
+        });
+    }
+    Ok(all)
+}
+
+pub(super) fn reseal(
+    tx: &Transaction<'_>,
+    name: &RecordName,
+    expected: &Sealed,
+    new: &Sealed,
+) -> Result<bool, Failure> {
+    let changed = tx
+        .prepare_cached("UPDATE session SET record = ?4 WHERE tenant = ?1 AND name = ?2 AND record IN (?3, ?4)")?
+        .execute(params![name.tenant.0, name.session.0, expected.as_bytes(), new.as_bytes()])?;
+    Ok(changed > 0)
+}
+
 pub(super) fn touch(tx: &Transaction<'_>, now: u64, name: &RecordName, ttl: Option<Duration>) -> Result<(), Failure> {
     let Some(row) = Row::find_living(tx, now, name)? else { return Ok(()) };
     let expires_at = ttl.and_then(|ttl| later(now, ttl)).map(u64::cast_signed);
@@ -47,7 +89,7 @@ pub(super) fn touch(tx: &Transaction<'_>, now: u64, name: &RecordName, ttl: Opti
 
 /// Removes what a session that has run out holds, but not its lease; answers with the blobs that nothing refers to any more.
 pub(super) fn empty(tx: &Transaction<'_>, session: i64) -> Result<Vec<BlobId>, Failure> {
-    let orphaned = versions::orphans(tx, session, i64::MAX)?;
+    let orphaned = versions::orphans(tx, session)?;
     tx.prepare_cached(
         "UPDATE session SET head = NULL, record = NULL, ran_out_at = expires_at, expires_at = NULL WHERE id = ?1",
     )?
@@ -59,7 +101,7 @@ pub(super) fn empty(tx: &Transaction<'_>, session: i64) -> Result<Vec<BlobId>, F
 }
 
 fn remove(tx: &Transaction<'_>, session: i64) -> Result<Vec<BlobId>, Failure> {
-    let orphaned = versions::orphans(tx, session, i64::MAX)?;
+    let orphaned = versions::orphans(tx, session)?;
     tx.prepare_cached("DELETE FROM session WHERE id = ?1")?.execute([session])?;
     Ok(orphaned)
 }

@@ -74,41 +74,76 @@ fn write_parts(tx: &Transaction<'_>, session: i64, commit: &Commit) -> Result<()
     Ok(())
 }
 
-/// Removes all but the newest `keep` versions with the parts that only they had; answers with the blobs that nothing
-/// refers to any more.
+/// Removes all but the newest `keep` versions and the pinned ones, with the parts that only they had; answers with the blobs
+/// that nothing refers to any more.
 fn prune(tx: &Transaction<'_>, session: i64, keep: usize) -> Result<Vec<BlobId>, Failure> {
     let keep = i64::try_from(keep).unwrap_or(i64::MAX);
     let newest_dropped: Option<i64> = tx
-        .prepare_cached("SELECT number FROM version WHERE session = ?1 ORDER BY number DESC LIMIT 1 OFFSET ?2")?
+        .prepare_cached(
+            "SELECT number FROM version WHERE session = ?1 AND NOT pinned ORDER BY number DESC LIMIT 1 OFFSET ?2",
+        )?
         .query_row([session, keep], |row| row.get(0))
         .optional()?;
     let Some(newest_dropped) = newest_dropped else { return Ok(Vec::new()) };
     tx.prepare_cached(
         "DELETE FROM part WHERE session = ?1
-         AND part IN (SELECT part FROM version_part WHERE session = ?1 AND number <= ?2)
-         AND NOT EXISTS (SELECT 1 FROM version_part AS later
-                         WHERE later.session = ?1 AND later.part = part.part AND later.number > ?2)",
+         AND part IN (SELECT part FROM version_part JOIN version USING (session, number)
+                      WHERE session = ?1 AND number <= ?2 AND NOT pinned)
+         AND NOT EXISTS (SELECT 1 FROM version_part AS other
+                         JOIN version ON version.session = other.session AND version.number = other.number
+                         WHERE other.session = ?1 AND other.part = part.part
+                         AND (version.number > ?2 OR version.pinned))",
     )?
     .execute([session, newest_dropped])?;
-    let orphaned = orphans(tx, session, newest_dropped)?;
-    tx.prepare_cached("DELETE FROM version WHERE session = ?1 AND number <= ?2")?.execute([session, newest_dropped])?;
+    let mut query = tx.prepare_cached(
+        "SELECT DISTINCT blob FROM version_blob JOIN version USING (session, number)
+         WHERE session = ?1 AND number <= ?2 AND NOT pinned",
+    )?;
+    let candidates = blobs(&mut query, params![session, newest_dropped])?;
+    tx.prepare_cached("DELETE FROM version WHERE session = ?1 AND number <= ?2 AND NOT pinned")?
+        .execute([session, newest_dropped])?;
+    let mut referred = tx.prepare_cached("SELECT 1 FROM version_blob WHERE blob = ?1")?;
+    let mut orphaned = Vec::new();
+    for blob in candidates {
+        if !referred.exists([blob.0])? {
+            orphaned.push(blob);
+        }
+    }
     Ok(orphaned)
 }
 
-/// Blobs that only the versions up to `last` of the session refer to. Forks share blobs, so other sessions count too.
-pub(super) fn orphans(tx: &Transaction<'_>, session: i64, last: i64) -> Result<Vec<BlobId>, Failure> {
+/// Blobs that only this session refers to. Forks share blobs, so other sessions count too.
+pub(super) fn orphans(tx: &Transaction<'_>, session: i64) -> Result<Vec<BlobId>, Failure> {
     let mut query = tx.prepare_cached(
-        "SELECT DISTINCT blob FROM version_blob AS gone WHERE session = ?1 AND number <= ?2
-         AND NOT EXISTS (SELECT 1 FROM version_blob AS kept
-                         WHERE kept.blob = gone.blob AND (kept.session <> ?1 OR kept.number > ?2))",
+        "SELECT DISTINCT blob FROM version_blob AS gone WHERE session = ?1
+         AND NOT EXISTS (SELECT 1 FROM version_blob AS kept WHERE kept.blob = gone.blob AND kept.session <> ?1)",
     )?;
-    let mut rows = query.query([session, last])?;
+    blobs(&mut query, params![session])
+}
+
+fn blobs(query: &mut rusqlite::CachedStatement<'_>, key: impl rusqlite::Params) -> Result<Vec<BlobId>, Failure> {
+    let mut rows = query.query(key)?;
     let mut found = Vec::new();
     while let Some(row) = rows.next()? {
         let blob: Vec<u8> = row.get(0)?;
         found.push(BlobId(id(&blob)?));
     }
     Ok(found)
+}
+
+pub(super) fn pin(
+    tx: &Transaction<'_>,
+    now: u64,
+    name: &RecordName,
+    version: Version,
+    pinned: bool,
+) -> Result<(), Failure> {
+    let missing = || StoreError::NotFound("version");
+    let row = Row::find_living(tx, now, name)?.ok_or_else(missing)?;
+    let done = tx
+        .prepare_cached("UPDATE version SET pinned = ?3 WHERE session = ?1 AND number = ?2")?
+        .execute(params![row.id, version.0.cast_signed(), pinned])?;
+    if done == 0 { Err(missing().into()) } else { Ok(()) }
 }
 
 pub(super) fn checkpoint(
@@ -184,8 +219,9 @@ pub(super) fn parts(tx: &Transaction<'_>, name: &RecordName, parts: &[PartId]) -
 
 pub(super) fn history(tx: &Transaction<'_>, now: u64, name: &RecordName) -> Result<Vec<VersionEntry>, Failure> {
     let Some(row) = Row::find_living(tx, now, name)? else { return Ok(Vec::new()) };
-    let mut query =
-        tx.prepare_cached("SELECT number, fence, saved_at, body FROM version WHERE session = ?1 ORDER BY number DESC")?;
+    let mut query = tx.prepare_cached(
+        "SELECT number, fence, saved_at, body, pinned FROM version WHERE session = ?1 ORDER BY number DESC",
+    )?;
     let mut rows = query.query([row.id])?;
     let mut entries = Vec::new();
     while let Some(row) = rows.next()? {
@@ -195,6 +231,7 @@ pub(super) fn history(tx: &Transaction<'_>, now: u64, name: &RecordName) -> Resu
             fence: Fence(fence.cast_unsigned()),
             index: sealed("a version's index", row.get(3)?)?,
             saved_at: time(row.get(2)?)?,
+            pinned: row.get(4)?,
         });
     }
     Ok(entries)
