@@ -13,10 +13,14 @@ mod docs;
 mod editor;
 #[path = "cli/golden.rs"]
 mod golden;
+#[path = "cli/history.rs"]
+mod history;
 #[path = "cli/home.rs"]
 mod home;
 #[path = "cli/interrupt.rs"]
 mod interrupt;
+#[path = "cli/key.rs"]
+mod key;
 #[path = "cli/kill.rs"]
 mod kill;
 #[path = "cli/new.rs"]
@@ -26,6 +30,8 @@ mod normal;
 #[path = "cli/processes.rs"]
 #[allow(dead_code, reason = "shared with the tests on a terminal, which use all of it")]
 mod processes;
+#[path = "cli/secret.rs"]
+mod secret;
 #[path = "cli/trouble.rs"]
 mod trouble;
 #[path = "cli/watch.rs"]

@@ -8,7 +8,15 @@ mod again;
 mod fidelity;
 #[path = "session/guards.rs"]
 mod guards;
+#[path = "session/history.rs"]
+mod history;
+#[path = "session/matrix.rs"]
+mod matrix;
 #[path = "session/rig.rs"]
 mod rig;
+#[path = "session/rotation.rs"]
+mod rotation;
+#[path = "session/vault.rs"]
+mod vault;
 #[path = "session/versions.rs"]
 mod versions;

@@ -23,6 +23,8 @@ mod repl_pauses;
 mod repl_pipe;
 #[path = "terminal/rig.rs"]
 mod rig;
+#[path = "terminal/secret.rs"]
+mod secret;
 #[path = "terminal/watch.rs"]
 mod watch;
 #[path = "terminal/watch_ends.rs"]

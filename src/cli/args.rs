@@ -86,7 +86,7 @@ pub(super) enum Command {
     New(super::new::NewArgs),
     /// Look for mistakes in scripts without a browser
     Check(super::check::CheckArgs),
-    /// List, show or delete sessions
+    /// List, show, compare, roll back, copy or delete sessions
     Session(super::session::SessionArgs),
     /// Find or install Chromium
     Browser(super::browser::BrowserArgs),
@@ -94,7 +94,9 @@ pub(super) enum Command {
     Doctor,
     /// The functions that scripts can call
     Docs(super::docs::DocsArgs),
-    /// Make a key
+    /// Keep secrets for scripts, encrypted
+    Secret(super::secret::SecretArgs),
+    /// Make, change and list keys
     Key(super::key::KeyArgs),
     /// Serve the practice site that examples and tests use
     Practice(super::practice::PracticeArgs),

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use serde_json::{Value, json};
+use tokio::sync::OnceCell;
 
 use super::Outcome;
 use super::environment::Environment;
@@ -16,6 +16,7 @@ use super::terminal::Terminal;
 use crate::diagnose::{self, Script};
 use crate::run::{Failure, FailureKind};
 use crate::script::{self, Problem, Source};
+use crate::session::{SessionError, Sessions};
 
 /// Arguments of `check`.
 #[derive(Debug, clap::Args)]
@@ -45,13 +46,15 @@ pub(super) async fn execute(
 ) -> Outcome {
     let secrets_file = args.secrets_file.as_ref().or(settings.secrets_file.as_ref());
     let secrets = secrets::collect(environment, secrets_file.map(PathBuf::as_path), &[])?;
-    let names: Arc<BTreeSet<String>> = Arc::new(secrets.into_keys().collect());
+    let names: BTreeSet<String> = secrets.into_keys().collect();
+    let vault = Vault { settings, sessions: OnceCell::new() };
     let mut count = 0;
     let mut all: Vec<Value> = Vec::new();
     let files = scripts(&args.files, environment)?;
     for file in &files {
         let job::Script { text, name, import_root } = job::Script::read(file, environment)?;
-        let problems = problems(text.clone(), import_root.clone(), Arc::clone(&names)).await;
+        let problems = problems(text.clone(), import_root.clone(), names.clone(), &vault).await;
+        let problems = problems.map_err(|error| Box::new(diagnose::session_failure(&error)))?;
         count += problems.len();
         let imported = |file: &str| read_import(&import_root, file);
         for problem in problems {
@@ -123,18 +126,42 @@ fn scripts_below(folder: &Path, shown: &Path, found: &mut Vec<PathBuf>) -> Resul
 }
 
 /// Checks one script on a thread whose stack suits it.
-async fn problems(text: String, import_root: PathBuf, names: Arc<BTreeSet<String>>) -> Vec<Problem> {
-    let checked = script::on_thread(move || {
-        let has_secret = |name: &str| names.contains(name);
-        script::check(&Source { text: &text, import_root: &import_root, has_secret: &has_secret })
-    });
+async fn problems(
+    text: String,
+    import_root: PathBuf,
+    names: BTreeSet<String>,
+    vault: &Vault<'_>,
+) -> Result<Vec<Problem>, SessionError> {
+    let checked = script::with_secrets(
+        names,
+        |missing| vault.known(missing),
+        move |has_secret| script::check(&Source { text: &text, import_root: &import_root, has_secret }),
+    );
     let no_thread = || Problem {
         code: "out_of_memory".into(),
         message: "the system gave no thread to check the script on".to_owned(),
         place: None,
         hint: None,
     };
-    checked.await.unwrap_or_else(|| vec![no_thread()])
+    Ok(checked.await?.unwrap_or_else(|| vec![no_thread()]))
+}
+
+/// The vault, opened when a script asks for a secret that was not given, and once for all scripts.
+struct Vault<'a> {
+    settings: &'a Settings,
+    sessions: OnceCell<Sessions>,
+}
+
+impl Vault<'_> {
+    /// Those of `names` that it has. A store that is not there yet is not made for the question.
+    async fn known(&self, names: BTreeSet<String>) -> Result<BTreeSet<String>, SessionError> {
+        let Settings { tenant, store, key, .. } = self.settings;
+        if !store.exists() {
+            return Ok(BTreeSet::new());
+        }
+        let sessions = self.sessions.get_or_try_init(|| Sessions::open(store.clone(), key.clone())).await?;
+        sessions.known_secrets(tenant, names).await
+    }
 }
 
 fn counted(count: usize, what: &str) -> String {

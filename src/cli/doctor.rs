@@ -147,8 +147,8 @@ fn shared_memory(path: &Path) -> Option<Finding> {
 
 fn key(settings: &Settings) -> Finding {
     match &settings.key {
-        KeySource::Text(_) => ok("key", "from RHAVEN_KEY"),
-        KeySource::File(path) => key_file(path, true),
+        KeySource::Text(given) | KeySource::Passphrase(given) => ok("key", format!("from {}", given.name())),
+        KeySource::File(path) | KeySource::PassphraseFile(path) => key_file(path, true),
         KeySource::MadeOnFirstUse(path) => key_file(path, false),
     }
 }

@@ -22,6 +22,7 @@ mod practice;
 mod repl;
 mod run;
 mod screen;
+mod secret;
 mod secrets;
 mod session;
 mod settings;
@@ -97,7 +98,8 @@ async fn dispatch(command: Command, settings: &Settings, environment: &Environme
         Command::Browser(args) => browser::execute(&args, settings, terminal).await,
         Command::Doctor => doctor::execute(settings, terminal).await,
         Command::Docs(args) => docs::execute(&args, terminal),
-        Command::Key(args) => key::execute(&args, terminal),
+        Command::Key(args) => key::execute(args, settings, terminal).await,
+        Command::Secret(args) => secret::execute(args, settings, terminal).await,
         Command::Completions(args) => Ok(completions::execute(&args, terminal)),
         Command::Man(args) => man::execute(&args, environment, terminal),
     }

@@ -1,5 +1,7 @@
 //! `rhaven session`: what is kept, by name and count; never values.
 
+mod versions;
+
 use std::io::{BufRead as _, IsTerminal as _};
 
 use super::Outcome;
@@ -8,10 +10,10 @@ use super::error::CliError;
 use super::settings::Settings;
 use super::tables::{show_bytes, show_time, table};
 use super::terminal::Terminal;
-use crate::base::{SessionId, closest};
+use crate::base::{SessionId, Version, closest};
 use crate::diagnose::{self, Tone};
 use crate::run::Failure;
-use crate::session::{Listing, SessionError, SessionInfo, Sessions};
+use crate::session::{Listing, OriginInfo, SessionError, SessionInfo, Sessions};
 
 /// Arguments of `session`.
 #[derive(Debug, clap::Args)]
@@ -31,6 +33,66 @@ enum SessionCommand {
         #[arg(value_parser = session_id)]
         id: SessionId,
     },
+    /// The kept versions, newest first, and what each changed
+    History {
+        /// The session
+        #[arg(value_parser = session_id)]
+        id: SessionId,
+    },
+    /// What differs between two versions, by name: the newest two, or A and the newest, or A and B
+    Diff {
+        /// The session
+        #[arg(value_parser = session_id)]
+        id: SessionId,
+        /// The version to compare with
+        #[arg(value_parser = versions::version, value_name = "A")]
+        from: Option<Version>,
+        /// The version that is told of
+        #[arg(value_parser = versions::version, value_name = "B")]
+        to: Option<Version>,
+    },
+    /// Make an old version's content the newest again, as a version of its own: nothing is lost
+    Rollback {
+        /// The session
+        #[arg(value_parser = session_id)]
+        id: SessionId,
+        /// The version to go back to
+        #[arg(value_parser = versions::version)]
+        version: Version,
+        /// Do not ask
+        #[arg(long, short)]
+        yes: bool,
+    },
+    /// Copy a session to a new one, which has a life of its own from there on
+    Fork {
+        /// The session
+        #[arg(value_parser = session_id)]
+        id: SessionId,
+        /// The new session
+        #[arg(value_parser = session_id, value_name = "NEW")]
+        new_id: SessionId,
+        /// Another version than the newest
+        #[arg(long, value_parser = versions::version, value_name = "VERSION")]
+        at: Option<Version>,
+    },
+    /// Keep a version however many come after it
+    Pin {
+        /// The session
+        #[arg(value_parser = session_id)]
+        id: SessionId,
+        /// The version
+        #[arg(value_parser = versions::version)]
+        version: Version,
+    },
+    /// Let a pinned version go
+    Unpin {
+        /// The session
+        #[arg(value_parser = session_id)]
+        id: SessionId,
+        /// The version
+        #[arg(value_parser = versions::version)]
+        version: Version,
+    },
     /// Delete one session with all its versions; its key goes first, so that nothing can open what was copied
     #[command(visible_alias = "rm")]
     Delete {
@@ -43,11 +105,25 @@ enum SessionCommand {
     },
 }
 
-/// Lists, shows or deletes.
+/// Where a command works.
+struct Place<'a> {
+    sessions: &'a Sessions,
+    settings: &'a Settings,
+    terminal: &'a Terminal,
+}
+
+/// Runs one of the commands above.
 pub(super) async fn execute(args: SessionArgs, settings: &Settings, terminal: &Terminal) -> Outcome {
     let reaping = tokio::task::spawn_blocking(crate::browser::reap);
     let sessions = Sessions::open(settings.store.clone(), settings.key.clone()).await.map_err(|e| failure(&e))?;
+    let place = Place { sessions: &sessions, settings, terminal };
     match args.command {
+        SessionCommand::History { id } => versions::history(&place, &id).await?,
+        SessionCommand::Diff { id, from, to } => versions::diff(&place, &id, from, to).await?,
+        SessionCommand::Rollback { id, version, yes } => versions::rollback(&place, &id, version, yes).await?,
+        SessionCommand::Fork { id, new_id, at } => versions::fork(&place, &id, &new_id, at).await?,
+        SessionCommand::Pin { id, version } => versions::pin(&place, &id, version, true).await?,
+        SessionCommand::Unpin { id, version } => versions::pin(&place, &id, version, false).await?,
         SessionCommand::List => list(&sessions, settings, terminal).await?,
         SessionCommand::Show { id } => show(&sessions, &id, settings, terminal).await?,
         SessionCommand::Delete { id, yes } => delete(&sessions, &id, yes, settings, terminal).await?,
@@ -143,6 +219,14 @@ fn describe(session: &SessionInfo, terminal: &Terminal) -> String {
         lines.push(heading("storage"));
         lines.push(table(["ORIGIN", "LOCALSTORAGE", "INDEXEDDB (RECORDS)", "SIZE"], rows, style, is_terminal));
     }
+    lines.extend(other_storage(session).map(|rows| {
+        let head = ["ORIGIN", "SESSIONSTORAGE", "CACHES (ENTRIES)", "FILES", "SERVICE WORKERS"];
+        format!("{}\n{}", heading("more storage"), table(head, rows, style, is_terminal))
+    }));
+    if !session.tabs.is_empty() {
+        lines.push(heading("open tabs"));
+        lines.extend(session.tabs.iter().cloned());
+    }
     if !session.partial.is_empty() {
         let rows = session.partial.iter().map(|lost| {
             let key = lost.key.clone().unwrap_or_else(|| "-".to_owned());
@@ -151,10 +235,29 @@ fn describe(session: &SessionInfo, terminal: &Terminal) -> String {
         lines.push(heading("not kept"));
         lines.push(table(["ORIGIN", "STORE", "KEY", "WHY"], rows, style, is_terminal));
     }
-    let rows = session.versions.iter().map(|kept| [kept.version.to_string(), show_time(&kept.saved_at)]);
+    let rows = session.versions.iter().map(|kept| {
+        let pinned = if kept.pinned { "yes" } else { "-" };
+        [kept.version.to_string(), show_time(&kept.saved_at), pinned.to_owned()]
+    });
     lines.push(heading("versions"));
-    lines.push(table(["VERSION", "SAVED (UTC)"], rows, style, is_terminal));
+    lines.push(table(["VERSION", "SAVED (UTC)", "PINNED"], rows, style, is_terminal));
     lines.join("\n")
+}
+
+/// What origins keep beside localStorage and IndexedDB; none where no origin does.
+fn other_storage(session: &SessionInfo) -> Option<Vec<[String; 5]>> {
+    let row = |origin: &OriginInfo| {
+        let caches = origin.caches.iter().map(|cache| format!("{} ({})", cache.name, cache.records));
+        [
+            origin.storage_key.clone(),
+            dash(origin.session_storage.join(", ")),
+            dash(caches.collect::<Vec<_>>().join(", ")),
+            dash(origin.files.join(", ")),
+            dash(origin.service_workers.join(", ")),
+        ]
+    };
+    let rows: Vec<_> = session.origins.iter().map(row).filter(|row| row[1..].iter().any(|cell| cell != "-")).collect();
+    (!rows.is_empty()).then_some(rows)
 }
 
 fn dash(text: String) -> String {
@@ -172,7 +275,8 @@ async fn delete(
     if let Err(error @ SessionError::NotFound(_)) = sessions.show(&settings.tenant, id).await {
         return Err(with_near(&error, sessions, settings).await);
     }
-    if !yes && !confirmed(id, terminal)? {
+    let question = format!("delete session {id} with all its versions? [y/N]");
+    if !yes && !confirmed(&question, &format!("deleting session {id}"), terminal)? {
         terminal.note("nothing was deleted");
         return Ok(());
     }
@@ -184,12 +288,12 @@ async fn delete(
     Ok(())
 }
 
-fn confirmed(id: &SessionId, terminal: &Terminal) -> Result<bool, CliError> {
+fn confirmed(question: &str, what: &str, terminal: &Terminal) -> Result<bool, CliError> {
     let stdin = std::io::stdin();
     if !stdin.is_terminal() {
-        return Err(CliError::NotConfirmed { what: format!("deleting session {id}") });
+        return Err(CliError::NotConfirmed { what: what.to_owned() });
     }
-    terminal.say(&format!("delete session {id} with all its versions? [y/N]"));
+    terminal.say(question);
     let mut answer = String::new();
     let read = stdin.lock().read_line(&mut answer);
     Ok(read.is_ok() && matches!(answer.trim(), "y" | "Y" | "yes"))

@@ -187,7 +187,16 @@ fn key_source(environment: &Environment, configured: Option<PathBuf>, own: PathB
     if let Some(text) = environment.text("RHAVEN_KEY")? {
         return Ok(KeySource::Text(Secret::new("RHAVEN_KEY", text)));
     }
-    Ok(match environment.path("RHAVEN_KEY_FILE").or(configured) {
+    if let Some(path) = environment.path("RHAVEN_KEY_FILE") {
+        return Ok(KeySource::File(path));
+    }
+    if let Some(words) = environment.text("RHAVEN_PASSPHRASE")? {
+        return Ok(KeySource::Passphrase(Secret::new("RHAVEN_PASSPHRASE", words)));
+    }
+    if let Some(path) = environment.path("RHAVEN_PASSPHRASE_FILE") {
+        return Ok(KeySource::PassphraseFile(path));
+    }
+    Ok(match configured {
         Some(path) => KeySource::File(path),
         None => KeySource::MadeOnFirstUse(own),
     })
@@ -243,6 +252,19 @@ mod tests {
         };
         assert_eq!(told("browser_not_installed"), "RHAVEN_CHROMIUM names /no/such, which does not exist");
         assert_eq!(told("timeout"), "as it was");
+    }
+
+    #[test]
+    fn a_passphrase_comes_after_a_key_and_before_the_users_own() {
+        let key = |variables: &[(&str, &str)]| {
+            let home = [("RHAVEN_HOME", "/h")];
+            resolve(&Global::default(), &[variables, &home].concat()).unwrap().key
+        };
+        let (words, file) = (("RHAVEN_PASSPHRASE", "w"), ("RHAVEN_PASSPHRASE_FILE", "/w"));
+        assert!(matches!(key(&[words, file]), KeySource::Passphrase(_)));
+        assert!(matches!(key(&[file]), KeySource::PassphraseFile(_)));
+        assert!(matches!(key(&[words, file, ("RHAVEN_KEY_FILE", "/f")]), KeySource::File(_)));
+        assert!(matches!(key(&[words, ("RHAVEN_KEY", "k")]), KeySource::Text(_)));
     }
 
     #[test]

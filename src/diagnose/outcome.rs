@@ -24,12 +24,19 @@ pub fn session_lines(outcome: &SessionOutcome, all: bool, style: Style) -> Vec<S
 
 fn summary(outcome: &SessionOutcome, all: bool, style: Style) -> String {
     let start = match (outcome.restored, &outcome.expired_at) {
+        (restored, _) if let Some(source) = &outcome.forked_from => match restored {
+            Some(_) => format!("a fork of {source}, which was in use"),
+            None => format!("new, beside {source}, which was in use"),
+        },
         (Some(version), _) => format!("restored {version}"),
         (None, Some(at)) => format!("{} on {at}, started empty", style.paint(Tone::Warning, "expired")),
         (None, None) => "new".to_owned(),
     };
     if let Some((code, message)) = &outcome.save_error {
         return format!("{start}, {} [{code}] {}", style.paint(Tone::Bad, "not saved:"), visible_line(message));
+    }
+    if outcome.read_only {
+        return format!("{start}, read-only: nothing was saved");
     }
     match outcome.version {
         Some(version) if outcome.updated => {
@@ -97,6 +104,9 @@ mod tests {
             partial: Vec::new(),
             expired_at: None,
             save_error: None,
+            read_only: false,
+            forked_from: None,
+            forked_to: None,
         }
     }
 

@@ -13,7 +13,12 @@ pub fn session_failure(error: &SessionError) -> Failure {
         return browser_failure(error);
     }
     let kind = match error {
-        SessionError::NotFound(_) | SessionError::Id(_) => FailureKind::Usage,
+        SessionError::NotFound(_)
+        | SessionError::NoVersion { .. }
+        | SessionError::Exists(_)
+        | SessionError::Id(_)
+        | SessionError::Secret(_)
+        | SessionError::NoSecret(_) => FailureKind::Usage,
         _ => FailureKind::Store,
     };
     bare(kind, error.code(), error)

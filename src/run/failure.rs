@@ -17,7 +17,10 @@ pub fn of_problems(problems: &[Problem]) -> Option<Failure> {
         None => format!("{ALSO}{}", problem.message),
     };
     Some(Failure {
-        kind: if first.code == "secret_not_set" { FailureKind::Usage } else { FailureKind::Parse },
+        kind: match kind(&first.code) {
+            told @ (FailureKind::Usage | FailureKind::Store) => told,
+            _ => FailureKind::Parse,
+        },
         code: first.code.clone().into_owned(),
         message: first.message.clone(),
         causes: rest.iter().map(also).collect(),

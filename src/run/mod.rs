@@ -76,7 +76,8 @@ pub struct Checked {
 pub async fn check(job: &Job) -> Checked {
     let (text, import_root) = (job.source.clone(), job.import_root.clone());
     let imports = script::on_thread(move || script::imported_files(&text, &import_root));
-    let (imports, program) = tokio::join!(imports, read(job));
+    let workspace = Workspace::new(job.workspace.clone());
+    let (imports, program) = tokio::join!(imports, read(job, &workspace));
     let failure = program.err().and_then(|problems| failure::of_problems(&problems));
     let failure = failure.map(|failure| failure::redacted(failure, &redactor(job)));
     Checked { failure, imports: imports.unwrap_or_default() }
@@ -105,7 +106,7 @@ async fn execute(
         source: job.source.clone(),
         name: job.name.clone(),
     };
-    let failure = match read(&job).await {
+    let failure = match read(&job, workspace).await {
         Err(problems) => failure::of_problems(&problems),
         Ok(program) => match perform(program, workspace, job, redactor, cancel, events).await {
             Ok(value) => {
@@ -121,17 +122,26 @@ async fn execute(
 }
 
 /// Reads and checks the script, on a thread whose stack suits it.
-async fn read(job: &Job) -> Result<Program, Vec<Problem>> {
+async fn read(job: &Job, workspace: &Workspace) -> Result<Program, Vec<Problem>> {
+    let problem = |code, message| Problem { code, message, place: None, hint: None };
     let (text, import_root) = (job.source.clone(), job.import_root.clone());
-    let names: BTreeSet<String> = job.secrets.keys().cloned().collect();
-    let read = script::on_thread(move || {
-        let has_secret = |name: &str| names.contains(name);
-        Program::read(&script::Source { text: &text, import_root: &import_root, has_secret: &has_secret })
-    });
-    read.await.unwrap_or_else(|| {
-        let message = "the check of the script could not run to its end".to_owned();
-        Err(vec![Problem { code: "internal_error".into(), message, place: None, hint: None }])
-    })
+    let given = job.secrets.keys().cloned().collect();
+    let read = script::with_secrets(
+        given,
+        |missing| workspace.known_secrets(missing),
+        move |has_secret| Program::read(&script::Source { text: &text, import_root: &import_root, has_secret }),
+    );
+    match read.await {
+        Ok(Some(read)) => read,
+        Ok(None) => {
+            let message = "the check of the script could not run to its end".to_owned();
+            Err(vec![problem("internal_error".into(), message)])
+        }
+        Err(error) => {
+            let hint = script::hint(error.code()).map(str::to_owned);
+            Err(vec![Problem { hint, ..problem(error.code().into(), crate::base::with_causes(&error)) }])
+        }
+    }
 }
 
 /// Runs the script in its sessions.

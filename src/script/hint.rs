@@ -21,12 +21,18 @@ pub fn hint(code: &str) -> Option<&'static str> {
         "browser_launch_failed" => "rhaven doctor checks the browser and what it needs",
         "browser_gone" => "the browser ended while the script ran, often for want of memory; run again",
         "session_busy" => "wait for the other run, or open it with session(id, #{ mode: \"wait\" })",
+        "session_exists" => "another id; `rhaven session list` shows those that there are",
+        "version_not_found" => "`rhaven session history ID` shows the versions that are kept",
+        "session_read_only" => "leave mode: \"read_only\" out to save what changes",
         "lease_lost" => "another run took the session over while this one stood still; run again",
         "conflict" => "another run saved the session meanwhile; run again",
         "wrong_key" => {
-            "give the key that the store was made with (RHAVEN_KEY or RHAVEN_KEY_FILE), or use another store"
+            "give the key that the store was made with (RHAVEN_KEY, RHAVEN_KEY_FILE or the passphrase), or use another store"
         }
         "invalid_key" => "a key is 32 bytes in base64 or hex",
+        "key_in_use" => {
+            "rhaven key rotate seals everything under the newest key; rhaven key list shows what refers to each"
+        }
         "key_unavailable" => {
             "give a key with RHAVEN_KEY or RHAVEN_KEY_FILE, or make the key file readable to this user"
         }
@@ -36,7 +42,9 @@ pub fn hint(code: &str) -> Option<&'static str> {
         "store_corrupt" => "restore the store from a backup, or use another with RHAVEN_HOME; nothing was overwritten",
         "store_unavailable" => "is the disk full or read-only, or the store's folder owned by another user?",
         "store_layout" => "this store was written by a later rhaven: update, or use another store",
-        "secret_not_set" => "set RHAVEN_SECRET_NAME in the environment, or pass --secrets-file or --secret NAME=..",
+        "secret_not_set" => {
+            "set RHAVEN_SECRET_NAME in the environment, pass --secrets-file or --secret NAME=.., or keep it: rhaven secret set NAME"
+        }
         "secret_exposed" => "hand the secret itself to a verb; join text to it with +",
         "env_not_allowed" => "--allow-env NAME opens a variable to the script; args hold what --arg gives",
         "run_timeout" => "--timeout gives a run more time",

@@ -61,6 +61,8 @@ pub struct Progress {
     announced: Mutex<BTreeSet<String>>,
     /// Whether the script stands in a `pause()`.
     paused: watch::Sender<bool>,
+    /// Secrets of the vault that were used.
+    vault: Mutex<BTreeMap<String, Secret>>,
     /// Passwords that were typed in clear.
     pub(super) passwords: Passwords,
 }
@@ -156,10 +158,21 @@ impl Host {
         self.progress.verb_timeout.store(millis, Ordering::Relaxed);
     }
 
-    /// The secret by that name.
-    pub fn secret(&self, name: &str) -> Result<Secret, ScriptError> {
+    /// The secret by that name, where it was given or learnt or has been got from the vault.
+    pub fn secret_at_hand(&self, name: &str) -> Option<Secret> {
         let learnt = || self.progress.learnt_passwords().into_iter().find(|secret| secret.name() == name);
-        self.secrets.get(name).cloned().or_else(learnt).ok_or_else(|| secret_not_set(name))
+        let got = || self.progress.vault.lock().ok()?.get(name).cloned();
+        self.secrets.get(name).cloned().or_else(learnt).or_else(got)
+    }
+
+    /// The secret by that name from the vault. From then on the redactor knows it, and the run keeps to this value.
+    pub async fn secret_of_vault(&self, name: &str) -> Result<Secret, ScriptError> {
+        let secret = self.workspace.secret(name).await?.ok_or_else(|| secret_not_set(name))?;
+        self.redactor.learn(&secret);
+        if let Ok(mut vault) = self.progress.vault.lock() {
+            vault.insert(name.to_owned(), secret.clone());
+        }
+        Ok(secret)
     }
 
     /// Makes `value` a secret, and says so where it was none.
@@ -177,7 +190,7 @@ pub fn secret_not_set(name: &str) -> ScriptError {
         code: "secret_not_set".into(),
         message: format!("the secret {name:?} is not set"),
         hint: Some(format!(
-            "set RHAVEN_SECRET_{name} in the environment, put {name}=.. into a file given with --secrets-file, or pass --secret {name}=.. (visible to other local users); an empty value counts as not set"
+            "set RHAVEN_SECRET_{name} in the environment, put {name}=.. into a file given with --secrets-file, pass --secret {name}=.. (visible to other local users), or keep it: rhaven secret set {name}; an empty value counts as not set"
         )),
         ..Parts::default()
     }

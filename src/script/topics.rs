@@ -35,6 +35,11 @@ const TOPICS: &[Topic] = &[
         text: include_str!("docs/secrets.md"),
     },
     Topic {
+        name: "keys",
+        doc: "Where the key comes from, passphrases, changing the key",
+        text: include_str!("docs/keys.md"),
+    },
+    Topic {
         name: "repl",
         doc: "Typing a script line by line: keys, commands, what is kept",
         text: include_str!("docs/repl.md"),

@@ -6,14 +6,16 @@ use std::time::Duration;
 use chromiumoxide::cdp::browser_protocol::page::FrameId;
 use chromiumoxide::cdp::browser_protocol::storage::GetStorageKeyParams;
 use futures_util::future::join_all;
+use serde_json::Value;
 
 use crate::base::Deadline;
 use crate::browser::Context;
-use crate::page::{Frame, Page};
+use crate::page::Frame;
 
 use super::hidden::HiddenPage;
 use super::part::Part;
 use super::storage::Door;
+use super::tab_storage::Source;
 use super::tabs::Tabs;
 use super::{Cookie, Partial, SessionError, cookies};
 
@@ -35,6 +37,8 @@ pub(super) enum Captured {
 /// The state of a session.
 pub(super) struct Snapshot {
     pub(super) cookies: Vec<Cookie>,
+    /// The URLs of the open tabs.
+    pub(super) tabs: Vec<String>,
     /// By storage key; only origins that were visited.
     pub(super) origins: BTreeMap<String, Captured>,
 }
@@ -45,11 +49,9 @@ pub(super) async fn snapshot(context: &Context, tabs: &Tabs, deadline: Deadline)
     let visited = tabs.visited();
     let storages = async {
         let (doors, foreign) = live_frames(tabs).await;
-        let live = join_all(
-            doors
-                .iter()
-                .map(|(key, frame)| async move { (key.clone(), read(&Door::Live(frame), key, deadline).await) }),
-        );
+        let live = join_all(doors.iter().map(|(key, door)| async move {
+            (key.clone(), read(&Door::Live(&door.frame), key, &door.session, deadline).await)
+        }));
         let mut origins: BTreeMap<String, Captured> = live.await.into_iter().collect();
         origins.retain(|_, captured| matches!(captured, Captured::Read(..)));
         let mut page = None;
@@ -62,28 +64,45 @@ pub(super) async fn snapshot(context: &Context, tabs: &Tabs, deadline: Deadline)
         origins
     };
     let (cookies, origins) = tokio::join!(cookies::read(context), storages);
-    Ok(Snapshot { cookies: cookies?, origins })
+    let open = tabs.pages().iter().map(|page| page.main_frame().url()).collect();
+    Ok(Snapshot { cookies: cookies?, tabs: open, origins })
+}
+
+/// A frame that is open, and where sessionStorage is read with it.
+struct Open {
+    frame: Frame,
+    session: Value,
 }
 
 /// Open frames by storage key; and what embedded frames of other sites keep under keys of their own, which no hidden page
 /// can put back yet, as unreadable.
-async fn live_frames(tabs: &Tabs) -> (BTreeMap<String, Frame>, Vec<(String, Captured)>) {
-    let frames: Vec<Frame> =
-        tabs.pages().iter().flat_map(Page::frames).filter(|frame| frame.url().starts_with("http")).collect();
+async fn live_frames(tabs: &Tabs) -> (BTreeMap<String, Open>, Vec<(String, Captured)>) {
+    let pages = tabs.pages();
+    let frames =
+        pages.iter().flat_map(|page| page.frames().into_iter().map(move |frame| (page.target().id().inner(), frame)));
+    let frames: Vec<_> = frames.filter(|(_, frame)| frame.url().starts_with("http")).collect();
     let keys = join_all(
-        frames.iter().map(|frame| frame.cdp().send(GetStorageKeyParams { frame_id: Some(FrameId::new(frame.id())) })),
+        frames
+            .iter()
+            .map(|(_, frame)| frame.cdp().send(GetStorageKeyParams { frame_id: Some(FrameId::new(frame.id())) })),
     );
     let (mut doors, mut foreign) = (BTreeMap::new(), Vec::new());
     let free = join_all(
-        frames.iter().map(|frame| async move { Door::Live(frame).is_free(Deadline::after(LIVE_TIMEOUT)).await }),
+        frames.iter().map(|(_, frame)| async move { Door::Live(frame).is_free(Deadline::after(LIVE_TIMEOUT)).await }),
     );
     let (keys, free) = tokio::join!(keys, free);
-    for ((frame, key), _) in frames.iter().zip(keys).zip(free).filter(|(_, free)| *free) {
+    for (((tab, frame), key), _) in frames.iter().zip(keys).zip(free).filter(|(_, free)| *free) {
         // A frame that went away meanwhile is read in the hidden page.
         let Ok(key) = key.map(|answer| String::from(answer.storage_key)) else { continue };
         if !key.contains('^') {
-            doors.entry(key).or_insert_with(|| frame.clone());
-        } else if let Ok((part, partial)) = Door::Live(frame).capture(&key, Deadline::after(ORIGIN_TIMEOUT)).await
+            let source = tabs.storages().source(&key);
+            let own = source.tab.as_ref().is_none_or(|last| last == *tab);
+            // sessionStorage is that of the tab that was used last, so a frame in that tab is asked where there is one.
+            if own || !doors.contains_key(&key) {
+                doors.insert(key, Open { frame: frame.clone(), session: source.argument(own) });
+            }
+        } else if let Ok((part, partial)) =
+            Door::Live(frame).capture(&key, &Source::default().argument(true), Deadline::after(ORIGIN_TIMEOUT)).await
             && !(part.is_empty() && partial.is_empty())
         {
             let reason = "storage of embedded frames of other sites is not kept yet".to_owned();
@@ -96,9 +115,9 @@ async fn live_frames(tabs: &Tabs) -> (BTreeMap<String, Frame>, Vec<(String, Capt
     (doors, foreign)
 }
 
-async fn read(door: &Door<'_>, key: &str, deadline: Deadline) -> Captured {
+async fn read(door: &Door<'_>, key: &str, session: &Value, deadline: Deadline) -> Captured {
     let own = Deadline::after(ORIGIN_TIMEOUT).min(deadline);
-    match own.race(door.capture(key, own)).await {
+    match own.race(door.capture(key, session, own)).await {
         Some(Ok((part, partial))) => Captured::Read(part, partial),
         Some(Err(error)) => unreadable(key, error.to_string()),
         None => unreadable(key, format!("not read within {}", crate::base::show_duration(own.span()))),
@@ -121,7 +140,10 @@ async fn read_away(tabs: &Tabs, page: &mut Option<HiddenPage>, origin: &str, dea
         None => return unreadable(origin, "no time was left to read it".to_owned()),
     }
     match page {
-        Some(page) => read(&Door::Hidden(page), origin, deadline).await,
+        Some(page) => {
+            let session = tabs.storages().source(origin).argument(false);
+            read(&Door::Hidden(page), origin, &session, deadline).await
+        }
         None => unreadable(origin, "no page to read it in".to_owned()),
     }
 }

@@ -1,6 +1,6 @@
 //! What can go wrong with a session.
 
-use crate::base::{IdError, SessionId};
+use crate::base::{IdError, SessionId, Version};
 use crate::browser::BrowserError;
 use crate::page::VerbError;
 use crate::seal::SealError;
@@ -25,6 +25,25 @@ pub enum SessionError {
     /// No session by that id.
     #[error("there is no session {0}")]
     NotFound(SessionId),
+    /// Another session has that id.
+    #[error("there is a session {0} already")]
+    Exists(SessionId),
+    /// The session has no such version (any more).
+    #[error("session {id} has no version {version}; kept are {}", listed(.kept))]
+    NoVersion {
+        /// Which session.
+        id: SessionId,
+        /// Which version.
+        version: Version,
+        /// The versions that are kept, newest first.
+        kept: Vec<Version>,
+    },
+    /// It was opened to be read only.
+    #[error("session {0} was opened read-only: nothing of it is saved")]
+    ReadOnly(SessionId),
+    /// It is open in this run for writing, and was asked for to be read only.
+    #[error("session {0} is open in this run already, and not read-only")]
+    OpenForWriting(SessionId),
     /// A name that cannot be.
     #[error(transparent)]
     Id(#[from] IdError),
@@ -45,6 +64,20 @@ pub enum SessionError {
         place: String,
         /// Why it did not.
         reason: String,
+    },
+    /// A secret's name or value that cannot be.
+    #[error("{0}")]
+    Secret(String),
+    /// No secret by that name in the vault.
+    #[error("there is no secret {0:?} in the vault")]
+    NoSecret(String),
+    /// A key that is still needed.
+    #[error("key {id} is still needed: {why}")]
+    KeyInUse {
+        /// Its id.
+        id: String,
+        /// What refers to it.
+        why: String,
     },
     /// A sealed object of the session cannot be opened.
     #[error("{what} cannot be opened")]
@@ -108,11 +141,16 @@ impl SessionError {
         match self {
             Self::Busy { .. } => "session_busy",
             Self::NotFound(_) => "session_not_found",
+            Self::Exists(_) => "session_exists",
+            Self::NoVersion { .. } => "version_not_found",
+            Self::ReadOnly(_) | Self::OpenForWriting(_) => "session_read_only",
             Self::Late { .. } => "timeout",
             Self::Closed { .. } => "session_closed",
             Self::RestoreIncomplete { .. } => "restore_incomplete",
-            Self::Id(_) | Self::Url { .. } => "invalid_argument",
+            Self::Id(_) | Self::Url { .. } | Self::Secret(_) => "invalid_argument",
             Self::WrongKey { .. } => "wrong_key",
+            Self::NoSecret(_) => "secret_not_set",
+            Self::KeyInUse { .. } => "key_in_use",
             Self::Key { .. } => "key_unavailable",
             Self::Seal { source, .. } => source.code(),
             Self::Format { .. } => "decrypt_failed",
@@ -121,6 +159,11 @@ impl SessionError {
             Self::Page(error) => error.error.code(),
         }
     }
+}
+
+/// Versions in words.
+fn listed(versions: &[Version]) -> String {
+    versions.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
 }
 
 /// The session in words.

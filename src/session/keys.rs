@@ -1,68 +1,147 @@
-//! The root key: where it comes from, how it is made on first use, and the store's check document that proves it.
+//! The keys of a store: where they come from, the check document that proves them, and following them where they change
+//! while this process runs.
 
-use std::io::Write;
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::{PoisonError, RwLock};
+
+use zeroize::Zeroizing;
 
 use crate::base::Secret;
-use crate::seal::{Context, DataKey, KeyRing, NameKey, NameTag, RootKey, SealError, Sealed, TenantTag, open, seal};
+use crate::seal::{
+    Context, DataKey, KeyRing, NameKey, NameTag, PassphraseKdf, RootKey, SealError, Sealed, TenantTag, open, seal,
+};
 use crate::store::{DocumentName, Documents, Expected, StoreError};
 
-use super::SessionError;
+use super::{SessionError, keyfile};
 
-/// Where the root key comes from.
+/// Where the root key comes from. A text or a file may hold several, with white space between them (passphrases: one per line):
+/// the first seals, the others only open.
 #[derive(Debug, Clone)]
 pub enum KeySource {
     /// Its text (`RHAVEN_KEY`).
     Text(Secret),
     /// A file (`RHAVEN_KEY_FILE`); has to be there.
     File(PathBuf),
+    /// A passphrase (`RHAVEN_PASSPHRASE`), which goes through Argon2id.
+    Passphrase(Secret),
+    /// A file with a passphrase (`RHAVEN_PASSPHRASE_FILE`); has to be there.
+    PassphraseFile(PathBuf),
     /// The user's own key file; made on first use at mode 0600 in a folder of 0700.
     MadeOnFirstUse(PathBuf),
 }
 
 impl KeySource {
     /// Where from, for messages.
-    fn place(&self) -> String {
+    pub fn place(&self) -> String {
         match self {
-            Self::Text(secret) => secret.name().to_owned(),
-            Self::File(path) | Self::MadeOnFirstUse(path) => path.display().to_string(),
+            Self::Text(secret) | Self::Passphrase(secret) => secret.name().to_owned(),
+            Self::File(path) | Self::PassphraseFile(path) | Self::MadeOnFirstUse(path) => path.display().to_string(),
         }
     }
+
+    /// The key file, where keys and not passphrases come from one.
+    pub(super) fn key_file(&self) -> Option<&Path> {
+        match self {
+            Self::File(path) | Self::MadeOnFirstUse(path) => Some(path),
+            Self::Text(_) | Self::Passphrase(_) | Self::PassphraseFile(_) => None,
+        }
+    }
+
+    pub(super) fn error(&self, reason: impl Into<String>) -> SessionError {
+        SessionError::Key { place: self.place(), reason: reason.into() }
+    }
+}
+
+/// A document of the store as a whole.
+fn of_store(kind: &'static str) -> DocumentName {
+    DocumentName { tenant: TenantTag([0; 16]), kind, name: NameTag([0; 32]) }
 }
 
 /// The document that every store has: the key of its names, sealed under the root key. It is the same across rotations.
-fn check_document() -> DocumentName {
-    DocumentName { tenant: TenantTag([0; 16]), kind: "check", name: NameTag([0; 32]) }
+pub(super) fn check_document() -> DocumentName {
+    of_store("check")
 }
 
-/// The keys of a store, proven against its check document; the document is made where the store is new.
-pub(super) async fn unlock(
-    documents: &dyn Documents,
-    source: &KeySource,
-    store: &str,
-) -> Result<(KeyRing, NameKey), SessionError> {
-    let name = check_document();
-    if let Some(check) = documents.get(&name).await? {
-        let ring = KeyRing::new(read(source, Some(store))?, Vec::new());
-        let names = prove(&ring, &check, store)?;
-        return Ok((ring, names));
-    }
-    let ring = KeyRing::new(read(source, None)?, Vec::new());
-    let key = DataKey::generate().map_err(|source| seal_error("a new key", source))?;
-    let under = ring.store_key(None).map_err(|source| seal_error("the store's key check", source))?;
-    let check =
-        seal(&under, Context::Check, &key.to_bytes()).map_err(|source| seal_error("the store's key check", source))?;
-    match documents.put(&name, &Expected::Absent, &check, None).await {
-        Ok(()) => Ok((ring, key.name_key())),
-        // Another process made it between our look and our write.
-        Err(StoreError::DocumentChanged) => {
-            let check = documents.get(&name).await?.ok_or(StoreError::NotFound("key check"))?;
-            let names = prove(&ring, &check, store)?;
-            Ok((ring, names))
+/// The keys of an opened store.
+pub(super) struct Keys {
+    source: KeySource,
+    /// The store, for messages.
+    store: String,
+    ring: RwLock<KeyRing>,
+    names: NameKey,
+}
+
+impl Keys {
+    /// Proves the keys against the store's check document, which is made where the store is new.
+    pub(super) async fn unlock(
+        documents: &dyn Documents,
+        source: KeySource,
+        store: String,
+    ) -> Result<Self, SessionError> {
+        let name = check_document();
+        // The check first: a key file that is read later knows at least the key that the check was sealed under.
+        let mut check = documents.get(&name).await?;
+        let ring = read(documents, &source, check.is_some().then_some(store.as_str())).await?;
+        if check.is_none() {
+            match documents.put(&name, &Expected::Absent, &new_check(&ring)?, None).await {
+                // Another process made it between our look and our write.
+                Ok(()) | Err(StoreError::DocumentChanged) => check = documents.get(&name).await?,
+                Err(error) => return Err(error.into()),
+            }
         }
-        Err(error) => Err(error.into()),
+        let names = prove(&ring, &check.ok_or(StoreError::NotFound("key check"))?, &store)?;
+        Ok(Self { source, store, ring: RwLock::new(ring), names })
     }
+
+    /// The root keys as they are now.
+    pub(super) fn ring(&self) -> KeyRing {
+        self.ring.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub(super) fn names(&self) -> &NameKey {
+        &self.names
+    }
+
+    pub(super) fn source(&self) -> &KeySource {
+        &self.source
+    }
+
+    /// Looks whether the store has gone on to another key, and reads the keys again where it has. To be called before
+    /// anything is sealed that stays: what is sealed under a key that has been retired could never be opened. One read of
+    /// the store where nothing has changed. [`SessionError::WrongKey`] where the store's key is not to be had here.
+    pub(super) async fn refresh(&self, documents: &dyn Documents) -> Result<(), SessionError> {
+        let Some(check) = documents.get(&check_document()).await? else { return Ok(()) };
+        let known = self.ring();
+        if check.key_id() == known.current_id() {
+            return Ok(());
+        }
+        let again = match read(documents, &self.source, Some(&self.store)).await {
+            Ok(ring) => prove(&ring, &check, &self.store).map(|_| ring),
+            Err(error) => Err(error),
+        };
+        match again {
+            Ok(ring) => *self.ring.write().unwrap_or_else(PoisonError::into_inner) = ring,
+            // Its key file is damaged, which is no reason to lose what this run has: the store is still at a key of ours.
+            Err(_) if known.knows(check.key_id()) => {}
+            Err(error) => return Err(error),
+        }
+        Ok(())
+    }
+
+    /// Reads the keys again, whatever the store is at.
+    pub(super) async fn reread(&self, documents: &dyn Documents) -> Result<(), SessionError> {
+        let ring = read(documents, &self.source, Some(&self.store)).await?;
+        *self.ring.write().unwrap_or_else(PoisonError::into_inner) = ring;
+        Ok(())
+    }
+}
+
+/// A check document for a new store.
+fn new_check(ring: &KeyRing) -> Result<Sealed, SessionError> {
+    let key = DataKey::generate().map_err(|source| seal_error("a new key", source))?;
+    ring.store_key(None)
+        .and_then(|under| seal(&under, Context::Check, &key.to_bytes()))
+        .map_err(|source| seal_error("the store's key check", source))
 }
 
 fn prove(ring: &KeyRing, check: &Sealed, store: &str) -> Result<NameKey, SessionError> {
@@ -76,50 +155,70 @@ fn prove(ring: &KeyRing, check: &Sealed, store: &str) -> Result<NameKey, Session
     }
 }
 
-/// Reads the key. `existing` names the store where it has data already: then a missing key file is never made anew, for
+/// Reads the keys. `existing` names the store where it has data already: then a missing key file is never made anew, for
 /// a new key could open nothing.
-fn read(source: &KeySource, existing: Option<&str>) -> Result<RootKey, SessionError> {
-    let bad = |reason: String| SessionError::Key { place: source.place(), reason };
-    let parse = |text: &str| RootKey::parse(text).map_err(|error| bad(error.to_string()));
-    let from_file = |path: &Path| {
-        let text = std::fs::read_to_string(path).map(zeroize::Zeroizing::new);
-        parse(&text.map_err(|error| bad(format!("the key file cannot be read: {error}")))?)
+async fn read(documents: &dyn Documents, source: &KeySource, existing: Option<&str>) -> Result<KeyRing, SessionError> {
+    let parse = |text: &str| KeyRing::parse(text).map_err(|error| source.error(error.to_string()));
+    let file = |path: &Path, what: &str| {
+        let text = std::fs::read_to_string(path).map(Zeroizing::new);
+        text.map_err(|error| source.error(format!("the {what} cannot be read: {error}")))
     };
     match source {
         KeySource::Text(secret) => parse(secret.expose()),
-        KeySource::File(path) => from_file(path),
-        KeySource::MadeOnFirstUse(path) if path.exists() => from_file(path),
+        KeySource::File(path) => parse(&file(path, "key file")?),
+        KeySource::Passphrase(secret) => derive(documents, source, secret.expose(), existing).await,
+        KeySource::PassphraseFile(path) => derive(documents, source, &file(path, "passphrase file")?, existing).await,
+        KeySource::MadeOnFirstUse(path) if path.exists() => parse(&file(path, "key file")?),
         KeySource::MadeOnFirstUse(path) => match existing {
-            Some(store) => Err(bad(format!(
+            Some(store) => Err(source.error(format!(
                 "the key file is missing, and the store at {store} was made with the key that was in it"
             ))),
-            None => make(path).map_err(|error| bad(format!("the key file cannot be made: {error}"))),
+            None => keyfile::make(path)
+                .map(|key| KeyRing::new(key, Vec::new()))
+                .map_err(|error| source.error(format!("the key file cannot be made: {error}"))),
         },
     }
 }
 
-/// Makes a key file, or reads the one that another process made at the same time.
-fn make(path: &Path) -> std::io::Result<RootKey> {
-    let folder = path.parent().unwrap_or(Path::new("."));
-    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
-    let key = RootKey::generate().map_err(std::io::Error::other)?;
-    // Written whole under another name and linked into place: nobody ever reads half a key, and the first one wins.
-    let draft = folder.join(format!(".key.{}", std::process::id()));
-    let mut file = std::fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&draft)?;
-    file.write_all(key.to_text().as_bytes())?;
-    file.write_all(b"\n")?;
-    file.sync_all()?;
-    let linked = std::fs::hard_link(&draft, path);
-    std::fs::remove_file(&draft)?;
-    std::fs::File::open(folder)?.sync_all()?;
-    match linked {
-        Ok(()) => Ok(key),
-        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {
-            let text = zeroize::Zeroizing::new(std::fs::read_to_string(path)?);
-            RootKey::parse(&text).map_err(std::io::Error::other)
+/// The keys of the passphrases in `text`, one per line, by the salt and cost that the store keeps; they are made where the
+/// store is new.
+async fn derive(
+    documents: &dyn Documents,
+    source: &KeySource,
+    text: &str,
+    existing: Option<&str>,
+) -> Result<KeyRing, SessionError> {
+    let name = of_store("kdf");
+    let mut kept = documents.get(&name).await?;
+    if kept.is_none() {
+        if let Some(store) = existing {
+            return Err(SessionError::WrongKey {
+                store: store.to_owned(),
+                given: "a passphrase".to_owned(),
+                needed: "a key, as `rhaven key new` prints one".to_owned(),
+            });
         }
-        Err(error) => Err(error),
+        let fresh = PassphraseKdf::generate().and_then(|kdf| kdf.to_sealed());
+        let fresh = fresh.map_err(|source| seal_error("the store's salt", source))?;
+        match documents.put(&name, &Expected::Absent, &fresh, None).await {
+            Ok(()) | Err(StoreError::DocumentChanged) => kept = documents.get(&name).await?,
+            Err(error) => return Err(error.into()),
+        }
     }
+    let kdf = PassphraseKdf::from_sealed(&kept.ok_or(StoreError::NotFound("salt"))?)
+        .map_err(|source| seal_error("the store's salt", source))?;
+    let lines = text.lines().filter(|line| !line.is_empty());
+    let passphrases: Vec<_> = lines.map(|line| Zeroizing::new(line.to_owned())).collect();
+    if passphrases.is_empty() {
+        return Err(source.error("there is no passphrase in it"));
+    }
+    let derived = tokio::task::spawn_blocking(move || {
+        passphrases.iter().map(|words| kdf.root_key(words)).collect::<Result<Vec<RootKey>, _>>()
+    });
+    let derived = derived.await.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()));
+    let mut keys = derived.map_err(|error| source.error(error.to_string()))?;
+    let current = keys.remove(0);
+    Ok(KeyRing::new(current, keys))
 }
 
 /// A seal error with the name of what could not be opened or sealed.

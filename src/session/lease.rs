@@ -93,6 +93,7 @@ impl Lease {
         wait: Option<Deadline>,
         given_up: &CancellationToken,
     ) -> Result<(Self, Granted), SessionError> {
+        sessions.before_sealing(tenant).await?;
         let name = sessions.name(tenant, id);
         let mut owner = [0; 16];
         getrandom::fill(&mut owner).map_err(|_| seal_error("the lease", SealError::Random))?;

@@ -1,23 +1,24 @@
 //! An open session: a browser context, its pages, what it was restored from, and its lease.
 
-use std::collections::{BTreeSet, HashMap};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use chromiumoxide::cdp::browser_protocol::page::StopLoadingParams;
+use tokio::sync::OwnedMutexGuard;
 use tokio_util::sync::CancellationToken;
 
-use crate::base::{Deadline, SessionId, Tenant, Version, with_causes};
+use crate::base::{Deadline, SessionId, Version};
 use crate::page::Page;
 
 use super::capture::{Captured, snapshot};
+use super::kept::{Kept, Opening};
 use super::lease::Lease;
-use super::part::Names;
 use super::restorer::{Gate, Restorer};
 use super::room::Room;
 use super::save::{self, Base};
-use super::sessions::{Sessions, Stored};
-use super::{Change, Cookie, Saving, SessionError, SessionOutcome, cookies};
+use super::sessions::Stored;
+use super::{Change, Cookie, HistoryEntry, Partial, Saving, SessionError, SessionOutcome, cookies};
 
 /// How long the end of a run waits for a navigation that is under way.
 const SETTLE_TIMEOUT: Duration = Duration::from_secs(3);
@@ -35,34 +36,11 @@ pub(super) struct Inner {
     closed: CancellationToken,
 }
 
-/// What only a named session has.
-pub(super) struct Kept {
-    pub(super) id: SessionId,
-    pub(super) tenant: Tenant,
-    pub(super) sessions: Sessions,
-    pub(super) lease: Arc<Lease>,
-    pub(super) ttl: Option<Duration>,
-    saving: Saving,
-    expired_at: Option<String>,
-    restorer: Option<Arc<Restorer>>,
-    /// What the next save is compared with.
-    base: Mutex<Arc<Base>>,
-    /// What it was opened with; its outcome is told against this.
-    opened: Arc<Base>,
-}
-
-/// All that a named session is opened from: its lease, and its state as it is in the store. Cheap to clone.
-#[derive(Clone)]
-pub(super) struct Opening {
-    pub(super) id: SessionId,
-    pub(super) tenant: Tenant,
-    pub(super) sessions: Sessions,
-    pub(super) lease: Arc<Lease>,
-    pub(super) ttl: Option<Duration>,
-    pub(super) saving: Saving,
-    /// Set where the id had run out when the lease was taken.
-    pub(super) expired_at: Option<String>,
-    pub(super) base: Arc<Base>,
+/// A state that was read, compared with what is kept.
+struct Read {
+    draft: save::Draft,
+    /// What could not be restored: the draft must not be saved over what is kept.
+    failed: Vec<Partial>,
 }
 
 impl Session {
@@ -78,7 +56,7 @@ impl Session {
 
     /// A named session: its cookies are in place and its storages will be before a page script can look.
     pub(super) async fn start(room: Room, gate: &Gate, opening: Opening) -> Result<Self, SessionError> {
-        let Opening { id, tenant, sessions, lease, ttl, saving, expired_at, base } = opening;
+        let Opening { id, tenant, sessions, lease, ttl, forked_from, saving, expired_at, base } = opening;
         let stored = base.stored();
         let restorer = stored.filter(|stored| !stored.index.parts.is_empty()).map(|stored| {
             let (sessions, tenant, sealed) = (sessions.clone(), tenant.clone(), base.sealed().clone());
@@ -86,12 +64,23 @@ impl Session {
         });
         put_in_place(&room, gate, stored.map(|stored| &**stored), restorer.as_ref()).await?;
         let (opened, base) = (base.clone(), Mutex::new(base));
-        Ok(Self::of(Some(Kept { id, tenant, sessions, lease, ttl, saving, expired_at, restorer, base, opened }), room))
+        let kept = Kept { id, tenant, sessions, lease, ttl, forked_from, saving, expired_at, restorer, base, opened };
+        Ok(Self::of(Some(kept), room))
     }
 
     /// Its id; none for a throw-away one.
     pub fn id(&self) -> Option<&SessionId> {
         self.0.kept.as_ref().map(|kept| &kept.id)
+    }
+
+    /// Whether `id` is what it was asked for by: its own, or that of the session that it is a fork of.
+    pub(super) fn answers_to(&self, id: &SessionId) -> bool {
+        self.0.kept.as_ref().is_some_and(|kept| kept.id == *id || kept.forked_from.as_ref() == Some(id))
+    }
+
+    /// Whether nothing of it is saved because it was opened so; a throw-away one was not.
+    pub fn is_read_only(&self) -> bool {
+        self.0.kept.as_ref().is_some_and(|kept| kept.lease.is_none())
     }
 
     /// The newest saved version.
@@ -157,6 +146,7 @@ impl Session {
             sessions: kept.sessions.clone(),
             lease: kept.lease.clone(),
             ttl: kept.ttl,
+            forked_from: kept.forked_from.clone(),
             saving: kept.saving,
             expired_at: kept.expired_at.clone(),
             base: Arc::new(kept.base().afresh()),
@@ -183,7 +173,8 @@ impl Session {
     pub(super) fn is_as(&self, opening: &Opening) -> bool {
         let stored = |base: &Base| base.stored().map(Arc::as_ptr);
         self.0.kept.as_ref().is_some_and(|kept| {
-            let same = Arc::ptr_eq(&kept.lease, &opening.lease) && kept.ttl == opening.ttl;
+            let lease = |lease: &Option<Arc<Lease>>| lease.as_ref().map(Arc::as_ptr);
+            let same = kept.id == opening.id && lease(&kept.lease) == lease(&opening.lease) && kept.ttl == opening.ttl;
             same && stored(&kept.opened) == stored(&opening.base) && !self.0.room.context.is_forgotten()
         })
     }
@@ -193,24 +184,25 @@ impl Session {
     /// version that was written last.
     pub async fn save(&self, deadline: Deadline) -> Result<Option<SessionOutcome>, SessionError> {
         let Some(kept) = &self.0.kept else { return Ok(None) };
-        let read = async {
-            let one_at_a_time = self.0.busy.clone().lock_owned().await;
-            self.settled(deadline).await?;
-            Ok((one_at_a_time, self.draft(deadline).await?))
-        };
-        let (one_at_a_time, draft) = self.unless_closed(read).await?;
+        if kept.lease.is_none() {
+            return Err(SessionError::ReadOnly(kept.id.clone()));
+        }
+        let (one_at_a_time, Read { draft, failed }) = self.read_now(kept, deadline).await?;
+        if !failed.is_empty() {
+            return Err(kept.incomplete(failed));
+        }
         if kept.saving == Saving::AtEnd {
-            let outcome = |draft: save::Draft| {
-                let (changes, partial) = (draft.changes(), draft.partial());
-                SessionOutcome { updated: !changes.is_empty(), changes, partial, ..kept.outcome() }
-            };
-            return Ok(draft.map(outcome));
+            let (changes, partial) = (draft.changes(), draft.partial());
+            return Ok(Some(SessionOutcome { updated: !changes.is_empty(), changes, partial, ..kept.outcome() }));
         }
         // A commit is seen to its end although nobody may wait for it any more: a script that is stopped in this moment
         // would leave a version in the store that the session does not know of.
         let session = self.clone();
         let commit = tokio::spawn(async move {
-            let outcome = session.commit(draft).await;
+            let outcome = match &session.0.kept {
+                Some(kept) => kept.commit(draft).await.map(Some),
+                None => Ok(None),
+            };
             drop(one_at_a_time);
             outcome
         });
@@ -218,15 +210,71 @@ impl Session {
         Ok(outcome.map(|(changes, outcome)| SessionOutcome { updated: !changes.is_empty(), changes, ..outcome }))
     }
 
+    /// What differs now from the version that it was opened with, by name; nothing is saved. None for a throw-away one.
+    pub async fn changes(&self, deadline: Deadline) -> Result<Option<Vec<Change>>, SessionError> {
+        let Some(kept) = &self.0.kept else { return Ok(None) };
+        let (_one_at_a_time, read) = self.read_now(kept, deadline).await?;
+        Ok(Some(read.draft.changes_since_opened()))
+    }
+
+    /// Its kept versions, newest first, as they are in the store. None for a throw-away one.
+    pub async fn history(&self) -> Result<Option<Vec<HistoryEntry>>, SessionError> {
+        let Some(kept) = &self.0.kept else { return Ok(None) };
+        match kept.sessions.history(&kept.tenant, &kept.id).await {
+            Ok(history) => history.all().await.map(Some),
+            // Open and not saved yet.
+            Err(SessionError::NotFound(_)) => Ok(Some(Vec::new())),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Keeps the state as it is now under another id as well, as that session's first version; this session is not saved by
+    /// it. [`SessionError::Exists`] where there is such a session. False for a throw-away one, of which nothing is kept, and
+    /// with [`Saving::AtEnd`].
+    pub async fn fork(&self, new_id: &SessionId, deadline: Deadline) -> Result<bool, SessionError> {
+        let Some(kept) = &self.0.kept else { return Ok(false) };
+        let (one_at_a_time, Read { draft, failed }) = self.read_now(kept, deadline).await?;
+        if !failed.is_empty() {
+            return Err(kept.incomplete(failed));
+        }
+        if kept.saving == Saving::AtEnd {
+            return Ok(false);
+        }
+        // Seen to its end, as a save is: a lease that was just taken has to be given back.
+        let (session, new_id) = (self.clone(), new_id.clone());
+        let fork = tokio::spawn(async move {
+            let forked = match &session.0.kept {
+                Some(kept) => kept.sessions.fork_draft(&kept.tenant, &new_id, draft, kept.ttl).await.map(|()| true),
+                None => Ok(false),
+            };
+            drop(one_at_a_time);
+            forked
+        });
+        fork.await.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()))
+    }
+
+    /// Reads the state once navigations under way have committed; no save begins while the answer is held.
+    async fn read_now(&self, kept: &Kept, deadline: Deadline) -> Result<(OwnedMutexGuard<()>, Read), SessionError> {
+        let read = async {
+            let one_at_a_time = self.0.busy.clone().lock_owned().await;
+            self.settled(deadline).await?;
+            Ok((one_at_a_time, self.read(kept, deadline).await?))
+        };
+        self.unless_closed(read).await
+    }
+
     /// [`Self::save`] whose failure stands in the outcome.
     pub(super) async fn save_or_say(&self, deadline: Deadline) -> Option<SessionOutcome> {
         let kept = self.0.kept.as_ref()?;
+        if kept.lease.is_none() {
+            return Some(kept.outcome());
+        }
         self.save(deadline).await.unwrap_or_else(|error| Some(kept.unsaved(&error)))
     }
 
-    /// Told when its lease is lost; none for a throw-away one, which has none.
+    /// Told when its lease is lost; none where it has none.
     pub(super) fn lease_lost(&self) -> Option<&CancellationToken> {
-        self.0.kept.as_ref().map(|kept| kept.lease.lost())
+        self.0.kept.as_ref()?.lease.as_ref().map(|lease| lease.lost())
     }
 
     /// Saves at the end of a run, whatever its end was; the outcome tells of the whole run. The browser may be ended as soon
@@ -234,21 +282,26 @@ impl Session {
     pub(super) async fn save_last(&self, deadline: Deadline, read: impl FnOnce()) -> Option<SessionOutcome> {
         let kept = self.0.kept.as_ref()?;
         let _one_at_a_time = self.0.busy.lock().await;
+        let Some(lease) = &kept.lease else {
+            read();
+            kept.used().await;
+            return Some(kept.outcome());
+        };
         let reading = async {
             self.settle().await;
-            self.draft(deadline).await
+            self.read(kept, deadline).await
         };
-        let draft = deadline.race(reading).await.unwrap_or_else(|| Err(SessionError::Late { id: kept.id.clone() }));
+        let now = deadline.race(reading).await.unwrap_or_else(|| Err(SessionError::Late { id: kept.id.clone() }));
         read();
-        let saved = match draft {
-            Ok(draft) => self.commit(draft).await,
-            Err(error) => Err(error),
+        let outcome = match now {
+            Ok(Read { draft, failed }) if failed.is_empty() => {
+                kept.commit(draft).await.map_or_else(|error| kept.unsaved(&error), |(_, outcome)| outcome)
+            }
+            Ok(Read { draft, failed }) => kept.save_aside(draft, failed).await,
+            Err(error) => kept.unsaved(&error),
         };
-        kept.lease.release().await;
-        match saved {
-            Ok(outcome) => outcome.map(|(_, outcome)| outcome),
-            Err(error) => Some(kept.unsaved(&error)),
-        }
+        lease.release().await;
+        Some(outcome)
     }
 
     /// Waits until navigations under way have committed; a page that closes meanwhile is nobody's loss.
@@ -275,37 +328,33 @@ impl Session {
     }
 
     /// Reads the state and works out what would be written; the browser is not needed after this.
-    async fn draft(&self, deadline: Deadline) -> Result<Option<save::Draft>, SessionError> {
-        let Some(kept) = &self.0.kept else { return Ok(None) };
+    async fn read(&self, kept: &Kept, deadline: Deadline) -> Result<Read, SessionError> {
         let late = || Err(SessionError::Late { id: kept.id.clone() });
         let now = deadline.race(Box::pin(snapshot(&self.0.room.context, &self.0.room.tabs, deadline))).await;
         let mut now = now.unwrap_or_else(late)?;
         let base = kept.base();
-        let restored = kept.restored_names()?;
+        let (restored, failed) = kept.restored();
+        let has_failed =
+            |key: &str| failed.iter().any(|failed| failed.origin.trim_end_matches('/') == key.trim_end_matches('/'));
         // An origin that was visited but is not restored yet keeps what it had: its page is only about to load.
         now.origins.retain(|key, captured| {
             !matches!(captured, Captured::Read(..))
                 || !base.has_part(key)
                 || base.knows(key)
                 || restored.contains_key(key)
+                || has_failed(key)
         });
-        Ok(Some(save::Draft::new(&base.with_names(restored.clone()), &kept.opened, &restored, now)))
-    }
-
-    /// Writes a draft, if it holds a change: answers what this save changed, and the outcome of the run so far.
-    async fn commit(&self, draft: Option<save::Draft>) -> Result<Option<(Vec<Change>, SessionOutcome)>, SessionError> {
-        let (Some(kept), Some(draft)) = (&self.0.kept, draft) else { return Ok(None) };
-        let (now, changes, partial) = (draft.changes(), draft.changes_since_opened(), draft.partial());
-        let base = Arc::new(save::commit(kept, draft).await?);
-        let version = base.version();
-        *kept.base.lock().unwrap_or_else(PoisonError::into_inner) = base;
-        let outcome = SessionOutcome { version, updated: !changes.is_empty(), changes, partial, ..kept.outcome() };
-        Ok(Some((now, outcome)))
+        let draft = save::Draft::new(&base.with_names(restored.clone()), &kept.opened, &restored, now);
+        Ok(Read { draft, failed })
     }
 
     /// Things that happened unasked in its pages.
     pub(super) fn take_notices(&self) -> Vec<String> {
-        self.0.room.tabs.take_notices()
+        let mut notices = self.0.room.tabs.take_notices();
+        if let Some(restorer) = self.0.kept.as_ref().and_then(|kept| kept.restorer.as_ref()) {
+            notices.extend(restorer.take_warnings());
+        }
+        notices
     }
 
     /// The cookies that would go to `url`, or all, once navigations under way have committed.
@@ -319,52 +368,6 @@ impl Session {
         let url: url::Url =
             url.parse().map_err(|error| SessionError::Url { url: url.to_owned(), reason: format!("{error}") })?;
         Ok(all.into_iter().filter(|cookie| cookies::goes_to(cookie, &url)).collect())
-    }
-}
-
-impl Kept {
-    pub(super) fn base(&self) -> Arc<Base> {
-        self.base.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
-    /// What the parts held when they were restored, by storage key; an error where not all could be.
-    fn restored_names(&self) -> Result<HashMap<String, Names>, SessionError> {
-        let Some(restorer) = &self.restorer else { return Ok(HashMap::new()) };
-        let done = restorer.done();
-        if done.failed.is_empty() {
-            return Ok(done.names.clone());
-        }
-        Err(SessionError::RestoreIncomplete { id: self.id.clone(), failed: done.failed.clone() })
-    }
-
-    /// The outcome of a session that could not be saved.
-    fn unsaved(&self, error: &SessionError) -> SessionOutcome {
-        SessionOutcome { save_error: Some((error.code().to_owned(), with_causes(error))), ..self.outcome() }
-    }
-
-    /// The outcome of a session that nothing happened to.
-    pub(super) fn outcome(&self) -> SessionOutcome {
-        SessionOutcome {
-            id: self.id.clone(),
-            restored: self.opened.version(),
-            version: self.base().version(),
-            ..SessionOutcome::unchanged(self.id.clone(), self.expired_at.clone())
-        }
-    }
-}
-
-impl Opening {
-    /// The end of a session that was not opened again: it counts as used, and its lease is given back.
-    pub(super) async fn finish(self) -> SessionOutcome {
-        let version = self.base.version();
-        let (records, name) = (self.sessions.records(), self.sessions.name(&self.tenant, &self.id));
-        if version.is_some()
-            && let Err(error) = records.touch(&name, self.ttl).await
-        {
-            tracing::debug!(code = error.code(), "a session was not kept from running out");
-        }
-        self.lease.release().await;
-        SessionOutcome { restored: version, version, ..SessionOutcome::unchanged(self.id, self.expired_at) }
     }
 }
 
@@ -385,7 +388,8 @@ async fn put_in_place(
     };
     let storages = async {
         let Some(restorer) = restorer else { return Ok(()) };
-        tokio::try_join!(gate.hold_for(restorer), restorer.prepare()).map(drop)
+        let held = async { Ok(tokio::try_join!(gate.hold_for(restorer), restorer.prepare()).map(drop)?) };
+        tokio::try_join!(held, restorer.ready_tabs()).map(drop)
     };
     let (cookies, storages, page) = tokio::join!(cookies, storages, room.page());
     cookies?;

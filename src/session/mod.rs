@@ -3,36 +3,49 @@
 //!
 //! A session's way: [`Workspace::session`] takes the lease (`lease`), opens HEAD (`sessions`, `state`), starts a context
 //! (`live`, `tabs`), puts cookies in place (`cookies`) and holds documents until the storage of their origin is
-//! (`restorer`, in a `hidden` page, through `storage` and the scripts in `injected/`). At the end the state is read
-//! (`capture`), compared and sealed (`save`, `part`), and committed under the lease's fence.
+//! (`restorer`, in a `hidden` page, through `storage` and the scripts in `injected/`; sessionStorage by `tab_storage`). At the
+//! end the state is read (`capture`), compared and sealed (`save`, `part`), and committed under the lease's fence.
 
 mod capture;
 mod chores;
 mod cookies;
 mod error;
+mod forks;
 mod hidden;
+mod kept;
+mod keyfile;
 mod keys;
 mod lease;
 mod live;
 mod model;
+mod options;
 mod part;
 mod reset;
 mod restorer;
 mod room;
+mod rotate;
 mod running;
 mod save;
 mod sessions;
 mod state;
 mod storage;
+mod tab_storage;
 mod tabs;
+mod tenants;
+mod vault;
+mod versions;
 mod workspace;
 
 pub use error::SessionError;
 pub use keys::KeySource;
 pub use live::Session;
 pub use model::{
-    Change, ChangeKind, CookieInfo, Listing, ObjectStoreInfo, OriginInfo, Partial, SessionInfo, SessionOutcome,
-    SessionSummary, VersionInfo,
+    Change, ChangeKind, CookieInfo, HistoryEntry, Listing, ObjectStoreInfo, OriginInfo, Partial, SessionInfo,
+    SessionOutcome, SessionSummary, VersionDiff, VersionInfo,
 };
+pub use options::{Cookie, Mode, OpenSession, Saving, SessionOptions, WorkspaceConfig};
+pub use rotate::{KeyUse, Rotated};
 pub use sessions::{Sessions, StoreConfig};
-pub use workspace::{Cookie, OpenSession, Saving, SessionOptions, Workspace, WorkspaceConfig};
+pub use vault::{SecretInfo, secret_name};
+pub use versions::{History, RolledBack};
+pub use workspace::Workspace;

@@ -63,13 +63,30 @@ pub struct SessionOutcome {
     pub expired_at: Option<String>,
     /// Set where the state could not be saved: code and message.
     pub save_error: Option<(String, String)>,
+    /// It was opened to be read only: nothing of it was saved, whatever changed.
+    pub read_only: bool,
+    /// It is a fork, because the session that was asked for was in use: which one that was.
+    pub forked_from: Option<SessionId>,
+    /// The session that the new state went to, because this one could not be restored in full and was not saved over.
+    pub forked_to: Option<SessionId>,
 }
 
 impl SessionOutcome {
     /// Of a session that nothing happened to, and that no version is known of.
     pub(super) fn unchanged(id: SessionId, expired_at: Option<String>) -> Self {
-        let (changes, partial) = (Vec::new(), Vec::new());
-        Self { id, restored: None, version: None, updated: false, changes, partial, expired_at, save_error: None }
+        Self {
+            id,
+            restored: None,
+            version: None,
+            updated: false,
+            changes: Vec::new(),
+            partial: Vec::new(),
+            expired_at,
+            save_error: None,
+            read_only: false,
+            forked_from: None,
+            forked_to: None,
+        }
     }
 }
 
@@ -88,6 +105,8 @@ pub struct SessionInfo {
     pub cookies: Vec<CookieInfo>,
     /// Per storage key: the key, names of localStorage keys, names of IndexedDB stores with their record counts, bytes.
     pub origins: Vec<OriginInfo>,
+    /// The addresses of the tabs that were open, without queries and fragments.
+    pub tabs: Vec<String>,
     /// What could not be kept.
     pub partial: Vec<Partial>,
     /// Who holds it now, for people.
@@ -142,26 +161,59 @@ pub struct VersionInfo {
     pub version: Version,
     /// When it was saved (RFC 3339).
     pub saved_at: String,
+    /// Whether it is kept however many come after it.
+    pub pinned: bool,
 }
 
-/// An object store without its records.
+/// A kept version and what it changed.
+#[derive(Debug, Clone, Serialize)]
+pub struct HistoryEntry {
+    /// Which, when.
+    #[serde(flatten)]
+    pub version: VersionInfo,
+    /// The kept version before it, which the changes are told against; none for the oldest.
+    pub against: Option<Version>,
+    /// What differs, by name; none where nothing is known of what was before, because that is not kept any more.
+    pub changes: Option<Vec<Change>>,
+}
+
+/// What differs between two versions.
+#[derive(Debug, Clone, Serialize)]
+pub struct VersionDiff {
+    /// The version compared with; none for nothing, which is what was before the first one.
+    pub from: Option<Version>,
+    /// The version that is told of.
+    pub to: Version,
+    /// What differs, by name.
+    pub changes: Vec<Change>,
+}
+
+/// An object store without its records, or a cache without its entries.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct ObjectStoreInfo {
-    /// `database/store`; the database alone where it has no store.
+    /// `database/store`; the database alone where it has no store; a cache's name.
     pub name: String,
-    /// How many records it has.
+    /// How many records or entries it has.
     pub records: u64,
 }
 
 /// One origin's storage, by names and counts.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Default, Clone, Serialize)]
 pub struct OriginInfo {
     /// The storage key (an origin, or a partitioned one).
     pub storage_key: String,
     /// Names of localStorage keys.
     pub local_storage: Vec<String>,
+    /// Names of sessionStorage keys, of the tab that was used last.
+    pub session_storage: Vec<String>,
     /// Its object stores.
     pub indexed_db: Vec<ObjectStoreInfo>,
+    /// Its caches (Cache Storage) with their numbers of entries.
+    pub caches: Vec<ObjectStoreInfo>,
+    /// Paths in its private file system; those of directories end with a slash.
+    pub files: Vec<String>,
+    /// The scopes of its service workers.
+    pub service_workers: Vec<String>,
     /// Size of its sealed state's plaintext in bytes.
     pub bytes: u64,
 }

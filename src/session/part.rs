@@ -5,9 +5,16 @@
 //!
 //! ```text
 //! {"t":"ls","k":KEY,"v":VALUE}                       a localStorage entry, by key
+//! {"t":"ss","k":KEY,"v":VALUE}                       a sessionStorage entry, by key
 //! {"t":"db","name":..,"version":..,"stores":[..]}    a database with its whole schema, by name
 //! {"t":"store","name":..}                            what follows is in this object store
 //! {"t":"rec","k":KEY,"v":VALUE}                      a record, by key
+//! {"t":"cache","name":..}                             what follows is in this cache; caches as they were made
+//! {"t":"entry","method":..,"url":..,"headers":..,"status":..,"text":..,"response":..}   a response, as they were put
+//! {"t":"dir","path":[..]}                            a directory of the origin's private file system, by name
+//! {"t":"file","path":[..]}                           a file there
+//! {"t":"body","d":BASE64}                            a piece of the entry or file before it
+//! {"t":"sw","scope":..,"script":..,"update":..}      a service worker's registration, by scope
 //! {"t":"next","db":..,"store":..,"n":..}             where a key generator stands
 //! ```
 //!
@@ -20,7 +27,7 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
-use super::{Change, ChangeKind, ObjectStoreInfo, SessionError};
+use super::{Change, ChangeKind, ObjectStoreInfo, OriginInfo, SessionError};
 
 /// The plaintext of a part.
 #[derive(Clone, Default)]
@@ -85,14 +92,51 @@ impl Part {
         Sha256::digest(self.text.as_bytes()).into()
     }
 
-    /// Digests by name: one per localStorage key, one per object store, one per database (its version and schema).
+    /// The lines of sessionStorage; none where it has none.
+    pub(super) fn session_lines(&self) -> Option<Zeroizing<String>> {
+        self.lines_of(r#"{"t":"ss","#)
+    }
+
+    /// The lines of service workers; none where it has none.
+    pub(super) fn worker_lines(&self) -> Option<Zeroizing<String>> {
+        self.lines_of(r#"{"t":"sw","#)
+    }
+
+    fn lines_of(&self, begin: &str) -> Option<Zeroizing<String>> {
+        let from = if self.text.starts_with(begin) { 0 } else { self.text.find(&format!("\n{begin}"))? + 1 };
+        let lines = self.text[from..].split_inclusive('\n').take_while(|line| line.starts_with(begin));
+        Some(Zeroizing::new(lines.collect()))
+    }
+
+    /// The scopes of its service workers.
+    pub(super) fn scopes(&self) -> Vec<String> {
+        let lines = self.worker_lines().unwrap_or_default();
+        let lines = lines.lines().filter_map(|text| serde_json::from_str::<Line>(text).ok());
+        lines.map(|line| line.scope.into_owned()).collect()
+    }
+
+    /// Digests by name: one per key of localStorage and sessionStorage, object store, database (its version and schema), cache,
+    /// file and directory, service worker.
     pub(super) fn names(&self) -> Names {
         let mut names = BTreeMap::<Name, Sha256>::new();
         let (mut database, mut store) = (String::new(), String::new());
+        // What a body belongs to.
+        let mut owner = Name::default();
         for text in self.text.lines() {
             let Ok(line) = serde_json::from_str::<Line>(text) else { continue };
             let name = match line.t {
                 "ls" => ("localStorage".to_owned(), show(&line.k)),
+                "ss" => ("sessionStorage".to_owned(), show(&line.k)),
+                "cache" => {
+                    owner = ("cacheStorage".to_owned(), show(&line.name));
+                    owner.clone()
+                }
+                "dir" | "file" => {
+                    owner = ("fileSystem".to_owned(), show_path(&line.path));
+                    owner.clone()
+                }
+                "entry" | "body" => owner.clone(),
+                "sw" => ("serviceWorker".to_owned(), line.scope.into_owned()),
                 "db" => {
                     database = show(&line.name);
                     ("indexedDB".to_owned(), database.clone())
@@ -111,30 +155,37 @@ impl Part {
         names.into_iter().map(|(name, digest)| (name, digest.finalize().into())).collect()
     }
 
-    /// Names for people: localStorage keys, and object stores with their numbers of records.
-    pub(super) fn contents(&self) -> (Vec<String>, Vec<ObjectStoreInfo>) {
-        let (mut keys, mut stores, mut database) = (Vec::new(), Vec::<ObjectStoreInfo>::new(), String::new());
+    /// Names for people; the key and the size are the caller's to say.
+    pub(super) fn contents(&self) -> OriginInfo {
+        let (mut info, mut database) = (OriginInfo::default(), String::new());
         for line in self.text.lines().filter_map(|text| serde_json::from_str::<Line>(text).ok()) {
             match line.t {
-                "ls" => keys.push(show(&line.k)),
+                "ls" => info.local_storage.push(show(&line.k)),
+                "ss" => info.session_storage.push(show(&line.k)),
+                "cache" => info.caches.push(ObjectStoreInfo { name: show(&line.name), records: 0 }),
+                "entry" => info.caches.last_mut().into_iter().for_each(|cache| cache.records += 1),
+                "file" => info.files.push(show_path(&line.path)),
+                "dir" => info.files.push(show_path(&line.path) + "/"),
+                "sw" => info.service_workers.push(line.scope.into_owned()),
                 "db" => {
                     database = show(&line.name);
                     if line.stores.as_ref().is_some_and(Vec::is_empty) {
-                        stores.push(ObjectStoreInfo { name: database.clone(), records: 0 });
+                        info.indexed_db.push(ObjectStoreInfo { name: database.clone(), records: 0 });
                     }
                 }
                 "store" => {
-                    stores.push(ObjectStoreInfo { name: format!("{database}/{}", show(&line.name)), records: 0 });
+                    info.indexed_db
+                        .push(ObjectStoreInfo { name: format!("{database}/{}", show(&line.name)), records: 0 });
                 }
                 "rec" => {
-                    if let Some(store) = stores.last_mut() {
+                    if let Some(store) = info.indexed_db.last_mut() {
                         store.records += 1;
                     }
                 }
                 _ => {}
             }
         }
-        (keys, stores)
+        info
     }
 }
 
@@ -172,7 +223,15 @@ struct Line<'a> {
     #[serde(default)]
     store: Value,
     #[serde(default)]
+    path: Vec<Value>,
+    #[serde(default)]
+    scope: std::borrow::Cow<'a, str>,
+    #[serde(default)]
     stores: Option<Vec<serde::de::IgnoredAny>>,
+}
+
+fn show_path(path: &[Value]) -> String {
+    path.iter().map(show).collect::<Vec<_>>().join("/")
 }
 
 /// A name as text; one with lone surrogates (tagged by the codec) by its tag.
@@ -194,6 +253,27 @@ mod tests {
 
     fn shown(changes: &[Change]) -> Vec<String> {
         changes.iter().map(|c| format!("{:?} {} {}", c.kind, c.store, c.name)).collect()
+    }
+
+    #[test]
+    fn bodies_belong_to_what_they_follow() {
+        let before = part(&[
+            r#"{"t":"ls","k":"ss","v":"{\"t\":\"ss\","}"#,
+            r#"{"t":"ss","k":"step","v":"1"}"#,
+            r#"{"t":"cache","name":"c"}"#,
+            r#"{"t":"entry","method":"GET","url":"https://a.example/x","headers":[],"status":200,"text":"","response":[]}"#,
+            r#"{"t":"body","d":"AA=="}"#,
+            r#"{"t":"dir","path":["d"]}"#,
+            r#"{"t":"file","path":["d","f"]}"#,
+            r#"{"t":"body","d":"AA=="}"#,
+            r#"{"t":"sw","scope":"https://a.example/","script":"https://a.example/w.js","update":"imports"}"#,
+        ]);
+        let after = Part { text: Zeroizing::new(before.text.replace("AA==", "AQ==")) };
+        let changes = diff("o", &before.names(), &after.names());
+        assert_eq!(shown(&changes), ["Changed cacheStorage c", "Changed fileSystem d/f"]);
+        assert_eq!(before.session_lines().unwrap().as_str(), "{\"t\":\"ss\",\"k\":\"step\",\"v\":\"1\"}\n");
+        assert_eq!(before.scopes(), ["https://a.example/"]);
+        assert!(part(&[r#"{"t":"ls","k":"a","v":"b"}"#]).session_lines().is_none());
     }
 
     #[test]
@@ -255,9 +335,9 @@ mod tests {
             r#"{"t":"rec","k":2,"v":1}"#,
             r#"{"t":"db","name":"empty","version":1,"stores":[]}"#,
         ]);
-        let (keys, stores) = whole.contents();
-        assert_eq!(keys, ["token"]);
-        let stores: Vec<_> = stores.iter().map(|store| (store.name.as_str(), store.records)).collect();
+        let shown = whole.contents();
+        assert_eq!(shown.local_storage, ["token"]);
+        let stores: Vec<_> = shown.indexed_db.iter().map(|store| (store.name.as_str(), store.records)).collect();
         assert_eq!(stores, [("app/devices", 2), ("empty", 0)]);
     }
 }

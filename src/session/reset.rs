@@ -112,7 +112,7 @@ impl Workspace {
         let retained = join_all(sessions.iter().map(Session::opening)).await;
         self.0.open.send_modify(|open| {
             open.retained.extend(retained.into_iter().flatten());
-            open.retained.retain(|opening| !opening.lease.lost().is_cancelled());
+            open.retained.retain(|opening| !opening.is_lost());
             open.named.clear();
             (open.throw_away, open.current) = (None, None);
         });

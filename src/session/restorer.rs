@@ -5,15 +5,18 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
-use chromiumoxide::cdp::browser_protocol::fetch::{ContinueRequestParams, DisableParams, EnableParams, RequestPattern};
+use chromiumoxide::cdp::browser_protocol::fetch::{
+    ContinueRequestParams, DisableParams, EnableParams, FulfillRequestParams, HeaderEntry, RequestPattern,
+};
 use chromiumoxide::cdp::browser_protocol::network::ResourceType;
+use futures_util::future::join_all;
 use serde::Deserialize;
 
 use crate::base::{Deadline, Tenant, with_causes};
 use crate::browser::{Browser, BrowserError, RawEvent};
 
 use super::hidden::HiddenPage;
-use super::part::Names;
+use super::part::{Names, Part};
 use super::sessions::{Prefetched, Sessions, Stored};
 use super::state::PartRef;
 use super::storage::Door;
@@ -43,6 +46,10 @@ pub(super) struct Done {
     pub(super) names: HashMap<String, Names>,
     /// What could not be restored. Where this is not empty the session is not saved over.
     pub(super) failed: Vec<Partial>,
+    /// The scopes of the service workers that were put in place.
+    scopes: Vec<String>,
+    /// What is not in place, and is no reason not to save: for the user.
+    warnings: Vec<String>,
 }
 
 impl Restorer {
@@ -57,7 +64,7 @@ impl Restorer {
         let (empty, pending): (Vec<_>, Vec<_>) = stored.index.parts.iter().partition(|part| part.bytes == 0);
         let names = empty.into_iter().map(|part| (part.storage_key.clone(), Names::new())).collect();
         let pending = pending.into_iter().map(|part| (part.storage_key.clone(), part.clone())).collect();
-        let done = Mutex::new(Done { names, failed: Vec::new() });
+        let done = Mutex::new(Done { names, ..Done::default() });
         let (pending, hidden) = (Mutex::new(pending), tokio::sync::Mutex::default());
         Arc::new(Self { sessions, tenant, stored, prefetched, tabs, pending, done, hidden })
     }
@@ -69,6 +76,30 @@ impl Restorer {
             *hidden = Some(HiddenPage::prepare(self.tabs.open_hidden().await?).await?);
         }
         Ok(())
+    }
+
+    /// Makes sessionStorage ready in the tabs. Where a part cannot be opened, its origin's restoring will say so.
+    pub(super) async fn ready_tabs(&self) -> Result<(), SessionError> {
+        let parts = self.stored.index.parts.iter().filter(|part| part.session);
+        let opened = join_all(parts.map(|part| async move { (part, self.open(part).await) })).await;
+        let lines = opened
+            .into_iter()
+            .filter_map(|(part, opened)| Some((part.storage_key.clone(), opened.ok()?.session_lines()?)));
+        Ok(self.tabs.storages().keep(lines.collect()).await?)
+    }
+
+    async fn open(&self, part: &PartRef) -> Result<Part, SessionError> {
+        self.sessions.open_part(&self.tenant, &self.stored, part, self.prefetched.get(&part.part_id())).await
+    }
+
+    /// What the user should be told.
+    pub(super) fn take_warnings(&self) -> Vec<String> {
+        std::mem::take(&mut self.done().warnings)
+    }
+
+    /// Whether a service worker that was put in place should answer for `url`.
+    fn controls(&self, url: &str) -> bool {
+        self.done().scopes.iter().any(|scope| url.starts_with(scope))
     }
 
     /// Its session is closed: nothing is left to put in place, nor the page to do it in.
@@ -114,7 +145,14 @@ impl Restorer {
         match restored {
             Ok((names, failed)) => {
                 done.names.insert(origin.to_owned(), names);
-                done.failed.extend(failed);
+                for lost in failed {
+                    if lost.store == "serviceWorker" {
+                        let scope = lost.key.unwrap_or_default();
+                        done.warnings.push(format!("the service worker of {scope} was not put back: {}", lost.reason));
+                    } else {
+                        done.failed.push(lost);
+                    }
+                }
             }
             Err(error) => {
                 let reason = with_causes(&error);
@@ -131,14 +169,19 @@ impl Restorer {
         part: &PartRef,
         deadline: Deadline,
     ) -> Result<(Names, Vec<Partial>), SessionError> {
-        let opened =
-            self.sessions.open_part(&self.tenant, &self.stored, part, self.prefetched.get(&part.part_id())).await?;
+        let opened = self.open(part).await?;
         let page = match hidden {
             Some(page) => page,
             None => hidden.insert(HiddenPage::prepare(self.tabs.open_hidden().await?).await?),
         };
         page.visit(&part.storage_key).await?;
         let failed = Door::Hidden(page).restore(&part.storage_key, &opened, deadline).await?;
+        let away = failed.iter().filter(|lost| lost.store == "serviceWorker").filter_map(|lost| lost.key.clone());
+        let away: Vec<_> = away.collect();
+        if let (Some(lines), false) = (opened.worker_lines(), away.is_empty()) {
+            self.tabs.storages().keep_workers(&part.storage_key, lines);
+        }
+        self.done().scopes.extend(opened.scopes().into_iter().filter(|scope| !away.contains(scope)));
         Ok((opened.names(), failed))
     }
 }
@@ -220,15 +263,26 @@ impl Gate {
     async fn pass(&self, event: RawEvent) {
         let Some(paused) = event.decode::<Paused>() else { return };
         let origin = origin_of(&paused.request.url).filter(|_| !self.hidden.contains(&paused.frame_id));
+        let mut again = false;
         if let Some(origin) = origin {
             let all: Vec<_> = self.restorers().iter().filter_map(Weak::upgrade).collect();
             let owners: Vec<_> = all.iter().filter(|restorer| restorer.tabs.owns(&paused.frame_id)).cloned().collect();
             // A subframe belongs to nobody that we know yet; restoring for all is never wrong, only rarely needed.
             let owners = if owners.is_empty() { all } else { owners };
-            futures_util::future::join_all(owners.iter().map(|restorer| restorer.ensure(&origin))).await;
+            let waited = owners.iter().any(|restorer| restorer.pending(&origin).is_some());
+            join_all(owners.iter().map(|restorer| restorer.ensure(&origin))).await;
+            again = waited && owners.iter().any(|restorer| restorer.controls(&paused.request.url));
         }
         // Its answer may never come: the tab can be closed meanwhile.
-        drop(self.browser.cdp().send(ContinueRequestParams::new(paused.request_id)));
+        if again {
+            // Whether a service worker answers was decided before this one was there: the request is sent to itself, so that
+            // it is decided anew.
+            let mut redirect = FulfillRequestParams::new(paused.request_id, 307);
+            redirect.response_headers = Some(vec![HeaderEntry::new("Location", paused.request.url)]);
+            drop(self.browser.cdp().send(redirect));
+        } else {
+            drop(self.browser.cdp().send(ContinueRequestParams::new(paused.request_id)));
+        }
         self.open_if_done().await;
     }
 

@@ -13,7 +13,7 @@ use crate::browser::{Browser, BrowserError, LaunchOptions, Launching};
 
 use super::Session;
 use super::chores::Chores;
-use super::live::Opening;
+use super::kept::Opening;
 use super::restorer::Gate;
 use super::room::Room;
 

@@ -2,26 +2,28 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::stream;
 
-use crate::base::Version;
+use crate::base::{SessionId, Tenant, Version};
 use crate::seal::{Context, DataKey, SealError, Sealed, seal, seal_stream};
-use crate::store::{BlobId, Commit, PartId};
+use crate::store::{BlobId, Commit, PartId, RecordName};
 
 use super::capture::{Captured, Snapshot};
+use super::forks::Seed;
 use super::keys::seal_error;
-use super::live::Kept;
+use super::lease::Lease;
 use super::part::{Names, Part, diff};
-use super::sessions::{Prefetched, Stored, blobs_of};
+use super::sessions::{Prefetched, Sessions, Stored, blobs_of};
 use super::state::{Index, PartRef, Record, encode};
 use super::{Change, Cookie, Partial, SessionError, cookies};
 
 /// Parts up to this size live with the record, larger ones are blobs.
 const INLINE_BYTES: usize = 256 << 10;
 /// How many versions are kept.
-const KEEP_VERSIONS: usize = 20;
+pub(super) const KEEP_VERSIONS: usize = 20;
 
 /// A state to compare with: what a session was opened or last saved with.
 #[derive(Clone, Default)]
@@ -87,6 +89,8 @@ impl Base {
 pub(super) struct Draft {
     base: Base,
     cookies: Vec<Cookie>,
+    /// URLs of the open tabs: kept with a version, no reason to make one.
+    tabs: Vec<String>,
     /// Unchanged or untouched parts, carried over.
     carried: Vec<PartRef>,
     /// Parts to be written.
@@ -109,6 +113,7 @@ impl Draft {
             changes: cookies::diff(base.cookies(), &cookies, seconds),
             since_opened: cookies::diff(opened.cookies(), &cookies, seconds),
             cookies,
+            tabs: now.tabs,
             carried: Vec::new(),
             fresh: Vec::new(),
             names: base.names.clone(),
@@ -181,7 +186,15 @@ impl Draft {
         carried.chain(self.fresh.iter().flat_map(|(_, _, partial)| partial.clone())).collect()
     }
 
-    fn is_unchanged(&self) -> bool {
+    /// The state that a fork begins with.
+    pub(super) fn into_seed(self) -> Seed {
+        let mut index = Index::new(self.cookies, self.carried);
+        index.tabs = self.tabs;
+        Seed { source: self.base.stored.clone(), index, sealed: self.base.sealed, fresh: self.fresh }
+    }
+
+    /// Whether nothing was changed that a version would be made for.
+    pub(super) fn is_unchanged(&self) -> bool {
         // A new session of which nothing could be kept is not made only to say so: the run's report does.
         self.changes.is_empty() && (!self.partial_differs || self.base.stored.is_none())
     }
@@ -189,21 +202,68 @@ impl Draft {
 
 /// Writes a draft as a new version and answers the new base; a draft without a change only keeps the session from running
 /// out.
-pub(super) async fn commit(kept: &Kept, draft: Draft) -> Result<Base, SessionError> {
-    let name = kept.sessions.name(&kept.tenant, &kept.id);
+pub(super) async fn commit(target: &Target<'_>, draft: Draft) -> Result<Base, SessionError> {
+    let Target { sessions, .. } = target;
     if draft.is_unchanged() {
         if draft.base.stored.is_some() {
-            kept.sessions.records().touch(&name, kept.ttl).await?;
+            sessions.records().touch(&target.name(), target.ttl).await?;
         }
         return Ok(Base { names: draft.names, ..draft.base });
     }
-    let Prepared { mut commit, stored } = prepare(kept, &draft).await?;
-    let committed = kept.sessions.records().commit(&name, &commit).await?;
-    kept.sessions.tidy(&committed.orphaned).await;
+    sessions.before_sealing(target.tenant).await?;
+    let Prepared { mut commit, stored } = prepare(target, &draft).await?;
+    let committed = sessions.records().commit(&target.name(), &commit).await?;
+    sessions.tidy(&committed.orphaned).await;
     let mut sealed: Prefetched = std::mem::take(&mut commit.new_parts).into_iter().collect();
     let carried = stored.index.parts.iter().map(PartRef::part_id);
     sealed.extend(carried.filter_map(|id| draft.base.sealed.get(&id).map(|part| (id, part.clone()))));
     Ok(Base { stored: Some(Arc::new(stored)), sealed: Arc::new(sealed), names: draft.names })
+}
+
+/// The session that something is written to: its lease is held.
+pub(super) struct Target<'a> {
+    pub(super) sessions: &'a Sessions,
+    pub(super) tenant: &'a Tenant,
+    pub(super) id: &'a SessionId,
+    pub(super) ttl: Option<Duration>,
+    pub(super) lease: &'a Lease,
+}
+
+impl Target<'_> {
+    /// Its name in the store.
+    pub(super) fn name(&self) -> RecordName {
+        self.sessions.name(self.tenant, self.id)
+    }
+
+    /// The commit of a version whose parts are complete in the store or among `new_parts`. Seals its record and its index.
+    pub(super) fn commit(
+        &self,
+        record: &Record,
+        key: &DataKey,
+        expected: Option<Version>,
+        index: &Index,
+        new_parts: Vec<(PartId, Sealed)>,
+    ) -> Result<Commit, SessionError> {
+        let (tenant, session, fence) = (self.tenant, self.id, self.lease.fence());
+        let version = expected.map_or(Version(1), Version::next);
+        let context = Context::Record { tenant, name: &self.name().session };
+        let record = seal(&self.sessions.tenant_key(tenant), context, &encode(record)?)
+            .map_err(|error| seal_error("the session's record", error))?;
+        let context = Context::Index { tenant, session, version, fence };
+        Ok(Commit {
+            owner: self.lease.owner(),
+            fence,
+            expected,
+            version,
+            record,
+            index: seal(key, context, &encode(index)?).map_err(|error| seal_error("the index", error))?,
+            new_parts,
+            parts: index.parts.iter().filter(|part| part.blob.is_none()).map(PartRef::part_id).collect(),
+            blobs: blobs_of(index),
+            keep: KEEP_VERSIONS,
+            ttl: self.ttl,
+        })
+    }
 }
 
 struct Prepared {
@@ -212,53 +272,37 @@ struct Prepared {
 }
 
 /// Seals what is new; blobs are complete in the store before the record points to them.
-async fn prepare(kept: &Kept, draft: &Draft) -> Result<Prepared, SessionError> {
-    let (tenant, id, fence) = (&kept.tenant, &kept.id, kept.lease.fence());
+async fn prepare(target: &Target<'_>, draft: &Draft) -> Result<Prepared, SessionError> {
     let expected = draft.base.version();
     let version = expected.map_or(Version(1), Version::next);
-    let (record, key) = record(kept, draft)?;
+    let (record, key) = record(target, draft)?;
     let mut parts = draft.carried.clone();
     let mut new_parts = Vec::new();
     for (storage_key, part, partial) in &draft.fresh {
-        let (part_ref, sealed) = seal_part(kept, &key, version, storage_key, part, partial).await?;
+        let (part_ref, sealed) = seal_part(target, &key, version, storage_key, part, partial).await?;
         new_parts.extend(sealed.map(|sealed| (part_ref.part_id(), sealed)));
         parts.push(part_ref);
     }
-    let index = Index::new(draft.cookies.clone(), parts);
-    let sealing = |what: &str, error| seal_error(what, error);
-    let name = kept.sessions.name(tenant, id);
-    let record_context = Context::Record { tenant, name: &name.session };
-    let commit = Commit {
-        owner: kept.lease.owner(),
-        fence,
-        expected,
-        version,
-        record: seal(&kept.sessions.tenant_key(tenant), record_context, &encode(&record)?)
-            .map_err(|error| sealing("the session's record", error))?,
-        index: seal(&key, Context::Index { tenant, session: id, version, fence }, &encode(&index)?)
-            .map_err(|error| sealing("the index", error))?,
-        new_parts,
-        parts: index.parts.iter().filter(|part| part.blob.is_none()).map(PartRef::part_id).collect(),
-        blobs: blobs_of(&index),
-        keep: KEEP_VERSIONS,
-        ttl: kept.ttl,
-    };
-    Ok(Prepared { commit, stored: Stored { record, key, version, index } })
+    let mut index = Index::new(draft.cookies.clone(), parts);
+    index.tabs.clone_from(&draft.tabs);
+    let commit = target.commit(&record, &key, expected, &index, new_parts)?;
+    let fence = target.lease.fence();
+    Ok(Prepared { commit, stored: Stored { record, key, version, fence, index } })
 }
 
 /// The session's record with the present ttl, and its data key; made new with the first version.
-fn record(kept: &Kept, draft: &Draft) -> Result<(Record, DataKey), SessionError> {
-    let ttl = kept.ttl.map(|ttl| ttl.as_secs());
+fn record(target: &Target<'_>, draft: &Draft) -> Result<(Record, DataKey), SessionError> {
+    let ttl = target.ttl.map(|ttl| ttl.as_secs());
     if let Some(stored) = &draft.base.stored {
         return Ok((stored.record.kept_for(ttl), stored.key.clone()));
     }
     let key = DataKey::generate().map_err(|error| seal_error("a new key", error))?;
-    Ok((Record::new(kept.id.clone(), &key, ttl), key))
+    Ok((Record::new(target.id.clone(), &key, ttl), key))
 }
 
 /// Seals one part, as a blob where it is large.
-async fn seal_part(
-    kept: &Kept,
+pub(super) async fn seal_part(
+    target: &Target<'_>,
     key: &DataKey,
     version: Version,
     storage_key: &str,
@@ -268,7 +312,7 @@ async fn seal_part(
     let what = || format!("the storage of {storage_key}");
     let mut id = [0; 16];
     getrandom::fill(&mut id).map_err(|_| seal_error(&what(), SealError::Random))?;
-    let (tenant, fence, bytes) = (&kept.tenant, kept.lease.fence(), part.as_bytes());
+    let (tenant, fence, bytes) = (target.tenant, target.lease.fence(), part.as_bytes());
     let mut part_ref = PartRef {
         storage_key: storage_key.to_owned(),
         id,
@@ -277,10 +321,11 @@ async fn seal_part(
         version,
         fence,
         blob: None,
+        session: part.session_lines().is_some(),
         partial: partial.to_vec(),
     };
     if bytes.len() <= INLINE_BYTES {
-        let context = Context::Part { tenant, session: &kept.id, version, fence, part: &PartId(id).0 };
+        let context = Context::Part { tenant, session: target.id, version, fence, part: &PartId(id).0 };
         return Ok((part_ref, Some(seal(key, context, bytes).map_err(|error| seal_error(&what(), error))?)));
     }
     let mut blob = [0; 32];
@@ -290,7 +335,7 @@ async fn seal_part(
     );
     let sealed =
         seal_stream(key, Context::Blob { tenant, id: &blob }, body).map_err(|error| seal_error(&what(), error))?;
-    kept.sessions.blobs().put(&BlobId(blob), sealed).await?;
+    target.sessions.blobs().put(&BlobId(blob), sealed).await?;
     part_ref.blob = Some(data_encoding::HEXLOWER.encode(&blob));
     Ok((part_ref, None))
 }

@@ -5,18 +5,19 @@ use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
 
-use crate::base::{SessionId, Tenant, Version};
-use crate::seal::{Context, DataKey, KeyRing, NameKey, Sealed, open};
+use crate::base::{Fence, SessionId, Tenant, Version};
+use crate::seal::{Context, DataKey, Sealed, open, open_stream_among};
 use crate::store::{
     Acquired, BlobId, Blobs, Documents, FileBlobs, Head, Held, Listed, MemoryStore, PartId, RecordName, Records,
-    SqliteStore, StoreError, VersionEntry,
+    SqliteStore, StoreError,
 };
 
-use super::keys::{self, KeySource, seal_error};
+use super::keys::{KeySource, Keys, seal_error};
 use super::lease::{Holder, Lease};
 use super::model::{Listing, OriginInfo, SessionSummary, VersionInfo};
 use super::part::Part;
 use super::state::{Index, PartRef, Record, decode};
+use super::tenants::Tenants;
 use super::{SessionError, SessionInfo, cookies};
 
 /// How many sessions are read from the store at a time.
@@ -32,6 +33,14 @@ pub enum StoreConfig {
 }
 
 impl StoreConfig {
+    /// Whether there is something in it. Makes nothing.
+    pub fn exists(&self) -> bool {
+        match self {
+            Self::Memory => false,
+            Self::Embedded(folder) => SqliteStore::exists(folder),
+        }
+    }
+
     /// Where it is, for messages.
     pub fn place(&self) -> String {
         match self {
@@ -47,9 +56,10 @@ pub struct Sessions(Arc<Inner>);
 
 struct Inner {
     records: Box<dyn Records>,
+    documents: Box<dyn Documents>,
     blobs: Box<dyn Blobs>,
-    ring: KeyRing,
-    names: NameKey,
+    keys: Keys,
+    tenants: Tenants,
 }
 
 type Backends = (Box<dyn Records>, Box<dyn Documents>, Box<dyn Blobs>);
@@ -59,6 +69,8 @@ pub(super) struct Stored {
     pub(super) record: Record,
     pub(super) key: DataKey,
     pub(super) version: Version,
+    /// Under which it was written: with the version it names this state and no other.
+    pub(super) fence: Fence,
     pub(super) index: Index,
 }
 
@@ -82,13 +94,14 @@ impl Sessions {
                 (Box::new(sqlite.clone()), Box::new(sqlite), Box::new(blobs))
             }
         };
-        let (ring, names) = keys::unlock(&*documents, &key, &place).await?;
-        Ok(Self(Arc::new(Inner { records, blobs, ring, names })))
+        let keys = Keys::unlock(&*documents, key, place).await?;
+        Ok(Self(Arc::new(Inner { records, documents, blobs, keys, tenants: Tenants::default() })))
     }
 
     /// All sessions of a tenant, by id. One that cannot be opened does not hide the others.
     pub async fn list(&self, tenant: &Tenant) -> Result<Listing, SessionError> {
-        let tag = self.0.names.tenant(tenant);
+        self.0.keys.refresh(self.documents()).await?;
+        let tag = self.keys().names().tenant(tenant);
         let (mut listing, mut after) = (Listing::default(), None);
         loop {
             let page = self.0.records.list(tag, after, LIST_PAGE).await?;
@@ -130,6 +143,7 @@ impl Sessions {
 
     /// One session.
     pub async fn show(&self, tenant: &Tenant, id: &SessionId) -> Result<SessionInfo, SessionError> {
+        self.0.keys.refresh(self.documents()).await?;
         let name = self.name(tenant, id);
         let records = &self.0.records;
         let (head, holder, history) =
@@ -138,12 +152,9 @@ impl Sessions {
         let stored = self.open_head(tenant, &name, &head)?;
         let mut origins = Vec::new();
         for part in &stored.index.parts {
-            let (local_storage, indexed_db) = self.open_part(tenant, &stored, part, None).await?.contents();
-            let storage_key = part.storage_key.clone();
-            origins.push(OriginInfo { storage_key, local_storage, indexed_db, bytes: part.bytes });
+            let contents = self.open_part(tenant, &stored, part, None).await?.contents();
+            origins.push(OriginInfo { storage_key: part.storage_key.clone(), bytes: part.bytes, ..contents });
         }
-        let version =
-            |entry: &VersionEntry| VersionInfo { version: entry.version, saved_at: entry.saved_at.to_string() };
         Ok(SessionInfo {
             id: id.clone(),
             version: head.version,
@@ -151,9 +162,15 @@ impl Sessions {
             expires_at: head.expires_at.map(|at| at.to_string()),
             cookies: stored.index.cookies.iter().map(cookies::describe).collect(),
             origins,
+            tabs: stored
+                .index
+                .tabs
+                .iter()
+                .map(|url| url.split(['?', '#']).next().unwrap_or_default().to_owned())
+                .collect(),
             partial: stored.index.partial(),
             held_by: self.held_by(tenant, id, holder.as_ref())?,
-            versions: history.iter().map(version).collect(),
+            versions: history.iter().map(VersionInfo::of).collect(),
         })
     }
 
@@ -193,17 +210,32 @@ impl Sessions {
         &*self.0.records
     }
 
+    pub(super) fn documents(&self) -> &dyn Documents {
+        &*self.0.documents
+    }
+
+    pub(super) fn keys(&self) -> &Keys {
+        &self.0.keys
+    }
+
+    /// To be called before anything is sealed under a tenant's key that stays: by every way to a lease, to a commit and to a
+    /// document. The keys are those that the store is at now, and the tenant's name is kept for a change of keys.
+    pub(super) async fn before_sealing(&self, tenant: &Tenant) -> Result<(), SessionError> {
+        self.0.keys.refresh(self.documents()).await?;
+        self.0.tenants.register(self, tenant).await
+    }
+
     pub(super) fn blobs(&self) -> &dyn Blobs {
         &*self.0.blobs
     }
 
     pub(super) fn name(&self, tenant: &Tenant, id: &SessionId) -> RecordName {
-        let session = self.0.names.name(tenant, "session", id.as_str());
-        RecordName { tenant: self.0.names.tenant(tenant), session }
+        let names = self.0.keys.names();
+        RecordName { tenant: names.tenant(tenant), session: names.name(tenant, "session", id.as_str()) }
     }
 
     pub(super) fn tenant_key(&self, tenant: &Tenant) -> DataKey {
-        self.0.ring.tenant_key(tenant)
+        self.0.keys.ring().tenant_key(tenant)
     }
 
     /// Opens what was sealed under the tenant key, also under an older root key.
@@ -214,7 +246,7 @@ impl Sessions {
         sealed: &Sealed,
         what: &str,
     ) -> Result<zeroize::Zeroizing<Vec<u8>>, SessionError> {
-        let key = self.0.ring.tenant_key_for(tenant, sealed).map_err(|error| seal_error(what, error))?;
+        let key = self.0.keys.ring().tenant_key_for(tenant, sealed).map_err(|error| seal_error(what, error))?;
         open(&key, context, sealed).map_err(|error| seal_error(what, error))
     }
 
@@ -228,7 +260,7 @@ impl Sessions {
         let what = format!("the index of {} of session {:?}", head.version, record.id.as_str());
         let bytes = open(&key, context, &head.index).map_err(|error| seal_error(&what, error))?;
         let index = decode(&bytes, &what)?;
-        Ok(Stored { record, key, version: head.version, index })
+        Ok(Stored { record, key, version: head.version, fence: head.fence, index })
     }
 
     /// Fetches (unless it is among `prefetched`) and opens one part.
@@ -244,7 +276,7 @@ impl Sessions {
         let bytes = if let Some(blob) = part.blob_id() {
             let raw = self.0.blobs.get(&blob).await?;
             let context = Context::Blob { tenant, id: &blob.0 };
-            crate::seal::open_stream(&stored.key, context, raw).await.map_err(|error| seal_error(&what, error))?
+            open_stream_among(&stored.record.keys()?, context, raw).await.map_err(|error| seal_error(&what, error))?
         } else {
             let context =
                 Context::Part { tenant, session: id, version: part.version, fence: part.fence, part: &part.id };

@@ -1,6 +1,8 @@
 //! The sealed documents of a session: its record (keys and settings) and a version's index (cookies, list of parts).
 //! What is in them is a format: fields may be added, never changed in meaning.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
@@ -39,14 +41,38 @@ impl Record {
         Self { ttl_seconds, ..self.clone() }
     }
 
+    /// The record of a fork: a data key of its own and, behind it, those that open the blobs which it shares, if any.
+    pub(super) fn forked(&self, id: SessionId, key: &DataKey, shares_blobs: bool) -> Self {
+        let mut fork = Self::new(id, key, self.ttl_seconds);
+        if shares_blobs {
+            fork.keys.extend(self.keys.iter().cloned());
+        }
+        fork
+    }
+
+    /// How long the session is kept unused; none for ever.
+    pub(super) fn ttl(&self) -> Option<Duration> {
+        self.ttl_seconds.map(Duration::from_secs)
+    }
+
     /// The key that seals and opens what the session keeps.
     pub(super) fn data_key(&self) -> Result<DataKey, SessionError> {
-        let bad = |reason: &str| SessionError::Format { what: "the session's record".into(), reason: reason.into() };
-        let text = self.keys.first().ok_or_else(|| bad("no data key in it"))?;
-        let bytes = data_encoding::BASE64.decode(text.as_bytes()).map_err(|_| bad("its data key is not base64"))?;
-        let bytes = Zeroizing::new(bytes);
-        DataKey::from_bytes(&bytes).map_err(|_| bad("its data key has the wrong length"))
+        self.keys()?.into_iter().next().ok_or_else(|| bad_record("no data key in it"))
     }
+
+    /// The data key, and those of the sessions it was forked from: their blobs are sealed with them.
+    pub(super) fn keys(&self) -> Result<Vec<DataKey>, SessionError> {
+        let key = |text: &Zeroizing<String>| {
+            let bytes = data_encoding::BASE64.decode(text.as_bytes()).map(Zeroizing::new);
+            let bytes = bytes.map_err(|_| bad_record("its data key is not base64"))?;
+            DataKey::from_bytes(&bytes).map_err(|_| bad_record("its data key has the wrong length"))
+        };
+        self.keys.iter().map(key).collect()
+    }
+}
+
+fn bad_record(reason: &str) -> SessionError {
+    SessionError::Format { what: "the session's record".into(), reason: reason.into() }
 }
 
 /// A version's index: what is needed to open the session, small whatever the session's size.
@@ -57,13 +83,22 @@ pub(super) struct Index {
     pub(super) cookies: Vec<Cookie>,
     /// One per storage key, by storage key.
     pub(super) parts: Vec<PartRef>,
+    /// The URLs of the tabs that were open. Nothing reopens them yet; they do not count as a change.
+    #[serde(default)]
+    pub(super) tabs: Vec<String>,
 }
 
 impl Index {
     /// An index of this format.
     pub(super) fn new(cookies: Vec<Cookie>, mut parts: Vec<PartRef>) -> Self {
         parts.sort_by(|a, b| a.storage_key.cmp(&b.storage_key));
-        Self { format: FORMAT, cookies, parts }
+        Self { format: FORMAT, cookies, parts, tabs: Vec::new() }
+    }
+
+    /// The same with other parts.
+    pub(super) fn with_parts(self, mut parts: Vec<PartRef>) -> Self {
+        parts.sort_by(|a, b| a.storage_key.cmp(&b.storage_key));
+        Self { parts, ..self }
     }
 
     /// What could not be kept, over all parts.
@@ -90,6 +125,9 @@ pub(super) struct PartRef {
     pub(super) fence: Fence,
     /// Set where it is a blob and not with the record: the blob's id in hex.
     pub(super) blob: Option<String>,
+    /// Whether sessionStorage is in it, which has to be known before a tab goes anywhere.
+    #[serde(default)]
+    pub(super) session: bool,
     /// What of this origin could not be kept.
     pub(super) partial: Vec<Partial>,
 }
@@ -139,5 +177,22 @@ mod hex16 {
         let text = String::deserialize(deserializer)?;
         let bytes = data_encoding::HEXLOWER.decode(text.as_bytes()).map_err(D::Error::custom)?;
         bytes.try_into().map_err(|_| D::Error::custom("not 16 bytes"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// As it was written before there were tabs and sessionStorage in it.
+    const OLD: &str = r#"{"format":1,"cookies":[],"parts":[{"storage_key":"https://a.example/",
+        "id":"000102030405060708090a0b0c0d0e0f","digest":"00","bytes":7,"version":3,"fence":9,"blob":null,"partial":[]}]}"#;
+
+    #[test]
+    fn an_index_of_before_is_read() {
+        let index: Index = decode(OLD.as_bytes(), "the index").unwrap();
+        assert_eq!((index.parts.len(), index.parts[0].session, index.tabs.len()), (1, false, 0));
+        let again: Index = decode(&encode(&index).unwrap(), "the index").unwrap();
+        assert_eq!(again.parts[0].id, index.parts[0].id);
     }
 }

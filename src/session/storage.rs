@@ -20,6 +20,7 @@ const WORLD: &str = "rhaven-storage";
 const BUNDLE: &str = concat!(
     "async ({name, argument}) => { if (!globalThis.rhavenStorage) {\n",
     include_str!("injected/codec.js"),
+    include_str!("injected/bodies.js"),
     include_str!("injected/capture.js"),
     include_str!("injected/restore.js"),
     "globalThis.rhavenStorage = { capture, restore }; }\n",
@@ -86,16 +87,18 @@ impl Door<'_> {
         deadline.race(asked).await.unwrap_or(false)
     }
 
-    /// Reads everything that `storage_key` keeps, and what could not be read.
+    /// Reads everything that `storage_key` keeps, and what could not be read; `session` says where sessionStorage is read
+    /// ([`super::tab_storage::Source`]).
     pub(super) async fn capture(
         &self,
         storage_key: &str,
+        session: &Value,
         deadline: Deadline,
     ) -> Result<(Part, Vec<Partial>), SessionError> {
         let mut part = Part::default();
         let mut begin = true;
         let last = loop {
-            let argument = json!({"begin": begin, "budget": PIECE_BYTES});
+            let argument = json!({"begin": begin, "budget": PIECE_BYTES, "session": session});
             let captured: Captured = read(self.call("capture", argument, deadline).await?)?;
             // A document that came in between keeps something else; taken for this origin's it would empty it.
             if !storage_key.contains('^') && format!("{}/", captured.at) != storage_key {

@@ -12,6 +12,7 @@ use crate::browser::{BrowserError, Context, Target, TargetEvent};
 use crate::page::Page;
 
 use super::SessionError;
+use super::tab_storage::TabStorages;
 
 /// The ids of hidden pages in one browser, which nobody may mistake for the user's tabs. Clones share them.
 #[derive(Clone, Default)]
@@ -39,6 +40,7 @@ pub(super) struct Tabs(Arc<Inner>);
 struct Inner {
     context: Context,
     hidden: HiddenIds,
+    storages: TabStorages,
     state: Mutex<State>,
     arrived: Notify,
 }
@@ -61,7 +63,13 @@ impl Tabs {
     /// Follows the tabs of `context`.
     pub(super) fn follow(context: Context, hidden: HiddenIds) -> Self {
         let mut events = context.targets();
-        let tabs = Self(Arc::new(Inner { context, hidden, state: Mutex::default(), arrived: Notify::new() }));
+        let tabs = Self(Arc::new(Inner {
+            context,
+            hidden,
+            storages: TabStorages::default(),
+            state: Mutex::default(),
+            arrived: Notify::new(),
+        }));
         // Weak: the browser ends with its last user, and following alone is no use of it.
         let follower = Arc::downgrade(&tabs.0);
         tokio::spawn(async move {
@@ -77,6 +85,11 @@ impl Tabs {
             }
         });
         tabs
+    }
+
+    /// The sessionStorage of the tabs.
+    pub(super) fn storages(&self) -> &TabStorages {
+        &self.0.storages
     }
 
     fn state(&self) -> std::sync::MutexGuard<'_, State> {
@@ -101,7 +114,10 @@ impl Tabs {
         tokio::spawn(async move {
             // A popup that is gone before it is set up is nobody's loss.
             if let Ok(page) = Page::attach(target).await {
+                // What is not followed has the sessionStorage that its documents tell at the end.
+                let followed = tabs.storages().follow(&page).await;
                 tabs.add(&page);
+                drop(followed);
             }
         });
     }
@@ -148,6 +164,7 @@ impl Tabs {
     /// Opens a page.
     pub(super) async fn open_page(&self) -> Result<Page, SessionError> {
         let page = Page::attach(self.open_target().await?).await?;
+        self.storages().follow(&page).await?;
         self.add(&page);
         Ok(page)
     }

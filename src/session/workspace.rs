@@ -3,7 +3,6 @@
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 
 use futures_util::future::join_all;
 use futures_util::stream::FuturesUnordered;
@@ -11,69 +10,18 @@ use futures_util::{FutureExt, StreamExt};
 use tokio::sync::{Notify, OnceCell, OwnedMutexGuard, watch};
 use tokio_util::sync::CancellationToken;
 
-use crate::base::{Deadline, SessionId, Tenant, Version};
+use crate::base::{Deadline, Secret, SessionId};
 use crate::browser::{BrowserError, LaunchOptions};
 use crate::page::Page;
 
+use super::kept::Opening;
 use super::lease::{Holder, Lease};
-use super::live::Opening;
+use super::options::{Mode, OpenSession, SessionOptions, WorkspaceConfig};
 use super::room::Room;
 use super::running::{Ready, Running, Spare};
 use super::save::Base;
-use super::{KeySource, Session, SessionError, SessionOutcome, Sessions, StoreConfig};
-
-/// A cookie with all its attributes, as CDP's `Network.Cookie` without what the browser derives (`size`, `session`).
-pub type Cookie = serde_json::Map<String, serde_json::Value>;
-
-/// What a run's sessions need. Nothing is opened or started before it is used.
-#[derive(Debug, Clone)]
-pub struct WorkspaceConfig {
-    /// Whose sessions.
-    pub tenant: Tenant,
-    /// Where they are kept.
-    pub store: StoreConfig,
-    /// Under which key.
-    pub key: KeySource,
-    /// How to start the browser.
-    pub launch: LaunchOptions,
-    /// How this run is named to others that find its sessions busy, e.g. `rhaven run orders.rhai`.
-    pub holder: String,
-    /// How long a session is kept unused; none for ever. 30 days from the command line.
-    pub ttl: Option<Duration>,
-    /// When what is saved is written.
-    pub saving: Saving,
-}
-
-/// When a session's saves are written to the store.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Saving {
-    /// At each save and at the end.
-    #[default]
-    AsAsked,
-    /// At the end only (watch mode): `Session::save` answers what it would have written, and nothing is, so that the state can be
-    /// put back with [`Workspace::reset`].
-    AtEnd,
-}
-
-/// A session that is open.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct OpenSession {
-    /// Its id.
-    pub id: SessionId,
-    /// Its newest saved version.
-    pub version: Option<Version>,
-    /// Whether verbs without a session go to it.
-    pub is_current: bool,
-}
-
-/// Options of `session(id, #{..})`.
-#[derive(Debug, Clone, Default)]
-pub struct SessionOptions {
-    /// How long it is kept unused: none = as configured, `Some(None)` = for ever.
-    pub ttl: Option<Option<Duration>>,
-    /// Wait this long for a busy session instead of failing (`mode: "wait"`).
-    pub wait: Option<Duration>,
-}
+use super::sessions::Prefetched;
+use super::{Session, SessionError, SessionOutcome, Sessions};
 
 /// The sessions of one run. Cheap to clone.
 #[derive(Clone)]
@@ -148,6 +96,26 @@ impl Workspace {
         self.0.sessions.get_or_try_init(|| Sessions::open(config.store.clone(), config.key.clone())).await
     }
 
+    /// The secret by that name in the tenant's vault. A store that is not there yet is not made for the question.
+    pub async fn secret(&self, name: &str) -> Result<Option<Secret>, SessionError> {
+        if !self.has_vault() {
+            return Ok(None);
+        }
+        self.sessions().await?.secret(&self.0.config.tenant, name).await
+    }
+
+    /// Those of `names` that are in the tenant's vault.
+    pub async fn known_secrets(&self, names: BTreeSet<String>) -> Result<BTreeSet<String>, SessionError> {
+        if names.is_empty() || !self.has_vault() {
+            return Ok(BTreeSet::new());
+        }
+        self.sessions().await?.known_secrets(&self.0.config.tenant, names).await
+    }
+
+    fn has_vault(&self) -> bool {
+        self.0.sessions.initialized() || self.0.config.store.exists()
+    }
+
     /// Waits until nothing is being opened or closed any more; nothing will be while the answer is held.
     pub(super) async fn turn(&self) -> OwnedMutexGuard<()> {
         self.0.turn.clone().lock_owned().await
@@ -165,8 +133,15 @@ impl Workspace {
         id: &SessionId,
         options: &SessionOptions,
     ) -> Result<Session, SessionError> {
-        let found = self.0.open.borrow().named.iter().find(|(open, _)| open == id).map(|(_, session)| session.clone());
+        let found = {
+            let open = self.0.open.borrow();
+            let mut sessions = open.named.iter().map(|(_, session)| session);
+            sessions.find(|session| session.answers_to(id)).cloned()
+        };
         if let Some(session) = found {
+            if options.mode == Mode::ReadOnly && !session.is_read_only() {
+                return Err(SessionError::OpenForWriting(id.clone()));
+            }
             self.0.open.send_modify(|open| open.current = Some(session.clone()));
             return Ok(session);
         }
@@ -193,9 +168,12 @@ impl Workspace {
         if let Some(opening) = &retained {
             spare = given_up.run_until_cancelled(running.spare()).await.flatten();
             if let Some(Spare::Session(session)) = spare.take_if(|spare| spare.is_as(opening)) {
-                self.opened_now(id, &session);
+                self.opened_now(&session);
                 return Ok(session);
             }
+        }
+        if retained.is_none() {
+            self.let_go(id).await;
         }
         let is_new = retained.is_none();
         let opening = async {
@@ -211,7 +189,7 @@ impl Workspace {
         };
         let (opening, room) = tokio::join!(opening, given_up.run_until_cancelled(room));
         let opening = opening?;
-        let lease = opening.lease.clone();
+        let held = opening.clone();
         let start = async {
             let (ready, room) = room.unwrap_or_else(|| Err(BrowserError::Gone("nobody waits for it".into())))?;
             Session::start(room, &ready.gate, opening).await
@@ -221,16 +199,17 @@ impl Workspace {
             failed => {
                 if is_new {
                     // Held any longer, it would keep everybody out of a session that nobody has open.
-                    lease.release().await;
+                    held.release().await;
                 }
                 return failed.unwrap_or_else(|| Err(SessionError::Closed { id: Some(id.clone()) }));
             }
         };
-        self.opened_now(id, &session);
+        self.opened_now(&session);
         Ok(session)
     }
 
-    fn opened_now(&self, id: &SessionId, session: &Session) {
+    fn opened_now(&self, session: &Session) {
+        let Some(id) = session.id() else { return };
         self.0.open.send_modify(|open| {
             open.retained.retain(|opening| opening.id != *id);
             open.named.push((id.clone(), session.clone()));
@@ -239,12 +218,23 @@ impl Workspace {
         });
     }
 
-    /// What a reset has kept of a session; none where its lease was lost since.
+    /// What a reset has kept of a session; none where its lease was lost since, or where it is to be read only now and was
+    /// not before, or the other way round.
     fn retained(&self, id: &SessionId, options: &SessionOptions) -> Option<Opening> {
         let open = self.0.open.borrow();
-        let opening = open.retained.iter().find(|opening| opening.id == *id)?;
+        let opening = open.retained.iter().find(|opening| opening.answers_to(id))?;
         let ttl = options.ttl.unwrap_or(opening.ttl);
-        (!opening.lease.lost().is_cancelled()).then(|| Opening { ttl, ..opening.clone() })
+        let as_wanted = opening.lease.is_none() == (options.mode == Mode::ReadOnly);
+        (as_wanted && !opening.is_lost()).then(|| Opening { ttl, ..opening.clone() })
+    }
+
+    /// Gives back what a reset has kept of a session and nobody will open again.
+    async fn let_go(&self, id: &SessionId) {
+        let mut gone = Vec::new();
+        self.0.open.send_modify(|open| gone.extend(open.retained.extract_if(.., |opening| opening.answers_to(id))));
+        for opening in gone {
+            opening.release().await;
+        }
     }
 
     async fn acquire(
@@ -253,17 +243,36 @@ impl Workspace {
         options: &SessionOptions,
         given_up: &CancellationToken,
     ) -> Result<Opening, SessionError> {
-        let config = &self.0.config;
-        let sessions = self.sessions().await?.clone();
-        let tenant = config.tenant.clone();
-        let holder = Holder::new(&config.holder);
-        let wait = options.wait.map(Deadline::after);
-        let (lease, granted) = Lease::acquire(&sessions, &tenant, id, &holder, wait, given_up).await?;
+        let wait = match options.mode {
+            Mode::ReadOnly => return self.look_at(id, options).await,
+            Mode::Wait(wait) => Some(Deadline::after(wait)),
+            Mode::Fail | Mode::Fork => None,
+        };
+        match self.take(id, options, wait, given_up).await {
+            Err(SessionError::Busy { holder, .. }) if options.mode == Mode::Fork => {
+                self.fork(id, options, &holder).await
+            }
+            taken => taken,
+        }
+    }
+
+    /// Takes the lease, and what is saved along with it.
+    async fn take(
+        &self,
+        id: &SessionId,
+        options: &SessionOptions,
+        wait: Option<Deadline>,
+        given_up: &CancellationToken,
+    ) -> Result<Opening, SessionError> {
+        let Inner { config, .. } = &*self.0;
+        let (sessions, tenant) = (self.sessions().await?, &config.tenant);
+        let (lease, granted) =
+            Lease::acquire(sessions, tenant, id, &Holder::new(&config.holder), wait, given_up).await?;
         let expired_at = granted.expired_at.map(|at| at.to_string());
         if let Some(at) = &expired_at {
             self.notices().push(format!("session {id:?} had run out at {at}: it starts empty", id = id.as_str()));
         }
-        let head = granted.head.map(|head| sessions.open_head(&tenant, &sessions.name(&tenant, id), &head));
+        let head = granted.head.map(|head| sessions.open_head(tenant, &sessions.name(tenant, id), &head));
         let stored = match head.transpose() {
             Ok(stored) => stored,
             Err(error) => {
@@ -271,9 +280,49 @@ impl Workspace {
                 return Err(error);
             }
         };
-        let base = Arc::new(Base::of(stored, granted.parts.into_iter().collect()));
-        let (id, lease, ttl) = (id.clone(), Arc::new(lease), options.ttl.unwrap_or(config.ttl));
-        Ok(Opening { id, tenant, sessions, lease, ttl, saving: config.saving, expired_at, base })
+        let base = Base::of(stored, granted.parts.into_iter().collect());
+        Ok(Opening { expired_at, ..self.opening(sessions, id, options, Some(lease), base) })
+    }
+
+    /// What is saved, without a lease.
+    async fn look_at(&self, id: &SessionId, options: &SessionOptions) -> Result<Opening, SessionError> {
+        let (sessions, tenant) = (self.sessions().await?, &self.0.config.tenant);
+        let name = sessions.name(tenant, id);
+        let head = sessions.records().read(&name, None).await?.ok_or_else(|| SessionError::NotFound(id.clone()))?;
+        let base = Base::of(Some(sessions.open_head(tenant, &name, &head)?), Prefetched::new());
+        Ok(self.opening(sessions, id, options, None, base))
+    }
+
+    /// A fork of what is saved, as another run holds the session.
+    async fn fork(&self, id: &SessionId, options: &SessionOptions, by: &str) -> Result<Opening, SessionError> {
+        let Inner { config, .. } = &*self.0;
+        let sessions = self.sessions().await?;
+        let (fork, lease, base) = sessions.fork_held(&config.tenant, id, &Holder::new(&config.holder)).await?;
+        self.notices().push(format!("session {id} is in use by {by}: this run works on a fork of it, session {fork}"));
+        let opening = self.opening(sessions, &fork, options, Some(lease), base);
+        Ok(Opening { forked_from: Some(id.clone()), ..opening })
+    }
+
+    fn opening(
+        &self,
+        sessions: &Sessions,
+        id: &SessionId,
+        options: &SessionOptions,
+        lease: Option<Lease>,
+        base: Base,
+    ) -> Opening {
+        let Inner { config, .. } = &*self.0;
+        Opening {
+            id: id.clone(),
+            tenant: config.tenant.clone(),
+            sessions: sessions.clone(),
+            lease: lease.map(Arc::new),
+            ttl: options.ttl.unwrap_or(config.ttl),
+            forked_from: None,
+            saving: config.saving,
+            expired_at: None,
+            base: Arc::new(base),
+        }
     }
 
     /// The current session; a throw-away one where none was opened.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use rhaven::base::{Secret, Tenant, Version};
 use rhaven::browser::LaunchOptions;
 use rhaven::page::{ClickOptions, Selector};
-use rhaven::session::{KeySource, SessionError, SessionOptions, Sessions};
+use rhaven::session::{KeySource, Mode, SessionError, SessionOptions, Sessions};
 use serde_json::json;
 
 use super::rig::{Rig, evaluate, goto, id, soon};
@@ -27,7 +27,7 @@ async fn a_second_run_is_told_who_holds_the_session_or_waits_for_it() {
     let delete = sessions.delete(&Tenant::default(), &id("acme")).await.unwrap_err();
     assert_eq!(delete.code(), "session_busy");
 
-    let waiting = SessionOptions { wait: Some(Duration::from_secs(20)), ..SessionOptions::default() };
+    let waiting = SessionOptions { mode: Mode::Wait(Duration::from_secs(20)), ..SessionOptions::default() };
     let acme = id("acme");
     let (waited, _) = tokio::join!(second.session(&acme, &waiting), first.finish(soon()));
     assert_eq!(waited.unwrap().version(), Some(Version(1)));
@@ -111,7 +111,29 @@ async fn what_could_not_be_restored_is_not_saved_over() {
         .await;
     let (code, message) = outcome.save_error.clone().expect("a damaged session was saved over");
     assert_eq!(code, "restore_incomplete", "{message}");
-    assert_eq!(outcome.version, Some(Version(1)));
+    assert_eq!((outcome.version, outcome.updated), (Some(Version(1)), false));
+    assert!(message.ends_with("; what this run left is in session acme.fork-1"), "{message}");
+    assert_eq!(outcome.forked_to, Some(id("acme.fork-1")));
+    // The fork has what the page wrote, and opens without a complaint.
+    let workspace = rig.workspace();
+    let fork = workspace.session(&id("acme.fork-1"), &SessionOptions::default()).await.unwrap();
+    let page = fork.page().await.unwrap();
+    goto(&page, &rig.url("/")).await;
+    assert_eq!(evaluate(&page, "window.seen.token").await, json!("new"));
+    let saved = workspace.finish(soon()).await.remove(0);
+    assert_eq!((saved.save_error, saved.version), (None, Some(Version(1))));
+
+    // A run that changes nothing leaves no fork; one that asks for a save is told.
+    let outcome = rig
+        .run(|session, page| {
+            let url = rig.url("/");
+            async move {
+                goto(&page, &url).await;
+                assert_eq!(session.save(soon()).await.unwrap_err().code(), "restore_incomplete");
+            }
+        })
+        .await;
+    assert_eq!((outcome.save_error.unwrap().0.as_str(), outcome.forked_to), ("restore_incomplete", None));
 }
 
 fn files(folder: &std::path::Path) -> Vec<std::path::PathBuf> {

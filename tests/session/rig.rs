@@ -3,11 +3,12 @@
 use std::future::Future;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use axum::Router;
 use axum::extract::Query;
-use axum::http::HeaderMap;
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::{Html, IntoResponse, Redirect};
 use axum::routing::get;
 use rhaven::base::{Deadline, SessionId, Tenant};
@@ -25,6 +26,21 @@ const PAGE: &str = "<!doctype html><title>page</title><script>
   const listed = indexedDB.databases().then(list => { window.seen.databases = list.map(d => d.name); });
   window.ready = listed;
 </script><body>hello";
+
+/// A page whose first script tells what it found of the kinds that belong to a tab or a worker.
+const FIRST: &str = "<!doctype html><title>first</title><script>
+  window.first = { step: sessionStorage.getItem('step'), controlled: navigator.serviceWorker?.controller?.scriptURL ?? null };
+  window.answered = 'server';
+</script><body>first";
+
+/// A service worker that answers one path itself.
+const WORKER: &str = "self.addEventListener('install', () => self.skipWaiting());
+  self.addEventListener('activate', event => event.waitUntil(clients.claim()));
+  self.addEventListener('fetch', event => {
+    if (new URL(event.request.url).pathname === '/first') event.respondWith(new Response(
+      '<!doctype html><script>window.answered = \"worker\"; window.first = {controlled: navigator.serviceWorker.controller?.scriptURL ?? null}</script>',
+      { headers: { 'content-type': 'text/html' } }));
+  });";
 
 pub struct Rig {
     pub home: tempfile::TempDir,
@@ -65,12 +81,26 @@ async fn echo(headers: HeaderMap) -> String {
     headers.get("cookie").map(|value| value.to_str().unwrap().to_owned()).unwrap_or_default()
 }
 
+/// The worker's script; `?once` is there for the first who asks only.
+async fn worker(uri: axum::http::Uri) -> impl IntoResponse {
+    static ASKED: AtomicBool = AtomicBool::new(false);
+    let gone = uri.query() == Some("once") && ASKED.swap(true, Ordering::Relaxed);
+    let status = if gone { StatusCode::NOT_FOUND } else { StatusCode::OK };
+    (status, [("content-type", "text/javascript")], WORKER)
+}
+
 impl Rig {
     pub async fn start() -> Self {
         let site = Router::new()
             .route("/", get(|| async { Html(PAGE) }))
             .route("/cookies", get(cookies))
             .route("/echo", get(echo))
+            .route("/first", get(|| async { Html(FIRST) }))
+            .route("/sw.js", get(worker))
+            .route(
+                "/embedded",
+                get(|| async { Html("<!doctype html><script>localStorage.setItem('e', '1')</script>") }),
+            )
             .route("/redirect", get(|Query(to): Query<To>| async move { Redirect::to(&to.to) }));
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();

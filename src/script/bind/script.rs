@@ -27,7 +27,11 @@ pub(super) const VERBS: &[(&str, Verb)] = &[
 ];
 
 fn secret(call: &Call) -> Answer {
-    Ok(Dynamic::from(call.host.secret(&call.text("name"))?))
+    let name = call.text("name");
+    if let Some(secret) = call.host.secret_at_hand(&name) {
+        return Ok(Dynamic::from(secret));
+    }
+    Ok(Dynamic::from(bridge::wait(call.host, call.host.secret_of_vault(&name))??))
 }
 
 fn env(call: &Call) -> Answer {

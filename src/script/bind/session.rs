@@ -8,17 +8,31 @@ use super::{Answer, Call, Verb};
 use crate::base::SessionId;
 use crate::page::Page;
 use crate::script::{Host, ScriptError, bridge, value};
-use crate::session::{Session, SessionError, SessionOptions};
+use crate::session::{Mode, Session, SessionError, SessionOptions};
 
-pub(super) const VERBS: &[(&str, Verb)] = &[("session", session), ("save", save), ("cookies", cookies)];
+pub(super) const VERBS: &[(&str, Verb)] = &[
+    ("session", session),
+    ("save", save),
+    ("cookies", cookies),
+    ("changes", changes),
+    ("history", history),
+    ("fork", fork),
+];
 
 fn session(call: &Call) -> Answer {
     let id = SessionId::new(call.text("id")).map_err(|error| ScriptError::from(SessionError::from(error)))?;
     let options = call.options();
     let never = options.text("ttl").is_some_and(|ttl| ttl == "never");
     let ttl = if never { Some(None) } else { options.time("ttl").map(Some) };
-    let wait = options.text("mode").filter(|mode| mode == "wait").map(|_| call.timeout());
-    let session = call.wait(call.host.workspace.session(&id, &SessionOptions { ttl, wait }))?;
+    let mode = match options.text("mode").as_deref() {
+        Some("wait") => Mode::Wait(call.timeout()),
+        Some("read_only") => Mode::ReadOnly,
+        Some("fork") => Mode::Fork,
+        _ => Mode::Fail,
+    };
+    let session = call.wait(call.host.workspace.session(&id, &SessionOptions { ttl, mode }))?;
+    // Of a fork that stands in for a busy session, its own.
+    let id = session.id().unwrap_or(&id);
     call.host.announce(id.as_str(), session.version().map(|version| version.0));
     Ok(Dynamic::from(session))
 }
@@ -40,6 +54,24 @@ fn cookies(call: &Call) -> Answer {
     let cookies = call.wait_until(call.deadline(), session.cookies(url.as_deref(), call.deadline()))?;
     let cookies = cookies.into_iter().map(|cookie| value::from_json(cookie.into()));
     Ok(Dynamic::from_array(cookies.collect()))
+}
+
+fn changes(call: &Call) -> Answer {
+    let session = call.session()?;
+    let changes = call.wait_until(call.deadline(), session.changes(call.deadline()))?;
+    Ok(as_json(&changes.unwrap_or_default())?)
+}
+
+fn history(call: &Call) -> Answer {
+    let session = call.session()?;
+    let versions = call.wait_until(call.deadline(), session.history())?;
+    Ok(as_json(&versions.unwrap_or_default())?)
+}
+
+fn fork(call: &Call) -> Answer {
+    let session = call.session()?;
+    let new_id = SessionId::new(call.text("new_id")).map_err(|error| ScriptError::from(SessionError::from(error)))?;
+    Ok(call.wait(session.fork(&new_id, call.deadline()))?.into())
 }
 
 /// The getters of the values that our functions answer; `table::PROPERTIES` documents them.

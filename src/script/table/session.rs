@@ -4,6 +4,7 @@ use super::{Entry, Group, ON_SESSION, OPTIONS, OptionDoc, Param, TIMEOUT};
 use crate::script::kind::Kind;
 
 const ID: Param = Param { name: "id", kind: Kind::Text };
+const NEW_ID: Param = Param { name: "new_id", kind: Kind::Text };
 const URL: Param = Param { name: "url", kind: Kind::Text };
 
 pub(super) const ENTRIES: &[Entry] = &[
@@ -24,9 +25,10 @@ pub(super) const ENTRIES: &[Entry] = &[
             },
             OptionDoc {
                 name: "mode",
-                kind: Kind::OneOf(&["fail", "wait"]),
+                kind: Kind::OneOf(&["fail", "wait", "read_only", "fork"]),
                 default: "\"fail\"",
-                doc: "What to do when another run holds it: fail at once with `session_busy`, or wait.",
+                doc: "What to do when another run holds it: fail at once with `session_busy`, wait, or open a copy (\"fork\", its id is \
+                      `ID.fork-1`). \"read_only\" opens what was saved last, whoever holds it, and saves nothing.",
             },
             OptionDoc {
                 name: "timeout",
@@ -57,6 +59,38 @@ pub(super) const ENTRIES: &[Entry] = &[
         doc: "The cookies of the session with all their attributes, or only those that would be sent to `url`.",
         options: &[],
         example: "let names = cookies(\"https://example.com\").map(|c| c.name);",
+        receivers: ON_SESSION,
+    },
+    Entry {
+        name: "changes",
+        group: Group::Session,
+        shapes: &[&[], &[OPTIONS]],
+        returns: "list of #{ kind, store, origin, name }",
+        doc: "What differs now from the beginning of the run, by name and never by value; nothing is saved. Empty for a throw-away session.",
+        options: &[TIMEOUT],
+        example: "if changes().len() > 0 { save(); }",
+        receivers: ON_SESSION,
+    },
+    Entry {
+        name: "history",
+        group: Group::Session,
+        shapes: &[&[]],
+        returns: "list of #{ version, saved_at, pinned, against, changes }",
+        doc: "The versions of the session that are kept, newest first, with what each changed against the one before it, by name; \
+              `changes` is () where the one before is not kept any more. Empty for a throw-away session.",
+        options: &[],
+        example: "print(history()[0].saved_at);",
+        receivers: ON_SESSION,
+    },
+    Entry {
+        name: "fork",
+        group: Group::Session,
+        shapes: &[&[NEW_ID], &[NEW_ID, OPTIONS]],
+        returns: "true, or false where nothing was written",
+        doc: "Keeps the session's state as it is now under another id as well; this session is not saved by it. An error, \
+              `session_exists`, where there is one of that id. Nothing is written in a throw-away session, and in watch mode without --keep-state.",
+        options: &[TIMEOUT],
+        example: "fork(\"acme before the change\");",
         receivers: ON_SESSION,
     },
 ];

@@ -1,5 +1,6 @@
 // Reads what this origin keeps, as lines of JSON in a canonical order (see session/part.rs for the lines), some
-// megabytes per call. Called with {begin: true, budget} first, then {budget} until `done`.
+// megabytes per call. Called with {begin: true, budget, session} first, then {budget} until
+// `done`; `session` says where sessionStorage is read (tab_storage.rs).
 const capture = (() => {
   const byCodeUnits = (a, b) => (a < b ? -1 : a > b ? 1 : 0);
   const wait = (request) =>
@@ -86,7 +87,22 @@ const capture = (() => {
     }
   }
 
-  async function* lines(note, auto) {
+  // What the tab in question holds: this document's own, where it is in that tab (`items` is null); else what was seen of it.
+  const sessionLines = ({ items, kept }, note) => {
+    const pairs = items ?? Array.from({ length: sessionStorage.length }, (_, i) => {
+      const key = sessionStorage.key(i);
+      return [key, sessionStorage.getItem(key)];
+    });
+    if (!pairs.length && kept) return kept.split('\n').filter(Boolean);
+    // From outside the page Chromium writes U+FFFD where a text is no Unicode.
+    for (const [key, value] of items ?? [])
+      if ((key + value).includes('\ufffd')) note('sessionStorage', key, 'perhaps not exact: its tab has left the origin');
+    return pairs
+      .sort(([a], [b]) => byCodeUnits(a, b))
+      .map(([k, v]) => JSON.stringify({ t: 'ss', k: codec.encodeString(k), v: codec.encodeString(v) }));
+  };
+
+  async function* lines(note, auto, session) {
     try {
       // By index: a key named like a property of Storage ("length") is not among its own names.
       const keys = Array.from({ length: localStorage.length }, (_, i) => localStorage.key(i));
@@ -95,26 +111,33 @@ const capture = (() => {
     } catch (error) {
       note('localStorage', null, error.message || String(error));
     }
+    try { yield* sessionLines(session, note); } catch (error) { note('sessionStorage', null, error.message || String(error)); }
     try { yield* databases(note, auto); } catch (error) { note('indexedDB', null, error.message || String(error)); }
-    await others(note);
+    try { yield* bodies.caches(note); } catch (error) { note('cacheStorage', null, error.message || String(error)); }
+    try { yield* bodies.files(note); } catch (error) { note('fileSystem', null, error.message || String(error)); }
+    try { yield* workers(session.workers); } catch (error) { note('serviceWorker', null, error.message || String(error)); }
   }
 
-  // Kinds of storage that are in use here but not among the lines: said, never dropped silently.
-  const others = async (note) => {
-    const unkept = 'this kind of storage is not kept yet';
-    try { if (sessionStorage.length) note('sessionStorage', null, unkept); } catch { /* none in this kind of document */ }
-    const used = (await navigator.storage?.estimate?.().catch(() => null))?.usageDetails ?? {};
-    if (used.caches) note('cacheStorage', null, unkept);
-    if (used.fileSystem) note('fileSystem', null, unkept);
-    if (used.serviceWorkerRegistrations) note('serviceWorker', null, unkept);
-  };
+  // Of a registration a page can read the scope, the script and how it is kept up to date.
+  // Those that are `kept` and could not be put back (their site is away) stay.
+  async function* workers(kept) {
+    const all = (kept ?? '').split('\n').filter(Boolean).map((line) => JSON.parse(line));
+    for (const found of (await navigator.serviceWorker?.getRegistrations()) ?? []) {
+      const script = (found.active ?? found.waiting ?? found.installing)?.scriptURL;
+      if (!script) continue;
+      const at = all.findIndex(({ scope }) => scope === found.scope);
+      if (at >= 0) all.splice(at, 1);
+      all.push({ t: 'sw', scope: found.scope, script, update: found.updateViaCache });
+    }
+    for (const each of all.sort((a, b) => byCodeUnits(a.scope, b.scope))) yield JSON.stringify(each);
+  }
 
-  return async ({ begin, budget }) => {
+  return async ({ begin, budget, session }) => {
     const self = capture;
     if (begin) {
       self.partial = [];
       self.auto = [];
-      self.source = lines((store, key, reason) => self.partial.push({ store, key, reason }), self.auto);
+      self.source = lines((store, key, reason) => self.partial.push({ store, key, reason }), self.auto, session);
     }
     const page = [];
     for (let size = 0; size < budget; ) {

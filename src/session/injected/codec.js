@@ -214,5 +214,5 @@ const codec = (() => {
     return visit(root);
   };
 
-  return { Unkeepable, encode, encodeString, decode, decodeString, importKeys };
+  return { Unkeepable, toBase64, fromBase64, encode, encodeString, decode, decodeString, importKeys };
 })();

@@ -45,7 +45,7 @@ const restore = (() => {
     await finished(store.transaction);
   };
 
-  const state = { db: null, store: null, inline: false, batch: [], failed: [] };
+  const state = { db: null, store: null, inline: false, batch: [], failed: [], cache: null, cacheName: '', head: null, body: [] };
   const fail = (store, key, error) => state.failed.push({ store, key, reason: error?.message || String(error) });
 
   const flush = async () => {
@@ -68,8 +68,41 @@ const restore = (() => {
     }
   };
 
+  // The head of a cached response or of a file; its body comes in lines after it.
+  const whole = async () => {
+    const { head, body } = state;
+    if (!head) return;
+    [state.head, state.body] = [null, []];
+    const store = head.t === 'entry' ? `cacheStorage:${state.cacheName}` : 'fileSystem';
+    const key = head.t === 'entry' ? bodies.shown(head.url) : head.path.map(codec.decodeString).join('/');
+    try {
+      head.t === 'entry' ? await bodies.putEntry(state.cache, head, body) : await bodies.putFile(head, body);
+    } catch (error) { fail(store, key, error); }
+  };
+
   const line = async (entry) => {
+    if (entry.t !== 'body') await whole();
     switch (entry.t) {
+      case 'cache':
+        state.cacheName = codec.decodeString(entry.name);
+        state.cache = await caches.open(state.cacheName).catch((error) => (fail(`cacheStorage:${state.cacheName}`, null, error), null));
+        return;
+      case 'entry':
+        state.head = state.cache ? entry : null;
+        return;
+      case 'file':
+        state.head = entry;
+        return;
+      case 'dir':
+        await bodies.directory(entry.path).catch((error) => fail('fileSystem', entry.path.map(codec.decodeString).join('/'), error));
+        return;
+      case 'body':
+        // As a Blob it is Chromium's to hold, and leaves this script's memory.
+        if (state.head) state.body.push(new Blob([codec.fromBase64(entry.d)]));
+        return;
+      case 'sw':
+        try { await bodies.register(entry); } catch (error) { fail('serviceWorker', entry.scope, error); }
+        return;
       case 'ls': {
         const key = codec.decodeString(entry.k);
         try { localStorage.setItem(key, codec.decodeString(entry.v)); } catch (error) { fail('localStorage', key, error); }
@@ -115,6 +148,7 @@ const restore = (() => {
     // Batches do not outlive a call, so memory is bounded by the text of one.
     await flush();
     if (end) {
+      await whole();
       state.db?.close();
       state.db = null;
     }

@@ -1,0 +1,79 @@
+//! What a run's sessions are configured with, and how one of them is opened.
+
+use std::time::Duration;
+
+use crate::base::{SessionId, Tenant, Version};
+use crate::browser::LaunchOptions;
+
+use super::{KeySource, StoreConfig};
+#[cfg(doc)]
+use super::{SessionError, Workspace};
+
+/// A cookie with all its attributes, as CDP's `Network.Cookie` without what the browser derives (`size`, `session`).
+pub type Cookie = serde_json::Map<String, serde_json::Value>;
+
+/// What a run's sessions need. Nothing is opened or started before it is used.
+#[derive(Debug, Clone)]
+pub struct WorkspaceConfig {
+    /// Whose sessions.
+    pub tenant: Tenant,
+    /// Where they are kept.
+    pub store: StoreConfig,
+    /// Under which key.
+    pub key: KeySource,
+    /// How to start the browser.
+    pub launch: LaunchOptions,
+    /// How this run is named to others that find its sessions busy, e.g. `rhaven run orders.rhai`.
+    pub holder: String,
+    /// How long a session is kept unused; none for ever. 30 days from the command line.
+    pub ttl: Option<Duration>,
+    /// When what is saved is written.
+    pub saving: Saving,
+}
+
+/// When a session's saves are written to the store.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Saving {
+    /// At each save and at the end.
+    #[default]
+    AsAsked,
+    /// At the end only (watch mode): `Session::save` answers what it would have written, and nothing is, so that the state can be
+    /// put back with [`Workspace::reset`].
+    AtEnd,
+}
+
+/// A session that is open.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OpenSession {
+    /// Its id.
+    pub id: SessionId,
+    /// Its newest saved version.
+    pub version: Option<Version>,
+    /// Whether verbs without a session go to it.
+    pub is_current: bool,
+}
+
+/// Options of `session(id, #{..})`.
+#[derive(Debug, Clone, Default)]
+pub struct SessionOptions {
+    /// How long it is kept unused: none = as configured, `Some(None)` = for ever.
+    pub ttl: Option<Option<Duration>>,
+    /// How it is opened.
+    pub mode: Mode,
+}
+
+/// How a session is opened, and what to do where another run holds it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Mode {
+    /// To be saved; [`SessionError::Busy`] where another run holds it.
+    #[default]
+    Fail,
+    /// To be saved; where another run holds it, waits this long for it.
+    Wait(Duration),
+    /// To be read only, as it was last saved, whoever holds it: takes no lease, saves nothing. [`SessionError::NotFound`]
+    /// where there is no such session.
+    ReadOnly,
+    /// To be saved; where another run holds it, a fork of what is saved is opened instead, named `ID.fork-N`, and a notice
+    /// says so.
+    Fork,
+}

@@ -1,0 +1,255 @@
+//! sessionStorage, which belongs to a tab: what each tab holds of each origin, also of those that it has left, and what is
+//! put in place in the tab that comes to an origin first.
+//!
+//! It has to be known before a tab goes anywhere: Chromium takes no new-document script while a navigation waits, and that is
+//! when other storage is restored.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use chromiumoxide::cdp::browser_protocol::dom_storage::{
+    EnableParams, GetDomStorageItemsParams, Item, SerializedStorageKey, StorageId,
+};
+use chromiumoxide::cdp::browser_protocol::page::{
+    AddScriptToEvaluateOnNewDocumentParams, RemoveScriptToEvaluateOnNewDocumentParams, ScriptIdentifier,
+};
+use futures_util::future::try_join_all;
+use serde::Deserialize;
+use serde_json::{Value, json};
+use zeroize::Zeroizing;
+
+use crate::browser::{BrowserError, Cdp, RawEvent};
+use crate::page::Page;
+
+use super::tabs::origin_of;
+
+/// The isolated world that the script runs in.
+const WORLD: &str = "rhaven-storage";
+const SCRIPT: &str = include_str!("injected/session.js");
+const EVENTS: [&str; 5] = [
+    "Page.frameNavigated",
+    "DOMStorage.domStorageItemAdded",
+    "DOMStorage.domStorageItemUpdated",
+    "DOMStorage.domStorageItemRemoved",
+    "DOMStorage.domStorageItemsCleared",
+];
+
+/// Lines of a part (`{"t":"ss",..}`), by storage key.
+pub(super) type KeptLines = BTreeMap<String, Zeroizing<String>>;
+
+/// What the tabs of one context hold. Clones share it.
+#[derive(Clone, Default)]
+pub(super) struct TabStorages(Arc<Mutex<State>>);
+
+#[derive(Default)]
+struct State {
+    /// What no tab has been given yet.
+    kept: KeptLines,
+    tabs: Vec<Tab>,
+    /// Service workers that could not be put back.
+    workers: KeptLines,
+    /// Counts uses, to tell which tab was used last.
+    clock: u64,
+}
+
+struct Tab {
+    id: String,
+    cdp: Cdp,
+    /// Opened by a page and not by us: it has of its opener what a browser gives it, and nothing is put in place.
+    has_opener: bool,
+    /// What a closed tab held still counts where no open one ever held something: a script may close its page at the end.
+    is_open: bool,
+    scripts: HashMap<String, ScriptIdentifier>,
+    seen: HashMap<String, Seen>,
+}
+
+/// What a tab holds of one origin.
+#[derive(Default)]
+struct Seen {
+    used_at: u64,
+    /// Whether it ever held something.
+    touched: bool,
+    items: BTreeMap<String, String>,
+}
+
+/// Where an origin's sessionStorage is read.
+#[derive(Default)]
+pub(super) struct Source {
+    /// The tab that was used last at the origin.
+    pub(super) tab: Option<String>,
+    /// What that tab holds, for where no document of it can be asked.
+    items: Vec<(String, String)>,
+    /// What is kept and was given to no tab: it stays where the tab has nothing of its own.
+    kept: Option<Zeroizing<String>>,
+    /// Service workers that are kept and could not be put back.
+    workers: Option<Zeroizing<String>>,
+}
+
+impl Source {
+    /// For capture.js: where the document in which it runs has the tab's sessionStorage, or has not.
+    pub(super) fn argument(&self, own: bool) -> Value {
+        let text = |lines: &Option<Zeroizing<String>>| lines.as_ref().map(|lines| Value::from(lines.as_str()));
+        json!({"items": (!own).then_some(&self.items), "kept": text(&self.kept), "workers": text(&self.workers)})
+    }
+}
+
+/// The fields of `Page.frameNavigated` that matter here.
+#[derive(Deserialize)]
+struct Navigated {
+    frame: NavigatedFrame,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct NavigatedFrame {
+    parent_id: Option<String>,
+    url: String,
+}
+
+/// The fields of the four events of `DOMStorage`: without a value an item went, without a key all did.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Changed {
+    storage_id: StorageId,
+    key: Option<String>,
+    new_value: Option<String>,
+}
+
+impl TabStorages {
+    fn state(&self) -> std::sync::MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Follows a page that has been nowhere yet. Answers when all that is kept is ready to be put in place in it; nothing is
+    /// where a page opened it.
+    pub(super) async fn follow(&self, page: &Page) -> Result<(), BrowserError> {
+        let (target, cdp) = (page.target(), page.target().cdp().clone());
+        let (id, has_opener) = (target.id().inner().clone(), target.opener().is_some());
+        let mut events = cdp.raw_events(&EVENTS);
+        let enabled = cdp.send(EnableParams::default());
+        let todo = {
+            let mut state = self.state();
+            let (scripts, seen) = (HashMap::new(), HashMap::new());
+            state.tabs.push(Tab { id: id.clone(), cdp: cdp.clone(), has_opener, is_open: true, scripts, seen });
+            if has_opener { KeptLines::new() } else { state.kept.clone() }
+        };
+        let storages = self.clone();
+        tokio::spawn(async move {
+            while let Some(event) = events.next().await {
+                storages.note(&id, &event).await;
+            }
+            storages.state().tabs.iter_mut().filter(|tab| tab.id == id).for_each(|tab| tab.is_open = false);
+        });
+        self.install(target.id().inner(), &cdp, &todo).await?;
+        enabled.await.map(drop)
+    }
+
+    /// Takes what is kept, and makes it ready in the pages that are open.
+    pub(super) async fn keep(&self, kept: KeptLines) -> Result<(), BrowserError> {
+        let tabs: Vec<_> = {
+            let mut state = self.state();
+            state.kept = kept.clone();
+            let own = state.tabs.iter().filter(|tab| tab.is_open && !tab.has_opener);
+            own.map(|tab| (tab.id.clone(), tab.cdp.clone())).collect()
+        };
+        try_join_all(tabs.iter().map(|(id, cdp)| self.install(id, cdp, &kept))).await.map(drop)
+    }
+
+    /// Remembers service workers that could not be put back: they are not to count as removed.
+    pub(super) fn keep_workers(&self, key: &str, lines: Zeroizing<String>) {
+        self.state().workers.insert(key.to_owned(), lines);
+    }
+
+    async fn install(&self, id: &str, cdp: &Cdp, kept: &KeptLines) -> Result<(), BrowserError> {
+        let sent: Vec<_> = kept
+            .iter()
+            .map(|(key, lines)| {
+                let lines = lines.trim_end().replace('\n', ",");
+                let origin = json!(key.trim_end_matches('/'));
+                let mut params = AddScriptToEvaluateOnNewDocumentParams::new(format!("{SCRIPT}({origin},[{lines}])"));
+                params.world_name = Some(WORLD.to_owned());
+                (key.clone(), cdp.send(params))
+            })
+            .collect();
+        for (key, answer) in sent {
+            let script = answer.await?.identifier;
+            if let Some(tab) = self.state().tabs.iter_mut().find(|tab| tab.id == id) {
+                tab.scripts.insert(key, script);
+            }
+        }
+        Ok(())
+    }
+
+    async fn note(&self, id: &str, event: &RawEvent) {
+        if &*event.method == "Page.frameNavigated" {
+            let Some(Navigated { frame }) = event.decode() else { return };
+            if let (None, Some(key)) = (frame.parent_id, origin_of(&frame.url)) {
+                self.came(id, &key).await;
+            }
+        } else if let Some(Changed { storage_id, key, new_value }) = event.decode() {
+            self.change(id, &storage_id, |items| match (key, new_value) {
+                (Some(key), Some(value)) => drop(items.insert(key, value)),
+                (Some(key), None) => drop(items.remove(&key)),
+                (None, _) => items.clear(),
+            });
+        }
+    }
+
+    /// A document of `key` is in the tab: where something was ready for it, it is in place now, and is needed no more.
+    async fn came(&self, id: &str, key: &str) {
+        let inherited = {
+            let mut state = self.state();
+            let state = &mut *state;
+            state.clock += 1;
+            let Some(tab) = state.tabs.iter_mut().find(|tab| tab.id == id) else { return };
+            let first = !tab.seen.contains_key(key);
+            let seen = tab.seen.entry(key.to_owned()).or_default();
+            seen.used_at = state.clock;
+            seen.touched |= tab.has_opener;
+            let inherited = (first && tab.has_opener).then(|| tab.cdp.clone());
+            if tab.scripts.contains_key(key) {
+                state.kept.remove(key);
+                for tab in &mut state.tabs {
+                    if let Some(script) = tab.scripts.remove(key) {
+                        tab.cdp.send(RemoveScriptToEvaluateOnNewDocumentParams::new(script)).forget();
+                    }
+                }
+            }
+            inherited
+        };
+        // A popup begins with a copy of what its opener held, of which no event tells.
+        let Some(cdp) = inherited else { return };
+        let mut storage = StorageId::new(false);
+        storage.storage_key = Some(SerializedStorageKey::new(key));
+        if let Ok(answer) = cdp.send(GetDomStorageItemsParams::new(storage.clone())).await {
+            self.change(id, &storage, |items| {
+                let pairs = answer.entries.iter().map(Item::inner);
+                items.extend(pairs.filter_map(|pair| Some((pair.first()?.clone(), pair.get(1)?.clone()))));
+            });
+        }
+    }
+
+    fn change(&self, id: &str, storage: &StorageId, change: impl FnOnce(&mut BTreeMap<String, String>)) {
+        let Some(key) = storage.storage_key.as_ref().filter(|_| !storage.is_local_storage) else { return };
+        let mut state = self.state();
+        state.clock += 1;
+        let used_at = state.clock;
+        let Some(tab) = state.tabs.iter_mut().find(|tab| tab.id == id) else { return };
+        let seen = tab.seen.entry(key.inner().clone()).or_default();
+        (seen.used_at, seen.touched) = (used_at, true);
+        change(&mut seen.items);
+    }
+
+    /// Where the sessionStorage of `key` is read: in the tab that was used last there, among those that ever held something.
+    pub(super) fn source(&self, key: &str) -> Source {
+        let state = self.state();
+        let here = state.tabs.iter().filter_map(|tab| Some((tab, tab.seen.get(key)?)));
+        let last = here.max_by_key(|(tab, seen)| (seen.touched, tab.is_open, seen.used_at));
+        Source {
+            tab: last.map(|(tab, _)| tab.id.clone()),
+            items: last.map(|(_, seen)| seen.items.clone().into_iter().collect()).unwrap_or_default(),
+            kept: state.kept.get(key).cloned(),
+            workers: state.workers.get(key).cloned(),
+        }
+    }
+}

@@ -1,0 +1,209 @@
+//! The kept versions of a session: what each changed, going back to one, pinning one. Needs no browser.
+
+use std::collections::{BTreeMap, HashMap};
+
+use tokio_util::sync::CancellationToken;
+
+use crate::base::{SessionId, Tenant, Version};
+use crate::store::{Granted, Head, StoreError, VersionEntry};
+
+use super::lease::{Holder, Lease};
+use super::model::{HistoryEntry, VersionDiff, VersionInfo};
+use super::part::{Names, diff};
+use super::save::Target;
+use super::sessions::{Sessions, Stored};
+use super::state::PartRef;
+use super::{Change, SessionError, cookies};
+
+/// The kept versions of a session as they were when it was asked for, newest first. What a version changed is worked out only
+/// when it is asked for: that takes opening the parts that differ.
+pub struct History {
+    sessions: Sessions,
+    tenant: Tenant,
+    id: SessionId,
+    head: Head,
+    entries: Vec<VersionEntry>,
+    /// Names and digests of the parts that were opened so far, by the part's digest.
+    opened: HashMap<String, Names>,
+}
+
+/// A session that was rolled back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+pub struct RolledBack {
+    /// HEAD before.
+    pub from: Version,
+    /// The version whose content is HEAD's again.
+    pub to: Version,
+    /// HEAD now: a new version, or the same where HEAD was what was asked for.
+    pub version: Version,
+}
+
+impl VersionInfo {
+    pub(super) fn of(entry: &VersionEntry) -> Self {
+        Self { version: entry.version, saved_at: entry.saved_at.to_string(), pinned: entry.pinned }
+    }
+}
+
+impl History {
+    /// The versions, newest first.
+    pub fn versions(&self) -> Vec<VersionInfo> {
+        self.entries.iter().map(VersionInfo::of).collect()
+    }
+
+    /// What a version changed against the kept one before it. Blocks while parts are read from the store.
+    pub async fn entry(&mut self, version: Version) -> Result<HistoryEntry, SessionError> {
+        let at = self.position(version)?;
+        let info = VersionInfo::of(&self.entries[at]);
+        let against = self.entries.get(at + 1).map(|entry| entry.version);
+        // Before the first version there was nothing; before an older one that is gone, nobody knows.
+        let changes = match against {
+            None if version != Version(1) => None,
+            _ => Some(self.changes(against, version).await?),
+        };
+        Ok(HistoryEntry { version: info, against, changes })
+    }
+
+    /// Every version with what it changed.
+    pub async fn all(mut self) -> Result<Vec<HistoryEntry>, SessionError> {
+        let mut all = Vec::with_capacity(self.entries.len());
+        for version in self.entries.iter().map(|entry| entry.version).collect::<Vec<_>>() {
+            all.push(self.entry(version).await?);
+        }
+        Ok(all)
+    }
+
+    fn position(&self, version: Version) -> Result<usize, SessionError> {
+        self.entries.iter().position(|entry| entry.version == version).ok_or_else(|| self.missing(version))
+    }
+
+    pub(super) fn missing(&self, version: Version) -> SessionError {
+        let kept = self.entries.iter().map(|entry| entry.version).collect();
+        SessionError::NoVersion { id: self.id.clone(), version, kept }
+    }
+
+    fn open(&self, version: Version) -> Result<Stored, SessionError> {
+        let entry = &self.entries[self.position(version)?];
+        let VersionEntry { version, fence, index, saved_at, .. } = entry.clone();
+        let head = Head { version, fence, index, saved_at, ..self.head.clone() };
+        self.sessions.open_head(&self.tenant, &self.sessions.name(&self.tenant, &self.id), &head)
+    }
+
+    /// What differs between two versions; `from` none is nothing at all.
+    async fn changes(&mut self, from: Option<Version>, to: Version) -> Result<Vec<Change>, SessionError> {
+        let (before, after) = (from.map(|from| self.open(from)).transpose()?, self.open(to)?);
+        let cookies_before = before.as_ref().map_or(&[][..], |before| &before.index.cookies);
+        let mut changes = cookies::diff(cookies_before, &after.index.cookies, cookies::now());
+        let mut parts: BTreeMap<&str, (Option<&PartRef>, Option<&PartRef>)> = BTreeMap::new();
+        for part in before.iter().flat_map(|before| &before.index.parts) {
+            parts.entry(&part.storage_key).or_default().0 = Some(part);
+        }
+        for part in &after.index.parts {
+            parts.entry(&part.storage_key).or_default().1 = Some(part);
+        }
+        for (key, (old, new)) in parts {
+            if old.map(|part| &part.digest) == new.map(|part| &part.digest) {
+                continue;
+            }
+            let old = self.names(before.as_ref().unwrap_or(&after), old).await?;
+            let new = self.names(&after, new).await?;
+            changes.extend(diff(key, &old, &new));
+        }
+        Ok(changes)
+    }
+
+    async fn names(&mut self, stored: &Stored, part: Option<&PartRef>) -> Result<Names, SessionError> {
+        let Some(part) = part else { return Ok(Names::new()) };
+        if let Some(names) = self.opened.get(&part.digest) {
+            return Ok(names.clone());
+        }
+        let names = self.sessions.open_part(&self.tenant, stored, part, None).await?.names();
+        self.opened.insert(part.digest.clone(), names.clone());
+        Ok(names)
+    }
+}
+
+impl Sessions {
+    /// The kept versions. [`SessionError::NotFound`] where there is no such session.
+    pub async fn history(&self, tenant: &Tenant, id: &SessionId) -> Result<History, SessionError> {
+        let name = self.name(tenant, id);
+        let (head, entries) = tokio::try_join!(self.records().read(&name, None), self.records().history(&name))?;
+        let head = head.ok_or_else(|| SessionError::NotFound(id.clone()))?;
+        let (sessions, tenant, id) = (self.clone(), tenant.clone(), id.clone());
+        Ok(History { sessions, tenant, id, head, entries, opened: HashMap::new() })
+    }
+
+    /// What differs between two kept versions, by name, never by value. `to` none is HEAD; `from` none is the kept one before
+    /// `to`, or nothing where `to` is the oldest.
+    pub async fn diff(
+        &self,
+        tenant: &Tenant,
+        id: &SessionId,
+        from: Option<Version>,
+        to: Option<Version>,
+    ) -> Result<VersionDiff, SessionError> {
+        let mut history = self.history(tenant, id).await?;
+        let to = to.unwrap_or(history.head.version);
+        let at = history.position(to)?;
+        let from = from.or_else(|| history.entries.get(at + 1).map(|entry| entry.version));
+        let changes = history.changes(from, to).await?;
+        Ok(VersionDiff { from, to, changes })
+    }
+
+    /// Makes the content of a kept version HEAD's again, as a new version, so that nothing is lost. Takes the lease:
+    /// [`SessionError::Busy`] while a run holds it, [`SessionError::NoVersion`] where the version is not kept.
+    pub async fn rollback(
+        &self,
+        tenant: &Tenant,
+        id: &SessionId,
+        version: Version,
+    ) -> Result<RolledBack, SessionError> {
+        // Looked at first: taking the lease of a session that has run out would empty it.
+        self.history(tenant, id).await?.position(version)?;
+        let holder = Holder::new("rhaven session rollback");
+        let (lease, granted) = Lease::acquire(self, tenant, id, &holder, None, &CancellationToken::new()).await?;
+        let done = self.roll_back(tenant, id, version, &lease, granted).await;
+        lease.release().await;
+        done
+    }
+
+    async fn roll_back(
+        &self,
+        tenant: &Tenant,
+        id: &SessionId,
+        to: Version,
+        lease: &Lease,
+        granted: Granted,
+    ) -> Result<RolledBack, SessionError> {
+        let name = self.name(tenant, id);
+        let head = granted.head.ok_or_else(|| SessionError::NotFound(id.clone()))?;
+        let from = head.version;
+        if from == to {
+            return Ok(RolledBack { from, to, version: from });
+        }
+        let Some(old) = self.records().read(&name, Some(to)).await? else {
+            return Err(self.history(tenant, id).await?.missing(to));
+        };
+        let old = self.open_head(tenant, &name, &old)?;
+        let target = Target { sessions: self, tenant, id, ttl: old.record.ttl(), lease };
+        // The same parts at their places: what seals them names the version that they were written with.
+        let commit = target.commit(&old.record, &old.key, Some(from), &old.index, Vec::new())?;
+        let committed = self.records().commit(&name, &commit).await?;
+        self.tidy(&committed.orphaned).await;
+        Ok(RolledBack { from, to, version: commit.version })
+    }
+
+    /// Keeps a version however many come after it, or lets it go again. Possible while a run holds the session.
+    pub async fn pin(
+        &self,
+        tenant: &Tenant,
+        id: &SessionId,
+        version: Version,
+        pinned: bool,
+    ) -> Result<(), SessionError> {
+        match self.records().pin(&self.name(tenant, id), version, pinned).await {
+            // Which of the two is not there?
+            Err(StoreError::NotFound(_)) => Err(self.history(tenant, id).await?.missing(version)),
+            done => Ok(done?),
+        }
+    }
+}
