@@ -14,6 +14,7 @@ use crate::page::Frame;
 
 use super::hidden::HiddenPage;
 use super::part::Part;
+use super::state::Beside;
 use super::storage::Door;
 use super::tab_storage::Source;
 use super::tabs::Tabs;
@@ -37,8 +38,7 @@ pub(super) enum Captured {
 /// The state of a session.
 pub(super) struct Snapshot {
     pub(super) cookies: Vec<Cookie>,
-    /// The URLs of the open tabs.
-    pub(super) tabs: Vec<String>,
+    pub(super) beside: Beside,
     /// By storage key; only origins that were visited.
     pub(super) origins: BTreeMap<String, Captured>,
 }
@@ -64,8 +64,8 @@ pub(super) async fn snapshot(context: &Context, tabs: &Tabs, deadline: Deadline)
         origins
     };
     let (cookies, origins) = tokio::join!(cookies::read(context), storages);
-    let open = tabs.pages().iter().map(|page| page.main_frame().url()).collect();
-    Ok(Snapshot { cookies: cookies?, tabs: open, origins })
+    let beside = Beside { tabs: tabs.pages().iter().map(|page| page.main_frame().url()).collect() };
+    Ok(Snapshot { cookies: cookies?, beside, origins })
 }
 
 /// A frame that is open, and where sessionStorage is read with it.

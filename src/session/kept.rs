@@ -1,6 +1,7 @@
 //! What a named session has beside its browser context: what it is opened from, its lease, and how its state is written.
 
 use std::collections::HashMap;
+use std::ops::Deref;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -13,28 +14,9 @@ use super::save::{self, Base};
 use super::sessions::Sessions;
 use super::{Change, Partial, Saving, SessionError, SessionOutcome};
 
-/// What only a named session has.
-pub(super) struct Kept {
-    pub(super) id: SessionId,
-    pub(super) tenant: Tenant,
-    pub(super) sessions: Sessions,
-    /// None where it is only read.
-    pub(super) lease: Option<Arc<Lease>>,
-    pub(super) ttl: Option<Duration>,
-    /// The session that was asked for, where that was in use and this is a fork of it.
-    pub(super) forked_from: Option<SessionId>,
-    pub(super) saving: Saving,
-    pub(super) expired_at: Option<String>,
-    pub(super) restorer: Option<Arc<Restorer>>,
-    /// What the next save is compared with.
-    pub(super) base: Mutex<Arc<Base>>,
-    /// What it was opened with; its outcome is told against this.
-    pub(super) opened: Arc<Base>,
-}
-
-/// All that a named session is opened from: its lease, if it is to be saved, and its state as it is in the store. Cheap to clone.
+/// A named session, wherever it is: opened, or about to be. Cheap to clone.
 #[derive(Clone)]
-pub(super) struct Opening {
+pub(super) struct Named {
     pub(super) id: SessionId,
     pub(super) tenant: Tenant,
     pub(super) sessions: Sessions,
@@ -46,7 +28,58 @@ pub(super) struct Opening {
     pub(super) saving: Saving,
     /// Set where the id had run out when the lease was taken.
     pub(super) expired_at: Option<String>,
+}
+
+/// What only a named session has while it is open.
+pub(super) struct Kept {
+    pub(super) named: Named,
+    pub(super) restorer: Option<Arc<Restorer>>,
+    /// What the next save is compared with.
+    pub(super) base: Mutex<Arc<Base>>,
+    /// What it was opened with; its outcome is told against this.
+    pub(super) opened: Arc<Base>,
+}
+
+/// All that a named session is opened from: its lease, if it is to be saved, and its state as it is in the store. Cheap to clone.
+#[derive(Clone)]
+pub(super) struct Opening {
+    pub(super) named: Named,
     pub(super) base: Arc<Base>,
+}
+
+impl Deref for Kept {
+    type Target = Named;
+
+    fn deref(&self) -> &Named {
+        &self.named
+    }
+}
+
+impl Deref for Opening {
+    type Target = Named;
+
+    fn deref(&self) -> &Named {
+        &self.named
+    }
+}
+
+impl Named {
+    /// Whether `id` is what it was asked for by: its own, or that of the session that it is a fork of.
+    pub(super) fn answers_to(&self, id: &SessionId) -> bool {
+        self.id == *id || self.forked_from.as_ref() == Some(id)
+    }
+
+    /// Whether its lease was lost since.
+    pub(super) fn is_lost(&self) -> bool {
+        self.lease.as_ref().is_some_and(|lease| lease.lost().is_cancelled())
+    }
+
+    /// Gives its lease back, if it has one.
+    pub(super) async fn release(&self) {
+        if let Some(lease) = &self.lease {
+            lease.release().await;
+        }
+    }
 }
 
 impl Kept {
@@ -68,7 +101,7 @@ impl Kept {
     /// Writes a draft, if it holds a change: answers what this save changed, and the outcome of the run so far.
     pub(super) async fn commit(&self, draft: save::Draft) -> Result<(Vec<Change>, SessionOutcome), SessionError> {
         let lease = self.lease.as_deref().ok_or_else(|| SessionError::ReadOnly(self.id.clone()))?;
-        let Self { sessions, tenant, id, ttl, .. } = self;
+        let Named { sessions, tenant, id, ttl, .. } = &self.named;
         let (now, changes, partial) = (draft.changes(), draft.changes_since_opened(), draft.partial());
         let base = Arc::new(save::commit(&save::Target { sessions, tenant, id, ttl: *ttl, lease }, draft).await?);
         let version = base.version();
@@ -82,7 +115,7 @@ impl Kept {
         let error = self.incomplete(failed);
         let outcome = self.unsaved(&error);
         // Whoever lost the lease writes nothing.
-        if draft.is_unchanged() || self.lease.as_ref().is_none_or(|lease| lease.lost().is_cancelled()) {
+        if draft.is_unchanged() || self.lease.is_none() || self.is_lost() {
             return outcome;
         }
         let message = with_causes(&error);
@@ -144,25 +177,8 @@ impl Opening {
             restored: version,
             version,
             read_only: is_read_only,
-            forked_from: self.forked_from,
-            ..SessionOutcome::unchanged(self.id, self.expired_at)
-        }
-    }
-
-    /// Whether `id` is what it was asked for by: its own, or that of the session that it is a fork of.
-    pub(super) fn answers_to(&self, id: &SessionId) -> bool {
-        self.id == *id || self.forked_from.as_ref() == Some(id)
-    }
-
-    /// Whether its lease was lost since.
-    pub(super) fn is_lost(&self) -> bool {
-        self.lease.as_ref().is_some_and(|lease| lease.lost().is_cancelled())
-    }
-
-    /// Gives its lease back, if it has one.
-    pub(super) async fn release(&self) {
-        if let Some(lease) = &self.lease {
-            lease.release().await;
+            forked_from: self.named.forked_from,
+            ..SessionOutcome::unchanged(self.named.id, self.named.expired_at)
         }
     }
 }

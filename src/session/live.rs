@@ -56,16 +56,15 @@ impl Session {
 
     /// A named session: its cookies are in place and its storages will be before a page script can look.
     pub(super) async fn start(room: Room, gate: &Gate, opening: Opening) -> Result<Self, SessionError> {
-        let Opening { id, tenant, sessions, lease, ttl, forked_from, saving, expired_at, base } = opening;
+        let Opening { named, base } = opening;
         let stored = base.stored();
         let restorer = stored.filter(|stored| !stored.index.parts.is_empty()).map(|stored| {
-            let (sessions, tenant, sealed) = (sessions.clone(), tenant.clone(), base.sealed().clone());
+            let (sessions, tenant, sealed) = (named.sessions.clone(), named.tenant.clone(), base.sealed().clone());
             Restorer::new(sessions, tenant, stored.clone(), sealed, room.tabs.clone())
         });
         put_in_place(&room, gate, stored.map(|stored| &**stored), restorer.as_ref()).await?;
         let (opened, base) = (base.clone(), Mutex::new(base));
-        let kept = Kept { id, tenant, sessions, lease, ttl, forked_from, saving, expired_at, restorer, base, opened };
-        Ok(Self::of(Some(kept), room))
+        Ok(Self::of(Some(Kept { named, restorer, base, opened }), room))
     }
 
     /// Its id; none for a throw-away one.
@@ -75,7 +74,7 @@ impl Session {
 
     /// Whether `id` is what it was asked for by: its own, or that of the session that it is a fork of.
     pub(super) fn answers_to(&self, id: &SessionId) -> bool {
-        self.0.kept.as_ref().is_some_and(|kept| kept.id == *id || kept.forked_from.as_ref() == Some(id))
+        self.0.kept.as_ref().is_some_and(|kept| kept.answers_to(id))
     }
 
     /// Whether nothing of it is saved because it was opened so; a throw-away one was not.
@@ -140,17 +139,8 @@ impl Session {
 
     /// [`Self::opening`] as things are at this moment.
     pub(super) fn opening_now(&self) -> Option<Opening> {
-        self.0.kept.as_ref().map(|kept| Opening {
-            id: kept.id.clone(),
-            tenant: kept.tenant.clone(),
-            sessions: kept.sessions.clone(),
-            lease: kept.lease.clone(),
-            ttl: kept.ttl,
-            forked_from: kept.forked_from.clone(),
-            saving: kept.saving,
-            expired_at: kept.expired_at.clone(),
-            base: Arc::new(kept.base().afresh()),
-        })
+        let of = |kept: &Kept| Opening { named: kept.named.clone(), base: Arc::new(kept.base().afresh()) };
+        self.0.kept.as_ref().map(of)
     }
 
     /// The origins that had a document in it so far, with a slash at their ends.

@@ -1,11 +1,12 @@
 //! Floor 3: sessions: a context with its pages, whose state is restored before the first page script and saved, sealed
 //! and versioned, at the end. Knows nothing of Rhai.
 //!
-//! A session's way: [`Workspace::session`] takes the lease (`lease`), opens HEAD (`sessions`, `state`), starts a context
+//! A session's way: [`Workspace::session`] takes the lease (`acquire`, `lease`), opens HEAD (`sessions`, `state`), starts a context
 //! (`live`, `tabs`), puts cookies in place (`cookies`) and holds documents until the storage of their origin is
 //! (`restorer`, in a `hidden` page, through `storage` and the scripts in `injected/`; sessionStorage by `tab_storage`). At the
 //! end the state is read (`capture`), compared and sealed (`save`, `part`), and committed under the lease's fence.
 
+mod acquire;
 mod capture;
 mod chores;
 mod cookies;

@@ -17,7 +17,7 @@ use super::keys::seal_error;
 use super::lease::Lease;
 use super::part::{Names, Part, diff};
 use super::sessions::{Prefetched, Sessions, Stored, blobs_of};
-use super::state::{Index, PartRef, Record, encode};
+use super::state::{Beside, Index, PartRef, Record, encode};
 use super::{Change, Cookie, Partial, SessionError, cookies};
 
 /// Parts up to this size live with the record, larger ones are blobs.
@@ -89,8 +89,7 @@ impl Base {
 pub(super) struct Draft {
     base: Base,
     cookies: Vec<Cookie>,
-    /// URLs of the open tabs: kept with a version, no reason to make one.
-    tabs: Vec<String>,
+    beside: Beside,
     /// Unchanged or untouched parts, carried over.
     carried: Vec<PartRef>,
     /// Parts to be written.
@@ -113,7 +112,7 @@ impl Draft {
             changes: cookies::diff(base.cookies(), &cookies, seconds),
             since_opened: cookies::diff(opened.cookies(), &cookies, seconds),
             cookies,
-            tabs: now.tabs,
+            beside: now.beside,
             carried: Vec::new(),
             fresh: Vec::new(),
             names: base.names.clone(),
@@ -188,8 +187,7 @@ impl Draft {
 
     /// The state that a fork begins with.
     pub(super) fn into_seed(self) -> Seed {
-        let mut index = Index::new(self.cookies, self.carried);
-        index.tabs = self.tabs;
+        let index = Index::new(self.cookies, self.carried, self.beside);
         Seed { source: self.base.stored.clone(), index, sealed: self.base.sealed, fresh: self.fresh }
     }
 
@@ -283,8 +281,7 @@ async fn prepare(target: &Target<'_>, draft: &Draft) -> Result<Prepared, Session
         new_parts.extend(sealed.map(|sealed| (part_ref.part_id(), sealed)));
         parts.push(part_ref);
     }
-    let mut index = Index::new(draft.cookies.clone(), parts);
-    index.tabs.clone_from(&draft.tabs);
+    let index = Index::new(draft.cookies.clone(), parts, draft.beside.clone());
     let commit = target.commit(&record, &key, expected, &index, new_parts)?;
     let fence = target.lease.fence();
     Ok(Prepared { commit, stored: Stored { record, key, version, fence, index } })

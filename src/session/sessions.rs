@@ -164,6 +164,7 @@ impl Sessions {
             origins,
             tabs: stored
                 .index
+                .beside
                 .tabs
                 .iter()
                 .map(|url| url.split(['?', '#']).next().unwrap_or_default().to_owned())

@@ -83,16 +83,24 @@ pub(super) struct Index {
     pub(super) cookies: Vec<Cookie>,
     /// One per storage key, by storage key.
     pub(super) parts: Vec<PartRef>,
-    /// The URLs of the tabs that were open. Nothing reopens them yet; they do not count as a change.
+    /// What is kept with them.
+    #[serde(flatten)]
+    pub(super) beside: Beside,
+}
+
+/// What is kept with a version and does not count as a change.
+#[derive(Clone, Default, Serialize, Deserialize)]
+pub(super) struct Beside {
+    /// The URLs of the tabs that were open. Nothing reopens them yet.
     #[serde(default)]
     pub(super) tabs: Vec<String>,
 }
 
 impl Index {
     /// An index of this format.
-    pub(super) fn new(cookies: Vec<Cookie>, mut parts: Vec<PartRef>) -> Self {
+    pub(super) fn new(cookies: Vec<Cookie>, mut parts: Vec<PartRef>, beside: Beside) -> Self {
         parts.sort_by(|a, b| a.storage_key.cmp(&b.storage_key));
-        Self { format: FORMAT, cookies, parts, tabs: Vec::new() }
+        Self { format: FORMAT, cookies, parts, beside }
     }
 
     /// The same with other parts.
@@ -191,7 +199,7 @@ mod tests {
     #[test]
     fn an_index_of_before_is_read() {
         let index: Index = decode(OLD.as_bytes(), "the index").unwrap();
-        assert_eq!((index.parts.len(), index.parts[0].session, index.tabs.len()), (1, false, 0));
+        assert_eq!((index.parts.len(), index.parts[0].session, index.beside.tabs.len()), (1, false, 0));
         let again: Index = decode(&encode(&index).unwrap(), "the index").unwrap();
         assert_eq!(again.parts[0].id, index.parts[0].id);
     }

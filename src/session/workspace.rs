@@ -15,12 +15,9 @@ use crate::browser::{BrowserError, LaunchOptions};
 use crate::page::Page;
 
 use super::kept::Opening;
-use super::lease::{Holder, Lease};
 use super::options::{Mode, OpenSession, SessionOptions, WorkspaceConfig};
 use super::room::Room;
 use super::running::{Ready, Running, Spare};
-use super::save::Base;
-use super::sessions::Prefetched;
 use super::{Session, SessionError, SessionOutcome, Sessions};
 
 /// The sessions of one run. Cheap to clone.
@@ -28,7 +25,7 @@ use super::{Session, SessionError, SessionOutcome, Sessions};
 pub struct Workspace(pub(super) Arc<Inner>);
 
 pub(super) struct Inner {
-    config: WorkspaceConfig,
+    pub(super) config: WorkspaceConfig,
     sessions: OnceCell<Sessions>,
     /// Held while sessions are being opened or closed, so that two verbs cannot open one twice.
     turn: Arc<tokio::sync::Mutex<()>>,
@@ -87,11 +84,11 @@ impl Workspace {
         Ok((ready, room))
     }
 
-    fn notices(&self) -> std::sync::MutexGuard<'_, Vec<String>> {
+    pub(super) fn notices(&self) -> std::sync::MutexGuard<'_, Vec<String>> {
         self.0.notices.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    async fn sessions(&self) -> Result<&Sessions, SessionError> {
+    pub(super) async fn sessions(&self) -> Result<&Sessions, SessionError> {
         let config = &self.0.config;
         self.0.sessions.get_or_try_init(|| Sessions::open(config.store.clone(), config.key.clone())).await
     }
@@ -225,7 +222,11 @@ impl Workspace {
         let opening = open.retained.iter().find(|opening| opening.answers_to(id))?;
         let ttl = options.ttl.unwrap_or(opening.ttl);
         let as_wanted = opening.lease.is_none() == (options.mode == Mode::ReadOnly);
-        (as_wanted && !opening.is_lost()).then(|| Opening { ttl, ..opening.clone() })
+        (as_wanted && !opening.is_lost()).then(|| {
+            let mut opening = opening.clone();
+            opening.named.ttl = ttl;
+            opening
+        })
     }
 
     /// Gives back what a reset has kept of a session and nobody will open again.
@@ -234,94 +235,6 @@ impl Workspace {
         self.0.open.send_modify(|open| gone.extend(open.retained.extract_if(.., |opening| opening.answers_to(id))));
         for opening in gone {
             opening.release().await;
-        }
-    }
-
-    async fn acquire(
-        &self,
-        id: &SessionId,
-        options: &SessionOptions,
-        given_up: &CancellationToken,
-    ) -> Result<Opening, SessionError> {
-        let wait = match options.mode {
-            Mode::ReadOnly => return self.look_at(id, options).await,
-            Mode::Wait(wait) => Some(Deadline::after(wait)),
-            Mode::Fail | Mode::Fork => None,
-        };
-        match self.take(id, options, wait, given_up).await {
-            Err(SessionError::Busy { holder, .. }) if options.mode == Mode::Fork => {
-                self.fork(id, options, &holder).await
-            }
-            taken => taken,
-        }
-    }
-
-    /// Takes the lease, and what is saved along with it.
-    async fn take(
-        &self,
-        id: &SessionId,
-        options: &SessionOptions,
-        wait: Option<Deadline>,
-        given_up: &CancellationToken,
-    ) -> Result<Opening, SessionError> {
-        let Inner { config, .. } = &*self.0;
-        let (sessions, tenant) = (self.sessions().await?, &config.tenant);
-        let (lease, granted) =
-            Lease::acquire(sessions, tenant, id, &Holder::new(&config.holder), wait, given_up).await?;
-        let expired_at = granted.expired_at.map(|at| at.to_string());
-        if let Some(at) = &expired_at {
-            self.notices().push(format!("session {id:?} had run out at {at}: it starts empty", id = id.as_str()));
-        }
-        let head = granted.head.map(|head| sessions.open_head(tenant, &sessions.name(tenant, id), &head));
-        let stored = match head.transpose() {
-            Ok(stored) => stored,
-            Err(error) => {
-                lease.release().await;
-                return Err(error);
-            }
-        };
-        let base = Base::of(stored, granted.parts.into_iter().collect());
-        Ok(Opening { expired_at, ..self.opening(sessions, id, options, Some(lease), base) })
-    }
-
-    /// What is saved, without a lease.
-    async fn look_at(&self, id: &SessionId, options: &SessionOptions) -> Result<Opening, SessionError> {
-        let (sessions, tenant) = (self.sessions().await?, &self.0.config.tenant);
-        let name = sessions.name(tenant, id);
-        let head = sessions.records().read(&name, None).await?.ok_or_else(|| SessionError::NotFound(id.clone()))?;
-        let base = Base::of(Some(sessions.open_head(tenant, &name, &head)?), Prefetched::new());
-        Ok(self.opening(sessions, id, options, None, base))
-    }
-
-    /// A fork of what is saved, as another run holds the session.
-    async fn fork(&self, id: &SessionId, options: &SessionOptions, by: &str) -> Result<Opening, SessionError> {
-        let Inner { config, .. } = &*self.0;
-        let sessions = self.sessions().await?;
-        let (fork, lease, base) = sessions.fork_held(&config.tenant, id, &Holder::new(&config.holder)).await?;
-        self.notices().push(format!("session {id} is in use by {by}: this run works on a fork of it, session {fork}"));
-        let opening = self.opening(sessions, &fork, options, Some(lease), base);
-        Ok(Opening { forked_from: Some(id.clone()), ..opening })
-    }
-
-    fn opening(
-        &self,
-        sessions: &Sessions,
-        id: &SessionId,
-        options: &SessionOptions,
-        lease: Option<Lease>,
-        base: Base,
-    ) -> Opening {
-        let Inner { config, .. } = &*self.0;
-        Opening {
-            id: id.clone(),
-            tenant: config.tenant.clone(),
-            sessions: sessions.clone(),
-            lease: lease.map(Arc::new),
-            ttl: options.ttl.unwrap_or(config.ttl),
-            forked_from: None,
-            saving: config.saving,
-            expired_at: None,
-            base: Arc::new(base),
         }
     }
 

@@ -1,0 +1,108 @@
+//! What a named session is opened from: its lease and what is saved, in the ways that [`Mode`] names.
+
+use std::sync::Arc;
+
+use tokio_util::sync::CancellationToken;
+
+use crate::base::{Deadline, SessionId};
+
+use super::kept::{Named, Opening};
+use super::lease::{Holder, Lease};
+use super::options::{Mode, SessionOptions};
+use super::save::Base;
+use super::sessions::Prefetched;
+use super::workspace::Inner;
+use super::{SessionError, Sessions, Workspace};
+
+impl Workspace {
+    pub(super) async fn acquire(
+        &self,
+        id: &SessionId,
+        options: &SessionOptions,
+        given_up: &CancellationToken,
+    ) -> Result<Opening, SessionError> {
+        let wait = match options.mode {
+            Mode::ReadOnly => return self.look_at(id, options).await,
+            Mode::Wait(wait) => Some(Deadline::after(wait)),
+            Mode::Fail | Mode::Fork => None,
+        };
+        match self.take(id, options, wait, given_up).await {
+            Err(SessionError::Busy { holder, .. }) if options.mode == Mode::Fork => {
+                self.fork(id, options, &holder).await
+            }
+            taken => taken,
+        }
+    }
+
+    /// Takes the lease, and what is saved along with it.
+    async fn take(
+        &self,
+        id: &SessionId,
+        options: &SessionOptions,
+        wait: Option<Deadline>,
+        given_up: &CancellationToken,
+    ) -> Result<Opening, SessionError> {
+        let Inner { config, .. } = &*self.0;
+        let (sessions, tenant) = (self.sessions().await?, &config.tenant);
+        let (lease, granted) =
+            Lease::acquire(sessions, tenant, id, &Holder::new(&config.holder), wait, given_up).await?;
+        let expired_at = granted.expired_at.map(|at| at.to_string());
+        if let Some(at) = &expired_at {
+            self.notices().push(format!("session {id:?} had run out at {at}: it starts empty", id = id.as_str()));
+        }
+        let head = granted.head.map(|head| sessions.open_head(tenant, &sessions.name(tenant, id), &head));
+        let stored = match head.transpose() {
+            Ok(stored) => stored,
+            Err(error) => {
+                lease.release().await;
+                return Err(error);
+            }
+        };
+        let base = Base::of(stored, granted.parts.into_iter().collect());
+        let mut opening = self.opening(sessions, id, options, Some(lease), base);
+        opening.named.expired_at = expired_at;
+        Ok(opening)
+    }
+
+    /// What is saved, without a lease.
+    async fn look_at(&self, id: &SessionId, options: &SessionOptions) -> Result<Opening, SessionError> {
+        let (sessions, tenant) = (self.sessions().await?, &self.0.config.tenant);
+        let name = sessions.name(tenant, id);
+        let head = sessions.records().read(&name, None).await?.ok_or_else(|| SessionError::NotFound(id.clone()))?;
+        let base = Base::of(Some(sessions.open_head(tenant, &name, &head)?), Prefetched::new());
+        Ok(self.opening(sessions, id, options, None, base))
+    }
+
+    /// A fork of what is saved, as another run holds the session.
+    async fn fork(&self, id: &SessionId, options: &SessionOptions, by: &str) -> Result<Opening, SessionError> {
+        let Inner { config, .. } = &*self.0;
+        let sessions = self.sessions().await?;
+        let (fork, lease, base) = sessions.fork_held(&config.tenant, id, &Holder::new(&config.holder)).await?;
+        self.notices().push(format!("session {id} is in use by {by}: this run works on a fork of it, session {fork}"));
+        let mut opening = self.opening(sessions, &fork, options, Some(lease), base);
+        opening.named.forked_from = Some(id.clone());
+        Ok(opening)
+    }
+
+    fn opening(
+        &self,
+        sessions: &Sessions,
+        id: &SessionId,
+        options: &SessionOptions,
+        lease: Option<Lease>,
+        base: Base,
+    ) -> Opening {
+        let Inner { config, .. } = &*self.0;
+        let named = Named {
+            id: id.clone(),
+            tenant: config.tenant.clone(),
+            sessions: sessions.clone(),
+            lease: lease.map(Arc::new),
+            ttl: options.ttl.unwrap_or(config.ttl),
+            forked_from: None,
+            saving: config.saving,
+            expired_at: None,
+        };
+        Opening { named, base: Arc::new(base) }
+    }
+}
