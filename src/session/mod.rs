@@ -21,6 +21,8 @@ mod live;
 mod model;
 mod options;
 mod part;
+#[allow(dead_code, reason = "what runs browsers on profiles comes with it")]
+mod profile;
 mod reset;
 mod restorer;
 mod room;
@@ -45,6 +47,7 @@ pub use model::{
     SessionOutcome, SessionSummary, VersionDiff, VersionInfo,
 };
 pub use options::{Cookie, Mode, OpenSession, Saving, SessionOptions, WorkspaceConfig};
+pub use profile::{ImportedProfile, Progress, Transfer};
 pub use rotate::{KeyUse, Rotated};
 pub use sessions::{Sessions, StoreConfig};
 pub use vault::{SecretInfo, secret_name};

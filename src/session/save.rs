@@ -16,6 +16,7 @@ use super::forks::Seed;
 use super::keys::seal_error;
 use super::lease::Lease;
 use super::part::{Names, Part, diff};
+use super::profile::ProfileRef;
 use super::sessions::{Prefetched, Sessions, Stored, blobs_of};
 use super::state::{Beside, Index, PartRef, Record, encode};
 use super::{Change, Cookie, Partial, SessionError, cookies};
@@ -76,6 +77,11 @@ impl Base {
         Self { stored: self.stored.clone(), sealed: self.sealed.clone(), names: all }
     }
 
+    /// The archive of its user-data directory, where it has one.
+    pub(super) fn profile(&self) -> Option<&ProfileRef> {
+        self.stored.as_ref()?.index.beside.profile.as_ref()
+    }
+
     fn parts(&self) -> impl Iterator<Item = &PartRef> {
         self.stored.iter().flat_map(|stored| &stored.index.parts)
     }
@@ -90,6 +96,8 @@ pub(super) struct Draft {
     base: Base,
     cookies: Vec<Cookie>,
     beside: Beside,
+    /// The data key of a session that is new, where something is sealed under it already.
+    key: Option<DataKey>,
     /// Unchanged or untouched parts, carried over.
     carried: Vec<PartRef>,
     /// Parts to be written.
@@ -112,7 +120,9 @@ impl Draft {
             changes: cookies::diff(base.cookies(), &cookies, seconds),
             since_opened: cookies::diff(opened.cookies(), &cookies, seconds),
             cookies,
-            beside: now.beside,
+            // A run that has no profile of its own leaves the one that is kept.
+            beside: Beside { profile: now.beside.profile.or_else(|| base.profile().cloned()), ..now.beside },
+            key: None,
             carried: Vec::new(),
             fresh: Vec::new(),
             names: base.names.clone(),
@@ -185,6 +195,15 @@ impl Draft {
         carried.chain(self.fresh.iter().flat_map(|(_, _, partial)| partial.clone())).collect()
     }
 
+    /// With a new archive of the user-data directory; `key` is what it was packed under. Worth a version, although nothing of
+    /// what counts has changed.
+    #[allow(dead_code, reason = "what runs browsers on profiles comes with it")]
+    pub(super) fn with_profile(mut self, profile: ProfileRef, key: &DataKey) -> Self {
+        self.beside.profile = Some(profile);
+        self.key = Some(key.clone());
+        self
+    }
+
     /// The state that a fork begins with.
     pub(super) fn into_seed(self) -> Seed {
         let index = Index::new(self.cookies, self.carried, self.beside);
@@ -194,7 +213,9 @@ impl Draft {
     /// Whether nothing was changed that a version would be made for.
     pub(super) fn is_unchanged(&self) -> bool {
         // A new session of which nothing could be kept is not made only to say so: the run's report does.
-        self.changes.is_empty() && (!self.partial_differs || self.base.stored.is_none())
+        self.changes.is_empty()
+            && (!self.partial_differs || self.base.stored.is_none())
+            && self.beside.profile.as_ref().map(ProfileRef::manifest) == self.base.profile().map(ProfileRef::manifest)
     }
 }
 
@@ -293,7 +314,10 @@ fn record(target: &Target<'_>, draft: &Draft) -> Result<(Record, DataKey), Sessi
     if let Some(stored) = &draft.base.stored {
         return Ok((stored.record.kept_for(ttl), stored.key.clone()));
     }
-    let key = DataKey::generate().map_err(|error| seal_error("a new key", error))?;
+    let key = match &draft.key {
+        Some(key) => key.clone(),
+        None => DataKey::generate().map_err(|error| seal_error("a new key", error))?,
+    };
     Ok((Record::new(target.id.clone(), &key, ttl), key))
 }
 

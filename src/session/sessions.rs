@@ -16,6 +16,7 @@ use super::keys::{KeySource, Keys, seal_error};
 use super::lease::{Holder, Lease};
 use super::model::{Listing, OriginInfo, SessionSummary, VersionInfo};
 use super::part::Part;
+use super::profile::ProfileRef;
 use super::state::{Index, PartRef, Record, decode};
 use super::tenants::Tenants;
 use super::{SessionError, SessionInfo, cookies};
@@ -301,7 +302,8 @@ pub(super) type Prefetched = std::collections::HashMap<PartId, Sealed>;
 
 /// Blobs that a version refers to.
 pub(super) fn blobs_of(index: &Index) -> Vec<BlobId> {
-    index.parts.iter().filter_map(PartRef::blob_id).collect()
+    let parts = index.parts.iter().filter_map(PartRef::blob_id);
+    parts.chain(index.beside.profile.iter().flat_map(ProfileRef::blob_ids)).collect()
 }
 
 /// What [`Acquired::Held`] is turned into for whoever asked.
