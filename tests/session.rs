@@ -12,6 +12,8 @@ mod guards;
 mod history;
 #[path = "session/matrix.rs"]
 mod matrix;
+#[path = "session/profile.rs"]
+mod profile;
 #[path = "session/rig.rs"]
 mod rig;
 #[path = "session/rotation.rs"]

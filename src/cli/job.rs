@@ -100,6 +100,7 @@ impl JobArgs {
                 launch: launch(self.headed || settings.headed, settings, environment)?,
                 holder,
                 ttl: settings.ttl,
+                profile_ttl: settings.profile_ttl,
                 saving: Saving::AsAsked,
             },
             limits: Limits { wall_time: settings.timeout.unwrap_or(limits.wall_time), ..limits },

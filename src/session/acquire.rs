@@ -61,7 +61,13 @@ impl Workspace {
         let base = Base::of(stored, granted.parts.into_iter().collect());
         let mut opening = self.opening(sessions, id, options, Some(lease), base);
         opening.named.expired_at = expired_at;
-        Ok(opening)
+        match check_kind(&opening, options) {
+            Ok(()) => Ok(opening),
+            Err(error) => {
+                opening.release().await;
+                Err(error)
+            }
+        }
     }
 
     /// What is saved, without a lease.
@@ -70,7 +76,8 @@ impl Workspace {
         let name = sessions.name(tenant, id);
         let head = sessions.records().read(&name, None).await?.ok_or_else(|| SessionError::NotFound(id.clone()))?;
         let base = Base::of(Some(sessions.open_head(tenant, &name, &head)?), Prefetched::new());
-        Ok(self.opening(sessions, id, options, None, base))
+        let opening = self.opening(sessions, id, options, None, base);
+        check_kind(&opening, options).map(|()| opening)
     }
 
     /// A fork of what is saved, as another run holds the session.
@@ -93,16 +100,30 @@ impl Workspace {
         base: Base,
     ) -> Opening {
         let Inner { config, .. } = &*self.0;
+        let profile = options.profile == Some(true) || base.stored().is_some_and(|stored| stored.is_profile());
+        let usual = if profile { config.profile_ttl } else { config.ttl };
         let named = Named {
             id: id.clone(),
             tenant: config.tenant.clone(),
             sessions: sessions.clone(),
             lease: lease.map(Arc::new),
-            ttl: options.ttl.unwrap_or(config.ttl),
+            ttl: options.ttl.unwrap_or(usual),
             forked_from: None,
             saving: config.saving,
             expired_at: None,
+            profile,
         };
         Opening { named, base: Arc::new(base) }
     }
+}
+
+/// A profile session is one, whatever is wanted: nobody is to lose a profile for a word.
+fn check_kind(opening: &Opening, options: &SessionOptions) -> Result<(), SessionError> {
+    if opening.profile && options.profile == Some(false) {
+        return Err(SessionError::Kind {
+            id: opening.id.clone(),
+            is: "is a profile session and cannot be opened as another",
+        });
+    }
+    Ok(())
 }

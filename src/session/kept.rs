@@ -9,10 +9,12 @@ use crate::base::{SessionId, Tenant, with_causes};
 
 use super::lease::Lease;
 use super::part::Names;
+use super::profile::{Archived, Own};
 use super::restorer::Restorer;
 use super::save::{self, Base};
 use super::sessions::Sessions;
-use super::{Change, Partial, Saving, SessionError, SessionOutcome};
+use super::{Change, Partial, Saved, Saving, SessionError, SessionOutcome, profile};
+use crate::store::StoreError;
 
 /// A named session, wherever it is: opened, or about to be. Cheap to clone.
 #[derive(Clone)]
@@ -28,6 +30,8 @@ pub(super) struct Named {
     pub(super) saving: Saving,
     /// Set where the id had run out when the lease was taken.
     pub(super) expired_at: Option<String>,
+    /// Whether it runs in a browser of its own, whose user-data directory is kept.
+    pub(super) profile: bool,
 }
 
 /// What only a named session has while it is open.
@@ -38,6 +42,8 @@ pub(super) struct Kept {
     pub(super) base: Mutex<Arc<Base>>,
     /// What it was opened with; its outcome is told against this.
     pub(super) opened: Arc<Base>,
+    /// Its own browser, of a profile session.
+    pub(super) own: Option<Arc<Own>>,
 }
 
 /// All that a named session is opened from: its lease, if it is to be saved, and its state as it is in the store. Cheap to clone.
@@ -89,9 +95,26 @@ impl Kept {
 
     /// What the parts held when they were restored, by storage key, and what could not be.
     pub(super) fn restored(&self) -> (HashMap<String, Names>, Vec<Partial>) {
-        let Some(restorer) = &self.restorer else { return Default::default() };
-        let done = restorer.done();
-        (done.names.clone(), done.failed.clone())
+        let (mut names, failed) = match &self.restorer {
+            Some(restorer) => {
+                let done = restorer.done();
+                (done.names.clone(), done.failed.clone())
+            }
+            None => Default::default(),
+        };
+        names.extend(self.own.iter().flat_map(|own| own.learnt()));
+        (names, failed)
+    }
+
+    /// Whether what is kept of this storage key was there when the browser had started.
+    pub(super) fn is_in_place(&self, key: &str) -> bool {
+        self.own.as_ref().is_some_and(|own| own.overlay.in_place.contains(key))
+    }
+
+    /// What of the state of `draft` an archive of the directory has that is made now.
+    pub(super) fn archived(&self, draft: &save::Draft) -> Archived {
+        let pending = |key: &str| self.restorer.as_ref().is_some_and(|restorer| restorer.is_pending(key));
+        draft.archived(pending, self.base().archived().as_ref())
     }
 
     pub(super) fn incomplete(&self, failed: Vec<Partial>) -> SessionError {
@@ -108,6 +131,36 @@ impl Kept {
         *self.base.lock().unwrap_or_else(PoisonError::into_inner) = base;
         let outcome = SessionOutcome { version, updated: !changes.is_empty(), changes, partial, ..self.outcome() };
         Ok((now, outcome))
+    }
+
+    /// Writes what a run leaves; of a profile session its browser is ended in order, and the profile written along. Where that
+    /// cannot be, the state is written alone.
+    pub(super) async fn write_last(&self, draft: save::Draft) -> SessionOutcome {
+        let (mut draft, mut profile_error, mut has_archive) = (draft, None, false);
+        if let Some(own) = self.own.as_ref().filter(|_| !self.is_lost()) {
+            let archived = self.archived(&draft);
+            let (with, error) = own.archive(&self.named, &self.base(), draft, archived).await;
+            (draft, has_archive) = (with, error.is_none());
+            profile_error = error.map(|error| (error.code().to_owned(), with_causes(&error)));
+        }
+        let before = self.base();
+        let made = draft.profile().filter(|_| has_archive).cloned();
+        match self.commit(draft).await {
+            Ok((_, outcome)) if has_archive => {
+                let partial = outcome.partial.into_iter().filter(Partial::is_lost_with_profile).collect();
+                SessionOutcome { saved: Some(Saved::Full), partial, ..outcome }
+            }
+            Ok((_, outcome)) => SessionOutcome { profile_error, ..outcome },
+            Err(error) => {
+                if let (Some(made), SessionError::Store(StoreError::LeaseLost | StoreError::Conflict { .. })) =
+                    (&made, &error)
+                {
+                    // Refused for good, so nothing will ever refer to it.
+                    profile::discard(&self.sessions, made, before.profile()).await;
+                }
+                SessionOutcome { profile_error, ..self.unsaved(&error) }
+            }
+        }
     }
 
     /// The end of a session that was not restored in full: HEAD stays as it is, and what the run changed goes to a fork.
@@ -147,6 +200,11 @@ impl Kept {
         SessionOutcome { save_error: Some((error.code().to_owned(), with_causes(error))), ..self.outcome() }
     }
 
+    /// What of a profile session has been saved so far: while it runs only its state is.
+    fn saved(&self) -> Saved {
+        if self.base().version() == self.opened.version() { Saved::None } else { Saved::State }
+    }
+
     /// The outcome of a session that nothing happened to.
     pub(super) fn outcome(&self) -> SessionOutcome {
         SessionOutcome {
@@ -155,6 +213,7 @@ impl Kept {
             version: self.base().version(),
             read_only: self.lease.is_none(),
             forked_from: self.forked_from.clone(),
+            saved: self.own.as_ref().map(|_| self.saved()),
             ..SessionOutcome::unchanged(self.id.clone(), self.expired_at.clone())
         }
     }
@@ -177,6 +236,7 @@ impl Opening {
             restored: version,
             version,
             read_only: is_read_only,
+            saved: self.profile.then_some(Saved::None),
             forked_from: self.named.forked_from,
             ..SessionOutcome::unchanged(self.named.id, self.named.expired_at)
         }

@@ -21,7 +21,6 @@ mod live;
 mod model;
 mod options;
 mod part;
-#[allow(dead_code, reason = "what runs browsers on profiles comes with it")]
 mod profile;
 mod reset;
 mod restorer;
@@ -43,11 +42,11 @@ pub use error::SessionError;
 pub use keys::KeySource;
 pub use live::Session;
 pub use model::{
-    Change, ChangeKind, CookieInfo, HistoryEntry, Listing, ObjectStoreInfo, OriginInfo, Partial, SessionInfo,
-    SessionOutcome, SessionSummary, VersionDiff, VersionInfo,
+    Change, ChangeKind, CookieInfo, HistoryEntry, Listing, ObjectStoreInfo, OriginInfo, Partial, ProfileInfo, Saved,
+    SessionInfo, SessionOutcome, SessionSummary, VersionDiff, VersionInfo,
 };
 pub use options::{Cookie, Mode, OpenSession, Saving, SessionOptions, WorkspaceConfig};
-pub use profile::{ImportedProfile, Progress, Transfer};
+pub use profile::{ImportedProfile, ProfileTransfer, Progress, Transfer};
 pub use rotate::{KeyUse, Rotated};
 pub use sessions::{Sessions, StoreConfig};
 pub use vault::{SecretInfo, secret_name};

@@ -30,7 +30,8 @@ fn session(call: &Call) -> Answer {
         Some("fork") => Mode::Fork,
         _ => Mode::Fail,
     };
-    let session = call.wait(call.host.workspace.session(&id, &SessionOptions { ttl, mode }))?;
+    let options = SessionOptions { ttl, mode, profile: options.maybe_flag("profile") };
+    let session = call.wait(call.host.workspace.session(&id, &options))?;
     // Of a fork that stands in for a busy session, its own.
     let id = session.id().unwrap_or(&id);
     call.host.announce(id.as_str(), session.version().map(|version| version.0));
