@@ -1,11 +1,13 @@
 //! `rhaven session`: what is kept, by name and count; never values.
 
+mod open;
 mod versions;
 
 use std::io::{BufRead as _, IsTerminal as _};
 
 use super::Outcome;
 use super::args::session_id;
+use super::environment::Environment;
 use super::error::CliError;
 use super::settings::Settings;
 use super::tables::{show_bytes, show_time, table};
@@ -13,7 +15,7 @@ use super::terminal::Terminal;
 use crate::base::{SessionId, Version, closest};
 use crate::diagnose::{self, Tone};
 use crate::run::Failure;
-use crate::session::{Listing, OriginInfo, SessionError, SessionInfo, Sessions};
+use crate::session::{Listing, OriginInfo, ProfileInfo, Saved, SessionError, SessionInfo, Sessions};
 
 /// Arguments of `session`.
 #[derive(Debug, clap::Args)]
@@ -27,6 +29,9 @@ enum SessionCommand {
     /// All sessions of the tenant
     #[command(visible_alias = "ls")]
     List,
+    /// Open a session in a window, to sign in by hand; what is there when the window is closed is saved
+    #[command(after_help = open::EXAMPLES)]
+    Open(open::OpenArgs),
     /// What one session holds: cookies, storage and versions by name, never a value
     Show {
         /// The session
@@ -113,7 +118,15 @@ struct Place<'a> {
 }
 
 /// Runs one of the commands above.
-pub(super) async fn execute(args: SessionArgs, settings: &Settings, terminal: &Terminal) -> Outcome {
+pub(super) async fn execute(
+    args: SessionArgs,
+    settings: &Settings,
+    environment: &Environment,
+    terminal: &Terminal,
+) -> Outcome {
+    if let SessionCommand::Open(args) = args.command {
+        return Box::pin(open::execute(args, settings, environment, terminal)).await;
+    }
     let reaping = tokio::task::spawn_blocking(crate::browser::reap);
     let sessions = Sessions::open(settings.store.clone(), settings.key.clone()).await.map_err(|e| failure(&e))?;
     let place = Place { sessions: &sessions, settings, terminal };
@@ -124,6 +137,7 @@ pub(super) async fn execute(args: SessionArgs, settings: &Settings, terminal: &T
         SessionCommand::Fork { id, new_id, at } => versions::fork(&place, &id, &new_id, at).await?,
         SessionCommand::Pin { id, version } => versions::pin(&place, &id, version, true).await?,
         SessionCommand::Unpin { id, version } => versions::pin(&place, &id, version, false).await?,
+        SessionCommand::Open(_) => {}
         SessionCommand::List => list(&sessions, settings, terminal).await?,
         SessionCommand::Show { id } => show(&sessions, &id, settings, terminal).await?,
         SessionCommand::Delete { id, yes } => delete(&sessions, &id, yes, settings, terminal).await?,
@@ -198,6 +212,7 @@ fn describe(session: &SessionInfo, terminal: &Terminal) -> String {
         format!("expires   {}", expiry(session.expires_at.as_deref())),
         format!("in use by {}", session.held_by.as_deref().unwrap_or("nobody")),
     ];
+    lines.extend(session.profile.as_ref().map(|profile| format!("profile   {}", profile_line(profile))));
     if !session.cookies.is_empty() {
         let rows = session.cookies.iter().map(|cookie| {
             let expires = cookie.expires.as_deref().map_or_else(|| "with the browser".to_owned(), show_time);
@@ -242,6 +257,15 @@ fn describe(session: &SessionInfo, terminal: &Terminal) -> String {
     lines.push(heading("versions"));
     lines.push(table(["VERSION", "SAVED (UTC)", "PINNED"], rows, style, is_terminal));
     lines.join("\n")
+}
+
+fn profile_line(profile: &ProfileInfo) -> String {
+    let Some(chromium) = &profile.chromium else { return "nothing of it is saved yet".to_owned() };
+    let kept = format!("{} in {} files, of Chromium {chromium}", show_bytes(profile.bytes), profile.files);
+    match profile.saved {
+        Saved::Full => kept,
+        Saved::State | Saved::None => format!("{kept}; older than this version, whose state is laid over it"),
+    }
 }
 
 /// What origins keep beside localStorage and IndexedDB; none where no origin does.
