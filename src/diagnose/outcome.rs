@@ -107,6 +107,8 @@ mod tests {
             read_only: false,
             forked_from: None,
             forked_to: None,
+            recovered: false,
+            kept_in_outbox: false,
         }
     }
 

@@ -159,6 +159,7 @@ impl Rig {
             holder: "rhaven test".into(),
             ttl: None,
             saving: Saving::AsAsked,
+            outbox: Some(self.home.path().join("outbox")),
         }
     }
 
