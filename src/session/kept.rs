@@ -157,7 +157,8 @@ impl Kept {
         let tell = |told: String| Some((error.code().to_owned(), format!("{}; {told}", with_causes(&error))));
         match outbox::put(&self.sessions, &self.tenant, &self.id, draft, lease.fence()).await {
             Ok(true) => {
-                let told = "it is kept in the outbox; applied by the next run of this session on this machine".to_owned();
+                let told =
+                    "it is kept in the outbox; applied by the next run of this session on this machine".to_owned();
                 let (changes, partial) = (draft.changes_since_opened(), draft.partial());
                 SessionOutcome { save_error: tell(told), kept_in_outbox: true, changes, partial, ..outcome }
             }

@@ -300,16 +300,20 @@ impl Session {
         };
         let now = deadline.race(reading).await.unwrap_or_else(|| Err(SessionError::Late { id: kept.id.clone() }));
         read();
-        let outcome = match now {
-            Ok(Read { draft, failed }) if failed.is_empty() => {
-                kept.commit_last(&draft, writing).await
-            }
+        let mut outcome = match now {
+            Ok(Read { draft, failed }) if failed.is_empty() => kept.commit_last(&draft, writing).await,
             Ok(Read { draft, failed }) => kept.save_aside(draft, failed).await,
             Err(error) => kept.unsaved(&error),
         };
-        if outcome.save_error.is_some() && outcome.forked_to.is_none() && self.0.checkpoints.any() {
+        let unsaved = outcome.save_error.as_ref().is_some_and(|(code, _)| code != "lease_lost");
+        if unsaved && outcome.forked_to.is_none() && self.0.checkpoints.any() {
             // What it had a moment ago is all that is left of this run.
             lease.let_run_out().await;
+            if !outcome.kept_in_outbox
+                && let Some((_, told)) = &mut outcome.save_error
+            {
+                told.push_str("; what the last checkpoint had becomes a version when the session is next opened");
+            }
         } else {
             lease.release().await;
         }

@@ -14,12 +14,12 @@ use crate::base::{Deadline, Fence, SessionId, Tenant, Version, reached, with_cau
 use crate::seal::Sealed;
 use crate::store::RecordName;
 
+use super::SessionError;
 use super::model::{Left, LeftIn, Taken};
 use super::recover::Settled;
 use super::save::{self, Base, Draft, Target};
 use super::sessions::{Prefetched, Sessions};
 use super::waiting::{Place, Waiting};
-use super::SessionError;
 
 /// How a finished file ends.
 const ENDING: &str = ".sealed";
@@ -97,11 +97,7 @@ pub(super) fn left(sessions: &Sessions, tenant: &Tenant, id: &SessionId) -> Vec<
 fn describe(file: &Path, id: Option<&SessionId>) -> Left {
     let written = file.metadata().and_then(|metadata| metadata.modified()).ok();
     let written = written.and_then(|at| jiff::Timestamp::try_from(at).ok()).unwrap_or_default();
-    Left {
-        place: LeftIn::Outbox,
-        made: written.strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
-        id: id.cloned(),
-    }
+    Left { place: LeftIn::Outbox, made: written.strftime("%Y-%m-%dT%H:%M:%SZ").to_string(), id: id.cloned() }
 }
 
 /// Makes versions of what waits, or forks. Answers the fences of the runs that it was of.
@@ -117,7 +113,9 @@ pub(super) async fn apply(
             Ok(waiting) => waiting,
             Err(reason) => {
                 let (id, file) = (target.id.as_str(), file.display());
-                settled.notices.push(format!("session {id:?}: {file} stays in the outbox, it cannot be opened: {reason}"));
+                settled
+                    .notices
+                    .push(format!("session {id:?}: {file} stays in the outbox, it cannot be opened: {reason}"));
                 continue;
             }
         };

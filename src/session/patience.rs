@@ -60,9 +60,7 @@ mod tests {
         });
         let error = stays.await.unwrap_err();
         assert!(error.code() == "store_unavailable" && tries > 2, "{tries}");
-        let refused = patiently(soon(), || async {
-            Err::<(), _>(SessionError::Store(StoreError::LeaseLost))
-        });
+        let refused = patiently(soon(), || async { Err::<(), _>(SessionError::Store(StoreError::LeaseLost)) });
         assert_eq!(refused.await.unwrap_err().code(), "lease_lost");
     }
 }

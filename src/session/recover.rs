@@ -185,11 +185,9 @@ impl Sessions {
     pub async fn left(&self, tenant: &Tenant, id: &SessionId) -> Result<Vec<Left>, SessionError> {
         let name = self.name(tenant, id);
         let mut left = outbox::left(self, tenant, id);
-        let (checkpoint, holder) =
-            tokio::try_join!(self.records().waiting(&name), self.records().holder(&name))?;
-        let is_held = holder.is_some_and(|held| {
-            Holder::open(self, tenant, id, &held.holder).map_or(true, |holder| holder.is_alive())
-        });
+        let (checkpoint, holder) = tokio::try_join!(self.records().waiting(&name), self.records().holder(&name))?;
+        let is_held = holder
+            .is_some_and(|held| Holder::open(self, tenant, id, &held.holder).map_or(true, |holder| holder.is_alive()));
         if let Some(checkpoint) = checkpoint.filter(|_| !is_held) {
             left.push(Left {
                 place: LeftIn::Checkpoint,

@@ -97,7 +97,14 @@ impl Sessions {
             }
         };
         let keys = Keys::unlock(&*documents, key, place).await?;
-        Ok(Self(Arc::new(Inner { records, documents, blobs, keys, tenants: Tenants::default(), outbox: OnceLock::new() })))
+        Ok(Self(Arc::new(Inner {
+            records,
+            documents,
+            blobs,
+            keys,
+            tenants: Tenants::default(),
+            outbox: OnceLock::new(),
+        })))
     }
 
     /// From now on states that cannot be written are put there, and what waits there is taken up. Set once; later calls change

@@ -58,7 +58,13 @@ pub(super) enum Place {
 
 impl Waiting {
     /// A state told against `base`.
-    pub(super) fn new(fence: Fence, base: &Base, cookies: Vec<Cookie>, parts: Vec<WaitingPart>, beside: Beside) -> Self {
+    pub(super) fn new(
+        fence: Fence,
+        base: &Base,
+        cookies: Vec<Cookie>,
+        parts: Vec<WaitingPart>,
+        beside: Beside,
+    ) -> Self {
         let base = base.stored().map(|stored| (stored.version, stored.fence));
         let made = jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
         Self { format: FORMAT, fence, base, made, cookies: Some(cookies), parts, left_out: Vec::new(), beside }
