@@ -189,7 +189,9 @@ impl Seen {
             digest.update(part.digest());
         }
         let parts = self.parts.iter().map(|(key, (part, partial))| WaitingPart::of(key, part, partial)).collect();
-        let mut waiting = Waiting::new(lease.fence(), base, now, parts, beside(tabs));
+        let mut kept_with = base.stored().map(|stored| stored.index.beside.clone()).unwrap_or_default();
+        kept_with.tabs = beside(tabs).tabs;
+        let mut waiting = Waiting::new(lease.fence(), base, now, parts, kept_with);
         waiting.left_out = self.missed.union(&self.large).cloned().collect();
         Some((waiting, digest.finalize().into()))
     }

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use data_encoding::HEXLOWER;
 
 use crate::base::{Deadline, Fence, SessionId, Tenant, Version, reached, with_causes};
-use crate::seal::Sealed;
+use crate::seal::{KeyId, Sealed};
 use crate::store::RecordName;
 
 use super::SessionError;
@@ -88,6 +88,13 @@ pub(super) fn forget(sessions: &Sessions, tenant: &Tenant, id: &SessionId) -> Re
     Ok(files.len())
 }
 
+/// The keys that states of this store may be waiting under.
+pub(super) fn key_ids(sessions: &Sessions) -> Vec<KeyId> {
+    let Some(folder) = sessions.outbox() else { return Vec::new() };
+    let sealed = files(folder, "").into_iter().filter_map(|file| Sealed::from_stored(std::fs::read(file).ok()?).ok());
+    sealed.map(|sealed| sealed.key_id()).collect()
+}
+
 /// What waits of a session.
 pub(super) fn left(sessions: &Sessions, tenant: &Tenant, id: &SessionId) -> Vec<Left> {
     let Some(folder) = sessions.outbox() else { return Vec::new() };
@@ -109,18 +116,25 @@ pub(super) async fn apply(
     let Some(folder) = target.sessions.outbox().filter(|folder| folder.is_dir()) else { return Ok(Vec::new()) };
     let mut fences = Vec::new();
     for file in files(folder, &stem(&target.name())) {
+        let stays = |reason: String| {
+            let (id, file) = (target.id.as_str(), file.display());
+            format!("session {id:?}: {file} stays in the outbox, it cannot be taken up: {reason}")
+        };
         let waiting = match read(target, &settled.base, &file) {
             Ok(waiting) => waiting,
             Err(reason) => {
-                let (id, file) = (target.id.as_str(), file.display());
-                settled
-                    .notices
-                    .push(format!("session {id:?}: {file} stays in the outbox, it cannot be opened: {reason}"));
+                settled.notices.push(stays(reason));
                 continue;
             }
         };
-        fences.push(waiting.fence);
-        apply_one(target, settled, &waiting, deadline).await?;
+        match apply_one(target, settled, &waiting, deadline).await {
+            Ok(()) => fences.push(waiting.fence),
+            Err(error @ SessionError::Store(_)) => return Err(error),
+            Err(error) => {
+                settled.notices.push(stays(with_causes(&error)));
+                continue;
+            }
+        }
         reached("outbox.applied");
         if let Err(error) = remove(&file) {
             settled.notices.push(format!("{} could not be removed: {error}", file.display()));

@@ -3,7 +3,7 @@
 use std::future::Future;
 use std::time::Duration;
 
-use crate::base::Deadline;
+use crate::base::{Deadline, reached};
 use crate::store::StoreError;
 
 use super::SessionError;
@@ -22,6 +22,7 @@ where
         match work().await {
             Err(error) if is_away(&error) && deadline.remaining() > pause => {
                 tracing::debug!(code = error.code(), "the store is away: tried again");
+                reached("save.away");
                 tokio::time::sleep(pause).await;
                 pause = (pause * 2).min(PAUSES.1);
             }

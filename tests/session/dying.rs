@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc;
 use std::time::Duration;
 
-use rhaven::base::POINTS;
+use rhaven::base::{Deadline, POINTS};
 use rhaven::session::{SessionOptions, Workspace};
 use rustix::process::{Pid, Signal, getpid, kill_process};
 use serde_json::{Value, json};
@@ -44,8 +44,10 @@ async fn entry_of_dying_runs() {
             ("evaluate", script) => drop(evaluate(&page, script).await),
             ("save", _) => drop(session.save(soon()).await.unwrap()),
             ("lost", _) => drop(workspace.lease_lost(&std::collections::BTreeSet::new()).await),
-            ("end", _) => {
-                let mut outcomes = workspace.finish(soon()).await;
+            ("end", patience) => {
+                let patience =
+                    patience.parse().map_or_else(|_| soon(), |secs| Deadline::after(Duration::from_secs(secs)));
+                let mut outcomes = workspace.finish(patience).await;
                 tell(&format!("outcome {}", json!(outcomes.remove(0))));
                 return;
             }

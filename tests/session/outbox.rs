@@ -50,7 +50,7 @@ async fn unsaved(rig: &Rig, value: &str) -> SessionOutcome {
     // No time is left for a store that is away.
     let away = Away::begin(rig);
     let (mut outcomes, ()) = tokio::join!(
-        workspace.finish(rhaven::base::Deadline::after(std::time::Duration::from_secs(8))),
+        workspace.finish(rhaven::base::Deadline::after(std::time::Duration::from_secs(10))),
         comes_back(rig, away)
     );
     outcomes.remove(0)
@@ -160,7 +160,7 @@ async fn dying_while_it_is_written_leaves_it_or_what_was_before() {
         run.order(&format!("goto {}", rig.url("/")));
         run.order("evaluate localStorage.setItem('token', 'second')");
         let away = Away::begin(&rig);
-        run.begin("end");
+        run.begin("end 10");
         run.dies();
         away.end();
         let (notices, seen, _) = next(&rig).await;
@@ -171,22 +171,16 @@ async fn dying_while_it_is_written_leaves_it_or_what_was_before() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_store_that_comes_back_in_time_is_waited_for() {
     let rig = Rig::start().await;
-    let workspace = rig.workspace();
-    let session = workspace.session(&id("acme"), &SessionOptions::default()).await.unwrap();
-    let page = session.page().await.unwrap();
-    goto(&page, &rig.url("/")).await;
-    evaluate(&page, "localStorage.setItem('token', 'late')").await;
+    let mut run = Run::start(&rig, None);
+    run.order(&format!("goto {}", rig.url("/")));
+    run.order("evaluate localStorage.setItem('token', 'late')");
     let away = Away::begin(&rig);
-    let save = tokio::spawn(async move { session.save(soon()).await.map(Option::unwrap) });
-    // Long enough for a first attempt to fail: SQLite waits by itself for 10 s.
-    let ended = tokio::task::spawn_blocking(move || {
-        std::sync::mpsc::channel::<()>().1.recv_timeout(std::time::Duration::from_secs(12)).unwrap_err();
-        away.end();
-    });
-    ended.await.unwrap();
-    let outcome = save.await.unwrap().unwrap();
-    assert_eq!((outcome.version, outcome.kept_in_outbox), (Some(Version(1)), false));
-    workspace.finish(soon()).await;
+    run.begin("save");
+    run.next("save.away").expect("a first attempt that failed");
+    away.end();
+    run.next("done").expect("the save");
+    let (outcome, _) = run.end();
+    assert_eq!((&outcome["version"], &outcome["kept_in_outbox"]), (&json!(1), &json!(false)));
     assert_eq!(files(&rig), [] as [PathBuf; 0]);
 }
 
@@ -201,6 +195,8 @@ async fn what_waits_goes_with_its_session() {
     sessions.delete(&tenant, &acme).await.unwrap();
     assert_eq!(files(&rig), [] as [PathBuf; 0]);
     assert!(unsaved(&rig, "new").await.kept_in_outbox);
+    // Where there is no version it is under the tenant's key, which it keeps from being retired.
+    assert_eq!(sessions.key_uses().await.unwrap()[0].runs, 1);
     assert_eq!(sessions.discard_left(&tenant, &acme).await.unwrap(), 1);
     assert_eq!(files(&rig), [] as [PathBuf; 0]);
     let (_, found, outcome) = next(&rig).await;
