@@ -8,8 +8,10 @@
 
 mod acquire;
 mod capture;
+mod checkpoint;
 mod chores;
 mod cookies;
+mod dirty;
 mod error;
 mod forks;
 mod hidden;
@@ -20,8 +22,11 @@ mod lease;
 mod live;
 mod model;
 mod options;
+mod outbox;
 mod part;
+mod patience;
 mod profile;
+mod recover;
 mod reset;
 mod restorer;
 mod room;
@@ -36,14 +41,15 @@ mod tabs;
 mod tenants;
 mod vault;
 mod versions;
+mod waiting;
 mod workspace;
 
 pub use error::SessionError;
 pub use keys::KeySource;
 pub use live::Session;
 pub use model::{
-    Change, ChangeKind, CookieInfo, HistoryEntry, Listing, ObjectStoreInfo, OriginInfo, Partial, ProfileInfo, Saved,
-    SessionInfo, SessionOutcome, SessionSummary, VersionDiff, VersionInfo,
+    Change, ChangeKind, CookieInfo, HistoryEntry, Left, LeftIn, Listing, ObjectStoreInfo, OriginInfo, Partial,
+    ProfileInfo, Saved, SessionInfo, SessionOutcome, SessionSummary, Taken, VersionDiff, VersionInfo,
 };
 pub use options::{Cookie, Mode, OpenSession, Saving, SessionOptions, WorkspaceConfig};
 pub use profile::{ImportedProfile, ProfileTransfer, Progress, Transfer};

@@ -35,6 +35,7 @@ impl Stage {
             ttl: None,
             profile_ttl: None,
             saving: Saving::AsAsked,
+            outbox: None,
         });
         let told = Arc::new(Mutex::new(Vec::new()));
         let kept = told.clone();

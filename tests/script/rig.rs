@@ -47,6 +47,7 @@ pub fn script(text: &str) -> Script {
             ttl: None,
             profile_ttl: None,
             saving: Saving::AsAsked,
+            outbox: None,
         },
         limits: Limits::default(),
         slow_mo: None,

@@ -9,7 +9,7 @@ use crate::cli::args::session_id;
 use crate::cli::environment::Environment;
 use crate::cli::error::CliError;
 use crate::cli::interrupt::{INTERRUPTED, Interrupts};
-use crate::cli::job::launch;
+use crate::cli::job::{launch, workspace};
 use crate::cli::repl::no_signals;
 use crate::cli::settings::Settings;
 use crate::cli::terminal::Terminal;
@@ -17,7 +17,7 @@ use crate::cli::{OK, failed};
 use crate::diagnose::Tone;
 use crate::page::{GotoOptions, Page};
 use crate::run::{FINISH, Failure, FailureKind, tell_of_transfers};
-use crate::session::{Saving, Session, SessionError, SessionOptions, SessionOutcome, Workspace, WorkspaceConfig};
+use crate::session::{Session, SessionError, SessionOptions, SessionOutcome, Workspace};
 
 pub(super) const EXAMPLES: &str = "\
 Examples:
@@ -65,16 +65,8 @@ pub(super) async fn execute(
     })?;
     let mut interrupts = Interrupts::catch_all().map_err(|error| no_signals(&error))?;
     let reaping = tokio::task::spawn_blocking(crate::browser::reap);
-    let workspace = Workspace::new(WorkspaceConfig {
-        tenant: settings.tenant.clone(),
-        store: settings.store.clone(),
-        key: settings.key.clone(),
-        launch,
-        holder: format!("rhaven session open {}", args.id),
-        ttl: settings.ttl,
-        profile_ttl: settings.profile_ttl,
-        saving: Saving::AsAsked,
-    });
+    let holder = format!("rhaven session open {}", args.id);
+    let workspace = Workspace::new(workspace(launch, holder, settings));
     let (told, kept_telling) = (terminal.clone(), terminal.clone());
     let _telling = tell_of_transfers(&workspace, move |text| told.note(&text));
     let ended = show(&workspace, &args, &mut interrupts, terminal).await;
