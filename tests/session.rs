@@ -10,6 +10,8 @@ mod fidelity;
 mod guards;
 #[path = "session/history.rs"]
 mod history;
+#[path = "session/identity.rs"]
+mod identity;
 #[path = "session/matrix.rs"]
 mod matrix;
 #[path = "session/rig.rs"]

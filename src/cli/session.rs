@@ -198,6 +198,10 @@ fn describe(session: &SessionInfo, terminal: &Terminal) -> String {
         format!("expires   {}", expiry(session.expires_at.as_deref())),
         format!("in use by {}", session.held_by.as_deref().unwrap_or("nobody")),
     ];
+    if let Some(identity) = &session.identity {
+        lines.push(heading("identity"));
+        lines.push(super::identity::describe(identity));
+    }
     if !session.cookies.is_empty() {
         let rows = session.cookies.iter().map(|cookie| {
             let expires = cookie.expires.as_deref().map_or_else(|| "with the browser".to_owned(), show_time);

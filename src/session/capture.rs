@@ -64,7 +64,8 @@ pub(super) async fn snapshot(context: &Context, tabs: &Tabs, deadline: Deadline)
         origins
     };
     let (cookies, origins) = tokio::join!(cookies::read(context), storages);
-    let beside = Beside { tabs: tabs.pages().iter().map(|page| page.main_frame().url()).collect() };
+    let tabs = tabs.pages().iter().map(|page| page.main_frame().url()).collect();
+    let beside = Beside { tabs, ..Beside::default() };
     Ok(Snapshot { cookies: cookies?, beside, origins })
 }
 

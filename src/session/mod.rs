@@ -10,9 +10,15 @@ mod acquire;
 mod capture;
 mod chores;
 mod cookies;
+mod devices;
+mod documents;
+mod emulate;
 mod error;
 mod forks;
 mod hidden;
+mod hints;
+mod identities;
+pub mod identity;
 mod kept;
 mod keyfile;
 mod keys;
@@ -37,7 +43,10 @@ mod vault;
 mod versions;
 mod workspace;
 
+pub use devices::{DEVICES, Device};
 pub use error::SessionError;
+pub use identities::{IdentityInfo, identity_name};
+pub use identity::{Identity, Viewport};
 pub use keys::KeySource;
 pub use live::Session;
 pub use model::{
@@ -50,3 +59,5 @@ pub use sessions::{Sessions, StoreConfig};
 pub use vault::{SecretInfo, secret_name};
 pub use versions::{History, RolledBack};
 pub use workspace::Workspace;
+
+pub use crate::page::Geolocation;
