@@ -2,15 +2,16 @@
 
 use std::collections::HashMap;
 use std::ops::Deref;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use crate::base::{Deadline, SessionId, Tenant, Version, with_causes};
 
+use super::emulate::KeptIdentity;
 use super::lease::Lease;
 use super::part::Names;
 use super::patience::is_away;
-use super::profile::{Archived, Own};
+use super::profile::{Archived, OwnBrowser};
 use super::recover::Recovered;
 use super::restorer::Restorer;
 use super::save::{self, Base, Target};
@@ -49,7 +50,9 @@ pub(super) struct Kept {
     /// What it was opened with; its outcome is told against this.
     pub(super) opened: Arc<Base>,
     /// Its own browser, of a profile session.
-    pub(super) own: Option<Arc<Own>>,
+    pub(super) own: Option<Arc<OwnBrowser>>,
+    /// What its pages tell sites, to be kept with the next version.
+    pub(super) identity: Mutex<KeptIdentity>,
 }
 
 /// All that a named session is opened from: its lease, if it is to be saved, and its state as it is in the store. Cheap to clone.
@@ -122,6 +125,11 @@ impl Named {
 impl Kept {
     pub(super) fn base(&self) -> Arc<Base> {
         self.base.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// What its pages tell sites. Never held over an await.
+    pub(super) fn identity(&self) -> MutexGuard<'_, KeptIdentity> {
+        self.identity.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// What the parts held when they were restored, by storage key, and what could not be.

@@ -15,7 +15,7 @@ use super::capture::{Captured, snapshot};
 use super::checkpoint::Checkpoints;
 use super::kept::{Kept, Opening};
 use super::lease::Lease;
-use super::profile::{Overlay, Own};
+use super::profile::{Overlay, OwnBrowser};
 use super::restorer::{Gate, Restorer};
 use super::room::Room;
 use super::save::{self, Base};
@@ -63,7 +63,7 @@ impl Session {
         room: Room,
         gate: &Gate,
         opening: Opening,
-        own: Option<Arc<Own>>,
+        own: Option<Arc<OwnBrowser>>,
     ) -> Result<Self, SessionError> {
         let Opening { named, base } = opening;
         let (stored, all) = (base.stored(), Overlay::all());
@@ -72,12 +72,16 @@ impl Session {
             let (sessions, tenant, sealed) = (named.sessions.clone(), named.tenant.clone(), base.sealed().clone());
             Restorer::new(sessions, tenant, stored.clone(), sealed, room.tabs.clone(), overlay)
         });
+        let identity = stored.and_then(|stored| stored.index.beside.identity.clone()).unwrap_or_default();
+        // Pages have it from the start where it is known what the browser tells by itself.
+        room.tabs.tell_at_first(&identity).await?;
         put_in_place(&room, gate, stored.map(|stored| &**stored), restorer.as_ref(), overlay).await?;
         if let Some(own) = &own {
             own.keep_cookies(&room).await?;
         }
-        let (opened, base) = (base.clone(), Mutex::new(base));
-        let session = Self::of(Some(Kept { named, restorer, base, opened, own }), room);
+        let (opened, base, identity) = (base.clone(), Mutex::new(base), Mutex::new(identity));
+        let session = Self::of(Some(Kept { named, restorer, base, opened, own, identity }), room);
+        session.identify_at_first().await?;
         session.0.checkpoints.begin(&session.0);
         Ok(session)
     }
@@ -108,7 +112,7 @@ impl Session {
     }
 
     /// Its own browser, of a profile session.
-    pub(super) fn own(&self) -> Option<&Arc<Own>> {
+    pub(super) fn own(&self) -> Option<&Arc<OwnBrowser>> {
         self.0.kept.as_ref()?.own.as_ref()
     }
 
@@ -390,6 +394,7 @@ impl Session {
             now.cookies = own.with_lost(&self.0.room, now.cookies);
             own.learn(kept, &now).await;
         }
+        now.beside.identity = Some(kept.identity().clone());
         let base = kept.base();
         let (restored, failed) = kept.restored();
         let has_failed =

@@ -11,10 +11,16 @@ mod capture;
 mod checkpoint;
 mod chores;
 mod cookies;
+mod devices;
 mod dirty;
+mod documents;
+mod emulate;
 mod error;
 mod forks;
 mod hidden;
+mod hints;
+mod identities;
+pub mod identity;
 mod kept;
 mod keyfile;
 mod keys;
@@ -44,7 +50,10 @@ mod versions;
 mod waiting;
 mod workspace;
 
+pub use devices::{DEVICES, Device};
 pub use error::SessionError;
+pub use identities::{IdentityInfo, identity_name};
+pub use identity::{Identity, Viewport};
 pub use keys::KeySource;
 pub use live::Session;
 pub use model::{
@@ -58,3 +67,5 @@ pub use sessions::{Sessions, StoreConfig};
 pub use vault::{SecretInfo, secret_name};
 pub use versions::{History, RolledBack};
 pub use workspace::Workspace;
+
+pub use crate::page::Geolocation;

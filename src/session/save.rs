@@ -117,6 +117,8 @@ pub(super) struct Draft {
     since_opened: Vec<Change>,
     /// What could not be kept differs from before: worth a version although no value changed.
     partial_differs: bool,
+    /// Another identity was asked for: likewise.
+    identity_differs: bool,
 }
 
 impl Draft {
@@ -130,6 +132,7 @@ impl Draft {
             changes: cookies::diff(base.cookies(), &cookies, seconds),
             since_opened: cookies::diff(opened.cookies(), &cookies, seconds),
             cookies,
+            identity_differs: identity_differs(base, &now.beside),
             // A save that makes no archive leaves the one that is kept.
             beside: Beside { profile: base.profile().cloned(), archived: base.archived(), ..now.beside },
             is_profile: false,
@@ -263,10 +266,17 @@ impl Draft {
     /// Whether nothing was changed that a version would be made for.
     pub(super) fn is_unchanged(&self) -> bool {
         // A new session of which nothing could be kept is not made only to say so: the run's report does.
+        let differs = self.partial_differs || self.identity_differs;
         self.changes.is_empty()
-            && (!self.partial_differs || self.base.stored.is_none())
+            && (!differs || self.base.stored.is_none())
             && self.beside.profile.as_ref().map(ProfileRef::manifest) == self.base.profile().map(ProfileRef::manifest)
     }
+}
+
+/// Whether another identity was asked for than what is kept.
+fn identity_differs(base: &Base, now: &Beside) -> bool {
+    let kept = base.stored.as_ref().and_then(|stored| stored.index.beside.identity.as_ref());
+    now.identity.as_ref().is_some_and(|now| now.asks_otherwise(kept))
 }
 
 /// Writes a draft as a new version and answers the new base; a draft without a change only keeps the session from running

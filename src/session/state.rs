@@ -10,6 +10,7 @@ use crate::base::{Fence, SessionId, Version};
 use crate::seal::DataKey;
 use crate::store::{BlobId, PartId};
 
+use super::emulate::KeptIdentity;
 use super::profile::{Archived, ProfileRef};
 use super::{Cookie, Partial, SessionError};
 
@@ -109,6 +110,9 @@ pub(super) struct Beside {
     /// What of the state is in that archive.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) archived: Option<Archived>,
+    /// What its browser told sites; none in what was saved before this was kept.
+    #[serde(default)]
+    pub(super) identity: Option<KeptIdentity>,
 }
 
 impl Index {

@@ -16,10 +16,10 @@ use crate::page::Page;
 
 use super::kept::Opening;
 use super::options::{Mode, OpenSession, SessionOptions, WorkspaceConfig};
-use super::profile::{Own, ProfileTransfer, Transfers};
+use super::profile::{ProfileTransfer, Transfers};
 use super::room::Room;
 use super::running::{Ready, Running, Spare};
-use super::{Session, SessionError, SessionOutcome, Sessions};
+use super::{Identity, Session, SessionError, SessionOutcome, Sessions};
 
 /// The sessions of one run. Cheap to clone.
 #[derive(Clone)]
@@ -35,7 +35,7 @@ pub(super) struct Inner {
     notices: Mutex<Vec<String>>,
     /// What browsers have told so far: each tells the same.
     told: Mutex<BTreeSet<String>>,
-    transfers: Transfers,
+    pub(super) transfers: Transfers,
 }
 
 /// What there is now.
@@ -90,7 +90,7 @@ impl Workspace {
     }
 
     /// Its notices, unless another browser has told the same.
-    fn note_browser(&self, browser: &Browser) {
+    pub(super) fn note_browser(&self, browser: &Browser) {
         let mut told = self.0.told.lock().unwrap_or_else(PoisonError::into_inner);
         self.notices().extend(browser.notices().into_iter().filter(|notice| told.insert(notice.clone())));
     }
@@ -101,7 +101,7 @@ impl Workspace {
     }
 
     /// How to start a browser now.
-    fn launch(&self) -> LaunchOptions {
+    pub(super) fn launch(&self) -> LaunchOptions {
         self.0.open.borrow().launch.clone().unwrap_or_else(|| self.0.config.launch.clone())
     }
 
@@ -133,6 +133,14 @@ impl Workspace {
             return Ok(BTreeSet::new());
         }
         self.sessions().await?.known_secrets(&self.0.config.tenant, names).await
+    }
+
+    /// The identity that the tenant keeps by that name. [`SessionError::NoIdentity`] where there is none.
+    pub async fn identity(&self, name: &str) -> Result<Identity, SessionError> {
+        if !self.has_vault() {
+            return Err(SessionError::NoIdentity(name.to_owned()));
+        }
+        Ok(self.sessions().await?.identity(&self.0.config.tenant, name).await?.identity)
     }
 
     fn has_vault(&self) -> bool {
@@ -173,6 +181,7 @@ impl Workspace {
                 };
                 return Err(SessionError::Kind { id: id.clone(), is });
             }
+            session.identify(options.asked()).await?;
             self.0.open.send_modify(|open| open.current = Some(session.clone()));
             return Ok(session);
         }
@@ -202,6 +211,7 @@ impl Workspace {
         if let Some(opening) = &retained {
             spare = given_up.run_until_cancelled(running.spare()).await.flatten();
             if let Some(Spare::Session(session)) = spare.take_if(|spare| spare.is_as(opening)) {
+                session.identify(options.asked()).await?;
                 self.opened_now(&session);
                 return Ok(session);
             }
@@ -232,7 +242,7 @@ impl Workspace {
         };
         if opening.profile {
             // What was made is closed as it goes.
-            return self.start_profile(id, opening, is_new, given_up).await;
+            return self.start_profile(id, opening, is_new, options, given_up).await;
         }
         let held = opening.clone();
         let start = async {
@@ -241,54 +251,16 @@ impl Workspace {
                 None => room.await,
             };
             let (ready, room) = room.unwrap_or_else(|| Err(BrowserError::Gone("nobody waits for it".into())))?;
-            Session::start(room, &ready.gate, opening, None).await
-        };
-        let started = given_up.run_until_cancelled(start).await;
-        self.started(id, started, &held, is_new).await
-    }
-
-    /// Opens a session that is known to be a profile session.
-    async fn open_profile(
-        &self,
-        id: &SessionId,
-        retained: Option<Opening>,
-        options: &SessionOptions,
-        given_up: &CancellationToken,
-    ) -> Result<Session, SessionError> {
-        let is_new = retained.is_none();
-        let opening = match retained {
-            Some(opening) => opening,
-            None => {
-                self.let_go(id).await;
-                self.acquire(id, options, given_up).await?
-            }
-        };
-        self.start_profile(id, opening, is_new, given_up).await
-    }
-
-    /// Starts a session in a browser of its own.
-    async fn start_profile(
-        &self,
-        id: &SessionId,
-        opening: Opening,
-        is_new: bool,
-        given_up: &CancellationToken,
-    ) -> Result<Session, SessionError> {
-        let held = opening.clone();
-        let start = async {
-            let own = Own::start(self.launch(), &opening.named, &opening.base, self.0.transfers.clone()).await?;
-            self.note_browser(own.browser());
-            self.notices().extend(own.notice(&opening));
-            let own = Arc::new(own);
-            let (room, gate) = (own.room().await?, own.gate().clone());
-            Session::start(room, &gate, opening, Some(own)).await
+            let session = Session::start(room, &ready.gate, opening, None).await?;
+            session.identify(options.asked()).await?;
+            Ok(session)
         };
         let started = given_up.run_until_cancelled(start).await;
         self.started(id, started, &held, is_new).await
     }
 
     /// A session that was started, or not.
-    async fn started(
+    pub(super) async fn started(
         &self,
         id: &SessionId,
         started: Option<Result<Session, SessionError>>,
@@ -332,7 +304,7 @@ impl Workspace {
     }
 
     /// Gives back what a reset has kept of a session and nobody will open again.
-    async fn let_go(&self, id: &SessionId) {
+    pub(super) async fn let_go(&self, id: &SessionId) {
         let mut gone = Vec::new();
         self.0.open.send_modify(|open| gone.extend(open.retained.extract_if(.., |opening| opening.answers_to(id))));
         for opening in gone {

@@ -8,6 +8,7 @@
 mod disk;
 mod import;
 mod manifest;
+mod open;
 mod overlay;
 mod pack;
 mod plan;
@@ -34,7 +35,7 @@ pub use progress::{Progress, Transfer};
 pub use transfers::ProfileTransfer;
 
 pub(super) use overlay::{Archived, Overlay, digests};
-pub(super) use run::Own;
+pub(super) use run::OwnBrowser;
 pub(super) use transfers::Transfers;
 
 pub(super) use pack::{discard, pack};

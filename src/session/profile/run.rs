@@ -8,6 +8,7 @@ use std::time::Duration;
 use tokio::task::JoinSet;
 
 use super::super::capture::{Captured, Snapshot};
+use super::super::emulate::Own;
 use super::super::kept::{Kept, Named, Opening};
 use super::super::part::Names;
 use super::super::restorer::Gate;
@@ -26,7 +27,7 @@ const QUIT: Duration = Duration::from_secs(10);
 const LOOK: Duration = Duration::from_millis(250);
 
 /// The browser of one open profile session.
-pub(in crate::session) struct Own {
+pub(in crate::session) struct OwnBrowser {
     browser: Browser,
     gate: Arc<Gate>,
     dir: ProfileDir,
@@ -45,7 +46,7 @@ pub(in crate::session) struct Own {
     looking: Mutex<JoinSet<()>>,
 }
 
-impl Own {
+impl OwnBrowser {
     /// Unpacks what is kept and starts the browser on it. Refused where a later Chromium wrote it.
     pub(in crate::session) async fn start(
         launch: LaunchOptions,
@@ -71,7 +72,7 @@ impl Own {
         let browser = Browser::launch(&options).await?;
         let product = browser.version().await?.product;
         let chromium = version_number(&product).unwrap_or(&product).to_owned();
-        let gate = Gate::new(browser.clone(), true);
+        let gate = Gate::new(browser.clone(), Own::of_browser(has_windows), true);
         let overlay = match base.stored() {
             Some(stored) => Overlay::over(base.archived().as_ref(), &stored.index),
             None => Overlay::all(),
