@@ -153,9 +153,8 @@ pub fn size(value: &Dynamic) -> Result<Viewport, ScriptError> {
 /// `#{ latitude, longitude, accuracy }`, checked.
 pub fn place(value: &Dynamic) -> Result<Geolocation, ScriptError> {
     let map = known_map(value, Trait::Geolocation, &PLACE)?;
-    let degrees = |name: &str| {
-        map.get(name).and_then(number).ok_or_else(|| misfit_in(Trait::Geolocation, name, map.get(name)))
-    };
+    let degrees =
+        |name: &str| map.get(name).and_then(number).ok_or_else(|| misfit_in(Trait::Geolocation, name, map.get(name)));
     let accuracy = if map.contains_key("accuracy") { degrees("accuracy")? } else { 0.0 };
     let place = Geolocation { latitude: degrees("latitude")?, longitude: degrees("longitude")?, accuracy };
     identity::geolocation(&place)?;
@@ -209,7 +208,8 @@ fn known_map(value: &Dynamic, wanted: Trait, known: &[OptionDoc]) -> Result<Map,
     match map.keys().find(|name| known.iter().all(|option| option.name != name.as_str())) {
         Some(name) => {
             let parts = unknown(name, "it", known).into_parts();
-            Err(invalid(format!("wanted {}, found {name:?} in it", wanted.wanted())).with_hint(parts.hint.unwrap_or_default()))
+            Err(invalid(format!("wanted {}, found {name:?} in it", wanted.wanted()))
+                .with_hint(parts.hint.unwrap_or_default()))
         }
         None => Ok(map),
     }
@@ -232,7 +232,6 @@ fn number(value: &Dynamic) -> Option<f64> {
     #[allow(clippy::cast_precision_loss)]
     value.as_float().or_else(|_| value.as_int().map(|whole: INT| whole as f64)).ok()
 }
-
 
 #[cfg(test)]
 mod tests {

@@ -49,7 +49,9 @@ async fn answer(State((seen, port)): State<(Seen, u16)>, uri: Uri, headers: Head
     match uri.path() {
         "/worker.js" => ([("content-type", "text/javascript")], worker()).into_response(),
         "/top" => Html(format!("{viewport}<iframe src='http://localhost:{port}/frame'></iframe>")).into_response(),
-        "/wide" => Html("<!doctype html><button onclick=\"document.title = 'clicked'\">far down</button>").into_response(),
+        "/wide" => {
+            Html("<!doctype html><button onclick=\"document.title = 'clicked'\">far down</button>").into_response()
+        }
         _ => Html(viewport).into_response(),
     }
 }
@@ -189,7 +191,8 @@ async fn until<T>(find: impl Fn() -> Option<T>) -> T {
 
 /// A browser that differs by itself: updated, in another window.
 fn elsewhere() -> LaunchOptions {
-    let agent = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) HeadlessChrome/199.0.1.2 Safari/537.36";
+    let agent =
+        "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) HeadlessChrome/199.0.1.2 Safari/537.36";
     let args = [format!("--user-agent={agent}"), "--window-size=900,700".into()];
     LaunchOptions { args: args.into(), ..LaunchOptions::default() }
 }
