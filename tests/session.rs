@@ -4,14 +4,22 @@
 
 #[path = "session/again.rs"]
 mod again;
+#[path = "session/checkpoints.rs"]
+mod checkpoints;
+#[path = "session/dying.rs"]
+mod dying;
 #[path = "session/fidelity.rs"]
 mod fidelity;
 #[path = "session/guards.rs"]
 mod guards;
 #[path = "session/history.rs"]
 mod history;
+#[path = "session/identity.rs"]
+mod identity;
 #[path = "session/matrix.rs"]
 mod matrix;
+#[path = "session/outbox.rs"]
+mod outbox;
 #[path = "session/rig.rs"]
 mod rig;
 #[path = "session/rotation.rs"]
