@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
-use crate::base::Version;
+use crate::base::{Deadline, Version};
 use crate::seal::DataKey;
 use crate::session::capture::Snapshot;
 use crate::session::lease::{Holder, Lease};
@@ -87,6 +88,10 @@ async fn it_opens_after_the_root_key_has_changed() {
     assert_eq!(rig.blobs().await, blobs);
 }
 
+fn soon() -> Deadline {
+    Deadline::after(Duration::from_secs(20))
+}
+
 fn snapshot(tabs: &[&str]) -> Snapshot {
     let tabs = tabs.iter().map(|url| (*url).to_owned()).collect();
     Snapshot { cookies: Vec::new(), beside: Beside { tabs, ..Beside::default() }, origins: BTreeMap::new() }
@@ -109,7 +114,7 @@ async fn a_new_archive_is_a_version_and_a_run_without_one_keeps_it() {
     let base = Base::default();
     let draft = Draft::new(&base, &base, &[].into(), snapshot(&[])).with_profile(profile, &key);
     assert!(!draft.is_unchanged() && draft.changes().is_empty());
-    let base = save::commit(&target, draft).await.unwrap();
+    let base = save::commit(&target, &draft, soon()).await.unwrap();
     assert_eq!(base.version(), Some(Version(1)));
     rig.restore("acme", &rig.home.path().join("one")).await.unwrap();
 
@@ -120,7 +125,7 @@ async fn a_new_archive_is_a_version_and_a_run_without_one_keeps_it() {
     let mut now = snapshot(&[]);
     now.cookies.extend(serde_json::from_value::<crate::session::Cookie>(cookie));
     assert_eq!(now.cookies.len(), 1);
-    let base = save::commit(&target, Draft::new(&base, &base, &[].into(), now)).await.unwrap();
+    let base = save::commit(&target, &Draft::new(&base, &base, &[].into(), now), soon()).await.unwrap();
     assert_eq!(base.version(), Some(Version(2)));
     lease.release().await;
     rig.restore("acme", &rig.home.path().join("two")).await.unwrap();
