@@ -221,7 +221,7 @@ async fn a_run_that_lost_its_lease_writes_none() {
     let rig = Rig::start().await;
     let mut run = kept(&rig, "mine");
     let store = SqliteStore::open(&rig.home.path().join("store")).unwrap();
-    let (name, ..) = steal(&store, Duration::from_secs(60)).await;
+    let (name, ..) = steal(&store, Duration::from_mins(1)).await;
     let before = store.waiting(&name).await.unwrap().unwrap();
     run.order(&format!("evaluate {}", write("not mine any more")));
     run.order("lost");
@@ -238,7 +238,7 @@ async fn one_that_does_not_fit_is_dropped_with_a_word() {
     for (base, word) in [(Some(Version(9)), "goes on from v9"), (None, "cannot be opened")] {
         kept(&rig, "left").kill();
         let store = SqliteStore::open(&rig.home.path().join("store")).unwrap();
-        let (name, owner, fence) = steal(&store, Duration::from_secs(60)).await;
+        let (name, owner, fence) = steal(&store, Duration::from_mins(1)).await;
         let state = store.waiting(&name).await.unwrap().unwrap().state;
         // It is sealed for another fence than this.
         store.checkpoint(&name, owner, fence, base, &state).await.unwrap();
