@@ -69,7 +69,8 @@ pub(super) async fn snapshot(context: &Context, tabs: &Tabs, deadline: Deadline)
 
 /// What is kept with the state.
 pub(super) fn beside(tabs: &Tabs) -> Beside {
-    Beside { tabs: tabs.pages().iter().map(|page| page.main_frame().url()).collect() }
+    let tabs = tabs.pages().iter().map(|page| page.main_frame().url()).collect();
+    Beside { tabs, ..Beside::default() }
 }
 
 /// A frame that is open, and where sessionStorage is read with it.

@@ -15,10 +15,16 @@ mod capture;
 mod checkpoint;
 mod chores;
 mod cookies;
+mod devices;
 mod dirty;
+mod documents;
+mod emulate;
 mod error;
 mod forks;
 mod hidden;
+mod hints;
+mod identities;
+pub mod identity;
 mod kept;
 mod keyfile;
 mod keys;
@@ -29,6 +35,8 @@ mod options;
 mod outbox;
 mod part;
 mod patience;
+#[allow(dead_code, reason = "what runs browsers on profiles comes with it")]
+mod profile;
 mod recover;
 mod reset;
 mod restorer;
@@ -47,16 +55,22 @@ mod versions;
 mod waiting;
 mod workspace;
 
+pub use devices::{DEVICES, Device};
 pub use error::SessionError;
+pub use identities::{IdentityInfo, identity_name};
+pub use identity::{Identity, Viewport};
 pub use keys::KeySource;
 pub use live::Session;
 pub use model::{
-    Change, ChangeKind, CookieInfo, HistoryEntry, Left, LeftIn, Listing, ObjectStoreInfo, OriginInfo, Partial, SessionInfo,
-    SessionOutcome, SessionSummary, Taken, VersionDiff, VersionInfo,
+    Change, ChangeKind, CookieInfo, HistoryEntry, Left, LeftIn, Listing, ObjectStoreInfo, OriginInfo, Partial,
+    SessionInfo, SessionOutcome, SessionSummary, Taken, VersionDiff, VersionInfo,
 };
 pub use options::{Cookie, Mode, OpenSession, Saving, SessionOptions, WorkspaceConfig};
+pub use profile::{ImportedProfile, Progress, Transfer};
 pub use rotate::{KeyUse, Rotated};
 pub use sessions::{Sessions, StoreConfig};
 pub use vault::{SecretInfo, secret_name};
 pub use versions::{History, RolledBack};
 pub use workspace::Workspace;
+
+pub use crate::page::Geolocation;

@@ -17,6 +17,7 @@ use super::keys::seal_error;
 use super::lease::Lease;
 use super::part::{Names, Part, diff};
 use super::patience::patiently;
+use super::profile::ProfileRef;
 use super::sessions::{Prefetched, Sessions, Stored, blobs_of};
 use super::state::{Beside, Index, PartRef, Record, encode};
 use super::waiting::{Waiting, WaitingPart};
@@ -78,6 +79,11 @@ impl Base {
         Self { stored: self.stored.clone(), sealed: self.sealed.clone(), names: all }
     }
 
+    /// The archive of its user-data directory, where it has one.
+    pub(super) fn profile(&self) -> Option<&ProfileRef> {
+        self.stored.as_ref()?.index.beside.profile.as_ref()
+    }
+
     fn parts(&self) -> impl Iterator<Item = &PartRef> {
         self.stored.iter().flat_map(|stored| &stored.index.parts)
     }
@@ -92,6 +98,8 @@ pub(super) struct Draft {
     base: Base,
     cookies: Vec<Cookie>,
     beside: Beside,
+    /// The data key of a session that is new, where something is sealed under it already.
+    key: Option<DataKey>,
     /// Unchanged or untouched parts, carried over.
     carried: Vec<PartRef>,
     /// Parts to be written.
@@ -101,6 +109,8 @@ pub(super) struct Draft {
     since_opened: Vec<Change>,
     /// What could not be kept differs from before: worth a version although no value changed.
     partial_differs: bool,
+    /// Another identity was asked for: likewise.
+    identity_differs: bool,
 }
 
 impl Draft {
@@ -114,7 +124,10 @@ impl Draft {
             changes: cookies::diff(base.cookies(), &cookies, seconds),
             since_opened: cookies::diff(opened.cookies(), &cookies, seconds),
             cookies,
-            beside: now.beside,
+            identity_differs: identity_differs(base, &now.beside),
+            // A run that has no profile of its own leaves the one that is kept.
+            beside: Beside { profile: now.beside.profile.or_else(|| base.profile().cloned()), ..now.beside },
+            key: None,
             carried: Vec::new(),
             fresh: Vec::new(),
             names: base.names.clone(),
@@ -187,6 +200,15 @@ impl Draft {
         carried.chain(self.fresh.iter().flat_map(|(_, _, partial)| partial.clone())).collect()
     }
 
+    /// With a new archive of the user-data directory; `key` is what it was packed under. Worth a version, although nothing of
+    /// what counts has changed.
+    #[allow(dead_code, reason = "what runs browsers on profiles comes with it")]
+    pub(super) fn with_profile(mut self, profile: ProfileRef, key: &DataKey) -> Self {
+        self.beside.profile = Some(profile);
+        self.key = Some(key.clone());
+        self
+    }
+
     /// What it is told against.
     pub(super) fn base(&self) -> &Base {
         &self.base
@@ -212,8 +234,17 @@ impl Draft {
     /// Whether nothing was changed that a version would be made for.
     pub(super) fn is_unchanged(&self) -> bool {
         // A new session of which nothing could be kept is not made only to say so: the run's report does.
-        self.changes.is_empty() && (!self.partial_differs || self.base.stored.is_none())
+        let differs = self.partial_differs || self.identity_differs;
+        self.changes.is_empty()
+            && (!differs || self.base.stored.is_none())
+            && self.beside.profile.as_ref().map(ProfileRef::manifest) == self.base.profile().map(ProfileRef::manifest)
     }
+}
+
+/// Whether another identity was asked for than what is kept.
+fn identity_differs(base: &Base, now: &Beside) -> bool {
+    let kept = base.stored.as_ref().and_then(|stored| stored.index.beside.identity.as_ref());
+    now.identity.as_ref().is_some_and(|now| now.asks_otherwise(kept))
 }
 
 /// Writes a draft as a new version and answers the new base; a draft without a change only keeps the session from running
@@ -323,7 +354,10 @@ fn record(target: &Target<'_>, draft: &Draft) -> Result<(Record, DataKey), Sessi
     if let Some(stored) = &draft.base.stored {
         return Ok((stored.record.kept_for(ttl), stored.key.clone()));
     }
-    let key = DataKey::generate().map_err(|error| seal_error("a new key", error))?;
+    let key = match &draft.key {
+        Some(key) => key.clone(),
+        None => DataKey::generate().map_err(|error| seal_error("a new key", error))?,
+    };
     Ok((Record::new(target.id.clone(), &key, ttl), key))
 }
 

@@ -12,10 +12,12 @@ use crate::store::{
     SqliteStore, StoreError,
 };
 
+use super::emulate::KeptIdentity;
 use super::keys::{KeySource, Keys, seal_error};
 use super::lease::{Holder, Lease};
 use super::model::{Listing, OriginInfo, SessionSummary, VersionInfo};
 use super::part::Part;
+use super::profile::ProfileRef;
 use super::state::{Index, PartRef, Record, decode};
 use super::tenants::Tenants;
 use super::{SessionError, SessionInfo, cookies, outbox};
@@ -180,6 +182,7 @@ impl Sessions {
             version: head.version,
             saved_at: head.saved_at.to_string(),
             expires_at: head.expires_at.map(|at| at.to_string()),
+            identity: stored.index.beside.identity.as_ref().map(KeptIdentity::whole),
             cookies: stored.index.cookies.iter().map(cookies::describe).collect(),
             origins,
             tabs: stored
@@ -324,7 +327,8 @@ pub(super) type Prefetched = std::collections::HashMap<PartId, Sealed>;
 
 /// Blobs that a version refers to.
 pub(super) fn blobs_of(index: &Index) -> Vec<BlobId> {
-    index.parts.iter().filter_map(PartRef::blob_id).collect()
+    let parts = index.parts.iter().filter_map(PartRef::blob_id);
+    parts.chain(index.beside.profile.iter().flat_map(ProfileRef::blob_ids)).collect()
 }
 
 /// What [`Acquired::Held`] is turned into for whoever asked.
