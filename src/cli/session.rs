@@ -178,7 +178,9 @@ async fn list(sessions: &Sessions, settings: &Settings, terminal: &Terminal) -> 
         let headings = ["ID", "VERSION", "SAVED (UTC)", "EXPIRES", "COOKIES", "ORIGINS", "IN USE BY"];
         terminal.data(&table(headings, rows, terminal.out_style, terminal.out_tty));
     }
-    left::waiting(sessions, settings).iter().for_each(|waiting| terminal.note(waiting));
+    if let Some(waiting) = left::waiting(sessions, settings) {
+        terminal.note(&waiting);
+    }
     // The good ones are shown first; the exit code tells of the others.
     damaged.first().map_or(Ok(()), |error| Err(failure(error)))
 }

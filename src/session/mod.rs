@@ -5,6 +5,10 @@
 //! (`live`, `tabs`), puts cookies in place (`cookies`) and holds documents until the storage of their origin is
 //! (`restorer`, in a `hidden` page, through `storage` and the scripts in `injected/`; sessionStorage by `tab_storage`). At the
 //! end the state is read (`capture`), compared and sealed (`save`, `part`), and committed under the lease's fence.
+//!
+//! Meanwhile what changes (`dirty`) is kept beside HEAD (`checkpoint`), for a run that crashes; what cannot be written because
+//! the store is away (`patience`) goes to a folder of this machine (`outbox`). Both are a state that waits (`waiting`), and the
+//! next who takes the lease makes a version of it (`recover`).
 
 mod acquire;
 mod capture;

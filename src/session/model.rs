@@ -46,6 +46,7 @@ pub struct Change {
 
 /// What a run did to one session; the report and every HTTP answer carry it.
 #[derive(Debug, Clone, Serialize)]
+#[expect(clippy::struct_excessive_bools, reason = "facts of a report that have nothing to do with each other")]
 pub struct SessionOutcome {
     /// Which; none for a throw-away one (nothing kept).
     pub id: SessionId,

@@ -22,7 +22,9 @@ pub(super) async fn recover(place: &Place<'_>, id: &SessionId, discard: bool, ye
         terminal.value(&json!({ "id": id, "recovered": taken, "notices": notices }));
         return Ok(());
     }
-    notices.iter().for_each(|notice| terminal.note(notice));
+    for notice in &notices {
+        terminal.note(notice);
+    }
     for Taken { version, forked_to, changes, .. } in &taken {
         let place = match (version, forked_to) {
             (_, Some(fork)) => format!("session {fork}"),
