@@ -117,7 +117,10 @@ mod tests {
     fn each_device_has_a_whole_user_agent() {
         for device in DEVICES {
             let agent = device.user_agent("156");
-            assert!(agent.starts_with("Mozilla/5.0 (") && !agent.contains(['{', '}']) && !agent.contains("  "), "{agent}");
+            assert!(
+                agent.starts_with("Mozilla/5.0 (") && !agent.contains(['{', '}']) && !agent.contains("  "),
+                "{agent}"
+            );
             assert!(find(device.name).is_ok() && find(&device.name.to_lowercase()).is_ok());
         }
         assert!(find("Pixel 7").unwrap().user_agent("156").contains("Android 14; Pixel 7) "));

@@ -59,7 +59,12 @@ impl Sessions {
     }
 
     /// Whether there is one by that name. Opens nothing.
-    pub(super) async fn has_document(&self, tenant: &Tenant, kind: &'static str, name: &str) -> Result<bool, SessionError> {
+    pub(super) async fn has_document(
+        &self,
+        tenant: &Tenant,
+        kind: &'static str,
+        name: &str,
+    ) -> Result<bool, SessionError> {
         Ok(self.documents().get(&self.document_name(tenant, kind, name)).await?.is_some())
     }
 

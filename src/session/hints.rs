@@ -48,7 +48,7 @@ pub(super) fn of(user_agent: &str, own: bool, full: Option<&str>) -> Option<Valu
     let android = user_agent.contains("Android");
     let system = System::of(user_agent);
     Some(json!({
-        "brands": brands(seed, brand, |version| version.to_owned(), major, edge.map(major_of).unwrap_or(major)),
+        "brands": brands(seed, brand, str::to_owned, major, edge.map_or(major, major_of)),
         "fullVersionList": brands(seed, brand, |version| format!("{version}.0.0.0"), full, edge.unwrap_or(full)),
         "platform": system.name,
         "platformVersion": system.version,
@@ -134,7 +134,10 @@ mod tests {
         let shell = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) HeadlessChrome/156.0.8078.79 Safari/537.36";
         let hints = of(shell, true, Some("156.0.8078.79")).unwrap();
         let brand = |brand: &str, version: &str| json!({"brand": brand, "version": version});
-        assert_eq!(hints["brands"], json!([brand("Not:A-Brand", "8"), brand("Chromium", "156"), brand("HeadlessChrome", "156")]));
+        assert_eq!(
+            hints["brands"],
+            json!([brand("Not:A-Brand", "8"), brand("Chromium", "156"), brand("HeadlessChrome", "156")])
+        );
         let full = hints["fullVersionList"].clone();
         let expected = [
             brand("Not:A-Brand", "8.0.0.0"),
@@ -142,7 +145,10 @@ mod tests {
             brand("HeadlessChrome", "156.0.8078.79"),
         ];
         assert_eq!(full, json!(expected));
-        assert_eq!((&hints["platform"], &hints["bitness"], &hints["mobile"]), (&json!("Linux"), &json!("64"), &json!(false)));
+        assert_eq!(
+            (&hints["platform"], &hints["bitness"], &hints["mobile"]),
+            (&json!("Linux"), &json!("64"), &json!(false))
+        );
         let full = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) HeadlessChrome/156.0.0.0 Safari/537.36";
         let hints = of(full, true, Some("156.0.8078.79")).unwrap();
         assert_eq!(hints["brands"], json!([brand("Not:A-Brand", "8"), brand("Chromium", "156")]));

@@ -119,7 +119,10 @@ impl Identity {
     #[must_use]
     pub(super) fn written_out(self, chrome: &str) -> Self {
         match self.device.as_deref().and_then(|name| devices::find(name).ok()) {
-            Some(device) => self.over(&device.identity(chrome)),
+            Some(device) => {
+                let known = device.identity(chrome);
+                Self { device: known.device.clone(), ..self }.over(&known)
+            }
             None => self,
         }
     }
@@ -172,13 +175,11 @@ pub fn user_agent(text: &str) -> Result<(), SessionError> {
 /// A size in CSS pixels.
 pub fn viewport(width: i64, height: i64) -> Result<Viewport, SessionError> {
     let side = |side: i64| u32::try_from(side).ok().filter(|side| SIDES.contains(side));
-    match (side(width), side(height)) {
-        (Some(width), Some(height)) => Ok(Viewport { width, height }),
-        _ => {
-            let (least, most) = (SIDES.start(), SIDES.end());
-            bad(format!("a viewport is {least} to {most} pixels wide and high, found {width} x {height}"))
-        }
-    }
+    let Some((width, height)) = side(width).zip(side(height)) else {
+        let (least, most) = (SIDES.start(), SIDES.end());
+        return bad(format!("a viewport is {least} to {most} pixels wide and high, found {width} x {height}"));
+    };
+    Ok(Viewport { width, height })
 }
 
 /// Whether this place is on earth.
@@ -230,9 +231,8 @@ pub fn timezone(name: &str) -> Result<String, SessionError> {
 pub fn locale(tag: &str) -> Result<String, SessionError> {
     let mut parts = tag.split('-');
     let language = parts.next().unwrap_or_default();
-    let letters = |part: &str, lengths: &[usize]| {
-        lengths.contains(&part.len()) && part.chars().all(|c| c.is_ascii_alphabetic())
-    };
+    let letters =
+        |part: &str, lengths: &[usize]| lengths.contains(&part.len()) && part.chars().all(|c| c.is_ascii_alphabetic());
     let mut good = letters(language, &[2, 3]);
     let mut written = vec![language.to_ascii_lowercase()];
     let (mut script, mut region) = (false, false);
@@ -277,7 +277,8 @@ mod tests {
 
     #[test]
     fn locales_are_checked_and_written_as_usual() {
-        for (given, expected) in [("de", "de"), ("DE-de", "de-DE"), ("zh-hant-tw", "zh-Hant-TW"), ("es-419", "es-419")] {
+        for (given, expected) in [("de", "de"), ("DE-de", "de-DE"), ("zh-hant-tw", "zh-Hant-TW"), ("es-419", "es-419")]
+        {
             assert_eq!(locale(given).unwrap(), expected);
         }
         assert_eq!(locale("de_DE").unwrap_err().to_string(), r#""de_DE" is not a locale; did you mean "de-DE"?"#);
@@ -318,7 +319,8 @@ mod tests {
     #[test]
     fn languages_follow_the_locale() {
         let german = Identity { locale: Some("de-AT".into()), ..Identity::default() };
-        let own = Identity { locale: Some("en-US".into()), languages: Some(vec!["en-US".into()]), ..Identity::default() };
+        let own =
+            Identity { locale: Some("en-US".into()), languages: Some(vec!["en-US".into()]), ..Identity::default() };
         assert_eq!(german.over(&own).all_languages().unwrap(), ["de-AT", "de"]);
         assert_eq!(Identity::default().over(&own).all_languages().unwrap(), ["en-US"]);
     }

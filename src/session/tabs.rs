@@ -9,8 +9,8 @@ use chromiumoxide::cdp::browser_protocol::target::CloseTargetParams;
 use tokio::sync::Notify;
 use tokio::sync::mpsc::UnboundedReceiver;
 
-use crate::browser::{BrowserError, Context, Target, TargetEvent};
 use crate::base::Deadline;
+use crate::browser::{BrowserError, Context, Target, TargetEvent};
 use crate::page::Page;
 
 use super::SessionError;
