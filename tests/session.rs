@@ -4,6 +4,10 @@
 
 #[path = "session/again.rs"]
 mod again;
+#[path = "session/checkpoints.rs"]
+mod checkpoints;
+#[path = "session/dying.rs"]
+mod dying;
 #[path = "session/fidelity.rs"]
 mod fidelity;
 #[path = "session/guards.rs"]
@@ -14,6 +18,8 @@ mod history;
 mod identity;
 #[path = "session/matrix.rs"]
 mod matrix;
+#[path = "session/outbox.rs"]
+mod outbox;
 #[path = "session/rig.rs"]
 mod rig;
 #[path = "session/rotation.rs"]
