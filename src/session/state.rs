@@ -96,12 +96,12 @@ pub(super) struct Beside {
     /// The URLs of the tabs that were open. Nothing reopens them yet.
     #[serde(default)]
     pub(super) tabs: Vec<String>,
-    /// What its browser told sites; none in what was saved before this was kept.
-    #[serde(default)]
-    pub(super) identity: Option<KeptIdentity>,
     /// The archive of its user-data directory, where it has one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) profile: Option<ProfileRef>,
+    /// What its browser told sites; none in what was saved before this was kept.
+    #[serde(default)]
+    pub(super) identity: Option<KeptIdentity>,
 }
 
 impl Index {
