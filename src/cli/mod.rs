@@ -18,6 +18,8 @@ mod key;
 mod keys;
 mod man;
 mod new;
+mod passphrase;
+mod portable;
 mod practice;
 mod repl;
 mod run;
@@ -94,7 +96,7 @@ async fn dispatch(command: Command, settings: &Settings, environment: &Environme
         Command::Check(args) => check::execute(&args, settings, environment, terminal).await,
         Command::New(args) => new::execute(&args, environment, terminal),
         Command::Practice(args) => practice::execute(&args, terminal).await,
-        Command::Session(args) => session::execute(args, settings, terminal).await,
+        Command::Session(args) => session::execute(args, settings, environment, terminal).await,
         Command::Browser(args) => browser::execute(&args, settings, terminal).await,
         Command::Doctor => doctor::execute(settings, terminal).await,
         Command::Docs(args) => docs::execute(&args, terminal),

@@ -19,6 +19,7 @@ pub fn session_failure(error: &SessionError) -> Failure {
         | SessionError::Id(_)
         | SessionError::Secret(_)
         | SessionError::NoSecret(_) => FailureKind::Usage,
+        SessionError::Portable(error) if error.is_usage() => FailureKind::Usage,
         _ => FailureKind::Store,
     };
     bare(kind, error.code(), error)

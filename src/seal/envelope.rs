@@ -91,6 +91,11 @@ pub enum Context<'a> {
         /// Its name in the store, for the same reason as with a record.
         name: &'a NameTag,
     },
+    /// A session in a file of its own, sealed with a key that a passphrase makes.
+    Bundle {
+        /// What stands in clear before it: how the key is made.
+        header: &'a [u8],
+    },
     /// A blob.
     Blob {
         /// Whose.

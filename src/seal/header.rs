@@ -149,6 +149,7 @@ fn encode(context: &Context<'_>, to: &mut Vec<u8>) {
         Context::Document { tenant, kind, name } => {
             fields("document", &[tenant.as_str().as_bytes(), kind.as_bytes(), &name.0]);
         }
+        Context::Bundle { header } => fields("bundle", &[header]),
         Context::Blob { tenant, id } => fields("blob", &[tenant.as_str().as_bytes(), id]),
     }
 }

@@ -21,6 +21,7 @@ mod live;
 mod model;
 mod options;
 mod part;
+mod portable;
 mod reset;
 mod restorer;
 mod room;
@@ -46,6 +47,7 @@ pub use model::{
 };
 pub use options::{Cookie, Mode, OpenSession, Saving, SessionOptions, WorkspaceConfig};
 pub use rotate::{KeyUse, Rotated};
+pub use portable::{Exported, Format, ImportOptions, Imported, PortableError};
 pub use sessions::{Sessions, StoreConfig};
 pub use vault::{SecretInfo, secret_name};
 pub use versions::{History, RolledBack};

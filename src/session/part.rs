@@ -72,6 +72,17 @@ impl Part {
         self.text.is_empty()
     }
 
+    /// Whether it is whole lines, each an object of JSON with a kind.
+    pub(super) fn is_whole(&self) -> bool {
+        let ends = self.text.is_empty() || self.text.ends_with('\n');
+        ends && self.text.lines().all(|line| serde_json::from_str::<Line>(line).is_ok())
+    }
+
+    /// The lines, each a JSON text.
+    pub(super) fn lines(&self) -> impl Iterator<Item = &str> {
+        self.text.lines()
+    }
+
     /// Pieces of whole lines, each of about `size` bytes.
     pub(super) fn pieces(&self, size: usize) -> impl Iterator<Item = &str> {
         let mut rest = self.text.as_str();
