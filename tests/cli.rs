@@ -27,6 +27,8 @@ mod kill;
 mod new;
 #[path = "cli/normal.rs"]
 mod normal;
+#[path = "cli/portable.rs"]
+mod portable;
 #[path = "cli/processes.rs"]
 #[allow(dead_code, reason = "shared with the tests on a terminal, which use all of it")]
 mod processes;

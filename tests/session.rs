@@ -12,6 +12,8 @@ mod guards;
 mod history;
 #[path = "session/matrix.rs"]
 mod matrix;
+#[path = "session/portable.rs"]
+mod portable;
 #[path = "session/rig.rs"]
 mod rig;
 #[path = "session/rotation.rs"]

@@ -1,0 +1,201 @@
+//! `rhaven session export|import` as its users meet them: files, modes, questions, exit codes. None of it opens a browser.
+
+use std::io::{Read as _, Write as _};
+use std::os::unix::fs::PermissionsExt as _;
+use std::process::{Command, Stdio};
+
+use portable_pty::{CommandBuilder, PtySize, native_pty_system};
+
+use crate::home::{Home, Said, said};
+
+const STATE: &str = r#"{"cookies": [{"name": "sid", "value": "needle-sid", "domain": "a.example", "path": "/",
+    "expires": -1, "httpOnly": true, "secure": true, "sameSite": "Lax"}],
+  "origins": [{"origin": "https://a.example", "localStorage": [{"name": "token", "value": "needle-token"}]}],
+  "credentials": []}"#;
+/// Written by curl, on a host that sets cookies of each kind.
+const CURL: &str = include_str!("../recorded/curl-cookies.txt");
+const PHRASE: &str = "correct horse";
+
+fn sealing(home: &Home, args: &[&str], passphrase: &str) -> Said {
+    said(home.command(args).env("RHAVEN_BUNDLE_PASSPHRASE", passphrase))
+}
+
+/// A home with session `acme`.
+fn with_session() -> Home {
+    let home = Home::new();
+    home.write("state.json", STATE);
+    home.rhaven(&["session", "import", "acme", "state.json"]).ends(0);
+    home
+}
+
+#[test]
+fn an_import_tells_what_it_made_and_what_it_could_not_take() {
+    let home = Home::new();
+    home.write("state.json", STATE);
+    let told = home.rhaven(&["session", "import", "acme", "state.json"]).ends(0);
+    assert_eq!(told.out, "");
+    let told = told.tells("session acme v1: 1 cookie, storage of 1 origin imported (playwright)");
+    told.tells("not taken: credentials: it is not part of a session here");
+    let again = home.rhaven(&["session", "import", "acme", "state.json"]).ends(1);
+    again.tells("error[session_exists]").tells("--replace");
+    let json = home.rhaven(&["session", "import", "acme", "state.json", "--replace", "--json"]).ends(0).json();
+    assert_eq!((&json["version"], &json["replaced"], &json["format"]), (&2.into(), &1.into(), &"playwright".into()));
+    assert_eq!(json["lost"][0]["store"], "credentials");
+    let shown = home.rhaven(&["session", "show", "acme", "--json"]).ends(0).json();
+    assert_eq!(shown["cookies"][0]["name"], "sid");
+    assert_eq!(shown["origins"][0]["local_storage"][0], "token");
+}
+
+#[test]
+fn an_export_is_its_owners_and_never_written_over_unasked() {
+    let home = with_session();
+    let args = ["session", "export", "acme", "--format", "playwright", "-o", "out.json"];
+    let told = home.rhaven(&args).ends(0);
+    assert_eq!(told.out, "");
+    told.tells("session acme v1: 1 cookie, storage of 1 origin written to out.json").tells("this is in clear");
+    let path = home.path().join("out.json");
+    assert_eq!(path.metadata().expect("a file").permissions().mode() & 0o777, 0o600);
+    home.rhaven(&args).ends(1).tells("error[file_exists]").tells("--force");
+    std::fs::write(&path, "old").expect("a file");
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o644)).expect("a mode");
+    let json = home.rhaven(&[&args[..], &["--force", "--json"]].concat()).ends(0).json();
+    assert_eq!((&json["file"], &json["clear"], &json["cookies"]), (&"out.json".into(), &true.into(), &1.into()));
+    assert_eq!(path.metadata().expect("a file").permissions().mode() & 0o777, 0o600);
+    assert!(std::fs::read_to_string(&path).expect("a file").contains("needle-token"));
+    // Nothing else is left of the writing.
+    let hidden = |name: &std::ffi::OsStr| name.to_string_lossy().starts_with(".out");
+    let left =
+        std::fs::read_dir(home.path()).expect("a folder").filter(|e| hidden(&e.as_ref().expect("one").file_name()));
+    assert_eq!(left.count(), 0);
+    home.rhaven(&["session", "export", "amce", "-o", "x", "--format", "cookies"]).ends(1).tells("did you mean acme?");
+    let nowhere = home.rhaven(&["session", "export", "acme", "--format", "cookies", "-o", "none/x"]).ends(1);
+    nowhere.tells("error[file_error]");
+}
+
+#[test]
+fn without_a_file_it_goes_to_standard_output_and_comes_from_standard_input() {
+    let home = with_session();
+    let cookies = home.rhaven(&["session", "export", "acme", "--format", "cookies"]).ends(0);
+    assert_eq!(cookies.out, "# Netscape HTTP Cookie File\n\n#HttpOnly_a.example\tFALSE\t/\tTRUE\t0\tsid\tneedle-sid\n");
+    let out = cookies.out.clone();
+    let told = cookies.tells("not in it: cookie sid of a.example/: the format holds no SameSite");
+    let told = told.tells("not in it: storage of https://a.example/: the format holds cookies only");
+    assert!(!told.err.contains("needle"), "{}", told.err);
+    home.rhaven(&["session", "export", "acme", "--format", "cookies", "--json"]).ends(1).tells("");
+    let mut command: Command = home.command(&["session", "import", "copy", "-"]);
+    let mut child =
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("a start");
+    child.stdin.take().expect("a pipe").write_all(out.as_bytes()).expect("a reader");
+    assert!(child.wait_with_output().expect("an end").status.success());
+    assert_eq!(home.rhaven(&["session", "export", "copy", "--format", "cookies"]).ends(0).out, out);
+}
+
+#[test]
+fn a_jar_of_curls_is_taken_as_curl_meant_it() {
+    let home = Home::new();
+    home.write("jar.txt", &CURL.replace("1797921822", "4000000000").replace("1828329938", "4000000000"));
+    let told = home.rhaven(&["session", "import", "acme", "jar.txt"]).ends(0);
+    told.tells("5 cookies").tells("not taken: cookie wide of .a.example/: it runs out later than Chromium allows");
+    let jar = home.rhaven(&["session", "export", "acme", "--format", "cookies"]).ends(0).out;
+    for line in [
+        "www.a.example\tFALSE\t/\tFALSE\t0\tempty\t\n",
+        "#HttpOnly_www.a.example\tFALSE\t/shop\tFALSE\t0\tdeep\tx=y\n",
+        "www.a.example\tFALSE\t/\tFALSE\t0\thost\t1\n",
+        "\n.a.example\tTRUE\t/\tFALSE\t",
+    ] {
+        assert!(jar.contains(line), "{line:?} in\n{jar}");
+    }
+}
+
+#[test]
+fn a_bundle_is_sealed_under_its_passphrase() {
+    let home = with_session();
+    let export = ["session", "export", "acme", "-o", "acme.bundle"];
+    home.rhaven(&export).ends(1).tells("error[passphrase_required]").tells("RHAVEN_BUNDLE_PASSPHRASE");
+    sealing(&home, &export, "short").ends(1).tells("error[passphrase_too_short]");
+    assert!(!home.path().join("acme.bundle").exists());
+    let told = sealing(&home, &export, PHRASE).ends(0);
+    assert!(!told.err.contains("clear") && !told.err.contains("not in it"), "{}", told.err);
+    let bytes = std::fs::read(home.path().join("acme.bundle")).expect("a file");
+    for needle in [&b"needle"[..], b"a.example", b"acme", PHRASE.as_bytes()] {
+        assert!(!bytes.windows(needle.len()).any(|window| window == needle));
+    }
+    let import = ["session", "import", "copy", "acme.bundle"];
+    home.rhaven(&import).ends(1).tells("error[passphrase_required]");
+    let wrong = sealing(&home, &import, "wrong horse").ends(5);
+    wrong.tells("error[decrypt_failed]").tells("the passphrase is another one").tells("nothing was imported");
+    let mut altered = bytes.clone();
+    *altered.last_mut().expect("a byte") ^= 1;
+    std::fs::write(home.path().join("altered.bundle"), altered).expect("a file");
+    let altered = sealing(&home, &["session", "import", "copy", "altered.bundle"], PHRASE).ends(5);
+    altered.tells("error[decrypt_failed]").tells("it was altered or cut off");
+    home.rhaven(&["session", "show", "copy"]).ends(1);
+    sealing(&home, &import, PHRASE).ends(0).tells("imported (bundle)");
+    let export = |id: &str| home.rhaven(&["session", "export", id, "--format", "playwright"]).ends(0).out;
+    assert_eq!(export("copy"), export("acme"));
+}
+
+#[test]
+fn a_file_that_is_no_session_is_told_what_it_is_not() {
+    let home = Home::new();
+    home.write("notes.txt", "hello\n");
+    home.write("bad.json", r#"{"cookies": [{"name": "sid", "value": 7}]}"#);
+    let import = |file: &str| home.rhaven(&["session", "import", "acme", file]).ends(1);
+    import("notes.txt").tells("error[invalid_import]").tells("neither JSON, nor lines of cookies, nor a bundle");
+    import("bad.json").tells("cookies[0].value: a text was wanted, found a number");
+    import("missing").tells("error[file_error]");
+    let forced = home.rhaven(&["session", "import", "acme", "notes.txt", "--format", "cookies"]).ends(1);
+    forced.tells("line 1: 7 fields between tabs were wanted, found 1");
+}
+
+/// What a person sees who types `keys` to a command on a terminal, and how it ended. A `\0` waits for the next question.
+fn typed(home: &Home, args: &[&str], keys: &str) -> (String, u32) {
+    let pty = native_pty_system().openpty(PtySize::default()).expect("a terminal");
+    let mut command = CommandBuilder::new(env!("CARGO_BIN_EXE_rhaven"));
+    command.args(args);
+    command.cwd(home.path());
+    command.env("HOME", home.path());
+    command.env("RHAVEN_HOME", home.path().join("rhaven"));
+    let mut child = pty.slave.spawn_command(command).expect("a start");
+    drop(pty.slave);
+    let mut reader = pty.master.try_clone_reader().expect("a reader");
+    let mut writer = pty.master.take_writer().expect("a writer");
+    let (mut seen, mut asked) = (Vec::new(), 0);
+    let mut answers = keys.split('\0');
+    let mut buffer = [0; 4096];
+    // A terminal that everybody has left answers with an error.
+    while let Ok(length @ 1..) = reader.read(&mut buffer) {
+        seen.extend_from_slice(&buffer[..length]);
+        let questions = String::from_utf8_lossy(&seen).matches(": ").count();
+        // Only the questions end so before the last answer.
+        while asked < questions {
+            asked += 1;
+            if let Some(answer) = answers.next() {
+                writer.write_all(answer.as_bytes()).expect("somebody reads");
+            }
+        }
+    }
+    let status = child.wait().expect("an end");
+    (String::from_utf8_lossy(&seen).into_owned(), status.exit_code())
+}
+
+#[test]
+fn on_a_terminal_the_passphrase_is_asked_for_and_not_shown() {
+    let home = with_session();
+    let export = ["session", "export", "acme", "-o", "acme.bundle"];
+    let (seen, code) = typed(&home, &export, "correct horsee\u{7f}\r\0correct horse\r");
+    assert!(code == 0 && seen.contains("passphrase of the bundle: ") && seen.contains("the same again: "), "{seen}");
+    assert!(!seen.contains("correct") && !seen.contains("horse"), "{seen}");
+    sealing(&home, &["session", "import", "copy", "acme.bundle"], PHRASE).ends(0);
+    let (seen, code) = typed(&home, &["session", "import", "other", "acme.bundle"], "correct horse\r");
+    assert_eq!(code, 0, "{seen}");
+    let other = ["session", "export", "acme", "-o", "other.bundle"];
+    let (seen, code) = typed(&home, &other, "correct horse\r\0wrong horse\r");
+    assert!(code == 1 && seen.contains("the two are not the same"), "{seen}");
+    // Ctrl-C gives up.
+    let (seen, code) = typed(&home, &other, "corr\u{3}");
+    assert!(code == 1 && seen.contains("passphrase_required"), "{seen}");
+    let bundle = ["session", "export", "acme"];
+    let (seen, code) = typed(&home, &bundle, "");
+    assert!(code == 1 && seen.contains("give -o FILE"), "{seen}");
+}
