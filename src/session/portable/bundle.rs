@@ -103,7 +103,9 @@ async fn write_at(
         .map_err(|error| seal_error(NAME, error))?;
     let chunks: Vec<Bytes> =
         sealed.into_inner().try_collect().await.map_err(|error| seal_error(NAME, SealError::Io(error)))?;
-    chunks.iter().for_each(|chunk| bytes.extend_from_slice(chunk));
+    for chunk in &chunks {
+        bytes.extend_from_slice(chunk);
+    }
     Ok(Zeroizing::new(bytes))
 }
 

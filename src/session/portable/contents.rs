@@ -9,6 +9,7 @@ use crate::session::state::Index;
 use crate::session::{Cookie, Partial, SessionError};
 
 /// The storage of one storage key.
+#[allow(clippy::struct_field_names)] // a storage key is called so everywhere
 pub(super) struct Storage {
     pub(super) storage_key: String,
     pub(super) part: Part,

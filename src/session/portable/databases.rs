@@ -15,7 +15,7 @@ const MAX_VERSION: f64 = 9_007_199_254_740_991.0;
 /// The databases of one origin on their way into a file.
 #[derive(Default)]
 pub(super) struct Databases {
-    pub(super) databases: Vec<Value>,
+    pub(super) all: Vec<Value>,
     /// Which of the last database's stores records belong to, and its name for people.
     store: Option<(usize, String)>,
     /// Where key generators stand: position by the records, by database and store.
@@ -26,7 +26,7 @@ pub(super) struct Databases {
 
 impl Databases {
     /// Whether it is a line of a database.
-    pub(super) fn takes(&self, kind: &str) -> bool {
+    pub(super) fn takes(kind: &str) -> bool {
         matches!(kind, "db" | "store" | "rec" | "next")
     }
 
@@ -35,12 +35,12 @@ impl Databases {
         match line["t"].as_str() {
             Some("db") => {
                 let stores: Vec<Value> = line["stores"].as_array().into_iter().flatten().map(write_store).collect();
-                self.databases.push(json!({"name": name(&line["name"]), "version": line["version"], "stores": stores}));
+                self.all.push(json!({"name": name(&line["name"]), "version": line["version"], "stores": stores}));
                 self.database = line["name"].clone();
                 self.store = None;
             }
             Some("store") => {
-                let stores = self.databases.last().and_then(|database| database["stores"].as_array());
+                let stores = self.all.last().and_then(|database| database["stores"].as_array());
                 let wanted = Value::from(name(&line["name"]));
                 let found = stores.and_then(|stores| stores.iter().position(|store| store["name"] == wanted));
                 let shown = format!("indexedDB:{}/{}", name(&self.database), name(&line["name"]));
@@ -54,7 +54,7 @@ impl Databases {
 
     fn record(&mut self, line: &Value, origin: &str, missing: &mut Vec<Partial>) {
         let Some((at, shown)) = &self.store else { return };
-        let stores = self.databases.last_mut().and_then(|database| database["stores"].as_array_mut());
+        let stores = self.all.last_mut().and_then(|database| database["stores"].as_array_mut());
         let Some(store) = stores.and_then(|stores| stores.get_mut(*at)) else { return };
         let inline = store.get("keyPath").is_some() || store.get("keyPathArray").is_some();
         let mut note = |reason: String| {
@@ -178,7 +178,9 @@ pub(super) fn read(
             }
         }
     }
-    generators.iter().for_each(|line| push(part, line));
+    for line in &generators {
+        push(part, line);
+    }
     Ok(())
 }
 

@@ -1,5 +1,5 @@
 //! Netscape's `cookies.txt`, as curl, wget and browsers' extensions write and read it: a line per cookie, seven fields
-//! between tabs. It holds cookies without SameSite and partitions, and nothing else of a session.
+//! between tabs. It holds cookies without `SameSite` and partitions, and nothing else of a session.
 //!
 //! ```text
 //! [#HttpOnly_]DOMAIN \t SUBDOMAINS \t PATH \t SECURE \t EXPIRES \t NAME \t VALUE
@@ -155,7 +155,7 @@ mod tests {
 
     use super::*;
 
-    fn cookie(value: serde_json::Value) -> Cookie {
+    fn cookie(value: &serde_json::Value) -> Cookie {
         value.as_object().unwrap().clone()
     }
 
@@ -168,7 +168,7 @@ mod tests {
             json!({"name": "p", "value": "1", "domain": "a.example", "path": "/", "secure": true,
                 "partitionKey": {"topLevelSite": "https://b.example", "hasCrossSiteAncestor": true}}),
         ];
-        let written = write(&Contents::of(all.into_iter().map(cookie).collect(), Vec::new()));
+        let written = write(&Contents::of(all.iter().map(cookie).collect(), Vec::new()));
         let text = String::from_utf8(written.bytes.to_vec()).unwrap();
         assert!(recognise(&text), "{text}");
         assert!(text.contains("\n#HttpOnly_.a.example\tTRUE\t/\tTRUE\t4000000000\tsid\ta=b\n"), "{text}");

@@ -100,7 +100,7 @@ fn write_origin(storage: &Storage, missing: &mut Vec<Partial>) -> Option<Value> 
                 (Some(name), Some(value)) => entries.push(json!({"name": name, "value": value})),
                 _ => missing.push(note(key, "localStorage", None, "an entry that is not readable")),
             },
-            _ if stores.takes(kind) => stores.push(&line, key, missing),
+            _ if Databases::takes(kind) => stores.push(&line, key, missing),
             _ => {
                 unknown.insert(store_of(kind).to_owned());
             }
@@ -108,7 +108,7 @@ fn write_origin(storage: &Storage, missing: &mut Vec<Partial>) -> Option<Value> 
     }
     stores.finish(key, missing);
     missing.extend(unknown.into_iter().map(|store| note(key, &store, None, HOLDS_NOT)));
-    let databases = stores.databases;
+    let databases = stores.all;
     if entries.is_empty() && databases.is_empty() {
         return None;
     }
@@ -171,7 +171,7 @@ fn read_cookie(cookie: &Fields<'_>, missing: &mut Vec<Partial>) -> Result<Foreig
     if same_site.is_some_and(|same_site| !SAME_SITE.contains(&same_site)) {
         return Err(invalid(&cookie.path("sameSite"), "Strict, Lax or None was wanted, found another text"));
     }
-    let expires = cookie.maybe_number("expires")?.filter(|at| *at != -1.0 && *at != 0.0);
+    let expires = cookie.maybe_number("expires")?.filter(|at| *at > 0.0 || (*at < 0.0 && at.total_cmp(&-1.0).is_ne()));
     if expires.is_some_and(|at| at < 0.0) {
         return Err(invalid(&cookie.path("expires"), "-1 or seconds since 1970 were wanted, found less"));
     }
@@ -191,8 +191,8 @@ fn read_cookie(cookie: &Fields<'_>, missing: &mut Vec<Partial>) -> Result<Foreig
     if let Some(url) = cookie.maybe_text("url")? {
         let bad = || invalid(&cookie.path("url"), "an http or https URL was wanted, found another text");
         let url = url::Url::parse(url).ok().filter(|url| matches!(url.scheme(), "http" | "https")).ok_or_else(bad)?;
-        foreign.domain = url.host_str().unwrap_or_default().to_owned();
-        foreign.path = url.path().rfind('/').map_or("/", |at| &url.path()[..=at]).to_owned();
+        url.host_str().unwrap_or_default().clone_into(&mut foreign.domain);
+        url.path().rfind('/').map_or("/", |at| &url.path()[..=at]).clone_into(&mut foreign.path);
         foreign.secure = url.scheme() == "https";
     } else {
         cookie.text("domain")?.clone_into(&mut foreign.domain);
@@ -283,7 +283,7 @@ mod tests {
             json!({"t": "rec", "k": ["ab", "AQ==", null], "v": ["o", ["plain", ["a", [1, null, "x"]]]]}),
             json!({"t": "next", "db": "app", "store": "out", "n": 3}),
         ];
-        let text: String = lines.iter().map(|line| format!("{line}\n")).collect();
+        let text = lines.map(|line| line.to_string()).join("\n") + "\n";
         let part = Part::from_bytes(text.as_bytes(), "it").unwrap();
         let storage = Storage { storage_key: "https://a.example/".into(), part, partial: Vec::new() };
         let written = write(&Contents::of(Vec::new(), vec![storage])).unwrap();
@@ -306,7 +306,7 @@ mod tests {
             json!({"t": "next", "db": "app", "store": "s", "n": 9}),
             json!({"t": "sw", "scope": "/"}),
         ];
-        let text: String = lines.iter().map(|line| format!("{line}\n")).collect();
+        let text = lines.map(|line| line.to_string()).join("\n") + "\n";
         let part = |key: &str| Storage {
             storage_key: key.into(),
             part: Part::from_bytes(text.as_bytes(), "it").unwrap(),

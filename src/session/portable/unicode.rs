@@ -60,13 +60,11 @@ pub(super) fn to_node(text: &str) -> Value {
         return text.into();
     }
     let units = units(text);
-    match String::from_utf16(&units) {
-        Ok(text) => text.into(),
-        Err(_) => {
-            let bytes: Vec<u8> = units.iter().flat_map(|unit| unit.to_le_bytes()).collect();
-            json!(["s16", data_encoding::BASE64.encode(&bytes)])
-        }
+    if let Ok(text) = String::from_utf16(&units) {
+        return text.into();
     }
+    let bytes: Vec<u8> = units.iter().flat_map(|unit| unit.to_le_bytes()).collect();
+    json!(["s16", data_encoding::BASE64.encode(&bytes)])
 }
 
 /// The marked text of what a part holds; none where it is no text.
