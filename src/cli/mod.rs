@@ -19,8 +19,8 @@ mod keys;
 mod man;
 mod new;
 mod passphrase;
-mod portable;
 mod practice;
+mod private;
 mod repl;
 mod run;
 mod screen;
@@ -30,6 +30,7 @@ mod session;
 mod settings;
 mod tables;
 mod terminal;
+mod typed;
 mod watch;
 
 use std::ffi::OsString;

@@ -1,11 +1,14 @@
 //! `rhaven session`: what is kept, by name and count; never values.
 
+mod audit;
+mod portable;
 mod versions;
 
 use std::io::{BufRead as _, IsTerminal as _};
 
 use super::Outcome;
 use super::args::session_id;
+use super::environment::Environment;
 use super::error::CliError;
 use super::settings::Settings;
 use super::tables::{show_bytes, show_time, table};
@@ -93,6 +96,17 @@ enum SessionCommand {
         #[arg(value_parser = versions::version)]
         version: Version,
     },
+    /// Write a session to a file: for another machine, for Playwright, for curl
+    Export(portable::ExportArgs),
+    /// Make a session from a file that rhaven, Playwright, curl or a browser's extension wrote
+    Import(portable::ImportArgs),
+    /// Open every kept version with all that belongs to it, and tell what is damaged; nothing is changed
+    #[command(after_help = "Ends with 5 where something is damaged.")]
+    Check {
+        /// The session
+        #[arg(value_parser = session_id)]
+        id: SessionId,
+    },
     /// Delete one session with all its versions; its key goes first, so that nothing can open what was copied
     #[command(visible_alias = "rm")]
     Delete {
@@ -109,14 +123,21 @@ enum SessionCommand {
 struct Place<'a> {
     sessions: &'a Sessions,
     settings: &'a Settings,
+    environment: &'a Environment,
     terminal: &'a Terminal,
 }
 
 /// Runs one of the commands above.
-pub(super) async fn execute(args: SessionArgs, settings: &Settings, terminal: &Terminal) -> Outcome {
+pub(super) async fn execute(
+    args: SessionArgs,
+    settings: &Settings,
+    environment: &Environment,
+    terminal: &Terminal,
+) -> Outcome {
     let reaping = tokio::task::spawn_blocking(crate::browser::reap);
     let sessions = Sessions::open(settings.store.clone(), settings.key.clone()).await.map_err(|e| failure(&e))?;
-    let place = Place { sessions: &sessions, settings, terminal };
+    let place = Place { sessions: &sessions, settings, environment, terminal };
+    let mut code = super::OK;
     match args.command {
         SessionCommand::History { id } => versions::history(&place, &id).await?,
         SessionCommand::Diff { id, from, to } => versions::diff(&place, &id, from, to).await?,
@@ -126,11 +147,14 @@ pub(super) async fn execute(args: SessionArgs, settings: &Settings, terminal: &T
         SessionCommand::Unpin { id, version } => versions::pin(&place, &id, version, false).await?,
         SessionCommand::List => list(&sessions, settings, terminal).await?,
         SessionCommand::Show { id } => show(&sessions, &id, settings, terminal).await?,
+        SessionCommand::Export(args) => code = portable::export(&place, &args).await?,
+        SessionCommand::Import(args) => code = portable::import(&place, &args).await?,
+        SessionCommand::Check { id } => code = audit::check(&place, &id).await?,
         SessionCommand::Delete { id, yes } => delete(&sessions, &id, yes, settings, terminal).await?,
     }
     // Nothing to do about it where it failed: it is tried again at the next start.
     let _ = reaping.await;
-    Ok(super::OK)
+    Ok(code)
 }
 
 fn failure(error: &SessionError) -> Box<Failure> {

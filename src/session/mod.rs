@@ -7,6 +7,7 @@
 //! end the state is read (`capture`), compared and sealed (`save`, `part`), and committed under the lease's fence.
 
 mod acquire;
+mod audit;
 mod capture;
 mod chores;
 mod cookies;
@@ -38,6 +39,7 @@ mod vault;
 mod versions;
 mod workspace;
 
+pub use audit::{Audit, Damage, VersionAudit};
 pub use error::SessionError;
 pub use keys::KeySource;
 pub use live::Session;
@@ -47,7 +49,7 @@ pub use model::{
 };
 pub use options::{Cookie, Mode, OpenSession, Saving, SessionOptions, WorkspaceConfig};
 pub use rotate::{KeyUse, Rotated};
-pub use portable::{Exported, Format, ImportOptions, Imported, PortableError};
+pub use portable::{Exported, Format, ImportOptions, Imported, PortableError, Source};
 pub use sessions::{Sessions, StoreConfig};
 pub use vault::{SecretInfo, secret_name};
 pub use versions::{History, RolledBack};

@@ -41,6 +41,12 @@ type Name = (String, String);
 /// Digests by name: enough to tell what differs between two states of a part.
 pub(super) type Names = BTreeMap<Name, [u8; 32]>;
 
+impl AsRef<[u8]> for Part {
+    fn as_ref(&self) -> &[u8] {
+        self.as_bytes()
+    }
+}
+
 impl Part {
     /// Adds captured lines.
     pub(super) fn push(&mut self, lines: &str) {

@@ -2,7 +2,7 @@
 
 use rhaven::base::{Secret, Tenant, Version};
 use rhaven::session::{
-    Exported, Format, ImportOptions, Imported, SessionError, SessionInfo, SessionOptions, SessionOutcome,
+    Exported, Format, ImportOptions, Imported, SessionError, SessionInfo, SessionOptions, SessionOutcome, Source,
 };
 use serde_json::{Value, json};
 
@@ -19,15 +19,18 @@ fn phrase(text: &str) -> Secret {
     Secret::new("RHAVEN_BUNDLE_PASSPHRASE", text.to_owned())
 }
 
-async fn export(rig: &Rig, format: Format) -> Exported {
-    let sessions = rig.sessions().await.unwrap();
-    sessions.export(&Tenant::default(), &id("acme"), format, Some(&phrase("correct horse"))).await.unwrap()
+async fn export(rig: &Rig, format: Format) -> (Exported, Vec<u8>) {
+    let (sessions, mut bytes) = (rig.sessions().await.unwrap(), Vec::new());
+    let passphrase = phrase("correct horse");
+    let exported = sessions.export(&Tenant::default(), &id("acme"), format, Some(&passphrase), &mut bytes).await;
+    (exported.unwrap(), bytes)
 }
 
 async fn import(rig: &Rig, name: &str, bytes: &[u8], replace: bool) -> Result<Imported, SessionError> {
     let sessions = rig.sessions().await.unwrap();
     let options = ImportOptions { replace, passphrase: Some(phrase("correct horse")), ..ImportOptions::default() };
-    sessions.import(&Tenant::default(), &id(name), bytes, &options).await
+    let source = Source::open(std::io::Cursor::new(bytes.to_vec()), None).await?;
+    sessions.import(&Tenant::default(), &id(name), source, &options).await
 }
 
 /// A run of a session that evaluates `script` at `path`; no browser is left after it.
@@ -87,13 +90,15 @@ async fn a_state_that_playwright_wrote_is_found_by_a_page_and_changes_nothing() 
 async fn a_playwright_state_of_ours_is_the_session_again() {
     let rig = Rig::start().await;
     rig.visit(&called(FILL)).await;
-    let exported = export(&rig, Format::Playwright).await;
+    let (exported, bytes) = export(&rig, Format::Playwright).await;
     assert_eq!(exported.version, Version(1));
     // The site's port is not the one that Chromium would guess of its cookies; the format has no place for it.
-    let lost: Vec<_> = exported.lost.iter().map(|lost| (lost.key.as_deref().unwrap(), &*lost.reason)).collect();
+    let lost: Vec<_> =
+        exported.lost.iter().map(|lost| (&*lost.store, lost.key.as_deref().unwrap_or("-"), &*lost.reason)).collect();
     let reason = "the format holds no source port";
-    assert_eq!(lost, [("strict", reason), ("theme", reason)]);
-    import(&rig, "copy", &exported.bytes, false).await.unwrap();
+    let tabs = ("tabs", "-", "the format does not hold it");
+    assert_eq!(lost, [("cookie", "strict", reason), ("cookie", "theme", reason), tabs]);
+    import(&rig, "copy", &bytes, false).await.unwrap();
     let (outcome, wrong) = run(&rig, "copy", "/", &called(CHECK)).await;
     assert_eq!((wrong, outcome.updated), (json!([]), false), "{:?}", outcome.changes);
 }
@@ -101,24 +106,39 @@ async fn a_playwright_state_of_ours_is_the_session_again() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_bundle_holds_everything_and_opens_under_another_key() {
     let mut rig = Rig::start().await;
-    let more = "localStorage.setItem('large', 'x'.repeat(400000)); await new Promise(ok => {
+    let more = "localStorage.setItem('large', 'x'.repeat(400000)); sessionStorage.setItem('step', '2');
+        await (await caches.open('shell')).put('/cached', new Response('from the cache'));
+        const folder = await (await navigator.storage.getDirectory()).getDirectoryHandle('notes', { create: true });
+        const writer = await (await folder.getFileHandle('a.bin', { create: true })).createWritable();
+        await writer.write(new Uint8Array([1, 2, 255])); await writer.close(); await new Promise(ok => {
         const r = indexedDB.open('more'); r.onupgradeneeded = () => r.result.createObjectStore('s');
         r.onsuccess = () => { const t = r.result.transaction('s', 'readwrite');
             t.objectStore('s').put({ blob: new Blob(['hello']), holes: [1, , 3] }, 'k');
             t.oncomplete = () => { r.result.close(); ok(); } } })";
     rig.visit(&format!("(async () => {{ await {}; {more} }})()", called(FILL))).await;
-    let exported = export(&rig, Format::Bundle).await;
+    let (exported, bytes) = export(&rig, Format::Bundle).await;
     assert_eq!(exported.lost, []);
     // The format says of the same session what it cannot hold.
-    let mut lost = export(&rig, Format::Playwright).await.lost;
+    let mut lost = export(&rig, Format::Playwright).await.0.lost;
     lost.retain(|lost| lost.store != "cookie");
     let lost: Vec<_> = lost.iter().map(|lost| (&*lost.store, lost.key.as_deref(), &*lost.reason)).collect();
-    assert_eq!(lost, [("indexedDB:more/s", Some("k"), "the format does not hold a Blob")]);
+    let other = "the format does not hold it";
+    assert_eq!(
+        lost,
+        [
+            ("indexedDB:more/s", Some("k"), "the format does not hold a Blob"),
+            ("cacheStorage", Some("shell"), other),
+            ("fileSystem", Some("notes"), other),
+            ("fileSystem", Some("notes/a.bin"), other),
+            ("sessionStorage", Some("step"), other),
+            ("tabs", None, other),
+        ]
+    );
 
     let before = show(&rig, "acme").await;
     // Another machine: a folder and a key of its own. The site stays, since a session is of its address.
     let _first = std::mem::replace(&mut rig.home, tempfile::tempdir().unwrap());
-    let imported = import(&rig, "acme", &exported.bytes, false).await.unwrap();
+    let imported = import(&rig, "acme", &bytes, false).await.unwrap();
     assert_eq!((imported.format, imported.origins), (Format::Bundle, 1));
     let after = show(&rig, "acme").await;
     let names = |info: &SessionInfo| json!([info.cookies, info.origins, info.partial]);
@@ -130,11 +150,15 @@ async fn a_bundle_holds_everything_and_opens_under_another_key() {
     assert!((3_595..=3_605).contains(&kept_for(&after)), "{after:?}");
     let look = "(async () => { const db = await new Promise(ok => { const r = indexedDB.open('more'); r.onsuccess = () => ok(r.result); });
         const v = await new Promise(ok => { const r = db.transaction('s').objectStore('s').get('k'); r.onsuccess = () => ok(r.result); });
-        db.close(); return [await v.blob.text(), 1 in v.holes, localStorage.large.length]; })()";
+        const folder = await (await navigator.storage.getDirectory()).getDirectoryHandle('notes');
+        const file = await (await folder.getFileHandle('a.bin')).getFile();
+        db.close(); return [await v.blob.text(), 1 in v.holes, localStorage.large.length, sessionStorage.step,
+            await (await caches.match('/cached')).text(), [...new Uint8Array(await file.arrayBuffer())]]; })()";
     let (_, wrong) = run(&rig, "acme", "/", &called(CHECK)).await;
     assert_eq!(wrong, json!([]));
     let (outcome, seen) = run(&rig, "acme", "/", look).await;
-    assert_eq!((seen, outcome.updated), (json!(["hello", false, 400_000]), false), "{:?}", outcome.changes);
+    let wanted = json!(["hello", false, 400_000, "2", "from the cache", [1, 2, 255]]);
+    assert_eq!((seen, outcome.updated), (wanted, false), "{:?}", outcome.changes);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -144,13 +168,13 @@ async fn nothing_is_written_over_unasked_or_under_a_run() {
     let state = recorded(&rig);
     let refused = import(&rig, "acme", state.as_bytes(), false).await.err().unwrap();
     assert_eq!(refused.code(), "session_exists");
-    assert_eq!(refused.to_string(), "session acme is there already, at version v1");
+    assert_eq!(refused.to_string(), "there is a session acme already");
     let workspace = rig.workspace();
     workspace.session(&id("acme"), &SessionOptions::default()).await.unwrap();
     let busy = import(&rig, "acme", state.as_bytes(), true).await.err().unwrap();
     assert_eq!(busy.code(), "session_busy");
     // Reading needs no lease.
-    assert_eq!(export(&rig, Format::Cookies).await.version, Version(1));
+    assert_eq!(export(&rig, Format::Cookies).await.0.version, Version(1));
     workspace.finish(soon()).await;
     let imported = import(&rig, "acme", state.as_bytes(), true).await.unwrap();
     assert_eq!((imported.replaced, imported.version), (Some(Version(1)), Version(2)));
@@ -178,8 +202,8 @@ async fn cookies_that_curl_kept_are_sent_and_those_that_chromium_refuses_are_nam
     assert_eq!((imported.format, imported.cookies, lost), (Format::Cookies, 2, vec!["__Host-x", "bad"]));
     let (outcome, sent) = run(&rig, "acme", "/echo", "document.body.textContent").await;
     assert_eq!((sent, outcome.updated), (json!("sid=abc=; lang="), false), "{:?}", outcome.changes);
-    let jar = export(&rig, Format::Cookies).await;
-    let text = std::str::from_utf8(&jar.bytes).unwrap();
+    let (jar, text) = export(&rig, Format::Cookies).await;
+    let text = String::from_utf8(text).unwrap();
     assert!(text.contains(&format!("#HttpOnly_127.0.0.1\tFALSE\t/\tFALSE\t{later}\tsid\tabc=\n")), "{text}");
     assert_eq!((jar.cookies, &*jar.lost), (2, &[][..]));
 }

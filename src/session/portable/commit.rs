@@ -1,24 +1,27 @@
-//! Writing what was imported: a new version, under the lease like every other.
+//! Writing what is imported: a new version, under the lease like every other.
 
+use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
+use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
-use crate::base::{SessionId, Tenant, Version};
-use crate::seal::{Context, DataKey, seal};
+use super::bundle::pieces;
+use super::contents::Contents;
+use super::unbundle::Bundle;
+use crate::base::{SessionId, Tenant, Version, reached};
+use crate::seal::{Context, DataKey, SealError, Sealed, seal_stream};
 use crate::session::keys::seal_error;
 use crate::session::lease::{Holder, Lease};
-use crate::session::save::{KEEP_VERSIONS, Place, seal_part};
+use crate::session::part::Part;
+use crate::session::save::{Target, seal_part};
 use crate::session::sessions::{Sessions, blobs_of};
-use crate::session::state::{PartRef, Record, encode};
-use crate::session::{SessionError, cookies};
-use crate::store::{Commit, Granted};
-
-use super::PortableError;
-use super::contents::Contents;
+use crate::session::state::{Beside, Index, PartRef, Record};
+use crate::session::{Partial, SessionError, cookies};
+use crate::store::{BlobId, Granted, PartId, StoreError};
 
 /// Whose session, and what may happen to it.
-pub(super) struct Target<'a> {
+pub(super) struct Intake<'a> {
     pub(super) sessions: &'a Sessions,
     pub(super) tenant: &'a Tenant,
     pub(super) id: &'a SessionId,
@@ -28,37 +31,77 @@ pub(super) struct Target<'a> {
     pub(super) ttl: Option<Duration>,
 }
 
-impl Target<'_> {
-    /// Writes `contents` as the newest version; answers the version before it, if any, and the new one.
-    pub(super) async fn write(&self, contents: &Contents) -> Result<(Option<Version>, Version), SessionError> {
-        let holder = Holder::new("rhaven session import");
-        let given_up = CancellationToken::new();
-        let (lease, granted) = Lease::acquire(self.sessions, self.tenant, self.id, &holder, None, &given_up).await?;
-        let written = self.write_under(&lease, &granted, contents).await;
+/// What is imported: read already, or read while it is written.
+pub(super) enum Way {
+    Contents(Contents),
+    Bundle(Bundle),
+}
+
+/// What was written.
+pub(super) struct Taken {
+    pub(super) replaced: Option<Version>,
+    pub(super) version: Version,
+    pub(super) cookies: usize,
+    pub(super) origins: usize,
+}
+
+impl Intake<'_> {
+    /// Writes the newest version.
+    pub(super) async fn take(&self, way: &mut Way) -> Result<Taken, SessionError> {
+        let Self { sessions, tenant, id, .. } = *self;
+        if !self.replace && sessions.records().read(&sessions.name(tenant, id), None).await?.is_some() {
+            return Err(SessionError::Exists(id.clone()));
+        }
+        let (holder, given_up) = (Holder::new("rhaven session import"), CancellationToken::new());
+        let (lease, granted) = Lease::acquire(sessions, tenant, id, &holder, None, &given_up).await?;
+        let taken = self.take_under(&lease, &granted, way).await;
         lease.release().await;
-        written
+        taken
     }
 
-    async fn write_under(
-        &self,
-        lease: &Lease,
-        granted: &Granted,
-        contents: &Contents,
-    ) -> Result<(Option<Version>, Version), SessionError> {
-        let before = granted.head.as_ref().map(|head| head.version);
-        if let Some(version) = before.filter(|_| !self.replace) {
-            return Err(PortableError::Exists { id: self.id.clone(), version }.into());
+    async fn take_under(&self, lease: &Lease, granted: &Granted, way: &mut Way) -> Result<Taken, SessionError> {
+        let Self { sessions, tenant, id, .. } = *self;
+        let replaced = granted.head.as_ref().map(|head| head.version);
+        if replaced.is_some() && !self.replace {
+            return Err(SessionError::Exists(id.clone()));
         }
-        let (record, key) = self.record(granted, contents)?;
-        let commit = self.prepare(lease, before, &record, &key, contents).await?;
-        let name = self.sessions.name(self.tenant, self.id);
-        let committed = self.sessions.records().commit(&name, &commit).await?;
-        self.sessions.tidy(&committed.orphaned).await;
-        Ok((before, commit.version))
+        let settings = if let Way::Bundle(bundle) = way { bundle.settings() } else { None };
+        let (record, key) = self.record(granted, settings.as_ref())?;
+        let target = Target { sessions, tenant, id, ttl: record.ttl(), lease };
+        let version = replaced.map_or(Version(1), Version::next);
+        let mut sealing = Sealing { target, key, version, parts: Vec::new(), new_parts: Vec::new(), blobs: Vec::new() };
+        let index = match way {
+            Way::Contents(contents) => sealing.contents(contents).await,
+            Way::Bundle(bundle) => sealing.bundle(bundle).await,
+        };
+        let Sealing { target, key, new_parts, blobs, .. } = sealing;
+        let index = match index {
+            Ok(index) => index,
+            Err(error) => {
+                // Nothing refers to them, nor ever will.
+                sessions.tidy(&blobs).await;
+                return Err(error);
+            }
+        };
+        let commit = target.commit(&record, &key, replaced, &index, new_parts)?;
+        let committed = match sessions.records().commit(&target.name(), &commit).await {
+            Ok(committed) => committed,
+            Err(error) => {
+                // Of any other error it is not known whether the version was written.
+                if matches!(error, StoreError::LeaseLost | StoreError::Conflict { .. }) {
+                    sessions.tidy(&blobs).await;
+                }
+                return Err(error.into());
+            }
+        };
+        reached("import.committed");
+        sessions.tidy(&committed.orphaned).await;
+        let origins = index.parts.iter().filter(|part| part.bytes > 0).count();
+        Ok(Taken { replaced, version, cookies: index.cookies.len(), origins })
     }
 
     /// The record that is there, or a new one; with the settings that came along.
-    fn record(&self, granted: &Granted, contents: &Contents) -> Result<(Record, DataKey), SessionError> {
+    fn record(&self, granted: &Granted, settings: Option<&Value>) -> Result<(Record, DataKey), SessionError> {
         let name = self.sessions.name(self.tenant, self.id);
         let (record, key) = if let Some(head) = &granted.head {
             let stored = self.sessions.open_head(self.tenant, &name, head)?;
@@ -67,53 +110,128 @@ impl Target<'_> {
             let key = DataKey::generate().map_err(|error| seal_error("a new key", error))?;
             (Record::new(self.id.clone(), &key, self.ttl.map(|ttl| ttl.as_secs())), key)
         };
-        match &contents.settings {
+        match settings {
             Some(settings) => Ok((record.with_settings(settings)?, key)),
             None => Ok((record, key)),
         }
     }
+}
 
-    /// Seals everything; blobs are complete in the store before the record points to them.
-    async fn prepare(
-        &self,
-        lease: &Lease,
-        expected: Option<Version>,
-        record: &Record,
-        key: &DataKey,
-        contents: &Contents,
-    ) -> Result<Commit, SessionError> {
-        let (tenant, id, fence) = (self.tenant, self.id, lease.fence());
-        let version = expected.map_or(Version(1), Version::next);
-        let place = Place { sessions: self.sessions, tenant, id, fence, version };
-        let (mut parts, mut new_parts) = (Vec::<PartRef>::new(), Vec::new());
+/// A version in the making. Blobs are complete in the store before a record points to them.
+struct Sealing<'a> {
+    target: Target<'a>,
+    key: DataKey,
+    version: Version,
+    parts: Vec<PartRef>,
+    new_parts: Vec<(PartId, Sealed)>,
+    /// All blobs that have been written.
+    blobs: Vec<BlobId>,
+}
+
+impl Sealing<'_> {
+    async fn contents(&mut self, contents: &Contents) -> Result<Index, SessionError> {
         for storage in &contents.parts {
-            if storage.part.is_empty() && storage.partial.is_empty() {
-                continue;
-            }
-            let (part, sealed) = seal_part(&place, key, &storage.storage_key, &storage.part, &storage.partial).await?;
-            new_parts.extend(sealed.map(|sealed| (part.part_id(), sealed)));
-            parts.push(part);
+            self.part(&storage.storage_key, &storage.part, &storage.partial).await?;
         }
-        parts.sort_by(|a, b| a.storage_key.cmp(&b.storage_key));
-        let mut index = contents.index.clone();
+        let cookies = cookies::unexpired(&contents.cookies);
+        Ok(Index::new(cookies, std::mem::take(&mut self.parts), Beside::default()))
+    }
+
+    async fn bundle(&mut self, bundle: &mut Bundle) -> Result<Index, SessionError> {
+        let mut index = bundle.index()?;
+        for number in 0..bundle.manifest.parts.len() {
+            let part = bundle.part(number).await?;
+            let entry = &bundle.manifest.parts[number];
+            self.part(&entry.storage_key, &part, &entry.partial).await?;
+        }
+        let mut names = HashMap::new();
+        for name in bundle.manifest.blobs.clone() {
+            let blob = self.blob(bundle.object().await?).await?;
+            names.insert(name, data_encoding::HEXLOWER.encode(&blob.0));
+        }
+        bundle.finish().await?;
         index.cookies = cookies::unexpired(&index.cookies);
-        index.parts = parts;
-        let name = self.sessions.name(tenant, id);
-        let record_context = Context::Record { tenant, name: &name.session };
-        Ok(Commit {
-            owner: lease.owner(),
-            fence,
-            expected,
-            version,
-            record: seal(&self.sessions.tenant_key(tenant), record_context, &encode(record)?)
-                .map_err(|error| seal_error("the session's record", error))?,
-            index: seal(key, Context::Index { tenant, session: id, version, fence }, &encode(&index)?)
-                .map_err(|error| seal_error("the index", error))?,
-            new_parts,
-            parts: index.parts.iter().filter(|part| part.blob.is_none()).map(PartRef::part_id).collect(),
-            blobs: blobs_of(&index),
-            keep: KEEP_VERSIONS,
-            ttl: record.ttl_seconds.map(Duration::from_secs),
-        })
+        index.beside = renamed(&index.beside, &names)?;
+        let index = index.with_parts(std::mem::take(&mut self.parts));
+        self.prove_blobs(&index)?;
+        Ok(index)
+    }
+
+    /// The index has to refer to what came along, to all of it and to nothing else: one of a later Rhaven may keep something
+    /// in blobs that this one knows nothing of, and would lose unsaid.
+    fn prove_blobs(&self, index: &Index) -> Result<(), SessionError> {
+        let (named, written): (HashSet<_>, HashSet<_>) =
+            (blobs_of(index).into_iter().collect(), self.blobs.iter().copied().collect());
+        if named == written {
+            return Ok(());
+        }
+        let reason = if named.is_subset(&written) {
+            "it comes with more than this Rhaven knows how to keep"
+        } else {
+            "it refers to a blob that does not come with it"
+        };
+        Err(SessionError::Format { what: "the bundle's index".into(), reason: reason.to_owned() })
+    }
+
+    async fn part(&mut self, storage_key: &str, part: &Part, partial: &[Partial]) -> Result<(), SessionError> {
+        if part.is_empty() && partial.is_empty() {
+            return Ok(());
+        }
+        let (part, sealed) = seal_part(&self.target, &self.key, self.version, storage_key, part, partial).await?;
+        self.blobs.extend(part.blob_id());
+        reached("import.part_sealed");
+        self.new_parts.extend(sealed.map(|sealed| (part.part_id(), sealed)));
+        self.parts.push(part);
+        Ok(())
+    }
+
+    /// Writes a blob under a name of its own: the one that it had may be that of another's here.
+    async fn blob(&mut self, plain: impl AsRef<[u8]> + Send + 'static) -> Result<BlobId, SessionError> {
+        let failed = |error| seal_error("a blob of the bundle", error);
+        let mut id = [0; 32];
+        getrandom::fill(&mut id).map_err(|_| failed(SealError::Random))?;
+        let context = Context::Blob { tenant: self.target.tenant, id: &id };
+        let sealed = seal_stream(&self.key, context, pieces(plain)).map_err(failed)?;
+        self.target.sessions.blobs().put(&BlobId(id), sealed).await?;
+        self.blobs.push(BlobId(id));
+        reached("import.blob_written");
+        Ok(BlobId(id))
+    }
+}
+
+/// `beside` with other names for its blobs, wherever it refers to one: a name is 64 hex digits and nothing else is like it.
+fn renamed(beside: &Beside, names: &HashMap<String, String>) -> Result<Beside, SessionError> {
+    let bad =
+        |error: serde_json::Error| SessionError::Format { what: "the bundle's index".into(), reason: error.to_string() };
+    let mut value = serde_json::to_value(beside).map_err(bad)?;
+    rename(&mut value, names);
+    serde_json::from_value(value).map_err(bad)
+}
+
+fn rename(value: &mut Value, names: &HashMap<String, String>) {
+    match value {
+        Value::String(text) => {
+            if let Some(new) = names.get(text.as_str()) {
+                text.clone_from(new);
+            }
+        }
+        Value::Array(list) => list.iter_mut().for_each(|value| rename(value, names)),
+        Value::Object(members) => members.values_mut().for_each(|value| rename(value, names)),
+        _ => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn blobs_are_renamed_wherever_they_are_referred_to() {
+        let (old, new) = ("ab".repeat(32), "cd".repeat(32));
+        let mut value = json!({"profile": {"packs": [old.clone(), "ab"], "files": {"a": old.clone()}}, "n": 1});
+        rename(&mut value, &HashMap::from([(old, new.clone())]));
+        assert_eq!(value, json!({"profile": {"packs": [new.clone(), "ab"], "files": {"a": new}}, "n": 1}));
     }
 }

@@ -1,6 +1,8 @@
 //! What can be wrong with a file that a session is to be made from, or with writing one.
 
-use crate::base::{SessionId, Version};
+use std::io;
+
+use crate::seal::SealError;
 
 /// Why a session could not be exported or imported.
 #[derive(Debug, thiserror::Error)]
@@ -22,17 +24,18 @@ pub enum PortableError {
         /// What was wanted, and what was found (its kind, never its value).
         reason: String,
     },
+    /// A file in clear that is larger than what is taken into memory.
+    #[error("the file is larger than {} MiB, which is the most that this format is read of", .limit >> 20)]
+    TooLarge {
+        /// The most, in bytes.
+        limit: usize,
+    },
     /// A bundle without its passphrase.
     #[error("a bundle is sealed under a passphrase, and none was given")]
     NoPassphrase,
     /// A passphrase that nothing should be sealed under.
-    #[error("the passphrase is too short: {found} characters, at least {wanted} are wanted")]
-    WeakPassphrase {
-        /// Its length in characters.
-        found: usize,
-        /// The least.
-        wanted: usize,
-    },
+    #[error(transparent)]
+    Passphrase(SealError),
     /// A bundle that does not open.
     #[error("the bundle cannot be opened: {0}")]
     Closed(&'static str),
@@ -44,14 +47,12 @@ pub enum PortableError {
         /// The newest that we read.
         known: u32,
     },
-    /// A session that would have been written over.
-    #[error("session {id} is there already, at version {version}")]
-    Exists {
-        /// Which.
-        id: SessionId,
-        /// Its newest version.
-        version: Version,
-    },
+    /// The file could not be read to its end.
+    #[error("the file cannot be read")]
+    Read(#[source] io::Error),
+    /// The file could not be written to its end.
+    #[error("the file cannot be written")]
+    Write(#[source] io::Error),
 }
 
 impl PortableError {
@@ -59,10 +60,11 @@ impl PortableError {
     pub fn code(&self) -> &'static str {
         match self {
             Self::Unrecognised { .. } | Self::Invalid { .. } => "invalid_import",
+            Self::TooLarge { .. } => "too_large",
             Self::NoPassphrase => "passphrase_required",
-            Self::WeakPassphrase { .. } => "passphrase_too_short",
+            Self::Passphrase(error) => error.code(),
             Self::Closed(_) | Self::Later { .. } => "decrypt_failed",
-            Self::Exists { .. } => "session_exists",
+            Self::Read(_) | Self::Write(_) => "file_error",
         }
     }
 

@@ -1,8 +1,8 @@
 //! Sessions as files: taken out of a store and put into one, in three formats, without a browser. Each conversion says
 //! by name what its format cannot hold.
 //!
-//! A file's way in: recognised, read into [`contents`] (`playwright`, `netscape`, `bundle`), checked (`cookie`), written as a
-//! new version under the lease (`commit`).
+//! A file's way in: recognised (`source`), read into [`contents`] (`playwright`, `netscape`) and checked (`cookie`), or opened object
+//! by object (`unbundle`, `frames`); then written as a new version under the lease (`commit`). `bundle` is the way out of the latter.
 
 mod bundle;
 mod commit;
@@ -12,22 +12,38 @@ mod databases;
 mod dates;
 mod error;
 mod fields;
+mod frames;
 mod netscape;
 mod playwright;
+mod source;
+#[cfg(test)]
+mod tests;
+mod unbundle;
 mod unicode;
 mod values;
 
 use std::time::Duration;
 
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _};
 use zeroize::Zeroizing;
 
-use self::commit::Target;
-use self::contents::Contents;
+use self::commit::{Intake, Way};
+use self::contents::{Contents, beside, head};
+use self::unbundle::Bundle;
 use crate::base::{Secret, SessionId, Tenant, Version};
 
 use super::{Partial, SessionError, Sessions};
 
 pub use error::PortableError;
+pub use source::Source;
+
+/// Where a file is read from.
+type Input = Box<dyn AsyncRead + Send + Unpin>;
+/// Where a file is written to.
+type Output<'a> = dyn AsyncWrite + Send + Unpin + 'a;
+
+/// Why something is lost.
+const HOLDS_NOT: &str = "the format does not hold it";
 
 /// How a session is written to a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,29 +70,13 @@ impl Format {
     pub fn is_clear(self) -> bool {
         self != Self::Bundle
     }
-
-    /// Which it is, by what stands in the file.
-    pub fn recognise(bytes: &[u8]) -> Result<Self, PortableError> {
-        if bundle::recognise(bytes) {
-            return Ok(Self::Bundle);
-        }
-        let text = text(bytes).map_err(|_| PortableError::Unrecognised { found: "it is not text".to_owned() })?;
-        let found = match text.trim_start() {
-            "" => "it is empty",
-            start if start.starts_with('{') => return Ok(Self::Playwright),
-            _ if netscape::recognise(text) => return Ok(Self::Cookies),
-            _ => "it is neither JSON, nor lines of cookies, nor a bundle",
-        };
-        Err(PortableError::Unrecognised { found: found.to_owned() })
-    }
 }
 
-/// A session as a file.
+/// A session that was written to a file.
+#[derive(Debug)]
 pub struct Exported {
     /// The version that it is of.
     pub version: Version,
-    /// The file.
-    pub bytes: Zeroizing<Vec<u8>>,
     /// How many cookies are in it.
     pub cookies: usize,
     /// Of how many origins there is storage in it.
@@ -86,6 +86,7 @@ pub struct Exported {
 }
 
 /// What an import made.
+#[derive(Debug)]
 pub struct Imported {
     /// The format that it came in.
     pub format: Format,
@@ -104,8 +105,6 @@ pub struct Imported {
 /// How to import.
 #[derive(Debug, Default)]
 pub struct ImportOptions {
-    /// The format; recognised by content where there is none.
-    pub format: Option<Format>,
     /// Whether a session that is there may be written over, as a new version of it.
     pub replace: bool,
     /// What a bundle is opened with.
@@ -129,69 +128,62 @@ struct Read {
 }
 
 impl Sessions {
-    /// HEAD of a session as a file; without a lease, so also while a run holds it. A bundle needs a passphrase.
+    /// Writes HEAD of a session to `out`; without a lease, so also while a run holds it. A bundle needs a passphrase, and holds
+    /// one part or blob in memory at a time; the other formats are made in memory. After an error `out` holds a beginning
+    /// that is of no use.
     pub async fn export(
         &self,
         tenant: &Tenant,
         id: &SessionId,
         format: Format,
         passphrase: Option<&Secret>,
+        out: &mut Output<'_>,
     ) -> Result<Exported, SessionError> {
-        let (contents, stored) = Contents::read(self, tenant, id).await?;
-        let Written { bytes, cookies, origins, lost } = match format {
-            Format::Playwright => playwright::write(&contents)?,
-            Format::Cookies => netscape::write(&contents),
-            Format::Bundle => bundle::write(&contents, passphrase.ok_or(PortableError::NoPassphrase)?).await?,
+        let stored = head(self, tenant, id).await?;
+        let version = stored.version;
+        let Written { bytes, cookies, origins, mut lost } = match format {
+            Format::Playwright => playwright::write(&Contents::read(self, tenant, &stored).await?)?,
+            Format::Cookies => netscape::write(&stored.index),
+            Format::Bundle => {
+                bundle::write(self, tenant, &stored, passphrase.ok_or(PortableError::NoPassphrase)?, out).await?;
+                let origins = stored.index.parts.iter().filter(|part| part.bytes > 0).count();
+                return Ok(Exported { version, cookies: stored.index.cookies.len(), origins, lost: Vec::new() });
+            }
         };
-        Ok(Exported { version: stored.version, bytes, cookies, origins, lost })
+        lost.extend(beside(&stored)?);
+        out.write_all(&bytes).await.map_err(PortableError::Write)?;
+        out.flush().await.map_err(PortableError::Write)?;
+        Ok(Exported { version, cookies, origins, lost })
     }
 
-    /// Makes a session, or with `replace` a new version of one, from a file. All of the file is read and checked before
-    /// the lease is taken. [`SessionError::Busy`] while a run holds the session.
+    /// Makes a session, or with `replace` a new version of one, from a file. A file in clear is read and checked in full before
+    /// anything is written; of a bundle the manifest is, and a version is made only once all of it has proven whole.
+    /// [`SessionError::Exists`] where the session is there and `replace` is not said, [`SessionError::Busy`] while a run holds it.
     pub async fn import(
         &self,
         tenant: &Tenant,
         id: &SessionId,
-        bytes: &[u8],
+        source: Source,
         options: &ImportOptions,
     ) -> Result<Imported, SessionError> {
-        let format = options.format.map_or_else(|| Format::recognise(bytes), Ok)?;
-        let Read { contents, lost } = match format {
-            Format::Playwright => playwright::read(text(bytes)?)?,
-            Format::Cookies => netscape::read(text(bytes)?)?,
+        let format = source.format();
+        let (mut way, lost) = match format {
             Format::Bundle => {
-                bundle::read(bytes, options.passphrase.as_ref().ok_or(PortableError::NoPassphrase)?).await?
+                let passphrase = options.passphrase.as_ref().ok_or(PortableError::NoPassphrase)?;
+                (Way::Bundle(Bundle::open(source.into_input(), passphrase).await?), Vec::new())
+            }
+            Format::Playwright => {
+                let Read { contents, lost } = playwright::read(&source.text().await?)?;
+                (Way::Contents(contents), lost)
+            }
+            Format::Cookies => {
+                let Read { contents, lost } = netscape::read(&source.text().await?)?;
+                (Way::Contents(contents), lost)
             }
         };
-        let target = Target { sessions: self, tenant, id, replace: options.replace, ttl: options.ttl };
-        let (replaced, version) = target.write(&contents).await?;
-        let (cookies, origins) = (contents.index.cookies.len(), contents.origins());
+        let intake = Intake { sessions: self, tenant, id, replace: options.replace, ttl: options.ttl };
+        let taken = intake.take(&mut way).await?;
+        let (replaced, version, cookies, origins) = (taken.replaced, taken.version, taken.cookies, taken.origins);
         Ok(Imported { format, replaced, version, cookies, origins, lost })
-    }
-}
-
-/// A file of text, without the mark that some editors put before it.
-fn text(bytes: &[u8]) -> Result<&str, PortableError> {
-    let text = std::str::from_utf8(bytes).map_err(|error| PortableError::Invalid {
-        format: "text",
-        at: format!("byte {}", error.valid_up_to()),
-        reason: "UTF-8 was wanted, found something else".to_owned(),
-    })?;
-    Ok(text.strip_prefix('\u{feff}').unwrap_or(text))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_format_is_told_by_what_stands_in_the_file() {
-        let told = |text: &str| Format::recognise(text.as_bytes()).ok();
-        assert_eq!(told("\u{feff}\n {\"cookies\": []}"), Some(Format::Playwright));
-        assert_eq!(told("# Netscape HTTP Cookie File\n"), Some(Format::Cookies));
-        assert_eq!(told("a.example\tFALSE\t/\tFALSE\t0\tsid\t1\n"), Some(Format::Cookies));
-        assert_eq!(told("rhaven bundle\n..."), Some(Format::Bundle));
-        assert_eq!((told(""), told("hello"), told("[1, 2]")), (None, None, None));
-        assert_eq!(Format::recognise(&[0xff, 0xfe]).unwrap_err().code(), "invalid_import");
     }
 }

@@ -12,6 +12,7 @@ use zeroize::Zeroizing;
 use super::contents::Contents;
 use super::cookie::{Foreign, flag, lost, text, unusual};
 use super::{PortableError, Read, Written};
+use crate::session::state::Index;
 use crate::session::{Cookie, Partial, cookies};
 
 const NAME: &str = "cookies.txt";
@@ -28,11 +29,11 @@ pub(super) fn recognise(text: &str) -> bool {
 }
 
 /// The cookies as this format holds them, and what it does not.
-pub(super) fn write(contents: &Contents) -> Written {
+pub(super) fn write(index: &Index) -> Written {
     let mut out = Zeroizing::new(format!("{HEADING}\n\n"));
     let mut missing = Vec::new();
     let mut count = 0;
-    for cookie in &contents.index.cookies {
+    for cookie in &index.cookies {
         match line(cookie) {
             Ok(line) => {
                 out.push_str(&line);
@@ -48,7 +49,7 @@ pub(super) fn write(contents: &Contents) -> Written {
         key: None,
         reason: "the format holds cookies only".to_owned(),
     };
-    missing.extend(contents.parts.iter().filter(|part| !part.part.is_empty()).map(|part| note(&part.storage_key)));
+    missing.extend(index.parts.iter().filter(|part| part.bytes > 0).map(|part| note(&part.storage_key)));
     Written { bytes: Zeroizing::new(out.as_bytes().to_vec()), cookies: count, origins: 0, lost: missing }
 }
 
@@ -108,7 +109,7 @@ pub(super) fn read(text: &str) -> Result<Read, PortableError> {
             Err(note) => missing.push(note),
         }
     }
-    Ok(Read { contents: Contents::of(cookies, Vec::new()), lost: missing })
+    Ok(Read { contents: Contents { cookies, parts: Vec::new() }, lost: missing })
 }
 
 type Fault = (Option<&'static str>, String);
@@ -155,6 +156,10 @@ mod tests {
 
     use super::*;
 
+    fn of(cookies: Vec<Cookie>) -> Index {
+        Index::new(cookies, Vec::new(), crate::session::state::Beside::default())
+    }
+
     fn cookie(value: &serde_json::Value) -> Cookie {
         value.as_object().unwrap().clone()
     }
@@ -168,7 +173,7 @@ mod tests {
             json!({"name": "p", "value": "1", "domain": "a.example", "path": "/", "secure": true,
                 "partitionKey": {"topLevelSite": "https://b.example", "hasCrossSiteAncestor": true}}),
         ];
-        let written = write(&Contents::of(all.iter().map(cookie).collect(), Vec::new()));
+        let written = write(&of(all.iter().map(cookie).collect()));
         let text = String::from_utf8(written.bytes.to_vec()).unwrap();
         assert!(recognise(&text), "{text}");
         assert!(text.contains("\n#HttpOnly_.a.example\tTRUE\t/\tTRUE\t4000000000\tsid\ta=b\n"), "{text}");
@@ -177,7 +182,7 @@ mod tests {
         let wanted =
             [("sid", "the format holds no SameSite, priority"), ("p", "the format holds no partitioned cookies")];
         assert_eq!((reasons, written.cookies), (wanted.to_vec(), 2));
-        let read = read(&text).unwrap().contents.index.cookies;
+        let read = read(&text).unwrap().contents.cookies;
         assert_eq!(
             (read.len(), text_of(&read[0], "domain"), flag(&read[0], "httpOnly")),
             (2, ".a.example".into(), true)
@@ -209,8 +214,8 @@ mod tests {
         #[test]
         fn hostile_fields_are_read_or_refused(fields in prop::collection::vec("[^\n]{0,12}", 0..9)) {
             if let Ok(read) = read(&fields.join("\t")) {
-                let again = write(&read.contents);
-                prop_assert_eq!(again.cookies, read.contents.index.cookies.len());
+                let count = read.contents.cookies.len();
+                prop_assert_eq!(write(&of(read.contents.cookies)).cookies, count);
             }
         }
     }

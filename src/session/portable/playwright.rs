@@ -11,7 +11,7 @@ use super::cookie::{Foreign, lost, named, text, unusual};
 use super::databases::{self, Databases};
 use super::fields::{Fields, invalid};
 use super::unicode::{escaped, from_node, marked, to_node, units};
-use super::{PortableError, Read, Written};
+use super::{HOLDS_NOT, PortableError, Read, Written};
 use crate::session::part::Part;
 use crate::session::{Cookie, Partial, SessionError, cookies};
 
@@ -29,13 +29,12 @@ const COOKIE: [&str; 11] = [
     "partitionKey",
     "_crHasCrossSiteAncestor",
 ];
-const HOLDS_NOT: &str = "the format does not hold it";
 
 /// The state as this format holds it, and what it does not.
 pub(super) fn write(contents: &Contents) -> Result<Written, SessionError> {
     let mut missing = Vec::new();
     let mut list = Vec::new();
-    for cookie in &contents.index.cookies {
+    for cookie in &contents.cookies {
         list.push(write_cookie(cookie));
         let unusual = unusual(cookie);
         if !unusual.is_empty() {
@@ -102,12 +101,12 @@ fn write_origin(storage: &Storage, missing: &mut Vec<Partial>) -> Option<Value> 
             },
             _ if Databases::takes(kind) => stores.push(&line, key, missing),
             _ => {
-                unknown.insert(store_of(kind).to_owned());
+                unknown.extend(unheld(kind, &line));
             }
         }
     }
     stores.finish(key, missing);
-    missing.extend(unknown.into_iter().map(|store| note(key, &store, None, HOLDS_NOT)));
+    missing.extend(unknown.into_iter().map(|(store, name)| note(key, &store, name, HOLDS_NOT)));
     let databases = stores.all;
     if entries.is_empty() && databases.is_empty() {
         return None;
@@ -121,15 +120,22 @@ fn write_origin(storage: &Storage, missing: &mut Vec<Partial>) -> Option<Value> 
     Some(origin.into())
 }
 
-/// The name that people know a kind of line by.
-fn store_of(kind: &str) -> &str {
-    match kind {
-        "ss" => "sessionStorage",
-        "cache" | "entry" => "cacheStorage",
-        "opfs" => "fileSystem",
-        "sw" => "serviceWorker",
-        other => other,
-    }
+/// What the format has no place for, as it is named elsewhere: its kind and its name there. None for what belongs to another line.
+fn unheld(kind: &str, line: &Value) -> Option<(String, Option<String>)> {
+    let name = |node: &Value| Some(from_node(node).unwrap_or_else(|| node.to_string()));
+    let path = || {
+        let steps = line["path"].as_array().into_iter().flatten().filter_map(name);
+        Some(steps.collect::<Vec<_>>().join("/"))
+    };
+    let (store, name) = match kind {
+        "ss" => ("sessionStorage", name(&line["k"])),
+        "cache" => ("cacheStorage", name(&line["name"])),
+        "file" | "dir" => ("fileSystem", path()),
+        "sw" => ("serviceWorker", name(&line["scope"])),
+        "entry" | "body" => return None,
+        other => (other, None),
+    };
+    Some((store.to_owned(), name))
 }
 
 /// Reads a state as Playwright writes it.
@@ -163,7 +169,7 @@ pub(super) fn read(text: &str) -> Result<Read, PortableError> {
         }
         parts.push(storage);
     }
-    Ok(Read { contents: Contents::of(list, parts), lost: missing })
+    Ok(Read { contents: Contents { cookies: list, parts }, lost: missing })
 }
 
 fn read_cookie(cookie: &Fields<'_>, missing: &mut Vec<Partial>) -> Result<Foreign, PortableError> {
@@ -286,7 +292,7 @@ mod tests {
         let text = lines.map(|line| line.to_string()).join("\n") + "\n";
         let part = Part::from_bytes(text.as_bytes(), "it").unwrap();
         let storage = Storage { storage_key: "https://a.example/".into(), part, partial: Vec::new() };
-        let written = write(&Contents::of(Vec::new(), vec![storage])).unwrap();
+        let written = write(&Contents { cookies: Vec::new(), parts: vec![storage] }).unwrap();
         assert_eq!(written.lost, []);
         let document = String::from_utf8(written.bytes.to_vec()).unwrap();
         let back = read(&document).unwrap();
@@ -313,7 +319,7 @@ mod tests {
             partial: Vec::new(),
         };
         let parts = vec![part("https://a.example/"), part("https://a.example/^0https://b.example")];
-        let lost = write(&Contents::of(Vec::new(), parts)).unwrap().lost;
+        let lost = write(&Contents { cookies: Vec::new(), parts }).unwrap().lost;
         let short: Vec<String> =
             lost.iter().map(|l| format!("{} {} {}", l.store, l.key.as_deref().unwrap_or("-"), l.reason)).collect();
         assert_eq!(
@@ -322,7 +328,7 @@ mod tests {
                 "indexedDB:app/s 1 the format does not hold a Blob",
                 "indexedDB:app/s 2 the format does not hold an array with holes",
                 "indexedDB:app/s - the format does not hold where the key generator stands",
-                "serviceWorker - the format does not hold it",
+                "serviceWorker / the format does not hold it",
                 "storage - the format holds no storage of frames in other sites' pages",
             ]
         );

@@ -1,28 +1,30 @@
 //! `rhaven session export|import`: sessions as files.
 
 use std::collections::BTreeMap;
-use std::io::{IsTerminal as _, Read as _, Write as _};
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::io::{ErrorKind, IsTerminal as _};
+use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 
 use clap::ValueEnum;
-use zeroize::Zeroizing;
+use tokio::io::AsyncWrite;
 
-use super::args::session_id;
-use super::environment::Environment;
-use super::error::CliError;
-use super::passphrase::passphrase;
-use super::session::{failure, with_near};
-use super::settings::Settings;
-use super::terminal::Terminal;
+use super::{Place, failure, with_near};
 use crate::base::SessionId;
-use crate::run::Failure;
-use crate::session::{Exported, Format, ImportOptions, Imported, Partial, SessionError, Sessions};
+use crate::cli::args::session_id;
+use crate::cli::environment::Environment;
+use crate::cli::error::CliError;
+use crate::cli::passphrase::{Answer, passphrase};
+use crate::cli::private::PrivateFile;
+use crate::cli::terminal::Terminal;
+use crate::cli::{self, Outcome};
+use crate::diagnose::visible_line;
+use crate::run::{Failure, FailureKind};
+use crate::session::{
+    Exported, Format, ImportOptions, Imported, Partial, PortableError, SessionError, Source,
+};
 
 /// Where a bundle's passphrase comes from.
 const PASSPHRASE: &str = "RHAVEN_BUNDLE_PASSPHRASE";
-/// The most that is read of a file, in bytes: no session is larger.
-const MAX_BYTES: u64 = 2 << 30;
 /// How many names a line of what was lost shows.
 const NAMES_SHOWN: usize = 5;
 
@@ -94,29 +96,56 @@ impl From<FormatArg> for Format {
     }
 }
 
-/// Writes a session to a file or standard output.
-pub(super) async fn export(
-    args: &ExportArgs,
-    sessions: &Sessions,
-    settings: &Settings,
-    environment: &Environment,
-    terminal: &Terminal,
-) -> Result<(), Box<Failure>> {
+/// Writes a session to a file or standard output; the exit code.
+pub(super) async fn export(place: &Place<'_>, args: &ExportArgs) -> Outcome {
+    let Place { sessions, settings, environment, terminal } = *place;
     let format = Format::from(args.format);
     let output = args.output.as_ref().map(|path| environment.working_folder.join(path));
     may_write(args, format, output.as_deref(), terminal)?;
-    let secret = if format.is_clear() { None } else { passphrase(environment, PASSPHRASE, true)? };
-    let exported = match sessions.export(&settings.tenant, &args.id, format, secret.as_ref()).await {
-        Ok(exported) => exported,
-        Err(error @ SessionError::NotFound(_)) => return Err(with_near(&error, sessions, settings).await),
-        Err(error) => return Err(told(&error)),
-    };
-    match &output {
-        Some(path) => write(path, &exported.bytes, args.force).map_err(|error| unwritten(&error, path))?,
-        None => put(&exported.bytes)?,
+    // Asked before the passphrase, so that nobody types one for nothing.
+    if let Err(error @ SessionError::NotFound(_)) = sessions.history(&settings.tenant, &args.id).await {
+        return Err(with_near(&error, sessions, settings).await);
     }
+    let secret = match secret(place, format, true).await? {
+        Answer::Given(secret) => Some(secret),
+        Answer::Nobody => None,
+        Answer::GivenUp => return Ok(cli::failed(FailureKind::Interrupted)),
+    };
+    let write = async |out: &mut (dyn AsyncWrite + Send + Unpin)| {
+        sessions.export(&settings.tenant, &args.id, format, secret.as_ref(), out).await
+    };
+    let exported = if let Some(path) = &output {
+        let (file, handle) = PrivateFile::create(path).map_err(|error| unwritten(&error, path))?;
+        let mut out = tokio::fs::File::from_std(handle);
+        let exported = write(&mut out).await.map_err(|error| told(&error))?;
+        let handle = out.into_std().await;
+        file.keep(&handle, args.force).map_err(|error| unwritten(&error, path))?;
+        exported
+    } else {
+        let stdout = stream(std::io::stdout()).map_err(|error| unwritten(&error, Path::new("-")))?;
+        match write(&mut { stdout }).await {
+            // Whoever reads has had enough.
+            Err(SessionError::Portable(PortableError::Write(error))) if error.kind() == ErrorKind::BrokenPipe => {
+                return Ok(cli::OK);
+            }
+            written => written.map_err(|error| told(&error))?,
+        }
+    };
     tell_export(args, format, &exported, terminal);
-    Ok(())
+    Ok(cli::OK)
+}
+
+/// Standard input or output as a file.
+fn stream(stream: impl AsFd) -> std::io::Result<tokio::fs::File> {
+    Ok(tokio::fs::File::from_std(std::fs::File::from(stream.as_fd().try_clone_to_owned()?)))
+}
+
+/// What a bundle is sealed under. Of the other formats nothing is asked.
+async fn secret(place: &Place<'_>, format: Format, is_new: bool) -> Result<Answer, CliError> {
+    if format.is_clear() {
+        return Ok(Answer::Nobody);
+    }
+    passphrase(place.environment, PASSPHRASE, is_new, place.terminal).await
 }
 
 /// Refuses what can be refused before a passphrase is asked for.
@@ -132,7 +161,11 @@ fn may_write(
         None if terminal.json => {
             Err(refused("--json", "standard output would hold two documents; give -o FILE").into())
         }
-        None if !format.is_clear() && terminal.out_tty => {
+        None if terminal.out_tty && format.is_clear() => {
+            let reason = "whoever sees it is signed in, so it is not shown on a terminal; give -o FILE, or a pipe";
+            Err(refused(&format!("--format {}", format.name()), reason).into())
+        }
+        None if terminal.out_tty => {
             Err(refused("--format bundle", "a bundle is no text to show on a terminal; give -o FILE").into())
         }
         _ => Ok(()),
@@ -146,40 +179,10 @@ fn exists(path: &Path) -> Box<Failure> {
 }
 
 fn unwritten(error: &std::io::Error, path: &Path) -> Box<Failure> {
-    if error.kind() == std::io::ErrorKind::AlreadyExists {
+    if error.kind() == ErrorKind::AlreadyExists {
         return exists(path);
     }
     CliError::File { what: "the export", path: path.to_owned(), verb: "written", reason: error.to_string() }.into()
-}
-
-/// Writes a file for its owner only: whole, or not at all.
-fn write(path: &Path, bytes: &[u8], force: bool) -> std::io::Result<()> {
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let name = path.file_name().ok_or(std::io::ErrorKind::InvalidInput)?.to_string_lossy().into_owned();
-    let draft = folder.join(format!(".{name}.{}", std::process::id()));
-    let written = (|| {
-        let mut file = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&draft)?;
-        file.write_all(bytes)?;
-        file.sync_all()?;
-        // A link fails where something has come to be there meanwhile; a renaming would replace it.
-        if force { std::fs::rename(&draft, path) } else { std::fs::hard_link(&draft, path) }
-    })();
-    // After a renaming there is none left.
-    let _ = std::fs::remove_file(&draft);
-    written?;
-    std::fs::File::open(folder)?.sync_all()
-}
-
-fn put(bytes: &[u8]) -> Result<(), CliError> {
-    let mut out = std::io::stdout().lock();
-    match out.write_all(bytes).and_then(|()| out.flush()) {
-        // Whoever reads has had enough.
-        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
-        Err(error) => {
-            Err(CliError::File { what: "the export", path: "-".into(), verb: "written", reason: error.to_string() })
-        }
-        Ok(()) => Ok(()),
-    }
 }
 
 fn tell_export(args: &ExportArgs, format: Format, exported: &Exported, terminal: &Terminal) {
@@ -200,43 +203,38 @@ fn tell_export(args: &ExportArgs, format: Format, exported: &Exported, terminal:
     tell_lost("not in it", lost, terminal);
 }
 
-/// Makes a session from a file.
-pub(super) async fn import(
-    args: &ImportArgs,
-    sessions: &Sessions,
-    settings: &Settings,
-    environment: &Environment,
-    terminal: &Terminal,
-) -> Result<(), Box<Failure>> {
-    let bytes = read(&args.file, environment)?;
-    let format = match args.format {
-        Some(format) => format.into(),
-        None => Format::recognise(&bytes).map_err(|error| told(&error.into()))?,
+/// Makes a session from a file; the exit code.
+pub(super) async fn import(place: &Place<'_>, args: &ImportArgs) -> Outcome {
+    let Place { sessions, settings, terminal, .. } = *place;
+    let source = source(args, place.environment).await?;
+    let passphrase = match secret(place, source.format(), false).await? {
+        Answer::Given(secret) => Some(secret),
+        Answer::Nobody => None,
+        Answer::GivenUp => return Ok(cli::failed(FailureKind::Interrupted)),
     };
-    let passphrase = if format.is_clear() { None } else { passphrase(environment, PASSPHRASE, false)? };
-    let options = ImportOptions { format: Some(format), replace: args.replace, passphrase, ttl: settings.ttl };
-    let imported = sessions.import(&settings.tenant, &args.id, &bytes, &options).await.map_err(|e| told(&e))?;
+    let options = ImportOptions { replace: args.replace, passphrase, ttl: settings.ttl };
+    let imported = sessions.import(&settings.tenant, &args.id, source, &options).await.map_err(|e| told(&e))?;
     tell_import(args, &imported, terminal);
-    Ok(())
+    Ok(cli::OK)
 }
 
-fn read(file: &Path, environment: &Environment) -> Result<Zeroizing<Vec<u8>>, CliError> {
-    let unread = |reason: String| CliError::File { what: "the import", path: file.to_owned(), verb: "read", reason };
-    let mut bytes = Zeroizing::new(Vec::new());
-    let read = if file.as_os_str() == "-" {
+async fn source(args: &ImportArgs, environment: &Environment) -> Result<Source, Box<Failure>> {
+    let unread = |reason: String| CliError::File { what: "the import", path: args.file.clone(), verb: "read", reason };
+    let format = args.format.map(Format::from);
+    let opened = if args.file.as_os_str() == "-" {
         if std::io::stdin().is_terminal() {
-            return Err(unread("standard input is a terminal".to_owned()));
+            return Err(unread("standard input is a terminal".to_owned()).into());
         }
-        std::io::stdin().lock().take(MAX_BYTES + 1).read_to_end(&mut bytes)
+        Source::open(stream(std::io::stdin()).map_err(|error| unread(error.to_string()))?, format).await
     } else {
-        let opened = std::fs::File::open(environment.working_folder.join(file));
-        opened.and_then(|file| file.take(MAX_BYTES + 1).read_to_end(&mut bytes))
+        let path = environment.working_folder.join(&args.file);
+        let file = tokio::fs::File::open(path).await.map_err(|error| unread(error.to_string()))?;
+        Source::open(file, format).await
     };
-    match read {
-        Ok(length) if length as u64 > MAX_BYTES => Err(unread("it is larger than 2 GiB".to_owned())),
-        Ok(_) => Ok(bytes),
-        Err(error) => Err(unread(error.to_string())),
-    }
+    opened.map_err(|error| match error {
+        PortableError::Read(error) => unread(error.to_string()).into(),
+        error => told(&error.into()),
+    })
 }
 
 fn tell_import(args: &ImportArgs, imported: &Imported, terminal: &Terminal) {
@@ -272,21 +270,14 @@ fn tell_lost(heading: &str, lost: &[Partial], terminal: &Terminal) {
         let of = if origin == "-" { String::new() } else { format!(" of {origin}") };
         let names = if shown.is_empty() { String::new() } else { format!(" {shown}{more}") };
         // Names come from sites and files.
-        let line: String = format!("{heading}: {store}{names}{of}: {reason}").chars().flat_map(printable).collect();
-        terminal.note(&line);
+        terminal.note(&visible_line(&format!("{heading}: {store}{names}{of}: {reason}")));
     }
-}
-
-fn printable(character: char) -> impl Iterator<Item = char> {
-    let escaped = character.is_control().then(|| character.escape_default());
-    let plain = escaped.is_none().then_some(character);
-    plain.into_iter().chain(escaped.into_iter().flatten())
 }
 
 /// A failure with the way out that fits a file.
 fn told(error: &SessionError) -> Box<Failure> {
     let mut failure = failure(error);
-    let SessionError::Portable(_) = error else { return failure };
+    let (SessionError::Portable(_) | SessionError::Exists(_)) = error else { return failure };
     failure.hint = match failure.code.as_str() {
         "session_exists" => Some("another id, or --replace to make this its newest version".to_owned()),
         "passphrase_required" => {
