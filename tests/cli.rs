@@ -3,6 +3,8 @@
 // Helpers of tests fail tests, as the tests themselves do.
 #![allow(clippy::expect_used, clippy::panic)]
 
+#[path = "cli/audit.rs"]
+mod audit;
 #[path = "cli/check.rs"]
 mod check;
 #[path = "cli/commands.rs"]

@@ -30,7 +30,8 @@ pub(super) async fn passphrase(
         return Ok(Answer::Nobody);
     }
     let bad = |reason: &str| CliError::Value { what: "the passphrase".to_owned(), reason: reason.to_owned() };
-    let ask = async |asks: &str| typed(asks.to_owned(), terminal.clone()).await.map_err(|error| bad(&error.to_string()));
+    let ask =
+        async |asks: &str| typed(asks.to_owned(), terminal.clone()).await.map_err(|error| bad(&error.to_string()));
     let Some(first) = ask("passphrase of the bundle, which is not shown; Enter ends it:").await? else {
         return Ok(Answer::GivenUp);
     };

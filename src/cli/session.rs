@@ -181,14 +181,19 @@ async fn list(sessions: &Sessions, settings: &Settings, terminal: &Terminal) -> 
                 expiry(session.expires_at.as_deref()),
                 session.cookies.to_string(),
                 session.origins.to_string(),
+                show_bytes(session.bytes),
                 session.held_by.clone().unwrap_or_else(|| "-".to_owned()),
             ]
         });
-        let headings = ["ID", "VERSION", "SAVED (UTC)", "EXPIRES", "COOKIES", "ORIGINS", "IN USE BY"];
+        let headings = ["ID", "VERSION", "SAVED (UTC)", "EXPIRES", "COOKIES", "ORIGINS", "SIZE", "IN USE BY"];
         terminal.data(&table(headings, rows, terminal.out_style, terminal.out_tty));
     }
     // The good ones are shown first; the exit code tells of the others.
     damaged.first().map_or(Ok(()), |error| Err(failure(error)))
+}
+
+fn origins(count: usize) -> String {
+    format!("{count} origin{}", if count == 1 { "" } else { "s" })
 }
 
 fn expiry(at: Option<&str>) -> String {
@@ -220,6 +225,7 @@ fn describe(session: &SessionInfo, terminal: &Terminal) -> String {
         format!("session {}", style.paint(Tone::Strong, session.id.as_str())),
         format!("version   {}, saved {}", session.version, show_time(&session.saved_at)),
         format!("expires   {}", expiry(session.expires_at.as_deref())),
+        format!("storage   {} of {}", show_bytes(session.bytes), origins(session.origins.len())),
         format!("in use by {}", session.held_by.as_deref().unwrap_or("nobody")),
     ];
     if !session.cookies.is_empty() {

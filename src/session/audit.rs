@@ -7,10 +7,10 @@ use serde::Serialize;
 use crate::base::{SessionId, Tenant, causes};
 use crate::store::{BlobId, Head, PartId, RecordName, StoreError, VersionEntry};
 
+use super::SessionError;
 use super::model::VersionInfo;
 use super::sessions::{Sessions, Stored, blobs_of};
 use super::state::PartRef;
-use super::SessionError;
 
 /// What is whole of a session and what is damaged.
 #[derive(Debug, Clone, Serialize)]
@@ -101,7 +101,7 @@ impl Auditor<'_> {
         let index = &stored.index;
         audit.cookies = index.cookies.len();
         audit.parts = index.parts.len();
-        audit.bytes = index.parts.iter().map(|part| part.bytes).sum();
+        audit.bytes = index.bytes();
         for part in &index.parts {
             audit.damaged.extend(self.part(&stored, part).await?);
         }

@@ -109,6 +109,8 @@ pub struct SessionInfo {
     pub tabs: Vec<String>,
     /// What could not be kept.
     pub partial: Vec<Partial>,
+    /// Size of the newest version's storage, as plaintext, in bytes.
+    pub bytes: u64,
     /// Who holds it now, for people.
     pub held_by: Option<String>,
     /// The kept versions, newest first.
@@ -130,6 +132,8 @@ pub struct SessionSummary {
     pub cookies: usize,
     /// How many origins it keeps storage of.
     pub origins: usize,
+    /// Size of that storage, as plaintext, in bytes.
+    pub bytes: u64,
     /// Who holds it now, for people.
     pub held_by: Option<String>,
 }

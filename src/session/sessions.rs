@@ -132,6 +132,7 @@ impl Sessions {
             expires_at: listed.head.expires_at.map(|at| at.to_string()),
             cookies: stored.index.cookies.len(),
             origins: stored.index.parts.len(),
+            bytes: stored.index.bytes(),
         })
     }
 
@@ -171,6 +172,7 @@ impl Sessions {
                 .map(|url| url.split(['?', '#']).next().unwrap_or_default().to_owned())
                 .collect(),
             partial: stored.index.partial(),
+            bytes: stored.index.bytes(),
             held_by: self.held_by(tenant, id, holder.as_ref())?,
             versions: history.iter().map(VersionInfo::of).collect(),
         })

@@ -137,6 +137,11 @@ impl Index {
         Self { parts, ..self }
     }
 
+    /// Bytes of all parts, as plaintext.
+    pub(super) fn bytes(&self) -> u64 {
+        self.parts.iter().map(|part| part.bytes).sum()
+    }
+
     /// What could not be kept, over all parts.
     pub(super) fn partial(&self) -> Vec<Partial> {
         self.parts.iter().flat_map(|part| part.partial.clone()).collect()

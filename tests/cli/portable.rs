@@ -5,8 +5,10 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::process::{Command, Stdio};
 
 use portable_pty::{CommandBuilder, PtySize, native_pty_system};
+use rustix::process::Signal;
+use serde_json::json;
 
-use crate::home::{Home, Said, said};
+use crate::home::{Home, Running, Said, said};
 
 const STATE: &str = r#"{"cookies": [{"name": "sid", "value": "needle-sid", "domain": "a.example", "path": "/",
     "expires": -1, "httpOnly": true, "secure": true, "sameSite": "Lax"}],
@@ -143,6 +145,11 @@ fn a_file_that_is_no_session_is_told_what_it_is_not() {
     let import = |file: &str| home.rhaven(&["session", "import", "acme", file]).ends(1);
     import("notes.txt").tells("error[invalid_import]").tells("neither JSON, nor lines of cookies, nor a bundle");
     import("bad.json").tells("cookies[0].value: a text was wanted, found a number");
+    home.write("cut.json", "{\n  \"cookies\": [\n    {\"name\": \"sid\", \"value\"\n");
+    import("cut.json").tells("error[invalid_import]").tells("line 4, column 0: it is not JSON");
+    home.write("jar.txt", "# Netscape HTTP Cookie File\n\na.example\tFALSE\t/\tFALSE\tsoon\tsid\tneedle\n");
+    let told = import("jar.txt").tells("line 3, expires: seconds since 1970 were wanted, found something else");
+    assert!(!told.err.contains("needle"));
     import("missing").tells("error[file_error]");
     let forced = home.rhaven(&["session", "import", "acme", "notes.txt", "--format", "cookies"]).ends(1);
     forced.tells("line 1: 7 fields between tabs were wanted, found 1");
@@ -150,9 +157,13 @@ fn a_file_that_is_no_session_is_told_what_it_is_not() {
 
 /// What a person sees who types `keys` to a command on a terminal, and how it ended. A `\0` waits for the next question.
 fn typed(home: &Home, args: &[&str], keys: &str) -> (String, u32) {
-    let pty = native_pty_system().openpty(PtySize::default()).expect("a terminal");
     let mut command = CommandBuilder::new(env!("CARGO_BIN_EXE_rhaven"));
     command.args(args);
+    typed_to(home, command, keys)
+}
+
+fn typed_to(home: &Home, mut command: CommandBuilder, keys: &str) -> (String, u32) {
+    let pty = native_pty_system().openpty(PtySize::default()).expect("a terminal");
     command.cwd(home.path());
     command.env("HOME", home.path());
     command.env("RHAVEN_HOME", home.path().join("rhaven"));
@@ -184,7 +195,10 @@ fn on_a_terminal_the_passphrase_is_asked_for_and_not_shown() {
     let home = with_session();
     let export = ["session", "export", "acme", "-o", "acme.bundle"];
     let (seen, code) = typed(&home, &export, "correct horsee\u{7f}\r\0correct horse\r");
-    assert!(code == 0 && seen.contains("passphrase of the bundle, which is not shown") && seen.contains("the same again:"), "{seen}");
+    assert!(
+        code == 0 && seen.contains("passphrase of the bundle, which is not shown") && seen.contains("the same again:"),
+        "{seen}"
+    );
     assert!(!seen.contains("correct") && !seen.contains("horse"), "{seen}");
     sealing(&home, &["session", "import", "copy", "acme.bundle"], PHRASE).ends(0);
     let (seen, code) = typed(&home, &["session", "import", "other", "acme.bundle"], "correct horse\r");
@@ -195,7 +209,84 @@ fn on_a_terminal_the_passphrase_is_asked_for_and_not_shown() {
     // Ctrl-C gives up.
     let (seen, code) = typed(&home, &other, "corr\u{3}");
     assert!(code == 130 && !seen.contains("error"), "{seen}");
-    let bundle = ["session", "export", "acme"];
-    let (seen, code) = typed(&home, &bundle, "");
-    assert!(code == 1 && seen.contains("give -o FILE"), "{seen}");
+    // The file is standard input, so the terminal itself is asked.
+    let mut shell = CommandBuilder::new("sh");
+    shell.args(["-c", concat!(env!("CARGO_BIN_EXE_rhaven"), " session import piped - < acme.bundle")]);
+    let (seen, code) = typed_to(&home, shell, "correct horse\r");
+    assert!(code == 0 && seen.contains("session piped v1") && !seen.contains("horse"), "{seen}");
+}
+
+#[test]
+fn nothing_of_a_session_is_shown_on_a_terminal() {
+    let home = with_session();
+    for (format, told) in [("bundle", "give -o FILE"), ("cookies", "is signed in"), ("playwright", "is signed in")] {
+        let (seen, code) = typed(&home, &["session", "export", "acme", "--format", format], "");
+        assert!(code == 1 && seen.contains(told) && !seen.contains("needle"), "{format}: {seen}");
+    }
+}
+
+#[test]
+fn an_import_that_is_interrupted_takes_back_what_it_wrote() {
+    let home = Home::new();
+    let origin = |host: &str, value: String| json!({"origin": format!("https://{host}.example"), "localStorage": [{"name": "token", "value": value}]});
+    // Text that does not compress, so that the part behind the blob comes in more than one piece.
+    let noise = (0..200_000).scan(1_u32, |state, _| {
+        *state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        char::from_u32(0x21 + (*state >> 24) % 0x5e)
+    });
+    let origins = [origin("b", "needle".repeat(100_000)), origin("c", noise.collect())];
+    home.write("state.json", &json!({"cookies": [], "origins": origins}).to_string());
+    home.rhaven(&["session", "import", "acme", "state.json"]).ends(0);
+    sealing(&home, &["session", "export", "acme", "-o", "acme.bundle"], PHRASE).ends(0);
+    home.rhaven(&["session", "delete", "acme", "--yes"]).ends(0);
+    assert_eq!(blobs(&home), 0);
+
+    let bytes = std::fs::read(home.path().join("acme.bundle")).expect("a file");
+    let (reader, mut writer) = std::io::pipe().expect("a pipe");
+    let mut command = home.command(&["session", "import", "acme", "-"]);
+    let run = Running::start(command.env("RHAVEN_BUNDLE_PASSPHRASE", PHRASE).stdin(Stdio::from(reader)));
+    drop(command);
+    writer.write_all(&bytes[..bytes.len() - 80_000]).expect("a reader");
+    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(30);
+    while blobs(&home) == 0 {
+        assert!(std::time::Instant::now() < deadline, "no blob was written");
+        std::thread::yield_now();
+    }
+    run.signal(Signal::INT);
+    run.end().ends(130);
+    drop(writer);
+    assert_eq!(blobs(&home), 0);
+    home.rhaven(&["session", "show", "acme"]).ends(1).tells("session_not_found");
+    // Nor does a lease stand in the way of the next.
+    sealing(&home, &["session", "import", "acme", "acme.bundle"], PHRASE).ends(0);
+    assert_eq!(blobs(&home), 1);
+}
+
+/// Complete blobs in the store.
+fn blobs(home: &Home) -> usize {
+    let Ok(folders) = std::fs::read_dir(home.path().join("rhaven/store/blobs")) else { return 0 };
+    let folders = folders.map(|folder| folder.expect("one").path()).filter(|path| path.is_dir());
+    folders.map(|folder| std::fs::read_dir(folder).map_or(0, Iterator::count)).sum()
+}
+
+/// A bundle of format 1, sealed under this passphrase. What was written once has to be read by all that comes later.
+const BUNDLE: &[u8] = include_bytes!("../recorded/bundle-1.rhaven");
+
+#[test]
+fn a_bundle_that_an_earlier_rhaven_wrote_is_read() {
+    let home = Home::new();
+    std::fs::write(home.path().join("old.bundle"), BUNDLE).expect("a file");
+    sealing(&home, &["session", "import", "acme", "old.bundle"], PHRASE)
+        .ends(0)
+        .tells("1 cookie, storage of 2 origins");
+    let shown = home.rhaven(&["session", "show", "acme", "--json"]).ends(0).json();
+    assert_eq!(
+        (&shown["cookies"][0]["name"], &shown["origins"][0]["local_storage"][0]),
+        (&"sid".into(), &"token".into())
+    );
+    assert_eq!(shown["expires_at"], serde_json::Value::Null);
+    let state = home.rhaven(&["session", "export", "acme", "--format", "playwright"]).ends(0).json();
+    assert_eq!(state["origins"][0]["localStorage"][0]["value"], "needle-token");
+    assert_eq!(state["origins"][1]["localStorage"][0]["value"].as_str().map(str::len), Some(600_000));
+    home.rhaven(&["session", "check", "acme"]).ends(0);
 }

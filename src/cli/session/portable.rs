@@ -7,21 +7,21 @@ use std::path::{Path, PathBuf};
 
 use clap::ValueEnum;
 use tokio::io::AsyncWrite;
+use tokio_util::sync::CancellationToken;
 
 use super::{Place, failure, with_near};
 use crate::base::SessionId;
 use crate::cli::args::session_id;
 use crate::cli::environment::Environment;
 use crate::cli::error::CliError;
+use crate::cli::interrupt::{INTERRUPTED, Interrupts};
 use crate::cli::passphrase::{Answer, passphrase};
 use crate::cli::private::PrivateFile;
 use crate::cli::terminal::Terminal;
 use crate::cli::{self, Outcome};
 use crate::diagnose::visible_line;
-use crate::run::{Failure, FailureKind};
-use crate::session::{
-    Exported, Format, ImportOptions, Imported, Partial, PortableError, SessionError, Source,
-};
+use crate::run::Failure;
+use crate::session::{Exported, Format, ImportOptions, Imported, Partial, PortableError, SessionError, Source};
 
 /// Where a bundle's passphrase comes from.
 const PASSPHRASE: &str = "RHAVEN_BUNDLE_PASSPHRASE";
@@ -109,7 +109,7 @@ pub(super) async fn export(place: &Place<'_>, args: &ExportArgs) -> Outcome {
     let secret = match secret(place, format, true).await? {
         Answer::Given(secret) => Some(secret),
         Answer::Nobody => None,
-        Answer::GivenUp => return Ok(cli::failed(FailureKind::Interrupted)),
+        Answer::GivenUp => return Ok(INTERRUPTED),
     };
     let write = async |out: &mut (dyn AsyncWrite + Send + Unpin)| {
         sessions.export(&settings.tenant, &args.id, format, secret.as_ref(), out).await
@@ -117,13 +117,15 @@ pub(super) async fn export(place: &Place<'_>, args: &ExportArgs) -> Outcome {
     let exported = if let Some(path) = &output {
         let (file, handle) = PrivateFile::create(path).map_err(|error| unwritten(&error, path))?;
         let mut out = tokio::fs::File::from_std(handle);
-        let exported = write(&mut out).await.map_err(|error| told(&error))?;
+        let Some(exported) = unless_interrupted(write(&mut out)).await else { return Ok(INTERRUPTED) };
+        let exported = exported.map_err(|error| told(&error))?;
         let handle = out.into_std().await;
         file.keep(&handle, args.force).map_err(|error| unwritten(&error, path))?;
         exported
     } else {
         let stdout = stream(std::io::stdout()).map_err(|error| unwritten(&error, Path::new("-")))?;
-        match write(&mut { stdout }).await {
+        let Some(written) = unless_interrupted(write(&mut { stdout })).await else { return Ok(INTERRUPTED) };
+        match written {
             // Whoever reads has had enough.
             Err(SessionError::Portable(PortableError::Write(error))) if error.kind() == ErrorKind::BrokenPipe => {
                 return Ok(cli::OK);
@@ -133,6 +135,15 @@ pub(super) async fn export(place: &Place<'_>, args: &ExportArgs) -> Outcome {
     };
     tell_export(args, format, &exported, terminal);
     Ok(cli::OK)
+}
+
+/// What `work` comes to; none after Ctrl-C or SIGTERM.
+async fn unless_interrupted<T>(work: impl Future<Output = T>) -> Option<T> {
+    let Ok(mut interrupts) = Interrupts::catch() else { return Some(work.await) };
+    tokio::select! {
+        done = work => Some(done),
+        () = interrupts.next() => None,
+    }
 }
 
 /// Standard input or output as a file.
@@ -210,10 +221,23 @@ pub(super) async fn import(place: &Place<'_>, args: &ImportArgs) -> Outcome {
     let passphrase = match secret(place, source.format(), false).await? {
         Answer::Given(secret) => Some(secret),
         Answer::Nobody => None,
-        Answer::GivenUp => return Ok(cli::failed(FailureKind::Interrupted)),
+        Answer::GivenUp => return Ok(INTERRUPTED),
     };
-    let options = ImportOptions { replace: args.replace, passphrase, ttl: settings.ttl };
-    let imported = sessions.import(&settings.tenant, &args.id, source, &options).await.map_err(|e| told(&e))?;
+    let given_up = CancellationToken::new();
+    let options = ImportOptions { replace: args.replace, passphrase, ttl: settings.ttl, given_up: given_up.clone() };
+    let import = sessions.import(&settings.tenant, &args.id, source, &options);
+    tokio::pin!(import);
+    let imported = if let Some(imported) = unless_interrupted(&mut import).await {
+        imported
+    } else {
+        // It takes back what it has written.
+        given_up.cancel();
+        import.await
+    };
+    let imported = match imported {
+        Err(SessionError::Portable(PortableError::GivenUp)) => return Ok(INTERRUPTED),
+        imported => imported.map_err(|error| told(&error))?,
+    };
     tell_import(args, &imported, terminal);
     Ok(cli::OK)
 }

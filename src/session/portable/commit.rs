@@ -1,14 +1,13 @@
 //! Writing what is imported: a new version, under the lease like every other.
 
 use std::collections::{HashMap, HashSet};
-use std::time::Duration;
 
 use serde_json::Value;
-use tokio_util::sync::CancellationToken;
 
 use super::bundle::pieces;
 use super::contents::Contents;
 use super::unbundle::Bundle;
+use super::{ImportOptions, PortableError};
 use crate::base::{SessionId, Tenant, Version, reached};
 use crate::seal::{Context, DataKey, SealError, Sealed, seal_stream};
 use crate::session::keys::seal_error;
@@ -25,16 +24,13 @@ pub(super) struct Intake<'a> {
     pub(super) sessions: &'a Sessions,
     pub(super) tenant: &'a Tenant,
     pub(super) id: &'a SessionId,
-    /// Whether one that is there may be written over (as a new version of it).
-    pub(super) replace: bool,
-    /// How long a new one is kept where the file does not say.
-    pub(super) ttl: Option<Duration>,
+    pub(super) options: &'a ImportOptions,
 }
 
 /// What is imported: read already, or read while it is written.
 pub(super) enum Way {
     Contents(Contents),
-    Bundle(Bundle),
+    Bundle(Box<Bundle>),
 }
 
 /// What was written.
@@ -49,11 +45,11 @@ impl Intake<'_> {
     /// Writes the newest version.
     pub(super) async fn take(&self, way: &mut Way) -> Result<Taken, SessionError> {
         let Self { sessions, tenant, id, .. } = *self;
-        if !self.replace && sessions.records().read(&sessions.name(tenant, id), None).await?.is_some() {
+        if !self.options.replace && sessions.records().read(&sessions.name(tenant, id), None).await?.is_some() {
             return Err(SessionError::Exists(id.clone()));
         }
-        let (holder, given_up) = (Holder::new("rhaven session import"), CancellationToken::new());
-        let (lease, granted) = Lease::acquire(sessions, tenant, id, &holder, None, &given_up).await?;
+        let holder = Holder::new("rhaven session import");
+        let (lease, granted) = Lease::acquire(sessions, tenant, id, &holder, None, &self.options.given_up).await?;
         let taken = self.take_under(&lease, &granted, way).await;
         lease.release().await;
         taken
@@ -62,7 +58,7 @@ impl Intake<'_> {
     async fn take_under(&self, lease: &Lease, granted: &Granted, way: &mut Way) -> Result<Taken, SessionError> {
         let Self { sessions, tenant, id, .. } = *self;
         let replaced = granted.head.as_ref().map(|head| head.version);
-        if replaced.is_some() && !self.replace {
+        if replaced.is_some() && !self.options.replace {
             return Err(SessionError::Exists(id.clone()));
         }
         let settings = if let Way::Bundle(bundle) = way { bundle.settings() } else { None };
@@ -70,10 +66,14 @@ impl Intake<'_> {
         let target = Target { sessions, tenant, id, ttl: record.ttl(), lease };
         let version = replaced.map_or(Version(1), Version::next);
         let mut sealing = Sealing { target, key, version, parts: Vec::new(), new_parts: Vec::new(), blobs: Vec::new() };
-        let index = match way {
-            Way::Contents(contents) => sealing.contents(contents).await,
-            Way::Bundle(bundle) => sealing.bundle(bundle).await,
+        let index = async {
+            match way {
+                Way::Contents(contents) => sealing.contents(contents).await,
+                Way::Bundle(bundle) => sealing.bundle(bundle).await,
+            }
         };
+        let index = self.options.given_up.run_until_cancelled(index).await;
+        let index = index.unwrap_or_else(|| Err(PortableError::GivenUp.into()));
         let Sealing { target, key, new_parts, blobs, .. } = sealing;
         let index = match index {
             Ok(index) => index,
@@ -108,7 +108,7 @@ impl Intake<'_> {
             (stored.record, stored.key)
         } else {
             let key = DataKey::generate().map_err(|error| seal_error("a new key", error))?;
-            (Record::new(self.id.clone(), &key, self.ttl.map(|ttl| ttl.as_secs())), key)
+            (Record::new(self.id.clone(), &key, self.options.ttl.map(|ttl| ttl.as_secs())), key)
         };
         match settings {
             Some(settings) => Ok((record.with_settings(settings)?, key)),
@@ -201,8 +201,10 @@ impl Sealing<'_> {
 
 /// `beside` with other names for its blobs, wherever it refers to one: a name is 64 hex digits and nothing else is like it.
 fn renamed(beside: &Beside, names: &HashMap<String, String>) -> Result<Beside, SessionError> {
-    let bad =
-        |error: serde_json::Error| SessionError::Format { what: "the bundle's index".into(), reason: error.to_string() };
+    let bad = |error: serde_json::Error| SessionError::Format {
+        what: "the bundle's index".into(),
+        reason: error.to_string(),
+    };
     let mut value = serde_json::to_value(beside).map_err(bad)?;
     rename(&mut value, names);
     serde_json::from_value(value).map_err(bad)

@@ -8,6 +8,7 @@ use crate::session::sessions::{Sessions, Stored};
 use crate::session::{Cookie, Partial, SessionError};
 
 /// The storage of one storage key.
+#[allow(clippy::struct_field_names)] // Chromium's word
 pub(super) struct Storage {
     pub(super) storage_key: String,
     pub(super) part: Part,

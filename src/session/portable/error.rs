@@ -47,6 +47,9 @@ pub enum PortableError {
         /// The newest that we read.
         known: u32,
     },
+    /// Whoever asked for it does not want it any more. Nothing was written.
+    #[error("the import was given up")]
+    GivenUp,
     /// The file could not be read to its end.
     #[error("the file cannot be read")]
     Read(#[source] io::Error),
@@ -64,6 +67,7 @@ impl PortableError {
             Self::NoPassphrase => "passphrase_required",
             Self::Passphrase(error) => error.code(),
             Self::Closed(_) | Self::Later { .. } => "decrypt_failed",
+            Self::GivenUp => "cancelled",
             Self::Read(_) | Self::Write(_) => "file_error",
         }
     }

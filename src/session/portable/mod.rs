@@ -25,6 +25,7 @@ mod values;
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _};
+use tokio_util::sync::CancellationToken;
 use zeroize::Zeroizing;
 
 use self::commit::{Intake, Way};
@@ -111,6 +112,8 @@ pub struct ImportOptions {
     pub passphrase: Option<Secret>,
     /// How long a new session is kept unused, where the file does not say; none for ever.
     pub ttl: Option<Duration>,
+    /// Cancelled, it ends the import with [`PortableError::GivenUp`] up to the moment in which the version is written.
+    pub given_up: CancellationToken,
 }
 
 /// What a format made of a session.
@@ -167,23 +170,24 @@ impl Sessions {
         options: &ImportOptions,
     ) -> Result<Imported, SessionError> {
         let format = source.format();
-        let (mut way, lost) = match format {
-            Format::Bundle => {
-                let passphrase = options.passphrase.as_ref().ok_or(PortableError::NoPassphrase)?;
-                (Way::Bundle(Bundle::open(source.into_input(), passphrase).await?), Vec::new())
-            }
-            Format::Playwright => {
-                let Read { contents, lost } = playwright::read(&source.text().await?)?;
-                (Way::Contents(contents), lost)
-            }
-            Format::Cookies => {
-                let Read { contents, lost } = netscape::read(&source.text().await?)?;
-                (Way::Contents(contents), lost)
-            }
-        };
-        let intake = Intake { sessions: self, tenant, id, replace: options.replace, ttl: options.ttl };
+        let read = options.given_up.run_until_cancelled(read(source, options.passphrase.as_ref())).await;
+        let (mut way, lost) = read.unwrap_or_else(|| Err(PortableError::GivenUp.into()))?;
+        let intake = Intake { sessions: self, tenant, id, options };
         let taken = intake.take(&mut way).await?;
         let (replaced, version, cookies, origins) = (taken.replaced, taken.version, taken.cookies, taken.origins);
         Ok(Imported { format, replaced, version, cookies, origins, lost })
     }
+}
+
+/// Reads a file in clear; opens a bundle.
+async fn read(source: Source, passphrase: Option<&Secret>) -> Result<(Way, Vec<Partial>), SessionError> {
+    let Read { contents, lost } = match source.format() {
+        Format::Bundle => {
+            let passphrase = passphrase.ok_or(PortableError::NoPassphrase)?;
+            return Ok((Way::Bundle(Box::new(Bundle::open(source.into_input(), passphrase).await?)), Vec::new()));
+        }
+        Format::Playwright => playwright::read(&source.text().await?)?,
+        Format::Cookies => netscape::read(&source.text().await?)?,
+    };
+    Ok((Way::Contents(contents), lost))
 }

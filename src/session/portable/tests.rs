@@ -215,7 +215,7 @@ async fn what_each_format_cannot_hold_is_named_and_never_shown() {
         json!({"t": "body", "d": "bmVlZGxl"}),
         json!({"t": "sw", "scope": "https://a.example/", "script": "https://a.example/w.js", "update": "imports"}),
     ];
-    let text: String = lines.iter().map(|line| format!("{line}\n")).collect();
+    let text = lines.map(|line| line.to_string()).join("\n") + "\n";
     let entry = json!([{"storage_key": "https://a.example/", "bytes": text.len(), "partial": []}]);
     let manifest = json!({"format": 1, "settings": {}, "index": index, "parts": entry});
     let bytes = forged(vec![manifest.to_string().into_bytes(), text.clone().into_bytes()]).await;
@@ -227,7 +227,14 @@ async fn what_each_format_cannot_hold_is_named_and_never_shown() {
     };
     assert_eq!(
         lost(Format::Playwright).await,
-        ["cacheStorage shell", "fileSystem d", "fileSystem d/f", "serviceWorker https://a.example/", "sessionStorage step", "tabs -"]
+        [
+            "cacheStorage shell",
+            "fileSystem d",
+            "fileSystem d/f",
+            "serviceWorker https://a.example/",
+            "sessionStorage step",
+            "tabs -"
+        ]
     );
     assert_eq!(lost(Format::Cookies).await, ["storage -", "tabs -"]);
     // A bundle loses none of it.

@@ -93,7 +93,9 @@ impl Bundle {
             SealError::Format { found, known } => {
                 PortableError::Later { found: u32::from(found), known: u32::from(known) }
             }
-            SealError::Io(error) if !matches!(error.kind(), io::ErrorKind::UnexpectedEof | io::ErrorKind::InvalidData) => {
+            SealError::Io(error)
+                if !matches!(error.kind(), io::ErrorKind::UnexpectedEof | io::ErrorKind::InvalidData) =>
+            {
                 PortableError::Read(error)
             }
             _ => PortableError::Closed("it was altered or cut off"),
