@@ -17,6 +17,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tokio::io::AsyncWriteExt as _;
 
+use super::labels::lists;
 use super::{Output, PortableError, frames};
 use crate::base::{Secret, Tenant};
 use crate::seal::{Context, DataKey, PassphraseKdf, SealError, seal_stream};
@@ -36,7 +37,7 @@ pub(super) const MANIFEST: u32 = 1;
 const PIECE: usize = 256 << 10;
 
 /// What a bundle holds, in the order in which its objects follow.
-#[derive(Serialize, Deserialize)]
+#[derive(Default, Serialize, Deserialize)]
 pub(super) struct Manifest {
     pub(super) format: u32,
     /// The record's, see [`crate::session::state::Record::settings`].
@@ -44,9 +45,12 @@ pub(super) struct Manifest {
     /// The index; its list of parts is empty, since it says where they are in a store.
     pub(super) index: Value,
     pub(super) parts: Vec<Entry>,
+    /// The version that it is of; only the index and a profile's archive know what that means.
+    pub(super) version: u64,
     /// The names in hex that the index has for its other blobs.
-    #[serde(default)]
     pub(super) blobs: Vec<String>,
+    /// Those of them that name others.
+    pub(super) lists: Vec<String>,
 }
 
 /// A part.
@@ -95,12 +99,15 @@ fn manifest(stored: &Stored, others: &[BlobId]) -> Result<Vec<u8>, SessionError>
         bytes: part.bytes,
         partial: part.partial.clone(),
     };
+    let blobs: Vec<String> = others.iter().map(|blob| data_encoding::HEXLOWER.encode(&blob.0)).collect();
     let manifest = Manifest {
         format: MANIFEST,
+        version: stored.version.0,
         settings: stored.record.settings()?,
         index: serde_json::to_value(stored.index.clone().with_parts(Vec::new())).map_err(bad)?,
         parts: stored.index.parts.iter().map(entry).collect(),
-        blobs: others.iter().map(|blob| data_encoding::HEXLOWER.encode(&blob.0)).collect(),
+        lists: lists(&stored.index.beside, &blobs)?,
+        blobs,
     };
     serde_json::to_vec(&manifest).map_err(bad)
 }

@@ -1,15 +1,16 @@
 //! Writing what is imported: a new version, under the lease like every other.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 
 use serde_json::Value;
 
 use super::bundle::pieces;
 use super::contents::Contents;
+use super::labels::Labels;
 use super::unbundle::Bundle;
 use super::{ImportOptions, PortableError};
 use crate::base::{SessionId, Tenant, Version, reached};
-use crate::seal::{Context, DataKey, SealError, Sealed, seal_stream};
+use crate::seal::{Context, DataKey, Sealed, seal_stream};
 use crate::session::keys::seal_error;
 use crate::session::lease::{Holder, Lease};
 use crate::session::part::Part;
@@ -144,14 +145,19 @@ impl Sealing<'_> {
             let entry = &bundle.manifest.parts[number];
             self.part(&entry.storage_key, &part, &entry.partial).await?;
         }
-        let mut names = HashMap::new();
+        let labels = Labels::fresh(&bundle.manifest.blobs)?;
         for name in bundle.manifest.blobs.clone() {
-            let blob = self.blob(bundle.object().await?).await?;
-            names.insert(name, data_encoding::HEXLOWER.encode(&blob.0));
+            let mut plain = bundle.object().await?;
+            if bundle.manifest.lists.contains(&name) {
+                labels.rename(&mut plain);
+            }
+            if let Some(id) = labels.of(&name) {
+                self.blob(id, plain).await?;
+            }
         }
         bundle.finish().await?;
         index.cookies = cookies::unexpired(&index.cookies);
-        index.beside = renamed(&index.beside, &names)?;
+        index.beside = labels.beside(&index.beside, Version(bundle.manifest.version), self.version)?;
         let index = index.with_parts(std::mem::take(&mut self.parts));
         self.prove_blobs(&index)?;
         Ok(index)
@@ -185,55 +191,13 @@ impl Sealing<'_> {
         Ok(())
     }
 
-    /// Writes a blob under a name of its own: the one that it had may be that of another's here.
-    async fn blob(&mut self, plain: impl AsRef<[u8]> + Send + 'static) -> Result<BlobId, SessionError> {
-        let failed = |error| seal_error("a blob of the bundle", error);
-        let mut id = [0; 32];
-        getrandom::fill(&mut id).map_err(|_| failed(SealError::Random))?;
-        let context = Context::Blob { tenant: self.target.tenant, id: &id };
-        let sealed = seal_stream(&self.key, context, pieces(plain)).map_err(failed)?;
-        self.target.sessions.blobs().put(&BlobId(id), sealed).await?;
-        self.blobs.push(BlobId(id));
+    async fn blob(&mut self, id: BlobId, plain: impl AsRef<[u8]> + Send + 'static) -> Result<(), SessionError> {
+        let context = Context::Blob { tenant: self.target.tenant, id: &id.0 };
+        let sealed = seal_stream(&self.key, context, pieces(plain));
+        let sealed = sealed.map_err(|error| seal_error("a blob of the bundle", error))?;
+        self.target.sessions.blobs().put(&id, sealed).await?;
+        self.blobs.push(id);
         reached("import.blob_written");
-        Ok(BlobId(id))
-    }
-}
-
-/// `beside` with other names for its blobs, wherever it refers to one: a name is 64 hex digits and nothing else is like it.
-fn renamed(beside: &Beside, names: &HashMap<String, String>) -> Result<Beside, SessionError> {
-    let bad = |error: serde_json::Error| SessionError::Format {
-        what: "the bundle's index".into(),
-        reason: error.to_string(),
-    };
-    let mut value = serde_json::to_value(beside).map_err(bad)?;
-    rename(&mut value, names);
-    serde_json::from_value(value).map_err(bad)
-}
-
-fn rename(value: &mut Value, names: &HashMap<String, String>) {
-    match value {
-        Value::String(text) => {
-            if let Some(new) = names.get(text.as_str()) {
-                text.clone_from(new);
-            }
-        }
-        Value::Array(list) => list.iter_mut().for_each(|value| rename(value, names)),
-        Value::Object(members) => members.values_mut().for_each(|value| rename(value, names)),
-        _ => {}
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use serde_json::json;
-
-    use super::*;
-
-    #[test]
-    fn blobs_are_renamed_wherever_they_are_referred_to() {
-        let (old, new) = ("ab".repeat(32), "cd".repeat(32));
-        let mut value = json!({"profile": {"packs": [old.clone(), "ab"], "files": {"a": old.clone()}}, "n": 1});
-        rename(&mut value, &HashMap::from([(old, new.clone())]));
-        assert_eq!(value, json!({"profile": {"packs": [new.clone(), "ab"], "files": {"a": new}}, "n": 1}));
+        Ok(())
     }
 }

@@ -13,6 +13,7 @@ mod dates;
 mod error;
 mod fields;
 mod frames;
+mod labels;
 mod netscape;
 mod playwright;
 mod source;

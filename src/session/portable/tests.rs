@@ -174,7 +174,8 @@ async fn forged(objects: Vec<Vec<u8>>) -> Vec<u8> {
 
 fn manifest(parts: &Value, blobs: &[&str]) -> Vec<u8> {
     let index = json!({"format": 1, "cookies": [], "parts": []});
-    let manifest = json!({"format": 1, "settings": {}, "index": index, "parts": parts, "blobs": blobs});
+    let manifest =
+        json!({"format": 1, "version": 7, "settings": {}, "index": index, "parts": parts, "blobs": blobs, "lists": []});
     serde_json::from_value::<Manifest>(manifest.clone()).unwrap();
     manifest.to_string().into_bytes()
 }
@@ -217,7 +218,8 @@ async fn what_each_format_cannot_hold_is_named_and_never_shown() {
     ];
     let text = lines.map(|line| line.to_string()).join("\n") + "\n";
     let entry = json!([{"storage_key": "https://a.example/", "bytes": text.len(), "partial": []}]);
-    let manifest = json!({"format": 1, "settings": {}, "index": index, "parts": entry});
+    let manifest =
+        json!({"format": 1, "version": 1, "settings": {}, "index": index, "parts": entry, "blobs": [], "lists": []});
     let bytes = forged(vec![manifest.to_string().into_bytes(), text.clone().into_bytes()]).await;
     import(&sessions, "acme", &bytes, PHRASE).await.unwrap();
     let lost = async |format| {

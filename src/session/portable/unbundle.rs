@@ -33,9 +33,7 @@ impl Bundle {
     }
 
     pub(super) async fn open_with(input: Input, header: Vec<u8>, key: DataKey) -> Result<Self, SessionError> {
-        let nothing =
-            Manifest { format: 0, settings: Value::Null, index: Value::Null, parts: Vec::new(), blobs: Vec::new() };
-        let mut bundle = Self { key, header, frames: Frames::new(input), next: 0, manifest: nothing };
+        let mut bundle = Self { key, header, frames: Frames::new(input), next: 0, manifest: Manifest::default() };
         let bytes = bundle.object().await?;
         bundle.manifest =
             serde_json::from_slice(&bytes).map_err(|error| invalid("manifest", format!("not readable: {error}")))?;
