@@ -25,6 +25,8 @@ mod interrupt;
 mod key;
 #[path = "cli/kill.rs"]
 mod kill;
+#[path = "cli/left.rs"]
+mod left;
 #[path = "cli/new.rs"]
 mod new;
 #[path = "cli/normal.rs"]

@@ -4,6 +4,10 @@
 
 #[path = "session/again.rs"]
 mod again;
+#[path = "session/checkpoints.rs"]
+mod checkpoints;
+#[path = "session/dying.rs"]
+mod dying;
 #[path = "session/fidelity.rs"]
 mod fidelity;
 #[path = "session/guards.rs"]
@@ -12,6 +16,8 @@ mod guards;
 mod history;
 #[path = "session/matrix.rs"]
 mod matrix;
+#[path = "session/outbox.rs"]
+mod outbox;
 #[path = "session/portable.rs"]
 mod portable;
 #[path = "session/rig.rs"]

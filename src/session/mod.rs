@@ -9,8 +9,10 @@
 mod acquire;
 mod audit;
 mod capture;
+mod checkpoint;
 mod chores;
 mod cookies;
+mod dirty;
 mod error;
 mod forks;
 mod hidden;
@@ -21,8 +23,13 @@ mod lease;
 mod live;
 mod model;
 mod options;
+mod outbox;
 mod part;
+mod patience;
 mod portable;
+#[allow(dead_code, reason = "what runs browsers on profiles comes with it")]
+mod profile;
+mod recover;
 mod reset;
 mod restorer;
 mod room;
@@ -37,6 +44,7 @@ mod tabs;
 mod tenants;
 mod vault;
 mod versions;
+mod waiting;
 mod workspace;
 
 pub use audit::{Audit, Damage, VersionAudit};
@@ -44,12 +52,13 @@ pub use error::SessionError;
 pub use keys::KeySource;
 pub use live::Session;
 pub use model::{
-    Change, ChangeKind, CookieInfo, HistoryEntry, Listing, ObjectStoreInfo, OriginInfo, Partial, SessionInfo,
-    SessionOutcome, SessionSummary, VersionDiff, VersionInfo,
+    Change, ChangeKind, CookieInfo, HistoryEntry, Left, LeftIn, Listing, ObjectStoreInfo, OriginInfo, Partial,
+    SessionInfo, SessionOutcome, SessionSummary, Taken, VersionDiff, VersionInfo,
 };
 pub use options::{Cookie, Mode, OpenSession, Saving, SessionOptions, WorkspaceConfig};
-pub use rotate::{KeyUse, Rotated};
 pub use portable::{Exported, Format, ImportOptions, Imported, PortableError, Source};
+pub use profile::{ImportedProfile, Progress, Transfer};
+pub use rotate::{KeyUse, Rotated};
 pub use sessions::{Sessions, StoreConfig};
 pub use vault::{SecretInfo, secret_name};
 pub use versions::{History, RolledBack};

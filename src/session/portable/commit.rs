@@ -46,8 +46,14 @@ impl Intake<'_> {
     /// Writes the newest version.
     pub(super) async fn take(&self, way: &mut Way) -> Result<Taken, SessionError> {
         let Self { sessions, tenant, id, .. } = *self;
-        if !self.options.replace && sessions.records().read(&sessions.name(tenant, id), None).await?.is_some() {
+        let left = !sessions.left(tenant, id).await?.is_empty();
+        let exists = sessions.records().read(&sessions.name(tenant, id), None).await?.is_some();
+        if !self.options.replace && (exists || left) {
             return Err(SessionError::Exists(id.clone()));
+        }
+        if left {
+            // A commit would drop it: it becomes a version first, which is then replaced.
+            sessions.recover(tenant, id, self.options.ttl).await?;
         }
         let holder = Holder::new("rhaven session import");
         let (lease, granted) = Lease::acquire(sessions, tenant, id, &holder, None, &self.options.given_up).await?;
