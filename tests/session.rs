@@ -14,6 +14,8 @@ mod fidelity;
 mod guards;
 #[path = "session/history.rs"]
 mod history;
+#[path = "session/identity.rs"]
+mod identity;
 #[path = "session/matrix.rs"]
 mod matrix;
 #[path = "session/outbox.rs"]

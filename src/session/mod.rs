@@ -12,10 +12,16 @@ mod capture;
 mod checkpoint;
 mod chores;
 mod cookies;
+mod devices;
 mod dirty;
+mod documents;
+mod emulate;
 mod error;
 mod forks;
 mod hidden;
+mod hints;
+mod identities;
+pub mod identity;
 mod kept;
 mod keyfile;
 mod keys;
@@ -48,7 +54,10 @@ mod waiting;
 mod workspace;
 
 pub use audit::{Audit, Damage, VersionAudit};
+pub use devices::{DEVICES, Device};
 pub use error::SessionError;
+pub use identities::{IdentityInfo, identity_name};
+pub use identity::{Identity, Viewport};
 pub use keys::KeySource;
 pub use live::Session;
 pub use model::{
@@ -63,3 +72,5 @@ pub use sessions::{Sessions, StoreConfig};
 pub use vault::{SecretInfo, secret_name};
 pub use versions::{History, RolledBack};
 pub use workspace::Workspace;
+
+pub use crate::page::Geolocation;
