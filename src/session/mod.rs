@@ -11,6 +11,7 @@
 //! next who takes the lease makes a version of it (`recover`).
 
 mod acquire;
+mod audit;
 mod capture;
 mod checkpoint;
 mod chores;
@@ -35,6 +36,7 @@ mod options;
 mod outbox;
 mod part;
 mod patience;
+mod portable;
 #[allow(dead_code, reason = "what runs browsers on profiles comes with it")]
 mod profile;
 mod recover;
@@ -55,6 +57,7 @@ mod versions;
 mod waiting;
 mod workspace;
 
+pub use audit::{Audit, Damage, VersionAudit};
 pub use devices::{DEVICES, Device};
 pub use error::SessionError;
 pub use identities::{IdentityInfo, identity_name};
@@ -66,6 +69,7 @@ pub use model::{
     SessionInfo, SessionOutcome, SessionSummary, Taken, VersionDiff, VersionInfo,
 };
 pub use options::{Cookie, Mode, OpenSession, Saving, SessionOptions, WorkspaceConfig};
+pub use portable::{Exported, Format, ImportOptions, Imported, PortableError, Source};
 pub use profile::{ImportedProfile, Progress, Transfer};
 pub use rotate::{KeyUse, Rotated};
 pub use sessions::{Sessions, StoreConfig};

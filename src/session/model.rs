@@ -157,6 +157,8 @@ pub struct SessionInfo {
     pub tabs: Vec<String>,
     /// What could not be kept.
     pub partial: Vec<Partial>,
+    /// Size of the newest version's storage, as plaintext, in bytes.
+    pub bytes: u64,
     /// Who holds it now, for people.
     pub held_by: Option<String>,
     /// What earlier runs left that is no version yet.
@@ -180,6 +182,8 @@ pub struct SessionSummary {
     pub cookies: usize,
     /// How many origins it keeps storage of.
     pub origins: usize,
+    /// Size of that storage, as plaintext, in bytes.
+    pub bytes: u64,
     /// Who holds it now, for people.
     pub held_by: Option<String>,
 }

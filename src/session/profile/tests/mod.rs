@@ -10,6 +10,7 @@ mod import;
 mod kept;
 mod killed;
 mod memory;
+mod portable;
 mod reuse;
 mod rig;
 mod roundtrip;
