@@ -113,7 +113,7 @@ async fn a_new_archive_is_a_version_and_a_run_without_one_keeps_it() {
     let vault = Vault { sessions, tenant, key: &key, keys: std::slice::from_ref(&key) };
     let profile = pack(vault, &dir, None, about(1), &Progress::default()).await.unwrap();
     let base = Base::default();
-    let archived = Archived::of(&[], std::iter::empty(), |_| false);
+    let archived = Archived::of(&[], std::iter::empty(), |_| false, None);
     let draft = Draft::new(&base, &base, &[].into(), snapshot(&[])).with_profile(profile, archived, &key);
     assert!(!draft.is_unchanged() && draft.changes().is_empty());
     let base = save::commit(&target, &draft, soon()).await.unwrap();
