@@ -20,6 +20,8 @@ mod identity;
 mod matrix;
 #[path = "session/outbox.rs"]
 mod outbox;
+#[path = "session/portable.rs"]
+mod portable;
 #[path = "session/profile.rs"]
 mod profile;
 #[path = "session/rig.rs"]

@@ -221,7 +221,7 @@ async fn clean_up(process: Process, dir: UserDir, profile: Option<ProfileDir>) {
     // Some hundred small files in memory: blocking is short, but not for a runtime's worker to do.
     let remove = move || {
         if profile.is_none() {
-            dir.remove()
+            dir.remove();
         }
     };
     let _ = tokio::task::spawn_blocking(remove).await;

@@ -186,7 +186,7 @@ pub fn of(options: &Options) -> Result<Identity, ScriptError> {
 /// What the option `identity` is.
 pub enum Given {
     /// Nothing, or what is written out.
-    Map(Identity),
+    Map(Box<Identity>),
     /// One that is kept by this name.
     Named(String),
     /// What the browser has by itself.
@@ -196,10 +196,10 @@ pub enum Given {
 /// The option `identity` of checked options.
 pub fn given(options: &Options) -> Result<Given, ScriptError> {
     match options.value("identity") {
-        Some(value) if value.is_map() => whole(value).map(Given::Map),
+        Some(value) if value.is_map() => whole(value).map(|identity| Given::Map(Box::new(identity))),
         Some(value) if kind::text(value) == BROWSER => Ok(Given::Browser),
         Some(value) => Ok(Given::Named(kind::text(value))),
-        None => Ok(Given::Map(Identity::default())),
+        None => Ok(Given::Map(Box::default())),
     }
 }
 

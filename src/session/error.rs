@@ -6,7 +6,7 @@ use crate::page::VerbError;
 use crate::seal::SealError;
 use crate::store::StoreError;
 
-use super::Partial;
+use super::{Partial, PortableError};
 
 /// Why a session could not be opened, saved, listed or deleted.
 #[derive(Debug, thiserror::Error)]
@@ -177,6 +177,9 @@ pub enum SessionError {
         /// What is wrong with it.
         reason: String,
     },
+    /// A file that a session is exported to or imported from.
+    #[error(transparent)]
+    Portable(#[from] PortableError),
     /// The store.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -213,6 +216,7 @@ impl SessionError {
             Self::Key { .. } => "key_unavailable",
             Self::Seal { source, .. } => source.code(),
             Self::Format { .. } => "decrypt_failed",
+            Self::Portable(error) => error.code(),
             Self::Store(error) => error.code(),
             Self::Browser(error) => error.code(),
             Self::Page(error) => error.error.code(),

@@ -72,7 +72,7 @@ impl Session {
             let (sessions, tenant, sealed) = (named.sessions.clone(), named.tenant.clone(), base.sealed().clone());
             Restorer::new(sessions, tenant, stored.clone(), sealed, room.tabs.clone(), overlay)
         });
-        let identity = stored.and_then(|stored| stored.index.beside.identity.clone()).unwrap_or_default();
+        let identity = base.identity().cloned().unwrap_or_default();
         // Pages have it from the start where it is known what the browser tells by itself.
         room.tabs.tell_at_first(&identity).await?;
         put_in_place(&room, gate, stored.map(|stored| &**stored), restorer.as_ref(), overlay).await?;

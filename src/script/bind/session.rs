@@ -42,7 +42,7 @@ fn session(call: &Call) -> Answer {
 /// What the session is to tell sites, and whether what it told before does not count.
 fn asked(call: &Call) -> Result<(Identity, bool), Box<EvalAltResult>> {
     let (base, anew) = match identity::given(call.options())? {
-        identity::Given::Map(identity) => (identity, false),
+        identity::Given::Map(identity) => (*identity, false),
         identity::Given::Named(name) => (call.wait(call.host.workspace.identity(&name))?, false),
         identity::Given::Browser => (Identity::default(), true),
     };
