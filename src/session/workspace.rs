@@ -190,7 +190,7 @@ impl Workspace {
         let _given_up_with_this = given_up.clone().drop_guard();
         let (workspace, id, options) = (self.clone(), id.clone(), options.clone());
         let opened = tokio::spawn(async move {
-            let opened = workspace.open(&id, &options, &given_up).await;
+            let opened = Box::pin(workspace.open(&id, &options, &given_up)).await;
             drop(turn);
             opened
         });

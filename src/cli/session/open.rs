@@ -80,7 +80,7 @@ pub(super) async fn execute(
     let _ = reaping.await;
     tell_notices(&workspace, terminal);
     ended.map_err(|error| failure(&error, settings, environment))?;
-    conclude(&outcomes, terminal)
+    Ok(conclude(&outcomes, terminal))
 }
 
 async fn show(
@@ -138,13 +138,13 @@ fn tell_notices(workspace: &Workspace, terminal: &Terminal) {
     }
 }
 
-fn conclude(outcomes: &[SessionOutcome], terminal: &Terminal) -> Outcome {
+fn conclude(outcomes: &[SessionOutcome], terminal: &Terminal) -> u8 {
     terminal.sessions(outcomes);
     if terminal.json {
         terminal.value(&serde_json::json!(outcomes.first()));
     }
     let unsaved = outcomes.iter().any(|outcome| outcome.save_error.is_some());
-    Ok(if unsaved { failed(FailureKind::Store) } else { OK })
+    if unsaved { failed(FailureKind::Store) } else { OK }
 }
 
 /// What Chromium says where there is no window system to be reached.

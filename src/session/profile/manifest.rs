@@ -4,7 +4,7 @@
 //! A manifest is authenticated, and its paths are checked all the same: none may lead out of the folder it is unpacked to.
 
 use std::collections::HashSet;
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsString;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Component, Path, PathBuf};
 
@@ -210,11 +210,6 @@ fn decode_path(text: &str) -> Option<PathBuf> {
     }
     bytes.extend_from_slice(rest.as_bytes());
     Some(OsString::from_vec(bytes).into())
-}
-
-/// The name of an entry, for messages.
-pub(super) fn shown(path: &Path) -> impl std::fmt::Display + '_ {
-    OsStr::display(path.as_os_str())
 }
 
 mod hex32 {

@@ -19,12 +19,11 @@ impl Workspace {
         given_up: &CancellationToken,
     ) -> Result<Session, SessionError> {
         let is_new = retained.is_none();
-        let opening = match retained {
-            Some(opening) => opening,
-            None => {
-                self.let_go(id).await;
-                self.acquire(id, options, given_up).await?
-            }
+        let opening = if let Some(opening) = retained {
+            opening
+        } else {
+            self.let_go(id).await;
+            self.acquire(id, options, given_up).await?
         };
         self.start_profile(id, opening, is_new, options, given_up).await
     }

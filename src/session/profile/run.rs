@@ -10,6 +10,7 @@ use tokio::task::JoinSet;
 use super::super::capture::{Captured, Snapshot};
 use super::super::emulate::Own;
 use super::super::kept::{Kept, Named, Opening};
+use super::super::keys::seal_error;
 use super::super::part::Names;
 use super::super::restorer::Gate;
 use super::super::room::Room;
@@ -181,12 +182,11 @@ impl OwnBrowser {
         base: &Base,
         draft: &Draft,
     ) -> Result<(super::ProfileRef, DataKey), SessionError> {
-        let (key, keys) = match base.stored() {
-            Some(stored) => (stored.key.clone(), stored.record.keys()?),
-            None => {
-                let key = DataKey::generate().map_err(|error| super::super::keys::seal_error("a new key", error))?;
-                (key.clone(), vec![key])
-            }
+        let (key, keys) = if let Some(stored) = base.stored() {
+            (stored.key.clone(), stored.record.keys()?)
+        } else {
+            let key = DataKey::generate().map_err(|error| seal_error("a new key", error))?;
+            (key.clone(), vec![key])
         };
         named.sessions.before_sealing(&named.tenant).await?;
         let vault = Vault { sessions: &named.sessions, tenant: &named.tenant, key: &key, keys: &keys };
