@@ -33,6 +33,8 @@ mod left;
 mod new;
 #[path = "cli/normal.rs"]
 mod normal;
+#[path = "cli/open.rs"]
+mod open;
 #[path = "cli/portable.rs"]
 mod portable;
 #[path = "cli/processes.rs"]

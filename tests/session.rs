@@ -22,6 +22,8 @@ mod matrix;
 mod outbox;
 #[path = "session/portable.rs"]
 mod portable;
+#[path = "session/profile.rs"]
+mod profile;
 #[path = "session/rig.rs"]
 mod rig;
 #[path = "session/rotation.rs"]

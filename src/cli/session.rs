@@ -2,6 +2,7 @@
 
 mod audit;
 mod left;
+mod open;
 mod portable;
 mod versions;
 
@@ -17,7 +18,7 @@ use super::terminal::Terminal;
 use crate::base::{SessionId, Version, closest};
 use crate::diagnose::{self, Tone};
 use crate::run::Failure;
-use crate::session::{Listing, OriginInfo, SessionError, SessionInfo, Sessions};
+use crate::session::{Listing, OriginInfo, ProfileInfo, Saved, SessionError, SessionInfo, Sessions};
 
 /// Arguments of `session`.
 #[derive(Debug, clap::Args)]
@@ -31,6 +32,9 @@ enum SessionCommand {
     /// All sessions of the tenant
     #[command(visible_alias = "ls")]
     List,
+    /// Open a session in a window, to sign in by hand; what is there when the window is closed is saved
+    #[command(after_help = open::EXAMPLES)]
+    Open(open::OpenArgs),
     /// What one session holds: cookies, storage and versions by name, never a value
     Show {
         /// The session
@@ -147,6 +151,9 @@ pub(super) async fn execute(
     environment: &Environment,
     terminal: &Terminal,
 ) -> Outcome {
+    if let SessionCommand::Open(args) = args.command {
+        return Box::pin(open::execute(args, settings, environment, terminal)).await;
+    }
     let reaping = tokio::task::spawn_blocking(crate::browser::reap);
     let sessions = Sessions::open(settings.store.clone(), settings.key.clone()).await.map_err(|e| failure(&e))?;
     sessions.use_outbox(settings.outbox());
@@ -159,11 +166,12 @@ pub(super) async fn execute(
         SessionCommand::Fork { id, new_id, at } => versions::fork(&place, &id, &new_id, at).await?,
         SessionCommand::Pin { id, version } => versions::pin(&place, &id, version, true).await?,
         SessionCommand::Unpin { id, version } => versions::pin(&place, &id, version, false).await?,
+        SessionCommand::Open(_) => {}
         SessionCommand::Recover { id, discard, yes } => left::recover(&place, &id, discard, yes).await?,
         SessionCommand::List => list(&sessions, settings, terminal).await?,
         SessionCommand::Show { id } => show(&sessions, &id, settings, terminal).await?,
         SessionCommand::Export(args) => code = portable::export(&place, &args).await?,
-        SessionCommand::Import(args) => code = portable::import(&place, &args).await?,
+        SessionCommand::Import(args) => code = Box::pin(portable::import(&place, &args)).await?,
         SessionCommand::Check { id } => code = audit::check(&place, &id).await?,
         SessionCommand::Delete { id, yes } => delete(&sessions, &id, yes, settings, terminal).await?,
     }
@@ -253,6 +261,7 @@ fn describe(session: &SessionInfo, terminal: &Terminal) -> String {
         format!("storage   {} of {}", show_bytes(session.bytes), origins(session.origins.len())),
         format!("in use by {}", session.held_by.as_deref().unwrap_or("nobody")),
     ];
+    lines.extend(session.profile.as_ref().map(|profile| format!("profile   {}", profile_line(profile))));
     if !session.left.is_empty() {
         lines.push(heading("not a version yet"));
         lines.extend(session.left.iter().map(left::describe));
@@ -306,6 +315,15 @@ fn describe(session: &SessionInfo, terminal: &Terminal) -> String {
     lines.push(heading("versions"));
     lines.push(table(["VERSION", "SAVED (UTC)", "PINNED"], rows, style, is_terminal));
     lines.join("\n")
+}
+
+fn profile_line(profile: &ProfileInfo) -> String {
+    let Some(chromium) = &profile.chromium else { return "nothing of it is saved yet".to_owned() };
+    let kept = format!("{} in {} files, of Chromium {chromium}", show_bytes(profile.bytes), profile.files);
+    match profile.saved {
+        Saved::Full => kept,
+        Saved::State | Saved::None => format!("{kept}; older than this version, whose state is laid over it"),
+    }
 }
 
 /// What origins keep beside localStorage and IndexedDB; none where no origin does.

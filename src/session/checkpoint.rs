@@ -146,7 +146,8 @@ async fn one(session: &Arc<Inner>, seen: &mut Seen) -> Result<(), SessionError> 
     let now = cookies::unexpired(&now?);
     for (key, part, partial) in read {
         // An origin that is not restored yet keeps what it had: its page is only about to load.
-        if !base.has_part(&key) || base.knows(&key) || restored.contains_key(&key) {
+        let in_place = base.knows(&key) || restored.contains_key(&key) || kept.is_in_place(&key);
+        if !base.has_part(&key) || in_place {
             seen.missed.remove(&key);
             seen.take(&base, key, part, partial);
         }
@@ -192,7 +193,7 @@ impl Seen {
         let mut kept_with = base.stored().map(|stored| stored.index.beside.clone()).unwrap_or_default();
         kept_with.tabs = beside(tabs).tabs;
         kept_with.identity = Some(kept.identity().clone());
-        let mut waiting = Waiting::new(lease.fence(), base, now, parts, kept_with);
+        let mut waiting = Waiting::new(lease.fence(), base, now, parts, kept_with).of_profile(kept.profile);
         waiting.left_out = self.missed.union(&self.large).cloned().collect();
         Some((waiting, digest.finalize().into()))
     }

@@ -44,6 +44,14 @@ pub enum SessionError {
     /// It is open in this run for writing, and was asked for to be read only.
     #[error("session {0} is open in this run already, and not read-only")]
     OpenForWriting(SessionId),
+    /// It is a profile session and was asked for to be none, or is open in this run without a profile and was asked for with one.
+    #[error("session {id} {is}")]
+    Kind {
+        /// Which.
+        id: SessionId,
+        /// What it is instead.
+        is: &'static str,
+    },
     /// A name that cannot be.
     #[error(transparent)]
     Id(#[from] IdError),
@@ -192,6 +200,7 @@ impl SessionError {
             Self::Exists(_) => "session_exists",
             Self::NoVersion { .. } => "version_not_found",
             Self::ReadOnly(_) | Self::OpenForWriting(_) => "session_read_only",
+            Self::Kind { .. } => "session_kind",
             Self::Late { .. } => "timeout",
             Self::ProfileDirty { .. } => "profile_dirty",
             Self::ProfileNewer { .. } => "profile_newer",

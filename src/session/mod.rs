@@ -37,7 +37,6 @@ mod outbox;
 mod part;
 mod patience;
 mod portable;
-#[allow(dead_code, reason = "what runs browsers on profiles comes with it")]
 mod profile;
 mod recover;
 mod reset;
@@ -66,11 +65,11 @@ pub use keys::KeySource;
 pub use live::Session;
 pub use model::{
     Change, ChangeKind, CookieInfo, HistoryEntry, Left, LeftIn, Listing, ObjectStoreInfo, OriginInfo, Partial,
-    SessionInfo, SessionOutcome, SessionSummary, Taken, VersionDiff, VersionInfo,
+    ProfileInfo, Saved, SessionInfo, SessionOutcome, SessionSummary, Taken, VersionDiff, VersionInfo,
 };
 pub use options::{Cookie, Mode, OpenSession, Saving, SessionOptions, WorkspaceConfig};
 pub use portable::{Exported, Format, ImportOptions, Imported, PortableError, Source};
-pub use profile::{ImportedProfile, Progress, Transfer};
+pub use profile::{ImportedProfile, ProfileTransfer, Progress, Transfer};
 pub use rotate::{KeyUse, Rotated};
 pub use sessions::{Sessions, StoreConfig};
 pub use vault::{SecretInfo, secret_name};

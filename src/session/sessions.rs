@@ -18,10 +18,10 @@ use super::keys::{KeySource, Keys, seal_error};
 use super::lease::{Holder, Lease};
 use super::model::{Listing, OriginInfo, SessionSummary, VersionInfo};
 use super::part::Part;
-use super::profile::ProfileRef;
+use super::profile::{Archived, ProfileRef};
 use super::state::{Index, PartRef, Record, decode};
 use super::tenants::Tenants;
-use super::{SessionError, SessionInfo, cookies, outbox};
+use super::{Partial, ProfileInfo, Saved, SessionError, SessionInfo, cookies, outbox};
 
 /// How many sessions are read from the store at a time.
 const LIST_PAGE: usize = 100;
@@ -77,6 +77,40 @@ pub(super) struct Stored {
     /// Under which it was written: with the version it names this state and no other.
     pub(super) fence: Fence,
     pub(super) index: Index,
+}
+
+impl Stored {
+    /// Whether it is a profile session.
+    pub(super) fn is_profile(&self) -> bool {
+        // One whose profile was imported is one, too.
+        self.record.profile || self.index.beside.profile.is_some()
+    }
+
+    /// What is told of its profile; none for a session without one.
+    fn profile_info(&self) -> Option<ProfileInfo> {
+        let none = || ProfileInfo { saved: Saved::None, files: 0, bytes: 0, chromium: None };
+        let info = |profile: &ProfileRef| ProfileInfo {
+            saved: if self.is_archived_in_full() { Saved::Full } else { Saved::State },
+            files: profile.files,
+            bytes: profile.bytes,
+            chromium: Some(profile.chromium.clone()),
+        };
+        self.is_profile().then(|| self.index.beside.profile.as_ref().map_or_else(none, info))
+    }
+
+    fn is_archived_in_full(&self) -> bool {
+        let archived = Archived::in_version(&self.index, self.version);
+        archived.is_some_and(|archived| archived.has_all_of(&self.index))
+    }
+
+    /// What of it could not be kept, neither in the state nor in the profile.
+    fn partial(&self) -> Vec<Partial> {
+        let mut partial = self.index.partial();
+        if self.is_archived_in_full() {
+            partial.retain(Partial::is_lost_with_profile);
+        }
+        partial
+    }
 }
 
 impl Sessions {
@@ -194,8 +228,9 @@ impl Sessions {
                 .iter()
                 .map(|url| url.split(['?', '#']).next().unwrap_or_default().to_owned())
                 .collect(),
-            partial: stored.index.partial(),
+            partial: stored.partial(),
             bytes: stored.index.bytes(),
+            profile: stored.profile_info(),
             held_by: self.held_by(tenant, id, holder.as_ref())?,
             left,
             versions: history.iter().map(VersionInfo::of).collect(),

@@ -11,7 +11,7 @@ use crate::seal::DataKey;
 use crate::store::{BlobId, PartId};
 
 use super::emulate::KeptIdentity;
-use super::profile::ProfileRef;
+use super::profile::{Archived, ProfileRef};
 use super::{Cookie, Partial, SessionError};
 
 /// The format that this Rhaven writes; it reads this one and none later.
@@ -32,13 +32,16 @@ pub(super) struct Record {
     pub(super) ttl_seconds: Option<u64>,
     /// The data key first, then those of the sessions it was forked from; base64.
     keys: Vec<Zeroizing<String>>,
+    /// Whether it runs in a browser of its own, whose user-data directory is kept.
+    #[serde(default)]
+    pub(super) profile: bool,
 }
 
 impl Record {
     /// A new session's record.
     pub(super) fn new(id: SessionId, key: &DataKey, ttl_seconds: Option<u64>) -> Self {
         let keys = vec![Zeroizing::new(data_encoding::BASE64.encode(&key.to_bytes()))];
-        Self { format: FORMAT, id, created: jiff::Timestamp::now().to_string(), ttl_seconds, keys }
+        Self { format: FORMAT, id, created: jiff::Timestamp::now().to_string(), ttl_seconds, keys, profile: false }
     }
 
     /// The same with another time to live.
@@ -46,9 +49,14 @@ impl Record {
         Self { ttl_seconds, ..self.clone() }
     }
 
+    /// The same, of a profile session where it was one or is one now.
+    pub(super) fn of_profile(self, is_profile: bool) -> Self {
+        Self { profile: self.profile || is_profile, ..self }
+    }
+
     /// The record of a fork: a data key of its own and, behind it, those that open the blobs which it shares, if any.
     pub(super) fn forked(&self, id: SessionId, key: &DataKey, shares_blobs: bool) -> Self {
-        let mut fork = Self::new(id, key, self.ttl_seconds);
+        let mut fork = Self { profile: self.profile, ..Self::new(id, key, self.ttl_seconds) };
         if shares_blobs {
             fork.keys.extend(self.keys.iter().cloned());
         }
@@ -127,6 +135,9 @@ pub(super) struct Beside {
     /// The archive of its user-data directory, where it has one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) profile: Option<ProfileRef>,
+    /// What of the state is in that archive.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) archived: Option<Archived>,
     /// What its browser told sites; none in what was saved before this was kept.
     #[serde(default)]
     pub(super) identity: Option<KeptIdentity>,

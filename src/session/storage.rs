@@ -1,6 +1,7 @@
 //! What one origin keeps, read from and written to a live frame or a hidden page.
 
 use chromiumoxide::cdp::browser_protocol::indexed_db::GetMetadataParams;
+use chromiumoxide::cdp::browser_protocol::storage::ClearDataForStorageKeyParams;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -14,6 +15,8 @@ use super::{Partial, SessionError};
 
 /// Bytes of text that one call carries, either way: memory is bounded by some of these, whatever an origin keeps.
 const PIECE_BYTES: usize = 4 << 20;
+/// What is emptied, in Chromium's words; the private file system is one of the file systems.
+const CLEARED: &str = "local_storage,indexeddb,cache_storage,file_systems,service_workers";
 /// The isolated world in live frames.
 const WORLD: &str = "rhaven-storage";
 /// Bytes of a part that a checkpoint has room for. What is larger is read no further.
@@ -161,6 +164,11 @@ impl Door<'_> {
         let restored: Restored = read(self.call("restore", json!({"text": "", "end": true}), deadline).await?)?;
         Ok(restored.failed.into_iter().map(|unkept| unkept.at(storage_key)).collect())
     }
+}
+
+/// Empties what the browser has under a storage key, cookies excepted; any page of the context may be asked.
+pub(super) async fn clear(cdp: &Cdp, storage_key: &str) -> Result<(), BrowserError> {
+    cdp.call(ClearDataForStorageKeyParams::new(storage_key, CLEARED)).await.map(drop)
 }
 
 impl Unkept {

@@ -96,8 +96,9 @@ async fn a_playwright_state_of_ours_is_the_session_again() {
     let lost: Vec<_> =
         exported.lost.iter().map(|lost| (&*lost.store, lost.key.as_deref().unwrap_or("-"), &*lost.reason)).collect();
     let reason = "the format holds no source port";
-    let tabs = ("tabs", "-", "the format does not hold it");
-    assert_eq!(lost, [("cookie", "strict", reason), ("cookie", "theme", reason), tabs]);
+    let other = "the format does not hold it";
+    let beside = [("tabs", "-", other), ("identity", "-", other)];
+    assert_eq!(lost, [("cookie", "strict", reason), ("cookie", "theme", reason), beside[0], beside[1]]);
     import(&rig, "copy", &bytes, false).await.unwrap();
     let (outcome, wrong) = run(&rig, "copy", "/", &called(CHECK)).await;
     assert_eq!((wrong, outcome.updated), (json!([]), false), "{:?}", outcome.changes);
@@ -132,6 +133,7 @@ async fn a_bundle_holds_everything_and_opens_under_another_key() {
             ("fileSystem", Some("notes/a.bin"), other),
             ("sessionStorage", Some("step"), other),
             ("tabs", None, other),
+            ("identity", None, other),
         ]
     );
 

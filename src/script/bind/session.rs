@@ -31,7 +31,7 @@ fn session(call: &Call) -> Answer {
         _ => Mode::Fail,
     };
     let (identity, anew) = asked(call)?;
-    let options = SessionOptions { ttl, mode, identity, anew };
+    let options = SessionOptions { ttl, mode, profile: options.maybe_flag("profile"), identity, anew };
     let session = call.wait(call.host.workspace.session(&id, &options))?;
     // Of a fork that stands in for a busy session, its own.
     let id = session.id().unwrap_or(&id);

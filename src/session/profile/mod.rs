@@ -8,14 +8,18 @@
 mod disk;
 mod import;
 mod manifest;
+mod open;
+mod overlay;
 mod pack;
 mod plan;
 mod progress;
 mod rows;
 mod rules;
+mod run;
 mod survey;
 #[cfg(test)]
 mod tests;
+mod transfers;
 mod unpack;
 
 use serde::{Deserialize, Serialize};
@@ -28,10 +32,14 @@ use super::{SessionError, Sessions};
 
 pub use import::ImportedProfile;
 pub use progress::{Progress, Transfer};
+pub use transfers::ProfileTransfer;
+
+pub(super) use overlay::{Archived, Overlay, digests};
+pub(super) use run::OwnBrowser;
+pub(super) use transfers::Transfers;
 
 pub(super) use pack::{discard, pack};
 pub(super) use rows::check_rows;
-#[allow(unused_imports, reason = "what runs browsers on profiles comes with it")]
 pub(super) use unpack::unpack;
 
 /// The archive of a user-data directory, in a version's index.

@@ -10,6 +10,7 @@ use crate::base::{Deadline, Version};
 use crate::seal::DataKey;
 use crate::session::capture::Snapshot;
 use crate::session::lease::{Holder, Lease};
+use crate::session::profile::overlay::Archived;
 use crate::session::profile::{Progress, Vault, discard, may_open, pack};
 use crate::session::save::{self, Base, Draft, Target};
 use crate::session::state::Beside;
@@ -112,7 +113,8 @@ async fn a_new_archive_is_a_version_and_a_run_without_one_keeps_it() {
     let vault = Vault { sessions, tenant, key: &key, keys: std::slice::from_ref(&key) };
     let profile = pack(vault, &dir, None, about(1), &Progress::default()).await.unwrap();
     let base = Base::default();
-    let draft = Draft::new(&base, &base, &[].into(), snapshot(&[])).with_profile(profile, &key);
+    let archived = Archived::of(&[], std::iter::empty(), |_| false, None);
+    let draft = Draft::new(&base, &base, &[].into(), snapshot(&[])).with_profile(profile, archived, &key);
     assert!(!draft.is_unchanged() && draft.changes().is_empty());
     let base = save::commit(&target, &draft, soon()).await.unwrap();
     assert_eq!(base.version(), Some(Version(1)));
