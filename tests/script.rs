@@ -11,6 +11,8 @@ mod check;
 mod console;
 #[path = "script/flow.rs"]
 mod flow;
+#[path = "script/guards.rs"]
+mod guards;
 #[path = "script/hostile.rs"]
 mod hostile;
 #[path = "script/limits.rs"]

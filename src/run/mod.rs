@@ -41,7 +41,7 @@ pub async fn run(job: Job, cancel: CancellationToken, events: impl Fn(Event) + S
     let events = Arc::new(events);
     let shown = events.clone();
     let mut report = execute(&workspace, job, &redactor, cancel, move |event| shown(event)).await;
-    report.sessions = workspace.finish(Deadline::after(FINISH)).await;
+    report.sessions = failure::redacted_outcomes(workspace.finish(Deadline::after(FINISH)).await, &redactor);
     for text in workspace.take_notices() {
         events(Event::Notice { text: redactor.redact(&text) });
     }

@@ -33,6 +33,16 @@ impl Options {
         kind::time(self.0.get(name)?).ok()
     }
 
+    /// A map that is the value of an option, with what it may hold.
+    pub fn fields(&self, name: &str) -> Option<Options> {
+        self.0.get(name)?.read_lock::<Map>().map(|map| Self(map.clone()))
+    }
+
+    /// A value as it was given.
+    pub fn value(&self, name: &str) -> Option<&rhai::Dynamic> {
+        self.0.get(name)
+    }
+
     /// A flag; false where it is not given.
     pub fn flag(&self, name: &str) -> bool {
         self.0.get(name).is_some_and(|value| value.as_bool().unwrap_or(false))

@@ -102,6 +102,7 @@ impl Workspace {
             forked_from: None,
             saving: config.saving,
             expired_at: None,
+            rolled_back: None,
         };
         Opening { named, base: Arc::new(base) }
     }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use chromiumoxide::cdp::browser_protocol::storage::ClearCookiesParams;
 use chromiumoxide::types::{Command, Method, MethodId};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -27,6 +28,12 @@ pub(super) async fn read(context: &Context) -> Result<Vec<Cookie>, BrowserError>
 pub(super) fn write(context: &Context, cookies: &[Cookie]) -> Pending<SetCookies> {
     let cookies = cookies.to_vec();
     context.browser().cdp().send(SetCookies { cookies, browser_context_id: context.id().inner().clone() })
+}
+
+/// Removes all of them.
+pub(super) async fn clear(context: &Context) -> Result<(), BrowserError> {
+    let all = ClearCookiesParams { browser_context_id: Some(context.id().clone()) };
+    context.browser().cdp().call(all).await.map(drop)
 }
 
 /// `Storage.getCookies`, undecoded: attributes which the typed protocol does not know yet are kept as well.

@@ -116,6 +116,29 @@ pub enum SessionError {
         /// Which; none for a throw-away one.
         id: Option<SessionId>,
     },
+    /// What shows that it is signed in was not there.
+    #[error("session {id} is not signed in: {what}{}", kept_at(.unsaved))]
+    AuthRequired {
+        /// Which.
+        id: SessionId,
+        /// What was looked for, and what was found.
+        what: String,
+        /// Set where it was looked for before a save: the version that stays the newest, if there is one.
+        unsaved: Option<Option<Version>>,
+    },
+    /// What is done to what is kept of it cannot be done to this one.
+    #[error("{} cannot be {what}: {why}", named(.id.as_ref()))]
+    Fixed {
+        /// Which; none for a throw-away one.
+        id: Option<SessionId>,
+        /// `rolled back`, `deleted`.
+        what: &'static str,
+        /// Why not, and the way out.
+        why: &'static str,
+    },
+    /// A cookie that no browser would take.
+    #[error("{0}")]
+    Cookie(String),
     /// Not a URL.
     #[error("{url:?} is not a URL: {reason}")]
     Url {
@@ -144,10 +167,14 @@ impl SessionError {
             Self::Exists(_) => "session_exists",
             Self::NoVersion { .. } => "version_not_found",
             Self::ReadOnly(_) | Self::OpenForWriting(_) => "session_read_only",
+            Self::Fixed { id: Some(_), .. } => "session_read_only",
+            Self::AuthRequired { .. } => "auth_required",
             Self::Late { .. } => "timeout",
             Self::Closed { .. } => "session_closed",
             Self::RestoreIncomplete { .. } => "restore_incomplete",
-            Self::Id(_) | Self::Url { .. } | Self::Secret(_) => "invalid_argument",
+            Self::Id(_) | Self::Url { .. } | Self::Secret(_) | Self::Cookie(_) | Self::Fixed { id: None, .. } => {
+                "invalid_argument"
+            }
             Self::WrongKey { .. } => "wrong_key",
             Self::NoSecret(_) => "secret_not_set",
             Self::KeyInUse { .. } => "key_in_use",
@@ -163,7 +190,19 @@ impl SessionError {
 
 /// Versions in words.
 fn listed(versions: &[Version]) -> String {
+    if versions.is_empty() {
+        return "none, as it was not saved yet".to_owned();
+    }
     versions.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+}
+
+/// What a save that was not made leaves, in words.
+fn kept_at(unsaved: &Option<Option<Version>>) -> String {
+    match unsaved {
+        None => String::new(),
+        Some(None) => "; nothing of it was saved".to_owned(),
+        Some(Some(version)) => format!("; it was not saved, {version} stays the newest"),
+    }
 }
 
 /// The session in words.

@@ -5,7 +5,7 @@ use std::ops::Deref;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use crate::base::{SessionId, Tenant, with_causes};
+use crate::base::{SessionId, Tenant, Version, with_causes};
 
 use super::lease::Lease;
 use super::part::Names;
@@ -28,6 +28,17 @@ pub(super) struct Named {
     pub(super) saving: Saving,
     /// Set where the id had run out when the lease was taken.
     pub(super) expired_at: Option<String>,
+    /// Set where the run has rolled it back.
+    pub(super) rolled_back: Option<Back>,
+}
+
+/// What a rollback in the middle of a run leaves to be told.
+#[derive(Clone, Copy)]
+pub(super) struct Back {
+    /// The version that the run had begun with.
+    pub(super) restored: Option<Version>,
+    /// The version whose content was taken.
+    pub(super) to: Version,
 }
 
 /// What only a named session has while it is open.
@@ -106,7 +117,8 @@ impl Kept {
         let base = Arc::new(save::commit(&save::Target { sessions, tenant, id, ttl: *ttl, lease }, draft).await?);
         let version = base.version();
         *self.base.lock().unwrap_or_else(PoisonError::into_inner) = base;
-        let outcome = SessionOutcome { version, updated: !changes.is_empty(), changes, partial, ..self.outcome() };
+        let updated = !changes.is_empty() || self.rolled_back.is_some();
+        let outcome = SessionOutcome { version, updated, changes, partial, ..self.outcome() };
         Ok((now, outcome))
     }
 
@@ -151,8 +163,10 @@ impl Kept {
     pub(super) fn outcome(&self) -> SessionOutcome {
         SessionOutcome {
             id: self.id.clone(),
-            restored: self.opened.version(),
+            restored: self.rolled_back.map_or(self.opened.version(), |back| back.restored),
             version: self.base().version(),
+            updated: self.rolled_back.is_some(),
+            rolled_back: self.rolled_back.map(|back| back.to),
             read_only: self.lease.is_none(),
             forked_from: self.forked_from.clone(),
             ..SessionOutcome::unchanged(self.id.clone(), self.expired_at.clone())
@@ -174,8 +188,10 @@ impl Opening {
         }
         self.release().await;
         SessionOutcome {
-            restored: version,
+            restored: self.rolled_back.map_or(version, |back| back.restored),
             version,
+            updated: self.rolled_back.is_some(),
+            rolled_back: self.rolled_back.map(|back| back.to),
             read_only: is_read_only,
             forked_from: self.named.forked_from,
             ..SessionOutcome::unchanged(self.named.id, self.named.expired_at)

@@ -10,8 +10,11 @@ mod acquire;
 mod capture;
 mod chores;
 mod cookies;
+mod endings;
 mod error;
 mod forks;
+mod given;
+mod guard;
 mod hidden;
 mod kept;
 mod keyfile;
@@ -38,6 +41,8 @@ mod versions;
 mod workspace;
 
 pub use error::SessionError;
+pub use given::check_cookies;
+pub use guard::{Admission, Guard, SigningIn};
 pub use keys::KeySource;
 pub use live::Session;
 pub use model::{

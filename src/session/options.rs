@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::base::{SessionId, Tenant, Version};
 use crate::browser::LaunchOptions;
 
-use super::{KeySource, StoreConfig};
+use super::{Guard, KeySource, StoreConfig};
 #[cfg(doc)]
 use super::{SessionError, Workspace};
 
@@ -60,6 +60,8 @@ pub struct SessionOptions {
     pub ttl: Option<Option<Duration>>,
     /// How it is opened.
     pub mode: Mode,
+    /// What shows that it is signed in: looked for before a version is written, and by `Session::admit`.
+    pub guard: Option<Guard>,
 }
 
 /// How a session is opened, and what to do where another run holds it.
