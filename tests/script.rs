@@ -9,6 +9,8 @@ mod browser;
 mod check;
 #[path = "script/console.rs"]
 mod console;
+#[path = "script/endings.rs"]
+mod endings;
 #[path = "script/flow.rs"]
 mod flow;
 #[path = "script/guards.rs"]

@@ -4,6 +4,8 @@
 
 #[path = "session/again.rs"]
 mod again;
+#[path = "session/checks.rs"]
+mod checks;
 #[path = "session/fidelity.rs"]
 mod fidelity;
 #[path = "session/guards.rs"]

@@ -81,7 +81,9 @@ impl Kind {
             Self::Choice => "text, #{ value: .. }, #{ label: .. }, #{ index: .. }, or a list of them".into(),
             Self::Function => "a function such as || ..".into(),
             Self::Url => "a URL such as \"https://example.com\"".into(),
-            Self::Cookies => "a list of maps such as #{ name: \"sid\", value: \"..\", url: \"https://example.com\" }".into(),
+            Self::Cookies => {
+                "a list of maps such as #{ name: \"sid\", value: \"..\", url: \"https://example.com\" }".into()
+            }
             Self::Fields(fields) => fields.wanted(),
             Self::Options => "an options map #{ .. }".into(),
         }
@@ -118,7 +120,9 @@ impl Kind {
             Self::Time | Self::TimeOrNever => time(value).err(),
             Self::Picture => not_a_picture(&text(value)),
             Self::Url => check_url(&text(value)).err().map(|error| invalid(error.to_string())),
-            Self::Pattern if value.is_string() => check_glob(&text(value)).err().map(|error| invalid(error.to_string())),
+            Self::Pattern if value.is_string() => {
+                check_glob(&text(value)).err().map(|error| invalid(error.to_string()))
+            }
             Self::Cookies => cookies::fault(value),
             Self::Fields(fields) => entries(value, fields),
             Self::OneOf(words) => unknown_word(value, words),

@@ -199,7 +199,7 @@ async fn roll_back(kept: &Kept, lease: &Lease, to: Version) -> Result<(RolledBac
         return Err(SessionError::NoVersion { id: id.clone(), version: to, kept: Vec::new() });
     };
     sessions.before_sealing(tenant).await?;
-    let (done, stored) = sessions.roll_back_held(tenant, id, lease, Some(*ttl), (from, to)).await?;
+    let (done, stored) = sessions.roll_back_held(tenant, id, lease, |_| *ttl, (from, to)).await?;
     let Some(stored) = stored else {
         return Ok((done, Opening { named: kept.named.clone(), base: Arc::new(base.afresh()) }));
     };

@@ -117,14 +117,16 @@ pub enum SessionError {
         id: Option<SessionId>,
     },
     /// What shows that it is signed in was not there.
-    #[error("session {id} is not signed in: {what}{}", kept_at(.unsaved))]
+    #[error("session {id} is not signed in: {what}{}", stays(*.saving, *.version))]
     AuthRequired {
         /// Which.
         id: SessionId,
         /// What was looked for, and what was found.
         what: String,
-        /// Set where it was looked for before a save: the version that stays the newest, if there is one.
-        unsaved: Option<Option<Version>>,
+        /// It was looked for before a save, which was not made.
+        saving: bool,
+        /// The version that is the newest, if there is one.
+        version: Option<Version>,
     },
     /// What is done to what is kept of it cannot be done to this one.
     #[error("{} cannot be {what}: {why}", named(.id.as_ref()))]
@@ -166,8 +168,7 @@ impl SessionError {
             Self::NotFound(_) => "session_not_found",
             Self::Exists(_) => "session_exists",
             Self::NoVersion { .. } => "version_not_found",
-            Self::ReadOnly(_) | Self::OpenForWriting(_) => "session_read_only",
-            Self::Fixed { id: Some(_), .. } => "session_read_only",
+            Self::ReadOnly(_) | Self::OpenForWriting(_) | Self::Fixed { id: Some(_), .. } => "session_read_only",
             Self::AuthRequired { .. } => "auth_required",
             Self::Late { .. } => "timeout",
             Self::Closed { .. } => "session_closed",
@@ -197,11 +198,11 @@ fn listed(versions: &[Version]) -> String {
 }
 
 /// What a save that was not made leaves, in words.
-fn kept_at(unsaved: &Option<Option<Version>>) -> String {
-    match unsaved {
-        None => String::new(),
-        Some(None) => "; nothing of it was saved".to_owned(),
-        Some(Some(version)) => format!("; it was not saved, {version} stays the newest"),
+fn stays(saving: bool, version: Option<Version>) -> String {
+    match version {
+        _ if !saving => String::new(),
+        None => "; nothing of it was saved".to_owned(),
+        Some(version) => format!("; {version} stays the newest"),
     }
 }
 

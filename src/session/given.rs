@@ -84,7 +84,8 @@ impl Session {
 pub fn check_cookies(given: &[Cookie]) -> Result<Vec<Cookie>, SessionError> {
     let checked = given.iter().enumerate().map(|(at, cookie)| {
         check(cookie).map_err(|reason| {
-            let name = cookie.get("name").and_then(Value::as_str).map(|name| format!(" ({name:?})")).unwrap_or_default();
+            let name =
+                cookie.get("name").and_then(Value::as_str).map(|name| format!(" ({name:?})")).unwrap_or_default();
             SessionError::Cookie(format!("cookie {}{name}: {reason}", at + 1))
         })
     });

@@ -107,7 +107,9 @@ impl Guard {
     fn unloaded(&self, error: VerbError) -> Fault {
         let url = shown(&self.url);
         match error.error {
-            PageError::Timeout { after, .. } => Fault::Found(format!("{url} did not load within {}", show_duration(after))),
+            PageError::Timeout { after, .. } => {
+                Fault::Found(format!("{url} did not load within {}", show_duration(after)))
+            }
             PageError::Navigation { reason, .. } => Fault::Found(format!("{url} did not load: {reason}")),
             _ => Fault::of(error),
         }
@@ -155,7 +157,7 @@ enum Standing {
     SigningIn,
     /// Its last check passed.
     Passed,
-    /// Its last check did not, which found this, then; nobody has used it since.
+    /// It did not pass when it was opened: what was found, and when. Nobody has used it since.
     Failed(String, Instant),
 }
 
@@ -247,11 +249,16 @@ impl Session {
     pub async fn check(&self) -> Result<(), SessionError> {
         let Some(guard) = self.watch().guard.clone() else { return Ok(()) };
         let found = self.unless_closed(self.look(&guard, Deadline::after(guard.timeout))).await?;
-        self.judge(found).map_err(|what| self.auth_required(what, false))
+        let Some(what) = found else {
+            self.watch().standing = Standing::Passed;
+            return Ok(());
+        };
+        self.watch().standing = Standing::Failed(what.clone(), Instant::now());
+        Err(self.auth_required(what, false))
     }
 
-    /// As [`Self::check`], before a version is written, with some of `deadline` left for writing it. What was found before
-    /// counts where nobody has used the session since.
+    /// As [`Self::check`], before a version is written, with some of `deadline` left for writing it. What was found when it was
+    /// opened counts where nobody has used the session since.
     pub(super) async fn check_before_saving(&self, deadline: Deadline) -> Result<(), SessionError> {
         let guard = {
             let watch = self.watch();
@@ -267,24 +274,14 @@ impl Session {
         };
         let own = Deadline::after(guard.timeout).min(Deadline::after(deadline.remaining().mul_f32(SHARE)));
         let found = self.look(&guard, own).await?;
-        self.judge(found).map_err(|what| self.auth_required(what, true))
-    }
-
-    /// Notes what was found; none is that all is well.
-    fn judge(&self, found: Option<String>) -> Result<(), String> {
-        let (standing, verdict) = match found {
-            None => (Standing::Passed, Ok(())),
-            Some(what) => (Standing::Failed(what.clone(), Instant::now()), Err(what)),
-        };
-        self.watch().standing = standing;
-        verdict
+        // Whoever asks again after this has done something about it.
+        self.watch().standing = if found.is_none() { Standing::Passed } else { Standing::Unknown };
+        found.map_or(Ok(()), |what| Err(self.auth_required(what, true)))
     }
 
     fn auth_required(&self, what: String, saving: bool) -> SessionError {
         match self.id() {
-            Some(id) => {
-                SessionError::AuthRequired { id: id.clone(), what, unsaved: saving.then(|| self.version()) }
-            }
+            Some(id) => SessionError::AuthRequired { id: id.clone(), what, saving, version: self.version() },
             None => SessionError::Closed { id: None },
         }
     }
@@ -294,7 +291,7 @@ impl Session {
         let Some(tab) = deadline.race(self.0.room.tabs.open_guest()).await else {
             return Ok(Some("the browser does not answer".to_owned()));
         };
-        match guard.look(&*tab?, deadline).await {
+        match Box::pin(guard.look(&*tab?, deadline)).await {
             Ok(()) => Ok(None),
             Err(Fault::Found(what)) => Ok(Some(what)),
             Err(Fault::Error(error)) => Err(error),

@@ -95,6 +95,7 @@ impl Session {
     }
 
     /// The session that it is by now: another where it was rolled back since it was got.
+    #[must_use]
     pub fn latest(&self) -> Session {
         self.0.successor.get().map_or_else(|| self.clone(), Session::latest)
     }
@@ -128,7 +129,10 @@ impl Session {
     }
 
     /// `work`, unless the session is or gets closed.
-    pub(super) async fn unless_closed<T>(&self, work: impl Future<Output = Result<T, SessionError>>) -> Result<T, SessionError> {
+    pub(super) async fn unless_closed<T>(
+        &self,
+        work: impl Future<Output = Result<T, SessionError>>,
+    ) -> Result<T, SessionError> {
         let closed = || Err(SessionError::Closed { id: self.id().cloned() });
         match self.0.closed.run_until_cancelled(work).await {
             // What the closing broke off tells of that, not of the page that went.
@@ -289,11 +293,7 @@ impl Session {
     }
 
     /// Reads the state as [`Self::read_now`] does, and where a version would be written of it, once it has passed its check.
-    async fn read_to_save(
-        &self,
-        kept: &Kept,
-        deadline: Deadline,
-    ) -> Result<(OwnedMutexGuard<()>, Read), SessionError> {
+    async fn read_to_save(&self, kept: &Kept, deadline: Deadline) -> Result<(OwnedMutexGuard<()>, Read), SessionError> {
         let one_at_a_time = self.0.busy.clone().lock_owned().await;
         self.settled(deadline).await?;
         Ok((one_at_a_time, self.read_checked(kept, deadline).await?))

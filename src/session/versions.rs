@@ -13,7 +13,7 @@ use super::model::{HistoryEntry, VersionDiff, VersionInfo};
 use super::part::{Names, diff};
 use super::save::Target;
 use super::sessions::{Sessions, Stored};
-use super::state::PartRef;
+use super::state::{PartRef, Record};
 use super::{Change, SessionError, cookies};
 
 /// The kept versions of a session as they were when it was asked for, newest first. What a version changed is worked out only
@@ -176,17 +176,17 @@ impl Sessions {
         granted: Granted,
     ) -> Result<RolledBack, SessionError> {
         let head = granted.head.ok_or_else(|| SessionError::NotFound(id.clone()))?;
-        Ok(self.roll_back_held(tenant, id, lease, None, (head.version, version)).await?.0)
+        Ok(self.roll_back_held(tenant, id, lease, Record::ttl, (head.version, version)).await?.0)
     }
 
     /// As [`Self::rollback`] under a lease that is held, from HEAD `from`; also what HEAD is now, where that was written. Kept for
-    /// `ttl`, or as the old version was.
+    /// `ttl`, which may follow the old version's.
     pub(super) async fn roll_back_held(
         &self,
         tenant: &Tenant,
         id: &SessionId,
         lease: &Lease,
-        ttl: Option<Option<Duration>>,
+        ttl: impl FnOnce(&Record) -> Option<Duration>,
         (from, to): (Version, Version),
     ) -> Result<(RolledBack, Option<Stored>), SessionError> {
         if from == to {
@@ -197,7 +197,7 @@ impl Sessions {
             return Err(self.history(tenant, id).await?.missing(to));
         };
         let old = self.open_head(tenant, &name, &old)?;
-        let ttl = ttl.unwrap_or(old.record.ttl());
+        let ttl = ttl(&old.record);
         let record = old.record.kept_for(ttl.map(|ttl| ttl.as_secs()));
         let target = Target { sessions: self, tenant, id, ttl, lease };
         // The same parts at their places: what seals them names the version that they were written with.

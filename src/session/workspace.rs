@@ -302,6 +302,11 @@ impl Workspace {
         self.0.open.borrow().current.as_ref()?.open_page()
     }
 
+    /// Something is about to be done in a session, or was: what was found of whether one is signed in may be true no more.
+    pub fn used(&self) {
+        self.0.open.borrow().named.iter().for_each(|(_, session)| session.used());
+    }
+
     /// The named sessions that are open now, in the order of their opening.
     pub fn opened(&self) -> Vec<OpenSession> {
         let open = self.0.open.borrow();

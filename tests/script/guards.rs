@@ -67,7 +67,8 @@ impl World {
     fn forget(&self) {
         let host = self.site.url().trim_start_matches("http://");
         let mut stream = TcpStream::connect(host).unwrap();
-        write!(stream, "POST /api/reset HTTP/1.1\r\nHost: {host}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n").unwrap();
+        write!(stream, "POST /api/reset HTTP/1.1\r\nHost: {host}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+            .unwrap();
         let mut answer = String::new();
         stream.read_to_string(&mut answer).unwrap();
         assert!(answer.starts_with("HTTP/1.1 204"), "{answer}");
@@ -100,10 +101,10 @@ async fn a_session_that_is_signed_in_is_not_signed_in_again() {
     let before = world.signed_in().await;
     let ran = world
         .run(
-            r##"let s = session("acme", #{ check: check(), login: |s| sign_in() });
+            r#"let s = session("acme", #{ check: check(), login: |s| sign_in() });
                let at = url();
                session("acme", #{ check: check(), login: |s| sign_in() });
-               [at, s.version, changes().len()]"##,
+               [at, s.version, changes().len()]"#,
         )
         .await;
     succeeded(&ran);
@@ -120,7 +121,7 @@ async fn a_session_that_ran_out_at_the_site_is_signed_in_once_and_saved() {
     world.forget();
     let ran = world
         .run(
-            r##"let s = session("acme", #{ check: check(), login: |s| {
+            r#"let s = session("acme", #{ check: check(), login: |s| {
                    log(s.id);
                    session("another");
                    session("acme", #{ check: check(), login: |s| log("never called") });
@@ -129,7 +130,7 @@ async fn a_session_that_ran_out_at_the_site_is_signed_in_once_and_saved() {
                } });
                log("on");
                goto(args.base + "/account/orders");
-               [url().contains("/login"), s.id]"##,
+               [url().contains("/login"), s.id]"#,
         )
         .await;
     succeeded(&ran);
@@ -162,7 +163,8 @@ async fn without_a_way_to_sign_in_it_is_an_error_that_says_what_was_found() {
     let failure = ran.report.failure.as_ref().unwrap();
     assert_eq!((failure.code.as_str(), failure.kind), ("auth_required", FailureKind::Expect));
     let site = world.site.url();
-    let wanted = format!("session acme is not signed in: {site}/dashboard led to {site}/login, which asks for a password");
+    let wanted =
+        format!("session acme is not signed in: {site}/dashboard led to {site}/login, which asks for a password");
     assert_eq!(failure.message, wanted);
     assert!(failure.hint.as_ref().unwrap().contains("login: |s|") && logged(&ran).is_empty());
     let outcome = &ran.report.sessions[0];
@@ -170,9 +172,9 @@ async fn without_a_way_to_sign_in_it_is_an_error_that_says_what_was_found() {
     assert_eq!(world.head().await, Some(before), "a visit of the login page was saved");
 
     // It can be caught, and the script signs in by itself.
-    let text = r##"
+    let text = r#"
         try { session("acme", #{ check: impatient() }) } catch (e) { log(e.code); sign_in(); }
-        session("acme", #{ check: impatient() }).version"##;
+        session("acme", #{ check: impatient() }).version"#;
     let ran = world.run(text).await;
     succeeded(&ran);
     assert_eq!(logged(&ran), ["auth_required", "signing in"]);
@@ -191,8 +193,11 @@ async fn a_run_that_ends_signed_out_leaves_the_session_as_it_was() {
     let ran = world.run(text).await;
     let failure = ran.report.failure.as_ref().unwrap();
     assert_eq!((failure.code.as_str(), failure.kind), ("auth_required", FailureKind::Expect));
-    assert!(failure.message.starts_with("session \"acme\" was not saved: session acme is not signed in: "), "{failure:?}");
-    assert!(failure.message.ends_with(&format!("; it was not saved, {before} stays the newest")), "{failure:?}");
+    assert!(
+        failure.message.starts_with("session \"acme\" was not saved: session acme is not signed in: "),
+        "{failure:?}"
+    );
+    assert!(failure.message.ends_with(&format!("; {before} stays the newest")), "{failure:?}");
     let outcome = &ran.report.sessions[0];
     assert_eq!((outcome.version, outcome.updated), (Some(before), false));
     assert_eq!(outcome.save_error.as_ref().unwrap().0, "auth_required");
@@ -272,11 +277,11 @@ async fn every_thing_that_a_check_can_ask_for() {
     let open = |rest: &str| format!("session(\"acme\", #{{ check: #{{ timeout: \"2s\", {rest} }} }});");
     for good in [
         r##"url: args.base + "/dashboard", hidden: "#email""##,
-        r##"url: args.base + "/dashboard", ends_at: "**/dashboard""##,
+        r#"url: args.base + "/dashboard", ends_at: "**/dashboard""#,
         r##"url: args.base + "/dashboard", ends_at: regex("board$"), visible: "text=Dashboard", hidden: "#email""##,
-        r##"url: args.base + "/api/token", status: 200"##,
+        r#"url: args.base + "/api/token", status: 200"#,
         // Several match: one that is seen is enough.
-        r##"url: args.base + "/account/orders", visible: ".order""##,
+        r#"url: args.base + "/account/orders", visible: ".order""#,
     ] {
         let ran = world.run(&open(good)).await;
         assert!(ran.report.failure.is_none(), "{good}: {:?}", ran.report.failure);
@@ -288,8 +293,12 @@ async fn every_thing_that_a_check_can_ask_for() {
         assert!(failure.message.contains(wanted), "{rest}: {}", failure.message);
     };
     check(r##"url: args.base + "/dashboard", hidden: "#email""##, "\"#email\" is visible after 2 s at ").await;
-    check(r##"url: args.base + "/dashboard", ends_at: "**/dashboard""##, "\"**/dashboard\" is not the address after 2 s at ").await;
-    check(r##"url: args.base + "/api/token", status: 200"##, "/api/token answered 401, wanted was 200").await;
+    check(
+        r#"url: args.base + "/dashboard", ends_at: "**/dashboard""#,
+        "\"**/dashboard\" is not the address after 2 s at ",
+    )
+    .await;
+    check(r#"url: args.base + "/api/token", status: 200"#, "/api/token answered 401, wanted was 200").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -326,13 +335,15 @@ async fn what_a_check_needs_is_known_before_the_run() {
         assert_eq!(failure.code, "invalid_option");
         assert!(failure.message.contains(wanted), "{text}: {}", failure.message);
     };
-    check(r##"session("a", #{ check: #{ url: "https://a.example", visibel: ".a" } })"##, "did you mean \"visible\"?").await;
-    check(r##"session("a", #{ check: #{ visible: ".a" } })"##, "it needs \"url\"").await;
-    check(r##"session("a", #{ check: #{ url: "https://a.example" } })"##, "give at least one of visible, hidden,").await;
-    check(r##"let u = "/x"; session("a", #{ check: #{ url: args.base + u, status: "ok" } })"##, "a whole number").await;
-    check(r##"session("a", #{ check: #{ url: "a.example", status: 200 } })"##, "https://a.example").await;
-    check(r##"session("a", #{ check: ".user-avatar" })"##, "wanted a map #{ url, visible, hidden,").await;
-    check(r##"session("a", #{ login: "sign_in" })"##, "a function such as").await;
+    check(r#"session("a", #{ check: #{ url: "https://a.example", visibel: ".a" } })"#, "did you mean \"visible\"?")
+        .await;
+    check(r#"session("a", #{ check: #{ visible: ".a" } })"#, "it needs \"url\"").await;
+    check(r#"session("a", #{ check: #{ url: "https://a.example" } })"#, "give at least one of visible, hidden,")
+        .await;
+    check(r#"let u = "/x"; session("a", #{ check: #{ url: args.base + u, status: "ok" } })"#, "a whole number").await;
+    check(r#"session("a", #{ check: #{ url: "a.example", status: 200 } })"#, "https://a.example").await;
+    check(r#"session("a", #{ check: ".user-avatar" })"#, "wanted a map #{ url, visible, hidden,").await;
+    check(r#"session("a", #{ login: "sign_in" })"#, "a function such as").await;
     // What only the run knows is told by the run.
     let failure = script("let c = parse_json(\"{}\"); session(\"a\", #{ check: c })").failure().await;
     assert_eq!((failure.kind, failure.code.as_str()), (FailureKind::Script, "invalid_option"));

@@ -67,6 +67,9 @@ impl<'a> Call<'a> {
         }
         let asked = password::before(self)?;
         if self.entry.group != Group::Script {
+            self.host.workspace.used();
+        }
+        if self.entry.group != Group::Script {
             self.host.tell(Event::Verb { call: self.shown(), line: self.context.call_position().line() });
         }
         let answer = verb(self);

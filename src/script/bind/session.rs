@@ -57,10 +57,7 @@ fn session(call: &Call) -> Answer {
 
 /// Calls the script's function with the session, or without, if it takes nothing.
 fn sign_in(call: &Call, login: &FnPtr, session: &Session) -> Result<(), Box<EvalAltResult>> {
-    let failed = match login.call_raw(call.context, None, [Dynamic::from(session.clone())]) {
-        Ok(_) => return Ok(()),
-        Err(failed) => failed,
-    };
+    let Err(failed) = login.call_raw(call.context, None, [Dynamic::from(session.clone())]) else { return Ok(()) };
     let is_another = |failed: &EvalAltResult| {
         let EvalAltResult::ErrorFunctionNotFound(signature, _) = failed else { return false };
         signature.split(' ').next() == Some(login.fn_name())
@@ -168,9 +165,7 @@ pub(super) fn register_properties(engine: &mut Engine, host: &Arc<Host>) {
     engine.register_get("id", |session: &mut Session| {
         session.id().map_or(Dynamic::UNIT, |id| Dynamic::from(id.as_str().to_owned()))
     });
-    engine.register_get("version", |session: &mut Session| {
-        session.latest().version().map_or(Dynamic::UNIT, version)
-    });
+    engine.register_get("version", |session: &mut Session| session.latest().version().map_or(Dynamic::UNIT, version));
     let host = host.clone();
     engine.register_get("page", move |session: &mut Session| -> Result<Page, Box<EvalAltResult>> {
         Ok(bridge::wait(&host, session.latest().page())?.map_err(ScriptError::from)?)

@@ -192,7 +192,11 @@ impl<'a> Call<'a> {
         };
         let found = match (option.kind, value) {
             (Kind::Fields(fields), Expr::Map(map, position)) => self.fields(fields, &map.0, *position),
-            _ => known::of(value, self.file).fault(option.kind).map(|fault| (fault, value.position())).into_iter().collect(),
+            _ => known::of(value, self.file)
+                .fault(option.kind)
+                .map(|fault| (fault, value.position()))
+                .into_iter()
+                .collect(),
         };
         found.into_iter().map(|(fault, position)| (misfit(option.name, entry.name, &fault), position)).collect()
     }
