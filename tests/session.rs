@@ -6,6 +6,10 @@
 mod again;
 #[path = "session/checks.rs"]
 mod checks;
+#[path = "session/checkpoints.rs"]
+mod checkpoints;
+#[path = "session/dying.rs"]
+mod dying;
 #[path = "session/fidelity.rs"]
 mod fidelity;
 #[path = "session/guards.rs"]
@@ -14,6 +18,8 @@ mod guards;
 mod history;
 #[path = "session/matrix.rs"]
 mod matrix;
+#[path = "session/outbox.rs"]
+mod outbox;
 #[path = "session/rig.rs"]
 mod rig;
 #[path = "session/rotation.rs"]

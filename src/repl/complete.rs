@@ -1,5 +1,6 @@
 //! What can stand at the cursor. Pure: what has to be looked up (elements of the page, files) is only named.
 
+use super::code::escaped;
 use super::commands::{COMMANDS, Takes};
 use super::context::{Context, Open};
 use super::knowledge::Knowledge;
@@ -215,11 +216,6 @@ fn beginning(words: impl IntoIterator<Item = Candidate>, prefix: &str) -> Vec<Ca
     let mut seen = std::collections::HashSet::new();
     words.retain(|word| seen.insert(word.text.clone()));
     words
-}
-
-/// As it stands between the quotes of a script's string.
-pub(super) fn escaped(text: &str) -> String {
-    text.replace('\\', "\\\\").replace('"', "\\\"")
 }
 
 fn unescaped(written: &str) -> String {

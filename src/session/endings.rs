@@ -1,6 +1,7 @@
 //! What ends an open session before its run does: it is closed, deleted, or rolled back and opened again.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
@@ -13,6 +14,8 @@ use super::sessions::Prefetched;
 use super::versions::RolledBack;
 use super::{Saving, Session, SessionError, SessionOptions, SessionOutcome, Workspace};
 
+/// How long a store that is away is waited for with what a session was recovered to.
+const PATIENCE: Duration = Duration::from_secs(5);
 /// Why nothing can be done to what is kept of a session of which nothing is.
 const THROW_AWAY: &str = "nothing of it is kept; session(\"acme\") opens one that is";
 const READ_ONLY: &str = "it was opened read-only; leave mode: \"read_only\" out";
@@ -78,25 +81,50 @@ impl Workspace {
     pub async fn roll_back(&self, session: &Session, to: Version) -> Result<RolledBack, SessionError> {
         self.on_open(session, move |workspace, session| async move {
             let (kept, lease) = session.writable("rolled back")?;
-            let (done, opening) = {
-                let _none_is_written = session.0.busy.lock().await;
-                roll_back(kept, lease, to).await?
-            };
+            // No save or checkpoint is being written, nor will one be.
+            let _none_is_written = session.0.busy.lock().await;
+            let (done, opening) = roll_back(kept, lease, to).await?;
             reached("rollback.committed");
-            let was = workspace.take_out(&session);
-            workspace.discard(&session);
-            workspace.0.open.send_modify(|open| open.retained.push(opening));
-            let never = CancellationToken::new();
-            let reopened = workspace.open(&kept.id, &SessionOptions::default(), &never).await?;
-            reopened.guard_as(&session);
-            // Set once: of a session that is open no more nothing is rolled back.
-            let _ = session.0.successor.set(reopened);
-            if !was.is_current {
-                workspace.0.open.send_modify(|open| open.current = was.current);
+            if done.version == done.from {
+                // No commit took the place of what a checkpoint holds.
+                session.0.checkpoints.stop();
+                session.0.checkpoints.withdraw(kept).await;
             }
+            workspace.reopen(&session, opening).await?;
             Ok(done)
         })
         .await
+    }
+
+    /// Opens a session anew without what a run had left that ended without saving. Nothing where that is a version.
+    pub(super) async fn fall_back(&self, session: &Session) -> Result<(), SessionError> {
+        self.on_open(session, |workspace, session| async move {
+            let Some(kept) = &session.0.kept else { return Ok(()) };
+            let (Some(recovered), Some(target)) = (&kept.recovered, kept.target()) else { return Ok(()) };
+            let _none_is_written = session.0.busy.lock().await;
+            let Some((base, told)) = recovered.decline(&target).await else { return Ok(()) };
+            workspace.notices().push(told);
+            let named = Named { recovered: None, ..kept.named.clone() };
+            workspace.reopen(&session, Opening { named, base: Arc::new(base) }).await
+        })
+        .await
+    }
+
+    /// Closes it, and opens it from `opening`; the old handle leads to the new session. Where that fails its lease stays held,
+    /// and [`Self::session`] tries again.
+    async fn reopen(&self, session: &Session, opening: Opening) -> Result<(), SessionError> {
+        let was = self.take_out(session);
+        self.discard(session);
+        let id = opening.id.clone();
+        self.0.open.send_modify(|open| open.retained.push(opening));
+        let reopened = self.open(&id, &SessionOptions::default(), &CancellationToken::new()).await?;
+        reopened.guard_as(session);
+        // Set once: one that is open no more is not opened anew.
+        let _ = session.0.successor.set(reopened);
+        if !was.is_current {
+            self.0.open.send_modify(|open| open.current = was.current);
+        }
+        Ok(())
     }
 
     /// Does `work` with the session as it is by now, to its end also where nobody waits for that any more. None is opened or
@@ -194,6 +222,8 @@ impl Session {
 /// Writes what a version holds as the newest one; what the session is to be opened from then.
 async fn roll_back(kept: &Kept, lease: &Lease, to: Version) -> Result<(RolledBack, Opening), SessionError> {
     let Named { sessions, tenant, id, ttl, .. } = &kept.named;
+    // What it was recovered to is what it would go back from.
+    kept.confirm(Deadline::after(PATIENCE)).await?;
     let base = kept.base();
     let Some(from) = base.version() else {
         return Err(SessionError::NoVersion { id: id.clone(), version: to, kept: Vec::new() });

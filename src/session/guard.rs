@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use crate::base::{Deadline, show_duration};
 use crate::page::{GotoOptions, LoadState, Page, PageError, Selector, UrlPattern, VerbError, WaitState};
 
-use super::{Session, SessionError};
+use super::{Session, SessionError, Workspace};
 
 /// How long a check takes at most unless it says otherwise.
 const TIMEOUT: Duration = Duration::from_secs(10);
@@ -189,6 +189,25 @@ impl Drop for SigningIn {
     }
 }
 
+impl Workspace {
+    /// To be asked by whoever has opened a session. Checks it where it was restored from something and has not passed yet. Where
+    /// that fails, [`SessionError::AuthRequired`], unless who asks can sign in; who can does so in a new session at once.
+    ///
+    /// What a run left that ended without saving becomes a version once it has passed; where it does not, the session is
+    /// opened anew without it, and [`Session::latest`] of the old handle is that one.
+    pub async fn admit(&self, session: &Session, can_sign_in: bool) -> Result<Admission, SessionError> {
+        let session = session.latest();
+        if let Some(kept) = session.0.kept.as_ref().filter(|kept| session.is_guarded() && !kept.is_confirmed()) {
+            match session.check().await {
+                Ok(()) => self.confirm(kept).await?,
+                Err(SessionError::AuthRequired { .. }) => self.fall_back(&session).await?,
+                Err(error) => return Err(error),
+            }
+        }
+        session.latest().admit(can_sign_in).await
+    }
+}
+
 impl Session {
     fn watch(&self) -> MutexGuard<'_, Watch> {
         self.0.watch.lock().unwrap_or_else(PoisonError::into_inner)
@@ -222,9 +241,8 @@ impl Session {
         }
     }
 
-    /// To be asked by whoever has opened it. Checks it where it was restored from something and has not passed yet. Where
-    /// that fails, [`SessionError::AuthRequired`], unless who asks can sign in; who can does so in a new session at once.
-    pub async fn admit(&self, can_sign_in: bool) -> Result<Admission, SessionError> {
+    /// As [`Workspace::admit`], of a session whose state is a version, or new.
+    async fn admit(&self, can_sign_in: bool) -> Result<Admission, SessionError> {
         {
             let watch = self.watch();
             if watch.guard.is_none() || matches!(watch.standing, Standing::Passed | Standing::SigningIn) {

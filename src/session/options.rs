@@ -1,5 +1,6 @@
 //! What a run's sessions are configured with, and how one of them is opened.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::base::{SessionId, Tenant, Version};
@@ -29,6 +30,8 @@ pub struct WorkspaceConfig {
     pub ttl: Option<Duration>,
     /// When what is saved is written.
     pub saving: Saving,
+    /// Where states are put, sealed, that could not be saved because the store was away; none: nowhere.
+    pub outbox: Option<PathBuf>,
 }
 
 /// When a session's saves are written to the store.
@@ -60,7 +63,7 @@ pub struct SessionOptions {
     pub ttl: Option<Option<Duration>>,
     /// How it is opened.
     pub mode: Mode,
-    /// What shows that it is signed in: looked for before a version is written, and by `Session::admit`.
+    /// What shows that it is signed in: looked for before a version is written, and by [`Workspace::admit`].
     pub guard: Option<Guard>,
 }
 

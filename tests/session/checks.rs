@@ -3,11 +3,13 @@
 use std::time::Duration;
 
 use chromiumoxide::cdp::browser_protocol::target::GetTargetsParams;
-use rhaven::base::Version;
+use rhaven::base::{Tenant, Version};
 use rhaven::page::{Page, Selector};
 use rhaven::session::{Admission, Guard, Session, SessionOptions, Workspace};
+use rhaven::store::{Records, SqliteStore};
 use serde_json::json;
 
+use super::dying::Run;
 use super::rig::{Rig, changes, evaluate, goto, id, soon};
 
 /// Shows `#in` where the tab's sessionStorage has a token.
@@ -40,7 +42,7 @@ async fn a_check_sees_the_session_storage_and_takes_it_from_nobody() {
     let rig = Rig::start().await;
     let workspace = rig.workspace();
     let session = open(&workspace, shows(&rig, BY_TAB)).await;
-    assert!(matches!(session.admit(false).await.unwrap(), Admission::Admitted), "nothing was restored");
+    assert!(matches!(workspace.admit(&session, false).await.unwrap(), Admission::Admitted), "nothing was restored");
     let page = session.page().await.unwrap();
     goto(&page, &rig.url("/")).await;
     evaluate(&page, "sessionStorage.setItem('token', '1')").await;
@@ -56,7 +58,7 @@ async fn a_check_sees_the_session_storage_and_takes_it_from_nobody() {
     // After a restore it is what was kept, and the script's tab has it all the same.
     let workspace = rig.workspace();
     let session = open(&workspace, shows(&rig, BY_TAB)).await;
-    assert!(matches!(session.admit(false).await.unwrap(), Admission::Admitted));
+    assert!(matches!(workspace.admit(&session, false).await.unwrap(), Admission::Admitted));
     let page = session.page().await.unwrap();
     assert_eq!(page.url(soon()).await.unwrap(), "about:blank");
     assert_eq!(session.pages().len(), 1);
@@ -97,7 +99,74 @@ async fn a_check_restores_what_it_visits_before_it_looks() {
     rig.visit("localStorage.setItem('token', 'kept')").await;
     let workspace = rig.workspace();
     let session = open(&workspace, shows(&rig, "/by-origin")).await;
-    assert!(matches!(session.admit(true).await.unwrap(), Admission::Admitted));
+    assert!(matches!(workspace.admit(&session, true).await.unwrap(), Admission::Admitted));
     let outcome = workspace.finish(soon()).await.remove(0);
     assert_eq!((outcome.save_error, outcome.updated, outcome.version), (None, false, Some(Version(1))));
+}
+
+/// A run that is killed once a checkpoint has what `script` did at `/`.
+fn killed(rig: &Rig, script: &str) {
+    let mut run = Run::start(rig, None);
+    run.order(&format!("goto {}", rig.url("/")));
+    run.order(&format!("evaluate {script}"));
+    run.next("checkpoint.written").expect("a checkpoint");
+    run.kill();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_killed_run_left_is_a_version_once_it_has_passed() {
+    let rig = Rig::start().await;
+    killed(&rig, "localStorage.setItem('token', 'left')");
+    let workspace = rig.workspace();
+    let session = open(&workspace, shows(&rig, "/by-origin")).await;
+    assert!(!workspace.take_notices().iter().any(|notice| notice.contains("without saving")), "not before it has passed");
+    assert!(matches!(workspace.admit(&session, false).await.unwrap(), Admission::Admitted));
+    let notices = workspace.take_notices();
+    assert!(notices.iter().any(|notice| notice.contains("they are v1 now")), "{notices:?}");
+    let outcome = workspace.finish(soon()).await.remove(0);
+    assert_eq!((outcome.recovered, outcome.version, outcome.updated), (true, Some(Version(1)), false));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_killed_run_left_signed_out_is_dropped() {
+    let rig = Rig::start().await;
+    rig.visit("localStorage.setItem('token', 'good')").await;
+    killed(&rig, "localStorage.removeItem('token')");
+    let workspace = rig.workspace();
+    let session = open(&workspace, shows(&rig, "/by-origin")).await;
+    assert!(matches!(workspace.admit(&session, false).await.unwrap(), Admission::Admitted));
+    let notices = workspace.take_notices();
+    assert!(notices.iter().any(|notice| notice.contains("is dropped: it is not signed in")), "{notices:?}");
+    assert_eq!(session.latest().version(), Some(Version(1)));
+    assert_eq!(workspace.opened().len(), 1);
+    let page = session.latest().page().await.unwrap();
+    goto(&page, &rig.url("/")).await;
+    assert_eq!(evaluate(&page, "window.seen.token").await, json!("good"));
+    let outcome = workspace.finish(soon()).await.remove(0);
+    assert_eq!((outcome.save_error, outcome.version, outcome.updated), (None, Some(Version(1)), false));
+    let (after, seen) = rig.visit("window.seen.token").await;
+    assert_eq!((seen, after.version, after.recovered), (json!("good"), Some(Version(1)), false));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_that_ends_signed_out_leaves_no_checkpoint_either() {
+    let rig = Rig::start().await;
+    rig.visit("localStorage.setItem('token', 'good')").await;
+    let workspace = rig.workspace();
+    let session = open(&workspace, shows(&rig, "/by-origin")).await;
+    assert!(matches!(workspace.admit(&session, false).await.unwrap(), Admission::Admitted));
+    let page = session.page().await.unwrap();
+    goto(&page, &rig.url("/")).await;
+    evaluate(&page, "localStorage.removeItem('token')").await;
+    let (sessions, store) =
+        (rig.sessions().await.unwrap(), SqliteStore::open(&rig.home.path().join("store")).unwrap());
+    let deadline = soon();
+    while store.all(None, 10).await.unwrap().iter().all(|kept| kept.checkpoint.is_none()) {
+        assert!(!deadline.passed(), "no checkpoint was written");
+    }
+    let outcome = workspace.finish(soon()).await.remove(0);
+    assert_eq!(outcome.save_error.as_ref().map(|(code, _)| code.as_str()), Some("auth_required"));
+    assert!(sessions.left(&Tenant::default(), &id("acme")).await.unwrap().is_empty());
+    let (after, seen) = rig.visit("window.seen.token").await;
+    assert_eq!((seen, after.version), (json!("good"), Some(Version(1))));
 }

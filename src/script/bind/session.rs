@@ -43,9 +43,9 @@ fn session(call: &Call) -> Answer {
     let own = session.id().unwrap_or(&id);
     call.host.announce(own.as_str(), session.version().map(|version| version.0));
     let login = options.value("login").and_then(|value| value.clone().try_cast::<FnPtr>());
-    match (call.wait(session.admit(login.is_some()))?, login) {
+    match (call.wait(call.host.workspace.admit(&session, login.is_some()))?, login) {
         (Admission::SignIn(signing_in), Some(login)) => {
-            sign_in(call, &login, &session)?;
+            sign_in(call, &login, &session.latest())?;
             // It may have opened another meanwhile.
             call.wait(call.host.workspace.session(own, &SessionOptions::default()))?;
             call.wait(signing_in.done())?;
@@ -134,7 +134,7 @@ fn rollback(call: &Call) -> Answer {
     let to = call.arg("version").and_then(|value| value.as_int().ok()).and_then(|to| u64::try_from(to).ok());
     let done = call.wait(call.host.workspace.roll_back(&session, Version(to.unwrap_or_default())))?;
     // Nobody can sign in here: what it went back to is signed in, or is said not to be.
-    if let Admission::SignIn(_) = call.wait(session.latest().admit(false))? {}
+    if let Admission::SignIn(_) = call.wait(call.host.workspace.admit(&session, false))? {}
     Ok(as_json(&done)?)
 }
 
