@@ -17,6 +17,8 @@ mod golden;
 mod history;
 #[path = "cli/home.rs"]
 mod home;
+#[path = "cli/identity.rs"]
+mod identity;
 #[path = "cli/interrupt.rs"]
 mod interrupt;
 #[path = "cli/key.rs"]

@@ -9,6 +9,8 @@ mod browser;
 mod check;
 #[path = "script/console.rs"]
 mod console;
+#[path = "script/emulate.rs"]
+mod emulate;
 #[path = "script/endings.rs"]
 mod endings;
 #[path = "script/flow.rs"]

@@ -4,10 +4,10 @@
 
 #[path = "session/again.rs"]
 mod again;
-#[path = "session/checks.rs"]
-mod checks;
 #[path = "session/checkpoints.rs"]
 mod checkpoints;
+#[path = "session/checks.rs"]
+mod checks;
 #[path = "session/dying.rs"]
 mod dying;
 #[path = "session/fidelity.rs"]
@@ -16,6 +16,8 @@ mod fidelity;
 mod guards;
 #[path = "session/history.rs"]
 mod history;
+#[path = "session/identity.rs"]
+mod identity;
 #[path = "session/matrix.rs"]
 mod matrix;
 #[path = "session/outbox.rs"]

@@ -226,6 +226,10 @@ fn describe(session: &SessionInfo, terminal: &Terminal) -> String {
         lines.extend(session.left.iter().map(left::describe));
         lines.push("the next run takes it up, or `rhaven session recover` does; --discard drops it".to_owned());
     }
+    if let Some(identity) = &session.identity {
+        lines.push(heading("identity"));
+        lines.push(super::identity::describe(identity));
+    }
     if !session.cookies.is_empty() {
         let rows = session.cookies.iter().map(|cookie| {
             let expires = cookie.expires.as_deref().map_or_else(|| "with the browser".to_owned(), show_time);

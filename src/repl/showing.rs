@@ -2,8 +2,8 @@
 
 use super::conversation::Conversation;
 use super::{pictures, show};
-use crate::diagnose::{self, Script};
 use crate::diagnose::visible;
+use crate::diagnose::{self, Script};
 use crate::run::Failure;
 use crate::script::{Shown, locate_module};
 

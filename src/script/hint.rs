@@ -25,6 +25,9 @@ pub fn hint(code: &str) -> Option<&'static str> {
             "sign in and run again, or have it done: session(id, #{ check: .., login: |s| { .. } }); `rhaven docs sessions` tells more"
         }
         "session_exists" => "another id; `rhaven session list` shows those that there are",
+        "identity_not_found" => {
+            "`rhaven identity list` shows those that there are; `rhaven identity set NAME ..` keeps one"
+        }
         "version_not_found" => "`rhaven session history ID` shows the versions that are kept",
         "session_read_only" => "leave mode: \"read_only\" out to save what changes",
         "lease_lost" => "another run took the session over while this one stood still; run again",

@@ -10,6 +10,7 @@ use crate::page::{Selector, check_glob, check_url};
 use super::ScriptError;
 use super::cookies;
 use super::fields::Fields;
+use super::identity::Trait;
 use super::pattern::Pattern;
 
 /// The kinds of values that our functions take.
@@ -55,6 +56,8 @@ pub enum Kind {
     Cookies,
     /// A map with entries of its own.
     Fields(&'static Fields),
+    /// What an identity is made of.
+    Trait(Trait),
     /// An options map.
     Options,
 }
@@ -85,6 +88,7 @@ impl Kind {
                 "a list of maps such as #{ name: \"sid\", value: \"..\", url: \"https://example.com\" }".into()
             }
             Self::Fields(fields) => fields.wanted(),
+            Self::Trait(told) => told.wanted().into(),
             Self::Options => "an options map #{ .. }".into(),
         }
     }
@@ -106,6 +110,7 @@ impl Kind {
             Self::Choice => value.is_string() || value.is_map() || value.is_array(),
             Self::Function => value.is::<FnPtr>(),
             Self::Cookies => all(value, Dynamic::is_map),
+            Self::Trait(told) => told.takes(value),
             Self::Options | Self::Fields(_) => value.is_map(),
         }
     }
@@ -129,6 +134,7 @@ impl Kind {
             Self::SomeOf(words) => value.read_lock::<Array>()?.iter().find_map(|word| unknown_word(word, words)),
             Self::Selector => Selector::parse(&text(value)).err().map(|error| selector_fault(&error)),
             Self::Selectors => selectors(value).err(),
+            Self::Trait(told) => told.fault(value),
             _ => None,
         }
     }

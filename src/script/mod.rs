@@ -16,6 +16,7 @@ mod fields;
 mod given;
 mod hint;
 mod host;
+mod identity;
 mod imports;
 mod kind;
 mod limits;

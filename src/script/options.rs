@@ -38,7 +38,7 @@ impl Options {
         self.0.get(name)?.read_lock::<Map>().map(|map| Self(map.clone()))
     }
 
-    /// A value as it was given.
+    /// The value itself.
     pub fn value(&self, name: &str) -> Option<&rhai::Dynamic> {
         self.0.get(name)
     }

@@ -7,6 +7,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::base::{Deadline, Version, reached};
 
+use super::emulate::Asked;
 use super::kept::{Back, Kept, Named, Opening};
 use super::lease::Lease;
 use super::save::Base;
@@ -105,7 +106,10 @@ impl Workspace {
             let Some((base, told)) = recovered.decline(&target).await else { return Ok(()) };
             workspace.notices().push(told);
             let named = Named { recovered: None, ..kept.named.clone() };
-            workspace.reopen(&session, Opening { named, base: Arc::new(base) }).await
+            let identity = kept.identity().asked();
+            workspace.reopen(&session, Opening { named, base: Arc::new(base) }).await?;
+            // What it was to tell sites was asked for a moment ago, and is no part of what is dropped.
+            session.latest().identify(Asked { identity: &identity, anew: false }).await
         })
         .await
     }

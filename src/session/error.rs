@@ -68,6 +68,12 @@ pub enum SessionError {
     /// A secret's name or value that cannot be.
     #[error("{0}")]
     Secret(String),
+    /// An identity that cannot be: an unknown device or time zone, a size out of bounds ..
+    #[error("{0}")]
+    Identity(String),
+    /// No identity by that name.
+    #[error("there is no identity {0:?}")]
+    NoIdentity(String),
     /// No secret by that name in the vault.
     #[error("there is no secret {0:?} in the vault")]
     NoSecret(String),
@@ -216,11 +222,13 @@ impl SessionError {
             Self::ProfileFile { .. } => "file_error",
             Self::Closed { .. } => "session_closed",
             Self::RestoreIncomplete { .. } => "restore_incomplete",
-            Self::Id(_) | Self::Url { .. } | Self::Secret(_) | Self::Cookie(_) | Self::Fixed { id: None, .. } => {
+            Self::Id(_) | Self::Url { .. } | Self::Secret(_) | Self::Cookie(_) | Self::Identity(_) => {
                 "invalid_argument"
             }
+            Self::Fixed { id: None, .. } => "invalid_argument",
             Self::WrongKey { .. } => "wrong_key",
             Self::NoSecret(_) => "secret_not_set",
+            Self::NoIdentity(_) => "identity_not_found",
             Self::KeyInUse { .. } => "key_in_use",
             Self::Key { .. } => "key_unavailable",
             Self::Seal { source, .. } => source.code(),

@@ -151,6 +151,9 @@ pub struct SessionInfo {
     pub saved_at: String,
     /// When it runs out unless used (RFC 3339); none for never.
     pub expires_at: Option<String>,
+    /// What it tells sites: what was asked for, and beside it what the browser had that it was made in. None in what was saved
+    /// before this was kept.
+    pub identity: Option<super::Identity>,
     /// Its cookies.
     pub cookies: Vec<CookieInfo>,
     /// Per storage key: the key, names of localStorage keys, names of IndexedDB stores with their record counts, bytes.

@@ -109,6 +109,8 @@ pub(super) struct Draft {
     since_opened: Vec<Change>,
     /// What could not be kept differs from before: worth a version although no value changed.
     partial_differs: bool,
+    /// Another identity was asked for: likewise.
+    identity_differs: bool,
 }
 
 impl Draft {
@@ -122,6 +124,7 @@ impl Draft {
             changes: cookies::diff(base.cookies(), &cookies, seconds),
             since_opened: cookies::diff(opened.cookies(), &cookies, seconds),
             cookies,
+            identity_differs: identity_differs(base, &now.beside),
             // A run that has no profile of its own leaves the one that is kept.
             beside: Beside { profile: now.beside.profile.or_else(|| base.profile().cloned()), ..now.beside },
             key: None,
@@ -231,10 +234,17 @@ impl Draft {
     /// Whether nothing was changed that a version would be made for.
     pub(super) fn is_unchanged(&self) -> bool {
         // A new session of which nothing could be kept is not made only to say so: the run's report does.
+        let differs = self.partial_differs || self.identity_differs;
         self.changes.is_empty()
-            && (!self.partial_differs || self.base.stored.is_none())
+            && (!differs || self.base.stored.is_none())
             && self.beside.profile.as_ref().map(ProfileRef::manifest) == self.base.profile().map(ProfileRef::manifest)
     }
+}
+
+/// Whether another identity was asked for than what is kept.
+fn identity_differs(base: &Base, now: &Beside) -> bool {
+    let kept = base.stored.as_ref().and_then(|stored| stored.index.beside.identity.as_ref());
+    now.identity.as_ref().is_some_and(|now| now.asks_otherwise(kept))
 }
 
 /// Writes a draft as a new version and answers the new base; a draft without a change only keeps the session from running

@@ -12,6 +12,7 @@ use crate::store::{
     SqliteStore, StoreError,
 };
 
+use super::emulate::KeptIdentity;
 use super::keys::{KeySource, Keys, seal_error};
 use super::lease::{Holder, Lease};
 use super::model::{Listing, OriginInfo, SessionSummary, VersionInfo};
@@ -181,6 +182,7 @@ impl Sessions {
             version: head.version,
             saved_at: head.saved_at.to_string(),
             expires_at: head.expires_at.map(|at| at.to_string()),
+            identity: stored.index.beside.identity.as_ref().map(KeptIdentity::whole),
             cookies: stored.index.cookies.iter().map(cookies::describe).collect(),
             origins,
             tabs: stored

@@ -10,6 +10,7 @@ use crate::base::{Fence, SessionId, Version};
 use crate::seal::DataKey;
 use crate::store::{BlobId, PartId};
 
+use super::emulate::KeptIdentity;
 use super::profile::ProfileRef;
 use super::{Cookie, Partial, SessionError};
 
@@ -98,6 +99,9 @@ pub(super) struct Beside {
     /// The archive of its user-data directory, where it has one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) profile: Option<ProfileRef>,
+    /// What its browser told sites; none in what was saved before this was kept.
+    #[serde(default)]
+    pub(super) identity: Option<KeptIdentity>,
 }
 
 impl Index {

@@ -338,8 +338,7 @@ async fn what_a_check_needs_is_known_before_the_run() {
     check(r#"session("a", #{ check: #{ url: "https://a.example", visibel: ".a" } })"#, "did you mean \"visible\"?")
         .await;
     check(r#"session("a", #{ check: #{ visible: ".a" } })"#, "it needs \"url\"").await;
-    check(r#"session("a", #{ check: #{ url: "https://a.example" } })"#, "give at least one of visible, hidden,")
-        .await;
+    check(r#"session("a", #{ check: #{ url: "https://a.example" } })"#, "give at least one of visible, hidden,").await;
     check(r#"let u = "/x"; session("a", #{ check: #{ url: args.base + u, status: "ok" } })"#, "a whole number").await;
     check(r#"session("a", #{ check: #{ url: "a.example", status: 200 } })"#, "https://a.example").await;
     check(r#"session("a", #{ check: ".user-avatar" })"#, "wanted a map #{ url, visible, hidden,").await;

@@ -119,7 +119,10 @@ async fn what_a_killed_run_left_is_a_version_once_it_has_passed() {
     killed(&rig, "localStorage.setItem('token', 'left')");
     let workspace = rig.workspace();
     let session = open(&workspace, shows(&rig, "/by-origin")).await;
-    assert!(!workspace.take_notices().iter().any(|notice| notice.contains("without saving")), "not before it has passed");
+    assert!(
+        !workspace.take_notices().iter().any(|notice| notice.contains("without saving")),
+        "not before it has passed"
+    );
     assert!(matches!(workspace.admit(&session, false).await.unwrap(), Admission::Admitted));
     let notices = workspace.take_notices();
     assert!(notices.iter().any(|notice| notice.contains("they are v1 now")), "{notices:?}");
@@ -158,8 +161,7 @@ async fn a_run_that_ends_signed_out_leaves_no_checkpoint_either() {
     let page = session.page().await.unwrap();
     goto(&page, &rig.url("/")).await;
     evaluate(&page, "localStorage.removeItem('token')").await;
-    let (sessions, store) =
-        (rig.sessions().await.unwrap(), SqliteStore::open(&rig.home.path().join("store")).unwrap());
+    let (sessions, store) = (rig.sessions().await.unwrap(), SqliteStore::open(&rig.home.path().join("store")).unwrap());
     let deadline = soon();
     while store.all(None, 10).await.unwrap().iter().all(|kept| kept.checkpoint.is_none()) {
         assert!(!deadline.passed(), "no checkpoint was written");

@@ -9,8 +9,8 @@ use super::{Answer, Call, Verb};
 use crate::base::{SessionId, Version};
 use crate::page::Page;
 use crate::script::options::Options;
-use crate::script::{Host, ScriptError, bridge, cookies, value};
-use crate::session::{Admission, Guard, Mode, Session, SessionError, SessionOptions, SessionOutcome};
+use crate::script::{Host, ScriptError, bridge, cookies, identity, value};
+use crate::session::{Admission, Guard, Identity, Mode, Session, SessionError, SessionOptions, SessionOutcome};
 
 pub(super) const VERBS: &[(&str, Verb)] = &[
     ("session", session),
@@ -38,7 +38,9 @@ fn session(call: &Call) -> Answer {
         _ => Mode::Fail,
     };
     let guard = options.fields("check").as_ref().map(guard);
-    let session = call.wait(call.host.workspace.session(&id, &SessionOptions { ttl, mode, guard }))?;
+    let (identity, anew) = asked(call)?;
+    let asked = SessionOptions { ttl, mode, identity, anew, guard };
+    let session = call.wait(call.host.workspace.session(&id, &asked))?;
     // Of a fork that stands in for a busy session, its own.
     let own = session.id().unwrap_or(&id);
     call.host.announce(own.as_str(), session.version().map(|version| version.0));
@@ -87,6 +89,16 @@ fn guard(given: &Options) -> Guard {
         timeout: given.time("timeout").unwrap_or(guard.timeout),
         ..guard
     }
+}
+
+/// What the session is to tell sites, and whether what it told before does not count.
+fn asked(call: &Call) -> Result<(Identity, bool), Box<EvalAltResult>> {
+    let (base, anew) = match identity::given(call.options())? {
+        identity::Given::Map(identity) => (identity, false),
+        identity::Given::Named(name) => (call.wait(call.host.workspace.identity(&name))?, false),
+        identity::Given::Browser => (Identity::default(), true),
+    };
+    Ok((identity::of(call.options())?.over(&base), anew))
 }
 
 fn save(call: &Call) -> Answer {
