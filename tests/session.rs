@@ -22,6 +22,8 @@ mod identity;
 mod matrix;
 #[path = "session/outbox.rs"]
 mod outbox;
+#[path = "session/portable.rs"]
+mod portable;
 #[path = "session/rig.rs"]
 mod rig;
 #[path = "session/rotation.rs"]

@@ -26,7 +26,7 @@ use super::live::Inner;
 use super::part::Part;
 use super::recover::drop_checkpoint;
 use super::save::Base;
-use super::storage::Door;
+use super::storage::{ASIDE_BYTES, Door};
 use super::tabs::Tabs;
 use super::waiting::{Place, Waiting, WaitingPart};
 use super::{Cookie, Partial, Saving, SessionError, cookies};
@@ -43,7 +43,7 @@ const FREE: Duration = Duration::from_millis(300);
 /// How long reading one storage key may take.
 const READ: Duration = Duration::from_secs(2);
 /// Bytes of parts that go along; those that do not fit are left out and named, as a checkpoint is written again and again.
-const MOST: usize = 4 << 20;
+const MOST: usize = ASIDE_BYTES;
 
 /// The checkpoints of one session; ended with it.
 #[derive(Default)]

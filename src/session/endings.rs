@@ -121,7 +121,8 @@ impl Workspace {
         self.discard(session);
         let id = opening.id.clone();
         self.0.open.send_modify(|open| open.retained.push(opening));
-        let reopened = self.open(&id, &SessionOptions::default(), &CancellationToken::new()).await?;
+        let (options, never) = (SessionOptions::default(), CancellationToken::new());
+        let reopened = Box::pin(self.open(&id, &options, &never)).await?;
         reopened.guard_as(session);
         // Set once: one that is open no more is not opened anew.
         let _ = session.0.successor.set(reopened);

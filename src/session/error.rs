@@ -6,7 +6,7 @@ use crate::page::VerbError;
 use crate::seal::SealError;
 use crate::store::StoreError;
 
-use super::Partial;
+use super::{Partial, PortableError};
 
 /// Why a session could not be opened, saved, listed or deleted.
 #[derive(Debug, thiserror::Error)]
@@ -194,6 +194,9 @@ pub enum SessionError {
         /// What is wrong with it.
         reason: String,
     },
+    /// A file that a session is exported to or imported from.
+    #[error(transparent)]
+    Portable(#[from] PortableError),
     /// The store.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -222,10 +225,12 @@ impl SessionError {
             Self::ProfileFile { .. } => "file_error",
             Self::Closed { .. } => "session_closed",
             Self::RestoreIncomplete { .. } => "restore_incomplete",
-            Self::Id(_) | Self::Url { .. } | Self::Secret(_) | Self::Cookie(_) | Self::Identity(_) => {
-                "invalid_argument"
-            }
-            Self::Fixed { id: None, .. } => "invalid_argument",
+            Self::Id(_)
+            | Self::Url { .. }
+            | Self::Secret(_)
+            | Self::Cookie(_)
+            | Self::Identity(_)
+            | Self::Fixed { id: None, .. } => "invalid_argument",
             Self::WrongKey { .. } => "wrong_key",
             Self::NoSecret(_) => "secret_not_set",
             Self::NoIdentity(_) => "identity_not_found",
@@ -233,6 +238,7 @@ impl SessionError {
             Self::Key { .. } => "key_unavailable",
             Self::Seal { source, .. } => source.code(),
             Self::Format { .. } => "decrypt_failed",
+            Self::Portable(error) => error.code(),
             Self::Store(error) => error.code(),
             Self::Browser(error) => error.code(),
             Self::Page(error) => error.error.code(),

@@ -71,7 +71,7 @@ impl Session {
             let (sessions, tenant, sealed) = (named.sessions.clone(), named.tenant.clone(), base.sealed().clone());
             Restorer::new(sessions, tenant, stored.clone(), sealed, room.tabs.clone())
         });
-        let identity = stored.and_then(|stored| stored.index.beside.identity.clone()).unwrap_or_default();
+        let identity = base.identity().cloned().unwrap_or_default();
         // Pages have it from the start where it is known what the browser tells by itself.
         room.tabs.tell_at_first(&identity).await?;
         put_in_place(&room, gate, stored.map(|stored| &**stored), restorer.as_ref()).await?;
@@ -310,7 +310,7 @@ impl Session {
     async fn read_to_save(&self, kept: &Kept, deadline: Deadline) -> Result<(OwnedMutexGuard<()>, Read), SessionError> {
         let one_at_a_time = self.0.busy.clone().lock_owned().await;
         self.settled(deadline).await?;
-        Ok((one_at_a_time, self.read_checked(kept, deadline).await?))
+        Ok((one_at_a_time, Box::pin(self.read_checked(kept, deadline)).await?))
     }
 
     /// Reads the state. Where it is one to be written, it is checked and then read again: a check is a visit to the site, which
@@ -356,7 +356,7 @@ impl Session {
         };
         let reading = async {
             self.settle().await;
-            self.read_checked(kept, deadline).await
+            Box::pin(self.read_checked(kept, deadline)).await
         };
         let now = deadline.race(reading).await.unwrap_or_else(|| Err(SessionError::Late { id: kept.id.clone() }));
         read();

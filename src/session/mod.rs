@@ -5,8 +5,13 @@
 //! (`live`, `tabs`), puts cookies in place (`cookies`) and holds documents until the storage of their origin is
 //! (`restorer`, in a `hidden` page, through `storage` and the scripts in `injected/`; sessionStorage by `tab_storage`). At the
 //! end the state is read (`capture`), compared and sealed (`save`, `part`), and committed under the lease's fence.
+//!
+//! Meanwhile what changes (`dirty`) is kept beside HEAD (`checkpoint`), for a run that crashes; what cannot be written because
+//! the store is away (`patience`) goes to a folder of this machine (`outbox`). Both are a state that waits (`waiting`), and the
+//! next who takes the lease makes a version of it (`recover`).
 
 mod acquire;
+mod audit;
 mod capture;
 mod checkpoint;
 mod chores;
@@ -34,6 +39,7 @@ mod options;
 mod outbox;
 mod part;
 mod patience;
+mod portable;
 #[allow(dead_code, reason = "what runs browsers on profiles comes with it")]
 mod profile;
 mod recover;
@@ -54,6 +60,7 @@ mod versions;
 mod waiting;
 mod workspace;
 
+pub use audit::{Audit, Damage, VersionAudit};
 pub use devices::{DEVICES, Device};
 pub use error::SessionError;
 pub use given::check_cookies;
@@ -67,6 +74,7 @@ pub use model::{
     SessionInfo, SessionOutcome, SessionSummary, Taken, VersionDiff, VersionInfo,
 };
 pub use options::{Cookie, Mode, OpenSession, Saving, SessionOptions, WorkspaceConfig};
+pub use portable::{Exported, Format, ImportOptions, Imported, PortableError, Source};
 pub use profile::{ImportedProfile, Progress, Transfer};
 pub use rotate::{KeyUse, Rotated};
 pub use sessions::{Sessions, StoreConfig};

@@ -46,6 +46,7 @@ pub struct Change {
 
 /// What a run did to one session; the report and every HTTP answer carry it.
 #[derive(Debug, Clone, Serialize)]
+#[expect(clippy::struct_excessive_bools, reason = "facts of a report that have nothing to do with each other")]
 pub struct SessionOutcome {
     /// Which; none for a throw-away one (nothing kept).
     pub id: SessionId,
@@ -162,6 +163,8 @@ pub struct SessionInfo {
     pub tabs: Vec<String>,
     /// What could not be kept.
     pub partial: Vec<Partial>,
+    /// Size of the newest version's storage, as plaintext, in bytes.
+    pub bytes: u64,
     /// Who holds it now, for people.
     pub held_by: Option<String>,
     /// What earlier runs left that is no version yet.
@@ -185,6 +188,8 @@ pub struct SessionSummary {
     pub cookies: usize,
     /// How many origins it keeps storage of.
     pub origins: usize,
+    /// Size of that storage, as plaintext, in bytes.
+    pub bytes: u64,
     /// Who holds it now, for people.
     pub held_by: Option<String>,
 }

@@ -33,7 +33,7 @@ impl Room {
     pub(super) async fn page(&self) -> Result<Page, SessionError> {
         match self.tabs.pages().into_iter().next() {
             Some(page) => Ok(page),
-            None => self.tabs.open_page().await,
+            None => Box::pin(self.tabs.open_page()).await,
         }
     }
 

@@ -12,6 +12,7 @@ use crate::seal::{Context, DataKey, SealError, Sealed, seal, seal_stream};
 use crate::store::{BlobId, Commit, PartId, RecordName};
 
 use super::capture::{Captured, Snapshot};
+use super::emulate::KeptIdentity;
 use super::forks::Seed;
 use super::keys::seal_error;
 use super::lease::Lease;
@@ -84,6 +85,11 @@ impl Base {
         self.stored.as_ref()?.index.beside.profile.as_ref()
     }
 
+    /// What it told sites; none where nothing is known of that.
+    pub(super) fn identity(&self) -> Option<&KeptIdentity> {
+        self.stored.as_ref()?.index.beside.identity.as_ref()
+    }
+
     fn parts(&self) -> impl Iterator<Item = &PartRef> {
         self.stored.iter().flat_map(|stored| &stored.index.parts)
     }
@@ -125,8 +131,12 @@ impl Draft {
             since_opened: cookies::diff(opened.cookies(), &cookies, seconds),
             cookies,
             identity_differs: identity_differs(base, &now.beside),
-            // A run that has no profile of its own leaves the one that is kept.
-            beside: Beside { profile: now.beside.profile.or_else(|| base.profile().cloned()), ..now.beside },
+            // A run that has no profile of its own leaves the one that is kept, and so with what sites are told.
+            beside: Beside {
+                profile: now.beside.profile.or_else(|| base.profile().cloned()),
+                identity: now.beside.identity.or_else(|| base.identity().cloned()),
+                ..now.beside
+            },
             key: None,
             carried: Vec::new(),
             fresh: Vec::new(),
@@ -243,8 +253,7 @@ impl Draft {
 
 /// Whether another identity was asked for than what is kept.
 fn identity_differs(base: &Base, now: &Beside) -> bool {
-    let kept = base.stored.as_ref().and_then(|stored| stored.index.beside.identity.as_ref());
-    now.identity.as_ref().is_some_and(|now| now.asks_otherwise(kept))
+    now.identity.as_ref().is_some_and(|now| now.asks_otherwise(base.identity()))
 }
 
 /// Writes a draft as a new version and answers the new base; a draft without a change only keeps the session from running

@@ -158,7 +158,7 @@ impl Workspace {
             if options.mode == Mode::ReadOnly && !session.is_read_only() {
                 return Err(SessionError::OpenForWriting(id.clone()));
             }
-            session.identify(options.asked()).await?;
+            Box::pin(session.identify(options.asked())).await?;
             self.0.open.send_modify(|open| open.current = Some(session.clone()));
             return Ok(session);
         }
@@ -185,7 +185,7 @@ impl Workspace {
         if let Some(opening) = &retained {
             spare = given_up.run_until_cancelled(running.spare()).await.flatten();
             if let Some(Spare::Session(session)) = spare.take_if(|spare| spare.is_as(opening)) {
-                session.identify(options.asked()).await?;
+                Box::pin(session.identify(options.asked())).await?;
                 self.opened_now(&session);
                 return Ok(session);
             }
@@ -211,7 +211,7 @@ impl Workspace {
         let start = async {
             let (ready, room) = room.unwrap_or_else(|| Err(BrowserError::Gone("nobody waits for it".into())))?;
             let session = Session::start(room, &ready.gate, opening).await?;
-            session.identify(options.asked()).await?;
+            Box::pin(session.identify(options.asked())).await?;
             Ok(session)
         };
         let session = match given_up.run_until_cancelled(start).await {

@@ -84,11 +84,13 @@ impl World {
 
 /// What the script logged.
 fn logged(ran: &Ran) -> Vec<&str> {
-    let text = |event| match event {
-        &Event::Log { ref text } => Some(text.as_str()),
-        _ => None,
-    };
-    ran.events.iter().filter_map(text).collect()
+    let mut texts = Vec::new();
+    for event in &ran.events {
+        if let Event::Log { text } = event {
+            texts.push(text.as_str());
+        }
+    }
+    texts
 }
 
 fn succeeded(ran: &Ran) {

@@ -94,7 +94,7 @@ fn guard(given: &Options) -> Guard {
 /// What the session is to tell sites, and whether what it told before does not count.
 fn asked(call: &Call) -> Result<(Identity, bool), Box<EvalAltResult>> {
     let (base, anew) = match identity::given(call.options())? {
-        identity::Given::Map(identity) => (identity, false),
+        identity::Given::Map(identity) => (*identity, false),
         identity::Given::Named(name) => (call.wait(call.host.workspace.identity(&name))?, false),
         identity::Given::Browser => (Identity::default(), true),
     };
