@@ -6,6 +6,8 @@
 mod again;
 #[path = "session/checkpoints.rs"]
 mod checkpoints;
+#[path = "session/checks.rs"]
+mod checks;
 #[path = "session/dying.rs"]
 mod dying;
 #[path = "session/fidelity.rs"]

@@ -68,7 +68,7 @@ impl Workspace {
         opening.named.expired_at = expired_at;
         let checked = check_kind(&opening, options);
         let settled = match checked {
-            Ok(()) => self.settle(&mut opening, granted.checkpoint).await,
+            Ok(()) => self.settle(&mut opening, granted.checkpoint, options.guard.is_some()).await,
             error => error,
         };
         if let Err(error) = settled {
@@ -78,15 +78,26 @@ impl Workspace {
         Ok(opening)
     }
 
-    /// Takes up what earlier runs left.
-    async fn settle(&self, opening: &mut Opening, checkpoint: Option<Checkpoint>) -> Result<(), SessionError> {
+    /// Takes up what earlier runs left. Of what a run left that ended without saving no version is written yet where the session
+    /// is guarded: see [`Self::admit`].
+    async fn settle(
+        &self,
+        opening: &mut Opening,
+        checkpoint: Option<Checkpoint>,
+        guarded: bool,
+    ) -> Result<(), SessionError> {
         let Some(target) = opening.target() else { return Ok(()) };
         let settled = recover::settle(&target, Base::clone(&opening.base), checkpoint).await?;
         self.notices().extend(settled.notices);
         opening.named.profile |= settled.base.stored().is_some_and(|stored| stored.is_profile());
         opening.base = Arc::new(settled.base);
         opening.named.recovered = settled.recovered.map(Arc::new);
-        let told = opening.confirm(Deadline::after(CONFIRM)).await?;
+        if guarded { Ok(()) } else { self.confirm(opening).await }
+    }
+
+    /// Makes a version of what it was recovered to, and tells so.
+    pub(super) async fn confirm(&self, named: &Named) -> Result<(), SessionError> {
+        let told = named.confirm(Deadline::after(CONFIRM)).await?;
         self.notices().extend(told);
         Ok(())
     }
@@ -133,6 +144,7 @@ impl Workspace {
             saving: config.saving,
             expired_at: None,
             profile,
+            rolled_back: None,
             recovered: None,
         };
         Opening { named, base: Arc::new(base) }

@@ -8,7 +8,7 @@ use crate::browser::LaunchOptions;
 
 use super::emulate::Asked;
 use super::identity::Identity;
-use super::{KeySource, StoreConfig};
+use super::{Guard, KeySource, StoreConfig};
 #[cfg(doc)]
 use super::{SessionError, Workspace};
 
@@ -74,6 +74,8 @@ pub struct SessionOptions {
     pub identity: Identity,
     /// What it told sites before does not count: it takes what the browser of this run has by itself.
     pub anew: bool,
+    /// What shows that it is signed in: looked for before a version is written, and by [`Workspace::admit`].
+    pub guard: Option<Guard>,
 }
 
 impl SessionOptions {

@@ -33,6 +33,12 @@ const FIRST: &str = "<!doctype html><title>first</title><script>
   window.answered = 'server';
 </script><body>first";
 
+/// A page that shows `#in` to those who have a token, and uses it up in its tab.
+const SIGNED_IN: &str = "<!doctype html><body><script>
+  if ({}.getItem('token')) document.body.innerHTML = '<p id=in>signed in</p>';
+  sessionStorage.setItem('used', '1');
+</script>";
+
 /// A service worker that answers one path itself.
 const WORKER: &str = "self.addEventListener('install', () => self.skipWaiting());
   self.addEventListener('activate', event => event.waitUntil(clients.claim()));
@@ -96,6 +102,8 @@ impl Rig {
             .route("/cookies", get(cookies))
             .route("/echo", get(echo))
             .route("/first", get(|| async { Html(FIRST) }))
+            .route("/by-tab", get(|| async { Html(SIGNED_IN.replace("{}", "sessionStorage")) }))
+            .route("/by-origin", get(|| async { Html(SIGNED_IN.replace("{}", "localStorage")) }))
             .route("/sw.js", get(worker))
             .route(
                 "/embedded",
