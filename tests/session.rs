@@ -4,6 +4,8 @@
 
 #[path = "session/again.rs"]
 mod again;
+#[path = "session/child.rs"]
+mod child;
 #[path = "session/fidelity.rs"]
 mod fidelity;
 #[path = "session/guards.rs"]
@@ -12,11 +14,17 @@ mod guards;
 mod history;
 #[path = "session/matrix.rs"]
 mod matrix;
+#[path = "session/points.rs"]
+mod points;
 #[path = "session/rig.rs"]
 mod rig;
 #[path = "session/rotation.rs"]
 mod rotation;
+#[path = "session/tagged.rs"]
+mod tagged;
 #[path = "session/vault.rs"]
 mod vault;
 #[path = "session/versions.rs"]
 mod versions;
+#[path = "session/writers.rs"]
+mod writers;

@@ -14,7 +14,7 @@ use super::terminal::Terminal;
 use crate::base::{SessionId, parse_duration};
 use crate::browser::{Flavor, LaunchOptions};
 use crate::run::{Job, Limits, Pauses};
-use crate::session::{Saving, WorkspaceConfig};
+use crate::session::{LeaseTimes, Saving, WorkspaceConfig};
 
 /// What the script is called that comes on stdin.
 const STDIN_NAME: &str = "<stdin>";
@@ -101,6 +101,7 @@ impl JobArgs {
                 holder,
                 ttl: settings.ttl,
                 saving: Saving::AsAsked,
+                lease: LeaseTimes::default(),
             },
             limits: Limits { wall_time: settings.timeout.unwrap_or(limits.wall_time), ..limits },
             slow_mo: self.slow_mo.or(settings.slow_mo),

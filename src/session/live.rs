@@ -8,7 +8,7 @@ use chromiumoxide::cdp::browser_protocol::page::StopLoadingParams;
 use tokio::sync::OwnedMutexGuard;
 use tokio_util::sync::CancellationToken;
 
-use crate::base::{Deadline, SessionId, Version};
+use crate::base::{Deadline, SessionId, Version, reached};
 use crate::page::Page;
 
 use super::capture::{Captured, snapshot};
@@ -63,6 +63,7 @@ impl Session {
             Restorer::new(sessions, tenant, stored.clone(), sealed, room.tabs.clone())
         });
         put_in_place(&room, gate, stored.map(|stored| &**stored), restorer.as_ref()).await?;
+        reached("open.ready");
         let (opened, base) = (base.clone(), Mutex::new(base));
         Ok(Self::of(Some(Kept { named, restorer, base, opened }), room))
     }
@@ -322,6 +323,7 @@ impl Session {
         let late = || Err(SessionError::Late { id: kept.id.clone() });
         let now = deadline.race(Box::pin(snapshot(&self.0.room.context, &self.0.room.tabs, deadline))).await;
         let mut now = now.unwrap_or_else(late)?;
+        reached("save.captured");
         let base = kept.base();
         let (restored, failed) = kept.restored();
         let has_failed =

@@ -44,7 +44,7 @@ pub use model::{
     Change, ChangeKind, CookieInfo, HistoryEntry, Listing, ObjectStoreInfo, OriginInfo, Partial, SessionInfo,
     SessionOutcome, SessionSummary, VersionDiff, VersionInfo,
 };
-pub use options::{Cookie, Mode, OpenSession, Saving, SessionOptions, WorkspaceConfig};
+pub use options::{Cookie, LeaseTimes, Mode, OpenSession, Saving, SessionOptions, WorkspaceConfig};
 pub use rotate::{KeyUse, Rotated};
 pub use sessions::{Sessions, StoreConfig};
 pub use vault::{SecretInfo, secret_name};

@@ -7,7 +7,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures_util::stream;
 
-use crate::base::{SessionId, Tenant, Version};
+use crate::base::{SessionId, Tenant, Version, reached};
 use crate::seal::{Context, DataKey, SealError, Sealed, seal, seal_stream};
 use crate::store::{BlobId, Commit, PartId, RecordName};
 
@@ -205,13 +205,18 @@ pub(super) async fn commit(target: &Target<'_>, draft: Draft) -> Result<Base, Se
     if draft.is_unchanged() {
         if draft.base.stored.is_some() {
             sessions.records().touch(&target.name(), target.ttl).await?;
+            reached("save.touched");
         }
         return Ok(Base { names: draft.names, ..draft.base });
     }
+    reached("save.begun");
     sessions.before_sealing(target.tenant).await?;
     let Prepared { mut commit, stored } = prepare(target, &draft).await?;
+    reached("save.sealed");
     let committed = sessions.records().commit(&target.name(), &commit).await?;
+    reached("save.committed");
     sessions.tidy(&committed.orphaned).await;
+    reached("save.tidied");
     let mut sealed: Prefetched = std::mem::take(&mut commit.new_parts).into_iter().collect();
     let carried = stored.index.parts.iter().map(PartRef::part_id);
     sealed.extend(carried.filter_map(|id| draft.base.sealed.get(&id).map(|part| (id, part.clone()))));
@@ -333,6 +338,7 @@ pub(super) async fn seal_part(
     let sealed =
         seal_stream(key, Context::Blob { tenant, id: &blob }, body).map_err(|error| seal_error(&what(), error))?;
     target.sessions.blobs().put(&BlobId(blob), sealed).await?;
+    reached("save.blob_written");
     part_ref.blob = Some(data_encoding::HEXLOWER.encode(&blob));
     Ok((part_ref, None))
 }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use tokio_util::sync::CancellationToken;
 
-use crate::base::{SessionId, Tenant, Version};
+use crate::base::{SessionId, Tenant, Version, reached};
 use crate::store::{Granted, Head, StoreError, VersionEntry};
 
 use super::lease::{Holder, Lease};
@@ -125,6 +125,7 @@ impl History {
 impl Sessions {
     /// The kept versions. [`SessionError::NotFound`] where there is no such session.
     pub async fn history(&self, tenant: &Tenant, id: &SessionId) -> Result<History, SessionError> {
+        self.follow_keys().await?;
         let name = self.name(tenant, id);
         let (head, entries) = tokio::try_join!(self.records().read(&name, None), self.records().history(&name))?;
         let head = head.ok_or_else(|| SessionError::NotFound(id.clone()))?;
@@ -187,7 +188,9 @@ impl Sessions {
         let target = Target { sessions: self, tenant, id, ttl: old.record.ttl(), lease };
         // The same parts at their places: what seals them names the version that they were written with.
         let commit = target.commit(&old.record, &old.key, Some(from), &old.index, Vec::new())?;
+        reached("rollback.sealed");
         let committed = self.records().commit(&name, &commit).await?;
+        reached("rollback.committed");
         self.tidy(&committed.orphaned).await;
         Ok(RolledBack { from, to, version: commit.version })
     }

@@ -90,7 +90,8 @@ impl Workspace {
 
     pub(super) async fn sessions(&self) -> Result<&Sessions, SessionError> {
         let config = &self.0.config;
-        self.0.sessions.get_or_try_init(|| Sessions::open(config.store.clone(), config.key.clone())).await
+        let open = || Sessions::open_leasing(config.store.clone(), config.key.clone(), config.lease);
+        self.0.sessions.get_or_try_init(open).await
     }
 
     /// The secret by that name in the tenant's vault. A store that is not there yet is not made for the question.

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use rhaven::base::{Secret, Tenant};
 use rhaven::browser::LaunchOptions;
 use rhaven::run::{Event, Failure, Job, Limits, Pauses, Report};
-use rhaven::session::{KeySource, Saving, StoreConfig, WorkspaceConfig};
+use rhaven::session::{KeySource, LeaseTimes, Saving, StoreConfig, WorkspaceConfig};
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
@@ -46,6 +46,7 @@ pub fn script(text: &str) -> Script {
             holder: "a test".to_owned(),
             ttl: None,
             saving: Saving::AsAsked,
+            lease: LeaseTimes::default(),
         },
         limits: Limits::default(),
         slow_mo: None,

@@ -2,7 +2,7 @@
 
 use std::future::Future;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
@@ -15,8 +15,8 @@ use rhaven::base::{Deadline, SessionId, Tenant};
 use rhaven::browser::LaunchOptions;
 use rhaven::page::{GotoOptions, Page};
 use rhaven::session::{
-    KeySource, Saving, Session, SessionError, SessionOptions, SessionOutcome, Sessions, StoreConfig, Workspace,
-    WorkspaceConfig,
+    KeySource, LeaseTimes, Saving, Session, SessionError, SessionOptions, SessionOutcome, Sessions, StoreConfig,
+    Workspace, WorkspaceConfig,
 };
 use serde_json::Value;
 
@@ -51,6 +51,20 @@ pub struct Rig {
 impl Drop for Rig {
     fn drop(&mut self) {
         self.server.abort();
+    }
+}
+
+/// What a run is configured with whose store and key are in `home`.
+pub fn config_in(home: &Path) -> WorkspaceConfig {
+    WorkspaceConfig {
+        tenant: Tenant::default(),
+        store: StoreConfig::Embedded(home.join("store")),
+        key: KeySource::MadeOnFirstUse(home.join("key")),
+        launch: LaunchOptions::default(),
+        holder: "rhaven test".into(),
+        ttl: None,
+        saving: Saving::AsAsked,
+        lease: LeaseTimes::default(),
     }
 }
 
@@ -151,15 +165,7 @@ impl Rig {
     }
 
     fn config(&self) -> WorkspaceConfig {
-        WorkspaceConfig {
-            tenant: Tenant::default(),
-            store: self.store(),
-            key: self.key(),
-            launch: LaunchOptions::default(),
-            holder: "rhaven test".into(),
-            ttl: None,
-            saving: Saving::AsAsked,
-        }
+        config_in(self.home.path())
     }
 
     /// One run of session `acme`: a browser of its own, `work` in it, saved at the end.

@@ -1,0 +1,283 @@
+//! A process that dies at any of its named points loses nothing that was acknowledged, leaves no browser, and holds nobody up.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::os::unix::process::ExitStatusExt;
+use std::path::Path;
+
+use rhaven::base::{Tenant, Version};
+use rhaven::session::{SessionOptions, Sessions, Workspace};
+
+use super::child::{ChildProcess, Task, room, tell, times};
+use super::rig::{Rig, config_in, id, soon};
+use super::tagged;
+
+/// Bytes of a part that becomes a blob.
+const LARGE: usize = 300_000;
+
+/// What a process can be about, with the points that it comes to. A point that is missing here is found all the same; one
+/// that vanishes from the product is noticed.
+const TASKS: &[(&str, &[&str])] = &[
+    (
+        "change",
+        &[
+            "open.leased",
+            "open.index_opened",
+            "open.ready",
+            "restore.part_opened",
+            "restore.part_written",
+            "restore.done",
+            "save.captured",
+            "save.begun",
+            "blob.written",
+            "save.blob_written",
+            "save.sealed",
+            "store.uncommitted",
+            "save.committed",
+            "save.tidied",
+            "lease.released",
+            "purge.keys_gone",
+        ],
+    ),
+    ("look", &["open.leased", "restore.done", "save.captured", "save.touched", "lease.released"]),
+    ("rollback", &["open.leased", "rollback.sealed", "rollback.committed", "lease.released"]),
+    ("fork", &["open.leased", "fork.sealed", "fork.committed", "lease.released"]),
+    ("delete", &["open.leased", "delete.key_gone", "delete.blobs_gone", "lease.released"]),
+    (
+        "rotate",
+        &[
+            "key_file.drafted",
+            "key_file.replaced",
+            "rotate.key_added",
+            "rotate.document_resealed",
+            "rotate.check_resealed",
+            "rotate.record_resealed",
+            "rotate.passed",
+        ],
+    ),
+    ("retire", &["key_file.drafted", "key_file.replaced"]),
+];
+
+/// The state with a number.
+fn tag(number: u64) -> String {
+    format!("g{number}")
+}
+
+fn number(tag: &str) -> u64 {
+    tag.trim_start_matches('g').parse().unwrap()
+}
+
+/// In the child: does what it is told, and tells what was acknowledged.
+pub async fn child(task: &Task) {
+    let (tenant, acme, copy) = (Tenant::default(), id("acme"), id("copy"));
+    let config = config_in(&task.home);
+    if matches!(task.what.as_str(), "change" | "look") {
+        return run(task).await;
+    }
+    let sessions = Sessions::open(config.store, config.key).await.unwrap();
+    match task.what.as_str() {
+        "rollback" => {
+            let kept = sessions.history(&tenant, &acme).await.unwrap().versions();
+            sessions.rollback(&tenant, &acme, kept[1].version).await.unwrap();
+        }
+        "fork" => drop(sessions.fork(&tenant, &acme, &copy, None).await.unwrap()),
+        "delete" => sessions.delete(&tenant, &copy).await.unwrap(),
+        "rotate" => assert_eq!(sessions.rotate(&tenant).await.unwrap().left, Vec::<String>::new()),
+        "retire" => {
+            let uses = sessions.key_uses().await.unwrap();
+            for old in uses.iter().filter(|key| !key.seals) {
+                sessions.retire(&old.id).await.unwrap();
+            }
+        }
+        other => panic!("no such task: {other}"),
+    }
+    tell("acknowledged");
+}
+
+/// One run with a browser: tells what it found; for "change" writes the two states after it, each with a save.
+async fn run(task: &Task) {
+    // As every command does: ends browsers, and removes their folders, whose process has died.
+    rhaven::browser::reap();
+    let workspace = Workspace::new(config_in(&task.home));
+    let session = workspace.session(&id("acme"), &SessionOptions::default()).await.unwrap();
+    let page = session.page().await.unwrap();
+    let found = tagged::read(&page, &task.urls).await.map_or(0, |tag| number(&tag));
+    tell(format_args!("found {found}"));
+    let changes = task.what == "change";
+    if changes {
+        tagged::write(&page, &task.urls, &tag(found + 1), LARGE).await;
+        session.save(soon()).await.unwrap();
+        tell(format_args!("acknowledged {}", found + 1));
+        tagged::write(&page, &task.urls, &tag(found + 2), LARGE).await;
+    }
+    let outcome = workspace.finish(soon()).await.remove(0);
+    assert_eq!((outcome.save_error, outcome.updated), (None, changes), "{:?}", outcome.changes);
+    if changes {
+        tell(format_args!("acknowledged {}", found + 2));
+    }
+}
+
+/// The numbers behind the lines that begin with `word`.
+fn numbers(told: &[String], word: &str) -> Vec<u64> {
+    told.iter().filter_map(|line| line.strip_prefix(word)?.trim().parse().ok()).collect()
+}
+
+/// A store whose next commits drop old versions, the only ones with certain blobs.
+async fn filled(rig: &Rig) {
+    let browsers = room();
+    for _ in 0..2 {
+        ChildProcess::start(&Task::of(rig, "change"), browsers.path()).done();
+    }
+    let sessions = rig.sessions().await.unwrap();
+    for round in 0..16 {
+        let to = Version(3 + round % 2);
+        let rolled = sessions.rollback(&Tenant::default(), &id("acme"), to).await.unwrap();
+        assert_eq!(rolled.version, Version(5 + round));
+    }
+}
+
+/// What a first run comes to: each point with how often.
+fn discover(rig: &Rig, what: &str) -> BTreeMap<String, usize> {
+    let browsers = room();
+    let told = ChildProcess::start(&Task { tell_points: true, ..Task::of(rig, what) }, browsers.path()).done();
+    let mut points = BTreeMap::new();
+    for point in told.iter().filter_map(|line| line.strip_prefix("point ")) {
+        *points.entry(point.to_owned()).or_default() += 1;
+    }
+    points
+}
+
+/// The store after a death: opened with the keys that are there, every kept version whole.
+async fn check(rig: &Rig, about: &str) {
+    let sessions = rig.sessions().await.unwrap_or_else(|error| panic!("{about}: {error}"));
+    let listing = sessions.list(&Tenant::default()).await.unwrap();
+    assert!(listing.damaged.is_empty(), "{about}: {:?}", listing.damaged);
+    for session in &listing.sessions {
+        let info = sessions.show(&Tenant::default(), &session.id).await.unwrap();
+        tagged::shown(&info);
+        // Opens every part of every version.
+        let history = sessions.history(&Tenant::default(), &session.id).await.unwrap();
+        let all = history.all().await.unwrap_or_else(|error| panic!("{about}: {error}"));
+        assert!(all.len() <= 20, "{about}: {} versions", all.len());
+    }
+}
+
+/// Dies at each point of a task in turn, and lets the next process find what is left.
+async fn die_everywhere(rig: &Rig, what: &str, wanted: &[&str], every_time: bool) -> usize {
+    prepare(rig, what).await;
+    let points = discover(rig, what);
+    let missing: BTreeSet<_> = wanted.iter().filter(|point| !points.contains_key(**point)).collect();
+    assert!(missing.is_empty(), "{what} does not come to {missing:?} any more, only to {points:?}");
+    let is_run = what == "change" || what == "look";
+    let look = |browsers: &Path| {
+        let told = ChildProcess::start(&Task::of(rig, "look"), browsers).done();
+        numbers(&told, "found").first().copied().expect("a look tells what it found")
+    };
+    let mut known = if is_run { look(room().path()) } else { 0 };
+    let mut deaths = 0;
+    for (point, reached) in &points {
+        for time in 1..=if every_time { *reached } else { 1 } {
+            let about = format!("{what}, {point}, time {time}");
+            prepare(rig, what).await;
+            let browsers = room();
+            let child = ChildProcess::start(&Task::of(rig, what).dying_at(point, time), browsers.path());
+            let (status, told) = child.wait();
+            assert_eq!(status.signal(), Some(9), "{about}: it ended with {status}\n{told:#?}");
+            deaths += 1;
+            check(rig, &about).await;
+            if is_run {
+                // The lease of the dead is replaced at once: the run takes no other answer than the session.
+                let found = look(browsers.path());
+                let acknowledged = numbers(&told, "acknowledged").last().copied().unwrap_or(known);
+                let in_flight = acknowledged + u64::from(what == "change");
+                assert!(
+                    (acknowledged..=in_flight).contains(&found),
+                    "{about}: {acknowledged} was acknowledged, {found} is there"
+                );
+                known = found;
+                let left: Vec<_> = browsers.path().read_dir().unwrap().map(|entry| entry.unwrap().path()).collect();
+                assert!(left.is_empty(), "{about}: nobody has cleared away {left:?}");
+            } else {
+                recover(rig, what, &about).await;
+            }
+        }
+    }
+    deaths
+}
+
+/// What a task needs to be there.
+async fn prepare(rig: &Rig, what: &str) {
+    let (sessions, tenant) = (rig.sessions().await.unwrap(), Tenant::default());
+    match what {
+        "fork" => drop(sessions.delete(&tenant, &id("copy")).await),
+        "delete" => drop(sessions.fork(&tenant, &id("acme"), &id("copy"), None).await),
+        "retire" if sessions.key_uses().await.unwrap().len() == 1 => drop(sessions.rotate(&tenant).await.unwrap()),
+        _ => {}
+    }
+}
+
+/// Does once more, untouched, what a process died of, and finds it done.
+async fn recover(rig: &Rig, what: &str, about: &str) {
+    let (sessions, tenant) = (rig.sessions().await.unwrap(), Tenant::default());
+    let shown = async |name: &str| sessions.show(&tenant, &id(name)).await.map(|info| tagged::shown(&info));
+    let code = |done: Result<_, rhaven::session::SessionError>| done.map_or_else(|error| error.code(), |()| "done");
+    match what {
+        "rollback" => {
+            let kept = sessions.history(&tenant, &id("acme")).await.unwrap().versions();
+            sessions.rollback(&tenant, &id("acme"), kept[1].version).await.unwrap_or_else(|e| panic!("{about}: {e}"));
+        }
+        "fork" => {
+            let again = code(sessions.fork(&tenant, &id("acme"), &id("copy"), None).await.map(drop));
+            assert!(matches!(again, "done" | "session_exists"), "{about}: {again}");
+            assert_eq!(shown("copy").await.unwrap(), shown("acme").await.unwrap(), "{about}");
+        }
+        "delete" => {
+            let again = code(sessions.delete(&tenant, &id("copy")).await);
+            assert!(matches!(again, "done" | "session_not_found"), "{about}: {again}");
+            assert_eq!(shown("copy").await.unwrap_err().code(), "session_not_found", "{about}");
+            // The blobs that it shared are there.
+            shown("acme").await.unwrap();
+        }
+        _ => {
+            // As long as anything refers to an older key it cannot be taken away.
+            for key in sessions.key_uses().await.unwrap().iter().filter(|key| !key.seals && key.given) {
+                let refers = key.sessions + key.documents + key.runs > 0;
+                let retired = code(sessions.retire(&key.id).await.map(drop));
+                assert_eq!(retired, if refers { "key_in_use" } else { "done" }, "{about}: {key:?}");
+            }
+            let rotated = sessions.rotate(&tenant).await.unwrap();
+            assert_eq!(rotated.left, Vec::<String>::new(), "{about}");
+            for key in sessions.key_uses().await.unwrap().iter().filter(|key| !key.seals) {
+                assert_eq!((key.sessions, key.documents, key.runs), (0, 0, 0), "{about}");
+                sessions.retire(&key.id).await.unwrap();
+            }
+            let sessions = rig.sessions().await.unwrap();
+            let left = sessions.key_uses().await.unwrap();
+            assert!(left.len() == 1 && left[0].seals, "{about}: {left:?}");
+        }
+    }
+    check(rig, about).await;
+}
+
+/// Once per point; under `make soak` (`RHAVEN_SOAK_POINTS`) each time that a point is come to.
+async fn die(tasks: &[&str]) {
+    let every_time = times("RHAVEN_SOAK_POINTS", 0) > 0;
+    let rig = Rig::start().await;
+    filled(&rig).await;
+    let mut deaths = 0;
+    for (what, wanted) in TASKS.iter().filter(|(what, _)| tasks.contains(what)) {
+        deaths += die_everywhere(&rig, what, wanted, every_time).await;
+    }
+    let browsers = room();
+    let last = ChildProcess::start(&Task::of(&rig, "look"), browsers.path()).done();
+    println!("{deaths} deaths; {last:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_that_dies_at_any_point_loses_nothing() {
+    die(&["change", "look"]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_chore_that_dies_at_any_point_is_done_by_the_next() {
+    die(&["rollback", "fork", "delete", "rotate", "retire"]).await;
+}
