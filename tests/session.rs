@@ -6,6 +6,8 @@
 mod again;
 #[path = "session/child.rs"]
 mod child;
+#[path = "session/deletion.rs"]
+mod deletion;
 #[path = "session/fidelity.rs"]
 mod fidelity;
 #[path = "session/guards.rs"]
@@ -22,6 +24,10 @@ mod rig;
 mod rotation;
 #[path = "session/tagged.rs"]
 mod tagged;
+#[path = "session/tampering.rs"]
+mod tampering;
+#[path = "session/updated.rs"]
+mod updated;
 #[path = "session/vault.rs"]
 mod vault;
 #[path = "session/versions.rs"]

@@ -162,7 +162,13 @@ async fn check(rig: &Rig, about: &str) {
 }
 
 /// Dies at each point of a task in turn, and lets the next process find what is left.
-async fn die_everywhere(rig: &Rig, what: &str, wanted: &[&str], every_time: bool) -> usize {
+async fn die_everywhere(
+    rig: &Rig,
+    what: &str,
+    wanted: &[&str],
+    seen: &mut BTreeSet<String>,
+    every_time: bool,
+) -> usize {
     prepare(rig, what).await;
     let points = discover(rig, what);
     let missing: BTreeSet<_> = wanted.iter().filter(|point| !points.contains_key(**point)).collect();
@@ -174,15 +180,20 @@ async fn die_everywhere(rig: &Rig, what: &str, wanted: &[&str], every_time: bool
     };
     let mut known = if is_run { look(room().path()) } else { 0 };
     let mut deaths = 0;
-    for (point, reached) in &points {
+    // A look comes to nothing but one point that a change does not come to as well.
+    let points: Vec<_> =
+        points.iter().filter(|(point, _)| seen.insert((*point).clone()) || every_time || !is_run).collect();
+    for (point, reached) in points {
         for time in 1..=if every_time { *reached } else { 1 } {
             let about = format!("{what}, {point}, time {time}");
             prepare(rig, what).await;
             let browsers = room();
             let child = ChildProcess::start(&Task::of(rig, what).dying_at(point, time), browsers.path());
             let (status, told) = child.wait();
-            assert_eq!(status.signal(), Some(9), "{about}: it ended with {status}\n{told:#?}");
-            deaths += 1;
+            // How often a point is come to may differ with what was there before; that it is come to, may not.
+            let died = status.signal() == Some(9);
+            assert!(died || (time > 1 && status.success()), "{about}: it ended with {status}\n{told:#?}");
+            deaths += usize::from(died);
             check(rig, &about).await;
             if is_run {
                 // The lease of the dead is replaced at once: the run takes no other answer than the session.
@@ -263,9 +274,9 @@ async fn die(tasks: &[&str]) {
     let every_time = times("RHAVEN_SOAK_POINTS", 0) > 0;
     let rig = Rig::start().await;
     filled(&rig).await;
-    let mut deaths = 0;
+    let (mut deaths, mut seen) = (0, BTreeSet::new());
     for (what, wanted) in TASKS.iter().filter(|(what, _)| tasks.contains(what)) {
-        deaths += die_everywhere(&rig, what, wanted, every_time).await;
+        deaths += die_everywhere(&rig, what, wanted, &mut seen, every_time).await;
     }
     let browsers = room();
     let last = ChildProcess::start(&Task::of(&rig, "look"), browsers.path()).done();
