@@ -1,6 +1,7 @@
 //! Sessions against real Chromium and the embedded store.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "helpers of tests fail as tests do")]
+#![allow(clippy::print_stdout, reason = "tests with children talk through pipes, and say what they have counted")]
 
 #[path = "session/again.rs"]
 mod again;

@@ -205,7 +205,7 @@ impl Drop for ChildProcess {
 /// A living process that was started with a folder in `room`.
 fn browser_in(room: &Path) -> Option<String> {
     let room = room.to_str().unwrap();
-    let processes = std::fs::read_dir("/proc").unwrap().filter_map(|entry| entry.ok()).filter_map(|entry| {
+    let processes = std::fs::read_dir("/proc").unwrap().filter_map(Result::ok).filter_map(|entry| {
         let pid: u32 = entry.file_name().to_str()?.parse().ok()?;
         let line = std::fs::read(entry.path().join("cmdline")).ok()?;
         let line = String::from_utf8_lossy(&line).replace('\0', " ");

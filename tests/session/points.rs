@@ -5,7 +5,8 @@ use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 
 use rhaven::base::{Tenant, Version};
-use rhaven::session::{SessionOptions, Sessions, Workspace};
+use rhaven::page::Page;
+use rhaven::session::{Session, SessionOptions, Sessions, Workspace};
 
 use super::child::{ChildProcess, Task, room, tell, times};
 use super::rig::{Rig, config_in, id, soon};
@@ -178,6 +179,17 @@ async fn die_everywhere(
         let told = ChildProcess::start(&Task::of(rig, "look"), browsers).done();
         numbers(&told, "found").first().copied().expect("a look tells what it found")
     };
+    // A change of keys goes on beside a run, which saves all the time and keeps the key that it began under from going.
+    let runs = rig.workspace();
+    let beside = if what == "rotate" {
+        let session = runs.session(&id("beside"), &SessionOptions::default()).await.unwrap();
+        let page = session.page().await.unwrap();
+        tagged::write(&page, &[rig.url("/"), rig.other_url("/")], "r0", 0).await;
+        session.save(soon()).await.unwrap();
+        Some((session, page))
+    } else {
+        None
+    };
     let mut known = if is_run { look(room().path()) } else { 0 };
     let mut deaths = 0;
     // A look comes to nothing but one point that a change does not come to as well.
@@ -208,9 +220,12 @@ async fn die_everywhere(
                 let left: Vec<_> = browsers.path().read_dir().unwrap().map(|entry| entry.unwrap().path()).collect();
                 assert!(left.is_empty(), "{about}: nobody has cleared away {left:?}");
             } else {
-                recover(rig, what, &about).await;
+                recover(rig, what, beside.as_ref(), &about).await;
             }
         }
+    }
+    for outcome in runs.finish(soon()).await {
+        assert_eq!(outcome.save_error, None);
     }
     deaths
 }
@@ -227,7 +242,7 @@ async fn prepare(rig: &Rig, what: &str) {
 }
 
 /// Does once more, untouched, what a process died of, and finds it done.
-async fn recover(rig: &Rig, what: &str, about: &str) {
+async fn recover(rig: &Rig, what: &str, beside: Option<&(Session, Page)>, about: &str) {
     let (sessions, tenant) = (rig.sessions().await.unwrap(), Tenant::default());
     let shown = async |name: &str| sessions.show(&tenant, &id(name)).await.map(|info| tagged::shown(&info));
     let code = |done: Result<_, rhaven::session::SessionError>| done.map_or_else(|error| error.code(), |()| "done");
@@ -249,7 +264,7 @@ async fn recover(rig: &Rig, what: &str, about: &str) {
             shown("acme").await.unwrap();
         }
         _ => {
-            // As long as anything refers to an older key it cannot be taken away.
+            // As long as anything refers to an older key it cannot be taken away, and that a run began under it is enough.
             for key in sessions.key_uses().await.unwrap().iter().filter(|key| !key.seals && key.given) {
                 let refers = key.sessions + key.documents + key.runs > 0;
                 let retired = code(sessions.retire(&key.id).await.map(drop));
@@ -257,13 +272,19 @@ async fn recover(rig: &Rig, what: &str, about: &str) {
             }
             let rotated = sessions.rotate(&tenant).await.unwrap();
             assert_eq!(rotated.left, Vec::<String>::new(), "{about}");
-            for key in sessions.key_uses().await.unwrap().iter().filter(|key| !key.seals) {
-                assert_eq!((key.sessions, key.documents, key.runs), (0, 0, 0), "{about}");
-                sessions.retire(&key.id).await.unwrap();
+            if let Some((session, page)) = beside {
+                tagged::write(page, &[rig.url("/"), rig.other_url("/")], &format!("r{}", rotated.key), 0).await;
+                let saved = session.save(soon()).await.unwrap_or_else(|error| panic!("{about}: {error}"));
+                assert!(saved.unwrap().updated, "{about}");
             }
-            let sessions = rig.sessions().await.unwrap();
-            let left = sessions.key_uses().await.unwrap();
-            assert!(left.len() == 1 && left[0].seals, "{about}: {left:?}");
+            let mut left = 0;
+            for key in sessions.key_uses().await.unwrap().iter().filter(|key| !key.seals) {
+                assert_eq!((key.sessions, key.documents), (0, 0), "{about}");
+                let retired = code(sessions.retire(&key.id).await.map(drop));
+                assert_eq!(retired, if key.runs > 0 { "key_in_use" } else { "done" }, "{about}: {key:?}");
+                left += key.runs;
+            }
+            assert_eq!(left, usize::from(beside.is_some()), "{about}");
         }
     }
     check(rig, about).await;

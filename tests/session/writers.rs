@@ -252,7 +252,7 @@ async fn two_writers_of_which_the_holder_is_killed_or_stopped_never_meet() {
         // At any moment of what the holder does.
         let holder = holder(&mut writers, Duration::from_millis(random() % 1_000), &mut heard);
         let since = now();
-        let (free, paused) = if random() % 2 == 0 {
+        let (free, paused) = if random().is_multiple_of(2) {
             tally.kills += 1;
             writers[holder].die(names[holder], &mut heard);
             (since + micros(LOOKS), false)
