@@ -10,7 +10,7 @@ use std::path::Path;
 use std::sync::mpsc::RecvTimeoutError;
 use std::time::{Duration, Instant, SystemTime};
 
-use rhaven::base::{Tenant, Version};
+use rhaven::base::{Deadline, Tenant, Version};
 use rhaven::session::{LeaseTimes, Mode, SessionOptions, Sessions, Workspace, WorkspaceConfig};
 use rhaven::store::{RecordName, Records, SqliteStore};
 use rustix::process::Signal;
@@ -36,10 +36,8 @@ pub async fn write_for_ever(task: &Task) {
         let config = WorkspaceConfig { lease: LEASE, ..config_in(&task.home) };
         let workspace = Workspace::new(config);
         let wait = SessionOptions { mode: Mode::Wait(PATIENCE), ..SessionOptions::default() };
+        after_you(&workspace).await;
         // The store is open: what follows is the wait and nothing else.
-        workspace.list().await.unwrap();
-        // After you: whoever waits looks every now and then, and would hardly ever be first.
-        tokio::time::sleep(LOOKS * 2).await;
         tell("waits");
         let session = match workspace.session(&id("acme"), &wait).await {
             Ok(session) => session,
@@ -63,6 +61,15 @@ pub async fn write_for_ever(task: &Task) {
             Some((code, _)) => tell(format_args!("refused {second} {code}")),
         }
         tell("gone");
+    }
+}
+
+/// Lets the other one have the session, if it waits for it: who only looks every now and then would hardly ever be first.
+async fn after_you(workspace: &Workspace) {
+    let (deadline, mut looks) = (Deadline::after(LOOKS * 2), tokio::time::interval(LOOKS / 5));
+    let is_free = async || workspace.list().await.unwrap().sessions.iter().all(|session| session.held_by.is_none());
+    while !deadline.passed() && is_free().await {
+        looks.tick().await;
     }
 }
 
