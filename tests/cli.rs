@@ -23,6 +23,8 @@ mod interrupt;
 mod key;
 #[path = "cli/kill.rs"]
 mod kill;
+#[path = "cli/left.rs"]
+mod left;
 #[path = "cli/new.rs"]
 mod new;
 #[path = "cli/normal.rs"]

@@ -9,6 +9,10 @@ mod again;
 mod child;
 #[path = "session/deletion.rs"]
 mod deletion;
+#[path = "session/checkpoints.rs"]
+mod checkpoints;
+#[path = "session/dying.rs"]
+mod dying;
 #[path = "session/fidelity.rs"]
 mod fidelity;
 #[path = "session/guards.rs"]
@@ -19,6 +23,8 @@ mod history;
 mod matrix;
 #[path = "session/points.rs"]
 mod points;
+#[path = "session/outbox.rs"]
+mod outbox;
 #[path = "session/rig.rs"]
 mod rig;
 #[path = "session/rotation.rs"]

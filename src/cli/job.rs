@@ -102,6 +102,7 @@ impl JobArgs {
                 ttl: settings.ttl,
                 saving: Saving::AsAsked,
                 lease: LeaseTimes::default(),
+                outbox: Some(settings.outbox()),
             },
             limits: Limits { wall_time: settings.timeout.unwrap_or(limits.wall_time), ..limits },
             slow_mo: self.slow_mo.or(settings.slow_mo),

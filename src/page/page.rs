@@ -119,6 +119,11 @@ impl Page {
         verb.end(&self.inner, outcome).await
     }
 
+    /// Whether a navigation is under way in it: Chromium holds back what the page is asked until that has committed.
+    pub fn is_leaving(&self) -> bool {
+        self.inner.tree().frames.iter().any(|node| node.pending.is_some())
+    }
+
     /// Waits until the URL matches.
     pub async fn wait_for_url(&self, pattern: &UrlPattern, options: &GotoOptions, deadline: Deadline) -> Result<()> {
         let mut verb = Verb::new(deadline, "the URL");

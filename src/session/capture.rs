@@ -64,8 +64,13 @@ pub(super) async fn snapshot(context: &Context, tabs: &Tabs, deadline: Deadline)
         origins
     };
     let (cookies, origins) = tokio::join!(cookies::read(context), storages);
-    let beside = Beside { tabs: tabs.pages().iter().map(|page| page.main_frame().url()).collect() };
-    Ok(Snapshot { cookies: cookies?, beside, origins })
+    Ok(Snapshot { cookies: cookies?, beside: beside(tabs), origins })
+}
+
+/// What is kept with the state.
+pub(super) fn beside(tabs: &Tabs) -> Beside {
+    let tabs = tabs.pages().iter().map(|page| page.main_frame().url()).collect();
+    Beside { tabs, ..Beside::default() }
 }
 
 /// A frame that is open, and where sessionStorage is read with it.

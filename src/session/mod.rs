@@ -8,8 +8,10 @@
 
 mod acquire;
 mod capture;
+mod checkpoint;
 mod chores;
 mod cookies;
+mod dirty;
 mod error;
 mod forks;
 mod hidden;
@@ -20,7 +22,12 @@ mod lease;
 mod live;
 mod model;
 mod options;
+mod outbox;
 mod part;
+mod patience;
+#[allow(dead_code, reason = "what runs browsers on profiles comes with it")]
+mod profile;
+mod recover;
 mod reset;
 mod restorer;
 mod room;
@@ -35,16 +42,18 @@ mod tabs;
 mod tenants;
 mod vault;
 mod versions;
+mod waiting;
 mod workspace;
 
 pub use error::SessionError;
 pub use keys::KeySource;
 pub use live::Session;
 pub use model::{
-    Change, ChangeKind, CookieInfo, HistoryEntry, Listing, ObjectStoreInfo, OriginInfo, Partial, SessionInfo,
-    SessionOutcome, SessionSummary, VersionDiff, VersionInfo,
+    Change, ChangeKind, CookieInfo, HistoryEntry, Left, LeftIn, Listing, ObjectStoreInfo, OriginInfo, Partial,
+    SessionInfo, SessionOutcome, SessionSummary, Taken, VersionDiff, VersionInfo,
 };
 pub use options::{Cookie, LeaseTimes, Mode, OpenSession, Saving, SessionOptions, WorkspaceConfig};
+pub use profile::{ImportedProfile, Progress, Transfer};
 pub use rotate::{KeyUse, Rotated};
 pub use sessions::{Sessions, StoreConfig};
 pub use vault::{SecretInfo, secret_name};

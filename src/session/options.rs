@@ -1,5 +1,6 @@
 //! What a run's sessions are configured with, and how one of them is opened.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::base::{SessionId, Tenant, Version};
@@ -31,6 +32,8 @@ pub struct WorkspaceConfig {
     pub saving: Saving,
     /// How long this run's leases last. The default is right for all but tests that cannot wait for it.
     pub lease: LeaseTimes,
+    /// Where states are put, sealed, that could not be saved because the store was away; none: nowhere.
+    pub outbox: Option<PathBuf>,
 }
 
 /// How long a lease lasts in which nothing is heard of its holder, and how often a holder lets hear of itself. Each process has

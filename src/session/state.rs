@@ -10,6 +10,7 @@ use crate::base::{Fence, SessionId, Version};
 use crate::seal::DataKey;
 use crate::store::{BlobId, PartId};
 
+use super::profile::ProfileRef;
 use super::{Cookie, Partial, SessionError};
 
 /// The format that this Rhaven writes; it reads this one and none later.
@@ -94,6 +95,9 @@ pub(super) struct Beside {
     /// The URLs of the tabs that were open. Nothing reopens them yet.
     #[serde(default)]
     pub(super) tabs: Vec<String>,
+    /// The archive of its user-data directory, where it has one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) profile: Option<ProfileRef>,
 }
 
 impl Index {

@@ -90,8 +90,12 @@ impl Workspace {
 
     pub(super) async fn sessions(&self) -> Result<&Sessions, SessionError> {
         let config = &self.0.config;
-        let open = || Sessions::open_leasing(config.store.clone(), config.key.clone(), config.lease);
-        self.0.sessions.get_or_try_init(open).await
+        let open = async {
+            let sessions = Sessions::open_leasing(config.store.clone(), config.key.clone(), config.lease).await?;
+            config.outbox.iter().for_each(|folder| sessions.use_outbox(folder.clone()));
+            Ok(sessions)
+        };
+        self.0.sessions.get_or_try_init(|| open).await
     }
 
     /// The secret by that name in the tenant's vault. A store that is not there yet is not made for the question.
@@ -343,7 +347,7 @@ impl Workspace {
                 all_read.notify_one();
             }
         };
-        let write = join_all(named.iter().map(|(_, session)| session.save_last(reading, read)));
+        let write = join_all(named.iter().map(|(_, session)| session.save_last(reading, deadline, read)));
         let give_back = join_all(retained.into_iter().map(Opening::finish));
         let close = async {
             if !named.is_empty() {

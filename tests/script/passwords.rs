@@ -35,6 +35,7 @@ impl Stage {
             ttl: None,
             saving: Saving::AsAsked,
             lease: LeaseTimes::default(),
+            outbox: None,
         });
         let told = Arc::new(Mutex::new(Vec::new()));
         let kept = told.clone();

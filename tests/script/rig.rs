@@ -47,6 +47,7 @@ pub fn script(text: &str) -> Script {
             ttl: None,
             saving: Saving::AsAsked,
             lease: LeaseTimes::default(),
+            outbox: None,
         },
         limits: Limits::default(),
         slow_mo: None,

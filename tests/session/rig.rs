@@ -54,20 +54,6 @@ impl Drop for Rig {
     }
 }
 
-/// What a run is configured with whose store and key are in `home`.
-pub fn config_in(home: &Path) -> WorkspaceConfig {
-    WorkspaceConfig {
-        tenant: Tenant::default(),
-        store: StoreConfig::Embedded(home.join("store")),
-        key: KeySource::MadeOnFirstUse(home.join("key")),
-        launch: LaunchOptions::default(),
-        holder: "rhaven test".into(),
-        ttl: None,
-        saving: Saving::AsAsked,
-        lease: LeaseTimes::default(),
-    }
-}
-
 /// A deadline that no working test reaches.
 pub fn soon() -> Deadline {
     Deadline::after(Duration::from_secs(20))
@@ -165,7 +151,22 @@ impl Rig {
     }
 
     fn config(&self) -> WorkspaceConfig {
-        config_in(self.home.path())
+        Self::config_at(self.home.path())
+    }
+
+    /// What a rig in that folder opens its workspaces with.
+    pub fn config_at(home: &Path) -> WorkspaceConfig {
+        WorkspaceConfig {
+            tenant: Tenant::default(),
+            store: StoreConfig::Embedded(home.join("store")),
+            key: KeySource::MadeOnFirstUse(home.join("key")),
+            launch: LaunchOptions::default(),
+            holder: "rhaven test".into(),
+            ttl: None,
+            saving: Saving::AsAsked,
+            lease: LeaseTimes::default(),
+            outbox: Some(home.join("outbox")),
+        }
     }
 
     /// One run of session `acme`: a browser of its own, `work` in it, saved at the end.

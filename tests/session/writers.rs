@@ -2,10 +2,10 @@
 //! writers, what a stale holder writes is refused, nobody waits longer than the lease.
 //!
 //! Every round is a real run with a real browser in each process. That no two writers meet in one version is seen by the tag
-//! that each save has of its own, in every name that it writes; the values are read, and have to agree, by every run that opens
-//! the session.
+//! that each save has of its own, in every name and value that it writes: names are looked at in each version, values by every
+//! run that opens the session.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::mpsc::RecvTimeoutError;
 use std::time::{Duration, Instant, SystemTime};
@@ -16,7 +16,7 @@ use rhaven::store::{RecordName, Records, SqliteStore};
 use rustix::process::Signal;
 
 use super::child::{ChildProcess, Task, room, tell, times};
-use super::rig::{Rig, config_in, id, soon};
+use super::rig::{Rig, id, soon};
 use super::tagged;
 
 /// Rounds where `RHAVEN_SOAK_KILLS` does not say.
@@ -33,7 +33,7 @@ const PATIENCE: Duration = Duration::from_secs(40);
 /// In the child: waits for the session, reads it, writes it twice, lets it go; over and over.
 pub async fn write_for_ever(task: &Task) {
     for number in 1.. {
-        let config = WorkspaceConfig { lease: LEASE, ..config_in(&task.home) };
+        let config = WorkspaceConfig { lease: LEASE, ..Rig::config_at(&task.home) };
         let workspace = Workspace::new(config);
         let wait = SessionOptions { mode: Mode::Wait(PATIENCE), ..SessionOptions::default() };
         after_you(&workspace).await;
@@ -45,7 +45,8 @@ pub async fn write_for_ever(task: &Task) {
         };
         tell("holds");
         let page = session.page().await.unwrap();
-        tagged::read(&page, &task.urls).await;
+        let tags: Vec<String> = tagged::read(&page, &task.urls).await.into_iter().collect();
+        tell(format_args!("read {} {}", session.version().map_or(0, |version| version.0), tags.join(",")));
         let tag = |save: &str| format!("{}{number}{save}", task.tag);
         let first = tag("a");
         tagged::write(&page, &task.urls, &first, 0).await;
@@ -128,10 +129,14 @@ impl Writer {
     }
 }
 
+type Tags = BTreeSet<String>;
+
 /// What was acknowledged and what was refused.
 #[derive(Debug, Default)]
 struct Heard {
     saved: BTreeMap<u64, String>,
+    /// What was read of a version.
+    read: Vec<(u64, Tags)>,
     refused: Vec<String>,
 }
 
@@ -142,6 +147,10 @@ impl Heard {
             ["saved", tag, version] => {
                 let twice = self.saved.insert(version.parse().unwrap(), tag.to_owned());
                 assert_eq!(twice, None, "version {version} was acknowledged twice");
+            }
+            ["read", version, tags] => {
+                let tags = tags.split(',').filter(|tag| !tag.is_empty()).map(str::to_owned).collect();
+                self.read.push((version.parse().unwrap(), tags));
             }
             ["refused", tag, code] => {
                 assert_eq!(code, "lease_lost", "{tag}");
@@ -157,13 +166,13 @@ struct Eye {
     records: SqliteStore,
     sessions: Sessions,
     database: std::path::PathBuf,
-    /// The tag of each version that was looked into.
-    tags: BTreeMap<u64, String>,
+    /// The tags of each version that was looked into.
+    tags: BTreeMap<u64, Tags>,
 }
 
 impl Eye {
     async fn open(home: &Path) -> Self {
-        let config = config_in(home);
+        let config = Rig::config_at(home);
         let sessions = Sessions::open(config.store, config.key).await.unwrap();
         let folder = home.join("store");
         Self {
@@ -192,8 +201,9 @@ impl Eye {
         db.execute_batch("BEGIN IMMEDIATE; ROLLBACK").is_err()
     }
 
-    /// Looks into all new versions: each has one tag, the one that was acknowledged, if one was. No holder has written after the
-    /// next one was there. Answers the fences that versions were written under.
+    /// Looks into all new versions. One that was acknowledged has one tag, its own. Another, which a killed process had just written
+    /// or of which it left a checkpoint, has beside the tags of the one before it those of one process. No holder has written
+    /// after the next one was there. Answers the fences that versions were written under.
     async fn look(&mut self, heard: &Heard) -> Vec<u64> {
         let (tenant, acme, copy) = (Tenant::default(), id("acme"), id("copy"));
         let Some(name) = self.name().await else { return Vec::new() };
@@ -213,17 +223,27 @@ impl Eye {
             let number = entry.version.0;
             if !self.tags.contains_key(&number) {
                 self.sessions.fork(&tenant, &acme, &copy, Some(Version(number))).await.unwrap();
-                let tag = tagged::shown(&self.sessions.show(&tenant, &copy).await.unwrap());
+                let tags = tagged::shown(&self.sessions.show(&tenant, &copy).await.unwrap());
                 self.sessions.delete(&tenant, &copy).await.unwrap();
-                assert!(!heard.refused.contains(&tag), "{tag} was refused and is version {number}");
-                self.tags.insert(number, tag);
+                self.tags.insert(number, tags);
             }
         }
         let newest = history.first().map_or(0, |entry| entry.version.0);
         for (version, tag) in &heard.saved {
             assert!(*version <= newest, "version {version} was acknowledged, {newest} is the last");
             // One that was dropped before anybody looked cannot be asked any more.
-            assert!(self.tags.get(version).is_none_or(|found| found == tag), "version {version} is not {tag}");
+            let found = self.tags.get(version);
+            assert!(found.is_none_or(|found| found.iter().eq([tag])), "version {version} is not {tag} but {found:?}");
+        }
+        for (version, tags) in &self.tags {
+            let (none, process) = (Tags::new(), |tag: &String| tag.split_once('x').unwrap().0.to_owned());
+            let Some(before) = version.checked_sub(1).and_then(|before| self.tags.get(&before)) else { continue };
+            let new: Tags = tags.difference(if tags.len() == 1 { &none } else { before }).map(process).collect();
+            assert!(new.len() <= 1, "version {version} has {tags:?}, the one before {before:?}");
+        }
+        for (version, tags) in &heard.read {
+            let found = self.tags.get(version);
+            assert!(found.is_none_or(|found| found == tags), "of version {version} {tags:?} was read, not {found:?}");
         }
         history.iter().map(|entry| entry.fence.0).collect()
     }
@@ -289,7 +309,8 @@ async fn two_writers_of_which_the_holder_is_killed_or_stopped_never_meet() {
             assert!(writers[holder].hear(PATIENCE, &mut heard).is_some(), "round {round}: a stale holder hangs");
         }
         // The new one has written by then.
-        while writers[other].hear(PATIENCE, &mut heard).is_some_and(|line| line == "holds") {}
+        let has_written = |line: &str| line.starts_with("saved") || line.starts_with("refused");
+        while writers[other].hear(PATIENCE, &mut heard).is_some_and(|line| !has_written(&line)) {}
         let fences = eye.look(&heard).await;
         if let Some(next) = fences.iter().filter(|fence| **fence > since).min().filter(|_| !stuck) {
             let waited = next.saturating_sub(free) / 1_000;
