@@ -3,6 +3,8 @@
 // Helpers of tests fail tests, as the tests themselves do.
 #![allow(clippy::expect_used, clippy::panic)]
 
+#[path = "cli/audit.rs"]
+mod audit;
 #[path = "cli/check.rs"]
 mod check;
 #[path = "cli/commands.rs"]
@@ -17,6 +19,8 @@ mod golden;
 mod history;
 #[path = "cli/home.rs"]
 mod home;
+#[path = "cli/identity.rs"]
+mod identity;
 #[path = "cli/interrupt.rs"]
 mod interrupt;
 #[path = "cli/key.rs"]
@@ -29,6 +33,8 @@ mod left;
 mod new;
 #[path = "cli/normal.rs"]
 mod normal;
+#[path = "cli/portable.rs"]
+mod portable;
 #[path = "cli/processes.rs"]
 #[allow(dead_code, reason = "shared with the tests on a terminal, which use all of it")]
 mod processes;

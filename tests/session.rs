@@ -19,12 +19,16 @@ mod fidelity;
 mod guards;
 #[path = "session/history.rs"]
 mod history;
+#[path = "session/identity.rs"]
+mod identity;
 #[path = "session/matrix.rs"]
 mod matrix;
 #[path = "session/points.rs"]
 mod points;
 #[path = "session/outbox.rs"]
 mod outbox;
+#[path = "session/portable.rs"]
+mod portable;
 #[path = "session/rig.rs"]
 mod rig;
 #[path = "session/rotation.rs"]

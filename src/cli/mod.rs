@@ -11,6 +11,7 @@ mod doctor;
 mod environment;
 mod error;
 mod events;
+mod identity;
 mod install;
 mod interrupt;
 mod job;
@@ -18,7 +19,9 @@ mod key;
 mod keys;
 mod man;
 mod new;
+mod passphrase;
 mod practice;
+mod private;
 mod repl;
 mod run;
 mod screen;
@@ -28,6 +31,7 @@ mod session;
 mod settings;
 mod tables;
 mod terminal;
+mod typed;
 mod watch;
 
 use std::ffi::OsString;
@@ -94,11 +98,12 @@ async fn dispatch(command: Command, settings: &Settings, environment: &Environme
         Command::Check(args) => check::execute(&args, settings, environment, terminal).await,
         Command::New(args) => new::execute(&args, environment, terminal),
         Command::Practice(args) => practice::execute(&args, terminal).await,
-        Command::Session(args) => session::execute(args, settings, terminal).await,
+        Command::Session(args) => Box::pin(session::execute(args, settings, environment, terminal)).await,
         Command::Browser(args) => browser::execute(&args, settings, terminal).await,
         Command::Doctor => doctor::execute(settings, terminal).await,
         Command::Docs(args) => docs::execute(&args, terminal),
         Command::Key(args) => key::execute(args, settings, terminal).await,
+        Command::Identity(args) => identity::execute(args, settings, terminal).await,
         Command::Secret(args) => secret::execute(args, settings, terminal).await,
         Command::Completions(args) => Ok(completions::execute(&args, terminal)),
         Command::Man(args) => man::execute(&args, environment, terminal),

@@ -17,8 +17,11 @@ pub fn session_failure(error: &SessionError) -> Failure {
         | SessionError::NoVersion { .. }
         | SessionError::Exists(_)
         | SessionError::Id(_)
+        | SessionError::Identity(_)
+        | SessionError::NoIdentity(_)
         | SessionError::Secret(_)
         | SessionError::NoSecret(_) => FailureKind::Usage,
+        SessionError::Portable(error) if error.is_usage() => FailureKind::Usage,
         _ => FailureKind::Store,
     };
     bare(kind, error.code(), error)

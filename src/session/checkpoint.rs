@@ -26,7 +26,7 @@ use super::live::Inner;
 use super::part::Part;
 use super::recover::drop_checkpoint;
 use super::save::Base;
-use super::storage::Door;
+use super::storage::{ASIDE_BYTES, Door};
 use super::tabs::Tabs;
 use super::waiting::{Place, Waiting, WaitingPart};
 use super::{Cookie, Partial, Saving, SessionError, cookies};
@@ -43,7 +43,7 @@ const FREE: Duration = Duration::from_millis(300);
 /// How long reading one storage key may take.
 const READ: Duration = Duration::from_secs(2);
 /// Bytes of parts that go along; those that do not fit are left out and named, as a checkpoint is written again and again.
-const MOST: usize = 4 << 20;
+const MOST: usize = ASIDE_BYTES;
 
 /// The checkpoints of one session; ended with it.
 #[derive(Default)]
@@ -191,6 +191,7 @@ impl Seen {
         let parts = self.parts.iter().map(|(key, (part, partial))| WaitingPart::of(key, part, partial)).collect();
         let mut kept_with = base.stored().map(|stored| stored.index.beside.clone()).unwrap_or_default();
         kept_with.tabs = beside(tabs).tabs;
+        kept_with.identity = Some(kept.identity().clone());
         let mut waiting = Waiting::new(lease.fence(), base, now, parts, kept_with);
         waiting.left_out = self.missed.union(&self.large).cloned().collect();
         Some((waiting, digest.finalize().into()))

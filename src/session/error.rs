@@ -6,7 +6,7 @@ use crate::page::VerbError;
 use crate::seal::SealError;
 use crate::store::StoreError;
 
-use super::Partial;
+use super::{Partial, PortableError};
 
 /// Why a session could not be opened, saved, listed or deleted.
 #[derive(Debug, thiserror::Error)]
@@ -68,6 +68,12 @@ pub enum SessionError {
     /// A secret's name or value that cannot be.
     #[error("{0}")]
     Secret(String),
+    /// An identity that cannot be: an unknown device or time zone, a size out of bounds ..
+    #[error("{0}")]
+    Identity(String),
+    /// No identity by that name.
+    #[error("there is no identity {0:?}")]
+    NoIdentity(String),
     /// No secret by that name in the vault.
     #[error("there is no secret {0:?} in the vault")]
     NoSecret(String),
@@ -163,6 +169,9 @@ pub enum SessionError {
         /// What is wrong with it.
         reason: String,
     },
+    /// A file that a session is exported to or imported from.
+    #[error(transparent)]
+    Portable(#[from] PortableError),
     /// The store.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -190,13 +199,15 @@ impl SessionError {
             Self::ProfileFile { .. } => "file_error",
             Self::Closed { .. } => "session_closed",
             Self::RestoreIncomplete { .. } => "restore_incomplete",
-            Self::Id(_) | Self::Url { .. } | Self::Secret(_) => "invalid_argument",
+            Self::Id(_) | Self::Url { .. } | Self::Secret(_) | Self::Identity(_) => "invalid_argument",
             Self::WrongKey { .. } => "wrong_key",
             Self::NoSecret(_) => "secret_not_set",
+            Self::NoIdentity(_) => "identity_not_found",
             Self::KeyInUse { .. } => "key_in_use",
             Self::Key { .. } => "key_unavailable",
             Self::Seal { source, .. } => source.code(),
             Self::Format { .. } => "decrypt_failed",
+            Self::Portable(error) => error.code(),
             Self::Store(error) => error.code(),
             Self::Browser(error) => error.code(),
             Self::Page(error) => error.error.code(),

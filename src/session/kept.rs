@@ -2,11 +2,12 @@
 
 use std::collections::HashMap;
 use std::ops::Deref;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use crate::base::{Deadline, SessionId, Tenant, Version, with_causes};
 
+use super::emulate::KeptIdentity;
 use super::lease::Lease;
 use super::part::Names;
 use super::patience::is_away;
@@ -42,6 +43,8 @@ pub(super) struct Kept {
     pub(super) base: Mutex<Arc<Base>>,
     /// What it was opened with; its outcome is told against this.
     pub(super) opened: Arc<Base>,
+    /// What its pages tell sites, to be kept with the next version.
+    pub(super) identity: Mutex<KeptIdentity>,
 }
 
 /// All that a named session is opened from: its lease, if it is to be saved, and its state as it is in the store. Cheap to clone.
@@ -114,6 +117,11 @@ impl Named {
 impl Kept {
     pub(super) fn base(&self) -> Arc<Base> {
         self.base.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// What its pages tell sites. Never held over an await.
+    pub(super) fn identity(&self) -> MutexGuard<'_, KeptIdentity> {
+        self.identity.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// What the parts held when they were restored, by storage key, and what could not be.

@@ -65,10 +65,14 @@ impl Session {
             let (sessions, tenant, sealed) = (named.sessions.clone(), named.tenant.clone(), base.sealed().clone());
             Restorer::new(sessions, tenant, stored.clone(), sealed, room.tabs.clone())
         });
+        let identity = base.identity().cloned().unwrap_or_default();
+        // Pages have it from the start where it is known what the browser tells by itself.
+        room.tabs.tell_at_first(&identity).await?;
         put_in_place(&room, gate, stored.map(|stored| &**stored), restorer.as_ref()).await?;
+        let (opened, base, identity) = (base.clone(), Mutex::new(base), Mutex::new(identity));
+        let session = Self::of(Some(Kept { named, restorer, base, opened, identity }), room);
+        session.identify_at_first().await?;
         reached("open.ready");
-        let (opened, base) = (base.clone(), Mutex::new(base));
-        let session = Self::of(Some(Kept { named, restorer, base, opened }), room);
         session.0.checkpoints.begin(&session.0);
         Ok(session)
     }
@@ -350,6 +354,7 @@ impl Session {
         let now = deadline.race(Box::pin(snapshot(&self.0.room.context, &self.0.room.tabs, deadline))).await;
         let mut now = now.unwrap_or_else(late)?;
         reached("save.captured");
+        now.beside.identity = Some(kept.identity().clone());
         let base = kept.base();
         let (restored, failed) = kept.restored();
         let has_failed =

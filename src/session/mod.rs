@@ -5,16 +5,27 @@
 //! (`live`, `tabs`), puts cookies in place (`cookies`) and holds documents until the storage of their origin is
 //! (`restorer`, in a `hidden` page, through `storage` and the scripts in `injected/`; sessionStorage by `tab_storage`). At the
 //! end the state is read (`capture`), compared and sealed (`save`, `part`), and committed under the lease's fence.
+//!
+//! Meanwhile what changes (`dirty`) is kept beside HEAD (`checkpoint`), for a run that crashes; what cannot be written because
+//! the store is away (`patience`) goes to a folder of this machine (`outbox`). Both are a state that waits (`waiting`), and the
+//! next who takes the lease makes a version of it (`recover`).
 
 mod acquire;
+mod audit;
 mod capture;
 mod checkpoint;
 mod chores;
 mod cookies;
+mod devices;
 mod dirty;
+mod documents;
+mod emulate;
 mod error;
 mod forks;
 mod hidden;
+mod hints;
+mod identities;
+pub mod identity;
 mod kept;
 mod keyfile;
 mod keys;
@@ -25,6 +36,7 @@ mod options;
 mod outbox;
 mod part;
 mod patience;
+mod portable;
 #[allow(dead_code, reason = "what runs browsers on profiles comes with it")]
 mod profile;
 mod recover;
@@ -45,7 +57,11 @@ mod versions;
 mod waiting;
 mod workspace;
 
+pub use audit::{Audit, Damage, VersionAudit};
+pub use devices::{DEVICES, Device};
 pub use error::SessionError;
+pub use identities::{IdentityInfo, identity_name};
+pub use identity::{Identity, Viewport};
 pub use keys::KeySource;
 pub use live::Session;
 pub use model::{
@@ -53,9 +69,12 @@ pub use model::{
     SessionInfo, SessionOutcome, SessionSummary, Taken, VersionDiff, VersionInfo,
 };
 pub use options::{Cookie, LeaseTimes, Mode, OpenSession, Saving, SessionOptions, WorkspaceConfig};
+pub use portable::{Exported, Format, ImportOptions, Imported, PortableError, Source};
 pub use profile::{ImportedProfile, Progress, Transfer};
 pub use rotate::{KeyUse, Rotated};
 pub use sessions::{Sessions, StoreConfig};
 pub use vault::{SecretInfo, secret_name};
 pub use versions::{History, RolledBack};
 pub use workspace::Workspace;
+
+pub use crate::page::Geolocation;

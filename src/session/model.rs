@@ -46,6 +46,7 @@ pub struct Change {
 
 /// What a run did to one session; the report and every HTTP answer carry it.
 #[derive(Debug, Clone, Serialize)]
+#[expect(clippy::struct_excessive_bools, reason = "facts of a report that have nothing to do with each other")]
 pub struct SessionOutcome {
     /// Which; none for a throw-away one (nothing kept).
     pub id: SessionId,
@@ -145,6 +146,9 @@ pub struct SessionInfo {
     pub saved_at: String,
     /// When it runs out unless used (RFC 3339); none for never.
     pub expires_at: Option<String>,
+    /// What it tells sites: what was asked for, and beside it what the browser had that it was made in. None in what was saved
+    /// before this was kept.
+    pub identity: Option<super::Identity>,
     /// Its cookies.
     pub cookies: Vec<CookieInfo>,
     /// Per storage key: the key, names of localStorage keys, names of IndexedDB stores with their record counts, bytes.
@@ -153,6 +157,8 @@ pub struct SessionInfo {
     pub tabs: Vec<String>,
     /// What could not be kept.
     pub partial: Vec<Partial>,
+    /// Size of the newest version's storage, as plaintext, in bytes.
+    pub bytes: u64,
     /// Who holds it now, for people.
     pub held_by: Option<String>,
     /// What earlier runs left that is no version yet.
@@ -176,6 +182,8 @@ pub struct SessionSummary {
     pub cookies: usize,
     /// How many origins it keeps storage of.
     pub origins: usize,
+    /// Size of that storage, as plaintext, in bytes.
+    pub bytes: u64,
     /// Who holds it now, for people.
     pub held_by: Option<String>,
 }

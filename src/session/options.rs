@@ -6,6 +6,8 @@ use std::time::Duration;
 use crate::base::{SessionId, Tenant, Version};
 use crate::browser::LaunchOptions;
 
+use super::emulate::Asked;
+use super::identity::Identity;
 use super::{KeySource, StoreConfig};
 #[cfg(doc)]
 use super::{SessionError, Workspace};
@@ -81,6 +83,17 @@ pub struct SessionOptions {
     pub ttl: Option<Option<Duration>>,
     /// How it is opened.
     pub mode: Mode,
+    /// What it tells sites from now on; what is none here stays as it was.
+    pub identity: Identity,
+    /// What it told sites before does not count: it takes what the browser of this run has by itself.
+    pub anew: bool,
+}
+
+impl SessionOptions {
+    /// What it is to tell sites.
+    pub(super) fn asked(&self) -> Asked<'_> {
+        Asked { identity: &self.identity, anew: self.anew }
+    }
 }
 
 /// How a session is opened, and what to do where another run holds it.

@@ -12,6 +12,7 @@ use crate::seal::{Context, DataKey, SealError, Sealed, seal, seal_stream};
 use crate::store::{BlobId, Commit, PartId, RecordName};
 
 use super::capture::{Captured, Snapshot};
+use super::emulate::KeptIdentity;
 use super::forks::Seed;
 use super::keys::seal_error;
 use super::lease::Lease;
@@ -84,6 +85,11 @@ impl Base {
         self.stored.as_ref()?.index.beside.profile.as_ref()
     }
 
+    /// What it told sites; none where nothing is known of that.
+    pub(super) fn identity(&self) -> Option<&KeptIdentity> {
+        self.stored.as_ref()?.index.beside.identity.as_ref()
+    }
+
     fn parts(&self) -> impl Iterator<Item = &PartRef> {
         self.stored.iter().flat_map(|stored| &stored.index.parts)
     }
@@ -109,6 +115,8 @@ pub(super) struct Draft {
     since_opened: Vec<Change>,
     /// What could not be kept differs from before: worth a version although no value changed.
     partial_differs: bool,
+    /// Another identity was asked for: likewise.
+    identity_differs: bool,
 }
 
 impl Draft {
@@ -122,8 +130,13 @@ impl Draft {
             changes: cookies::diff(base.cookies(), &cookies, seconds),
             since_opened: cookies::diff(opened.cookies(), &cookies, seconds),
             cookies,
-            // A run that has no profile of its own leaves the one that is kept.
-            beside: Beside { profile: now.beside.profile.or_else(|| base.profile().cloned()), ..now.beside },
+            identity_differs: identity_differs(base, &now.beside),
+            // A run that has no profile of its own leaves the one that is kept, and so with what sites are told.
+            beside: Beside {
+                profile: now.beside.profile.or_else(|| base.profile().cloned()),
+                identity: now.beside.identity.or_else(|| base.identity().cloned()),
+                ..now.beside
+            },
             key: None,
             carried: Vec::new(),
             fresh: Vec::new(),
@@ -231,10 +244,16 @@ impl Draft {
     /// Whether nothing was changed that a version would be made for.
     pub(super) fn is_unchanged(&self) -> bool {
         // A new session of which nothing could be kept is not made only to say so: the run's report does.
+        let differs = self.partial_differs || self.identity_differs;
         self.changes.is_empty()
-            && (!self.partial_differs || self.base.stored.is_none())
+            && (!differs || self.base.stored.is_none())
             && self.beside.profile.as_ref().map(ProfileRef::manifest) == self.base.profile().map(ProfileRef::manifest)
     }
+}
+
+/// Whether another identity was asked for than what is kept.
+fn identity_differs(base: &Base, now: &Beside) -> bool {
+    now.identity.as_ref().is_some_and(|now| now.asks_otherwise(base.identity()))
 }
 
 /// Writes a draft as a new version and answers the new base; a draft without a change only keeps the session from running

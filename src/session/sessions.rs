@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
 use tokio_util::sync::CancellationToken;
+use zeroize::Zeroizing;
 
 use crate::base::{Fence, SessionId, Tenant, Version, reached};
 use crate::seal::{Context, DataKey, SealError, Sealed, open, open_stream_among};
@@ -12,6 +13,7 @@ use crate::store::{
     SqliteStore, StoreError,
 };
 
+use super::emulate::KeptIdentity;
 use super::keys::{KeySource, Keys, seal_error};
 use super::lease::{Holder, Lease};
 use super::model::{Listing, OriginInfo, SessionSummary, VersionInfo};
@@ -162,6 +164,7 @@ impl Sessions {
             expires_at: listed.head.expires_at.map(|at| at.to_string()),
             cookies: stored.index.cookies.len(),
             origins: stored.index.parts.len(),
+            bytes: stored.index.bytes(),
         })
     }
 
@@ -192,6 +195,7 @@ impl Sessions {
             version: head.version,
             saved_at: head.saved_at.to_string(),
             expires_at: head.expires_at.map(|at| at.to_string()),
+            identity: stored.index.beside.identity.as_ref().map(KeptIdentity::whole),
             cookies: stored.index.cookies.iter().map(cookies::describe).collect(),
             origins,
             tabs: stored
@@ -202,6 +206,7 @@ impl Sessions {
                 .map(|url| url.split(['?', '#']).next().unwrap_or_default().to_owned())
                 .collect(),
             partial: stored.index.partial(),
+            bytes: stored.index.bytes(),
             held_by: self.held_by(tenant, id, holder.as_ref())?,
             left,
             versions: history.iter().map(VersionInfo::of).collect(),
@@ -295,7 +300,7 @@ impl Sessions {
         context: Context<'_>,
         sealed: &Sealed,
         what: &str,
-    ) -> Result<zeroize::Zeroizing<Vec<u8>>, SessionError> {
+    ) -> Result<Zeroizing<Vec<u8>>, SessionError> {
         let key = self.0.keys.ring().tenant_key_for(tenant, sealed).map_err(|error| match error {
             // The store's check has proven the keys: an object that names another one is damaged or from elsewhere.
             SealError::UnknownKey { needed, given } => seal_error(what, SealError::ForeignKey { needed, given }),
@@ -328,9 +333,7 @@ impl Sessions {
         let id = &stored.record.id;
         let what = format!("the storage of {} in session {:?}", part.storage_key, id.as_str());
         let bytes = if let Some(blob) = part.blob_id() {
-            let raw = self.0.blobs.get(&blob).await?;
-            let context = Context::Blob { tenant, id: &blob.0 };
-            open_stream_among(&stored.record.keys()?, context, raw).await.map_err(|error| seal_error(&what, error))?
+            self.open_blob_as(tenant, stored, &blob, &what).await?
         } else {
             let context =
                 Context::Part { tenant, session: id, version: part.version, fence: part.fence, part: &part.id };
@@ -346,6 +349,28 @@ impl Sessions {
             open(&stored.key, context, sealed).map_err(|error| seal_error(&what, error))?
         };
         Part::from_bytes(&bytes, &what)
+    }
+
+    /// Opens a blob of a version, whatever it is of: all of it, in memory.
+    pub(super) async fn open_blob(
+        &self,
+        tenant: &Tenant,
+        stored: &Stored,
+        blob: &BlobId,
+    ) -> Result<Zeroizing<Vec<u8>>, SessionError> {
+        self.open_blob_as(tenant, stored, blob, &format!("a blob of session {:?}", stored.record.id.as_str())).await
+    }
+
+    async fn open_blob_as(
+        &self,
+        tenant: &Tenant,
+        stored: &Stored,
+        blob: &BlobId,
+        what: &str,
+    ) -> Result<Zeroizing<Vec<u8>>, SessionError> {
+        let raw = self.0.blobs.get(blob).await?;
+        let context = Context::Blob { tenant, id: &blob.0 };
+        open_stream_among(&stored.record.keys()?, context, raw).await.map_err(|error| seal_error(what, error))
     }
 }
 

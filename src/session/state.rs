@@ -10,11 +10,15 @@ use crate::base::{Fence, SessionId, Version};
 use crate::seal::DataKey;
 use crate::store::{BlobId, PartId};
 
+use super::emulate::KeptIdentity;
 use super::profile::ProfileRef;
 use super::{Cookie, Partial, SessionError};
 
 /// The format that this Rhaven writes; it reads this one and none later.
 const FORMAT: u32 = 1;
+
+/// What of a record is its own and no setting.
+const OWN: [&str; 4] = ["format", "id", "created", "keys"];
 
 /// A session's record: one for all its versions. Sealed under the tenant key, so that deleting it destroys the data keys.
 #[derive(Clone, Serialize, Deserialize)]
@@ -54,6 +58,31 @@ impl Record {
     /// How long the session is kept unused; none for ever.
     pub(super) fn ttl(&self) -> Option<Duration> {
         self.ttl_seconds.map(Duration::from_secs)
+    }
+
+    /// What whoever made the session chose for it, as a bundle carries it: all but what makes it this one.
+    pub(super) fn settings(&self) -> Result<serde_json::Value, SessionError> {
+        let bad =
+            |error: serde_json::Error| SessionError::Format { what: "the record".into(), reason: error.to_string() };
+        // Its keys never become plain values: those are not wiped from memory.
+        let mut settings = serde_json::to_value(Self { keys: Vec::new(), ..self.clone() }).map_err(bad)?;
+        if let Some(all) = settings.as_object_mut() {
+            all.retain(|name, _| !OWN.contains(&name.as_str()));
+        }
+        Ok(settings)
+    }
+
+    /// The same with settings of another; names that this Rhaven does not know count for nothing.
+    pub(super) fn with_settings(&self, settings: &serde_json::Value) -> Result<Self, SessionError> {
+        let bad =
+            |error: serde_json::Error| SessionError::Format { what: "the settings".into(), reason: error.to_string() };
+        let mut record = serde_json::to_value(Self { keys: Vec::new(), ..self.clone() }).map_err(bad)?;
+        let given = settings.as_object().into_iter().flatten().filter(|(name, _)| !OWN.contains(&name.as_str()));
+        if let Some(all) = record.as_object_mut() {
+            all.extend(given.map(|(name, value)| (name.clone(), value.clone())));
+        }
+        let record: Self = serde_json::from_value(record).map_err(bad)?;
+        Ok(Self { keys: self.keys.clone(), ..record })
     }
 
     /// The key that seals and opens what the session keeps.
@@ -98,6 +127,9 @@ pub(super) struct Beside {
     /// The archive of its user-data directory, where it has one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) profile: Option<ProfileRef>,
+    /// What its browser told sites; none in what was saved before this was kept.
+    #[serde(default)]
+    pub(super) identity: Option<KeptIdentity>,
 }
 
 impl Index {
@@ -111,6 +143,11 @@ impl Index {
     pub(super) fn with_parts(self, mut parts: Vec<PartRef>) -> Self {
         parts.sort_by(|a, b| a.storage_key.cmp(&b.storage_key));
         Self { parts, ..self }
+    }
+
+    /// Bytes of all parts, as plaintext.
+    pub(super) fn bytes(&self) -> u64 {
+        self.parts.iter().map(|part| part.bytes).sum()
     }
 
     /// What could not be kept, over all parts.

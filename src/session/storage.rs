@@ -16,6 +16,8 @@ use super::{Partial, SessionError};
 const PIECE_BYTES: usize = 4 << 20;
 /// The isolated world in live frames.
 const WORLD: &str = "rhaven-storage";
+/// Bytes of a part that a checkpoint has room for. What is larger is read no further.
+pub(super) const ASIDE_BYTES: usize = 4 << 20;
 /// That of checkpoints: a save may begin while one is being read, and must not get what that has begun.
 const ASIDE: &str = "rhaven-checkpoint";
 /// Makes the functions once per document, then calls one.
@@ -33,7 +35,7 @@ const BUNDLE: &str = concat!(
 pub(super) enum Door<'a> {
     /// A frame that is open anyway.
     Live(&'a Frame),
-    /// The same for a checkpoint.
+    /// The same for a checkpoint. A part of more than [`ASIDE_BYTES`] is not whole.
     Aside(&'a Frame),
     /// A hidden page that has visited the origin.
     Hidden(&'a HiddenPage),
@@ -111,7 +113,8 @@ impl Door<'_> {
                 return Err(moved(storage_key, &captured.at));
             }
             part.push(&captured.text);
-            if captured.done {
+            let is_enough = matches!(self, Self::Aside(_)) && part.as_bytes().len() > ASIDE_BYTES;
+            if captured.done || is_enough {
                 break captured;
             }
             begin = false;

@@ -18,7 +18,7 @@ use super::kept::Opening;
 use super::options::{Mode, OpenSession, SessionOptions, WorkspaceConfig};
 use super::room::Room;
 use super::running::{Ready, Running, Spare};
-use super::{Session, SessionError, SessionOutcome, Sessions};
+use super::{Identity, Session, SessionError, SessionOutcome, Sessions};
 
 /// The sessions of one run. Cheap to clone.
 #[derive(Clone)]
@@ -114,6 +114,14 @@ impl Workspace {
         self.sessions().await?.known_secrets(&self.0.config.tenant, names).await
     }
 
+    /// The identity that the tenant keeps by that name. [`SessionError::NoIdentity`] where there is none.
+    pub async fn identity(&self, name: &str) -> Result<Identity, SessionError> {
+        if !self.has_vault() {
+            return Err(SessionError::NoIdentity(name.to_owned()));
+        }
+        Ok(self.sessions().await?.identity(&self.0.config.tenant, name).await?.identity)
+    }
+
     fn has_vault(&self) -> bool {
         self.0.sessions.initialized() || self.0.config.store.exists()
     }
@@ -144,6 +152,7 @@ impl Workspace {
             if options.mode == Mode::ReadOnly && !session.is_read_only() {
                 return Err(SessionError::OpenForWriting(id.clone()));
             }
+            Box::pin(session.identify(options.asked())).await?;
             self.0.open.send_modify(|open| open.current = Some(session.clone()));
             return Ok(session);
         }
@@ -170,6 +179,7 @@ impl Workspace {
         if let Some(opening) = &retained {
             spare = given_up.run_until_cancelled(running.spare()).await.flatten();
             if let Some(Spare::Session(session)) = spare.take_if(|spare| spare.is_as(opening)) {
+                Box::pin(session.identify(options.asked())).await?;
                 self.opened_now(&session);
                 return Ok(session);
             }
@@ -194,7 +204,9 @@ impl Workspace {
         let held = opening.clone();
         let start = async {
             let (ready, room) = room.unwrap_or_else(|| Err(BrowserError::Gone("nobody waits for it".into())))?;
-            Session::start(room, &ready.gate, opening).await
+            let session = Session::start(room, &ready.gate, opening).await?;
+            Box::pin(session.identify(options.asked())).await?;
+            Ok(session)
         };
         let session = match given_up.run_until_cancelled(start).await {
             Some(Ok(session)) => session,

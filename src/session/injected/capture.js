@@ -135,6 +135,8 @@ const capture = (() => {
   return async ({ begin, budget, session }) => {
     const self = capture;
     if (begin) {
+      // One that nobody asked to its end closes its database.
+      self.source?.return();
       self.partial = [];
       self.auto = [];
       self.source = lines((store, key, reason) => self.partial.push({ store, key, reason }), self.auto, session);

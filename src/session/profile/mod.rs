@@ -101,8 +101,9 @@ pub(super) fn may_open(profile: &ProfileRef, chromium: &str) -> Result<(), Sessi
     }
 }
 
-/// Major, minor and build of a Chromium's version.
+/// Major, minor and build of a Chromium's version, also where it is named in front: `HeadlessChrome/156.0.7000.1`.
 fn build(version: &str) -> Option<[u64; 3]> {
+    let version = version.rsplit('/').next().unwrap_or(version);
     let mut numbers = version.trim().split('.').map(|number| number.parse().ok());
     Some([numbers.next()??, numbers.next()??, numbers.next()??])
 }
