@@ -223,7 +223,11 @@ impl Eye {
             let number = entry.version.0;
             if !self.tags.contains_key(&number) {
                 self.sessions.fork(&tenant, &acme, &copy, Some(Version(number))).await.unwrap();
-                let tags = tagged::shown(&self.sessions.show(&tenant, &copy).await.unwrap());
+                let info = self.sessions.show(&tenant, &copy).await.unwrap();
+                let tags = tagged::shown(&info);
+                if tags.len() > 1 {
+                    println!("version {number}: {:?} {:?}", info.cookies, info.origins);
+                }
                 self.sessions.delete(&tenant, &copy).await.unwrap();
                 self.tags.insert(number, tags);
             }
