@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
-use crate::base::{Deadline, SessionId};
+use crate::base::{Deadline, SessionId, reached};
 use crate::store::Checkpoint;
 
 use super::kept::{Named, Opening};
@@ -63,6 +63,7 @@ impl Workspace {
                 return Err(error);
             }
         };
+        reached("open.index_opened");
         let base = Base::of(stored, granted.parts.into_iter().collect());
         let mut opening = self.opening(sessions, id, options, Some(lease), base);
         opening.named.expired_at = expired_at;
@@ -106,6 +107,7 @@ impl Workspace {
     async fn look_at(&self, id: &SessionId, options: &SessionOptions) -> Result<Opening, SessionError> {
         let (sessions, tenant) = (self.sessions().await?, &self.0.config.tenant);
         let name = sessions.name(tenant, id);
+        sessions.follow_keys().await?;
         let head = sessions.records().read(&name, None).await?.ok_or_else(|| SessionError::NotFound(id.clone()))?;
         let base = Base::of(Some(sessions.open_head(tenant, &name, &head)?), Prefetched::new());
         let opening = self.opening(sessions, id, options, None, base);

@@ -8,7 +8,7 @@ use chromiumoxide::cdp::browser_protocol::page::StopLoadingParams;
 use tokio::sync::OwnedMutexGuard;
 use tokio_util::sync::CancellationToken;
 
-use crate::base::{Deadline, SessionId, Version};
+use crate::base::{Deadline, SessionId, Version, reached};
 use crate::page::Page;
 
 use super::capture::{Captured, snapshot};
@@ -88,6 +88,7 @@ impl Session {
         let (opened, base, identity) = (base.clone(), Mutex::new(base), Mutex::new(identity));
         let session = Self::of(Some(Kept { named, restorer, base, opened, own, identity }), room);
         session.identify_at_first().await?;
+        reached("open.ready");
         session.0.checkpoints.begin(&session.0);
         Ok(session)
     }
@@ -452,6 +453,7 @@ impl Session {
             now.cookies = own.with_lost(&self.0.room, now.cookies);
             own.learn(kept, &now).await;
         }
+        reached("save.captured");
         now.beside.identity = Some(kept.identity().clone());
         let base = kept.base();
         let (restored, failed) = kept.restored();

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
-use crate::base::{SessionId, Tenant, Version};
+use crate::base::{SessionId, Tenant, Version, reached};
 use crate::store::{Granted, Head, StoreError, VersionEntry};
 
 use super::lease::{Holder, Lease};
@@ -126,6 +126,7 @@ impl History {
 impl Sessions {
     /// The kept versions. [`SessionError::NotFound`] where there is no such session.
     pub async fn history(&self, tenant: &Tenant, id: &SessionId) -> Result<History, SessionError> {
+        self.follow_keys().await?;
         let name = self.name(tenant, id);
         let (head, entries) = tokio::try_join!(self.records().read(&name, None), self.records().history(&name))?;
         let head = head.ok_or_else(|| SessionError::NotFound(id.clone()))?;
@@ -202,7 +203,9 @@ impl Sessions {
         let target = Target { sessions: self, tenant, id, ttl, lease };
         // The same parts at their places: what seals them names the version that they were written with.
         let commit = target.commit(&record, &old.key, Some(from), &old.index, Vec::new())?;
+        reached("rollback.sealed");
         let committed = self.records().commit(&name, &commit).await?;
+        reached("rollback.committed");
         self.tidy(&committed.orphaned).await;
         let stored = Stored { record, version: commit.version, fence: lease.fence(), ..old };
         Ok((RolledBack { from, to, version: commit.version }, Some(stored)))

@@ -114,7 +114,7 @@ impl Workspace {
     pub(super) async fn sessions(&self) -> Result<&Sessions, SessionError> {
         let config = &self.0.config;
         let open = async {
-            let sessions = Sessions::open(config.store.clone(), config.key.clone()).await?;
+            let sessions = Sessions::open_leasing(config.store.clone(), config.key.clone(), config.lease).await?;
             config.outbox.iter().for_each(|folder| sessions.use_outbox(folder.clone()));
             Ok(sessions)
         };

@@ -15,8 +15,8 @@ use rhaven::base::{Deadline, SessionId, Tenant};
 use rhaven::browser::LaunchOptions;
 use rhaven::page::{GotoOptions, Page};
 use rhaven::session::{
-    KeySource, Saving, Session, SessionError, SessionOptions, SessionOutcome, Sessions, StoreConfig, Workspace,
-    WorkspaceConfig,
+    KeySource, LeaseTimes, Saving, Session, SessionError, SessionOptions, SessionOutcome, Sessions, StoreConfig,
+    Workspace, WorkspaceConfig,
 };
 use serde_json::Value;
 
@@ -173,6 +173,7 @@ impl Rig {
             ttl: None,
             profile_ttl: None,
             saving: Saving::AsAsked,
+            lease: LeaseTimes::default(),
             outbox: Some(home.join("outbox")),
         }
     }
