@@ -112,7 +112,7 @@ pub(super) const ENTRIES: &[Entry] = &[
             identity::OPTIONS[6],
             identity::OPTIONS[7],
         ],
-        example: "session(\"acme\", #{ check: #{ url: \"https://example.com\", visible: \".user-avatar\" } });",
+        example: "session(\"acme\");",
         receivers: &[],
     },
     Entry {
