@@ -12,7 +12,7 @@ use chromiumoxide::cdp::browser_protocol::network::ResourceType;
 use futures_util::future::join_all;
 use serde::Deserialize;
 
-use crate::base::{Deadline, Tenant, with_causes};
+use crate::base::{Deadline, Tenant, reached, with_causes};
 use crate::browser::{Browser, BrowserError, RawEvent};
 
 use super::emulate::Own;
@@ -175,6 +175,7 @@ impl Restorer {
         }
         drop(done);
         self.pending.lock().unwrap_or_else(PoisonError::into_inner).remove(origin);
+        reached("restore.done");
     }
 
     async fn restore(
@@ -184,6 +185,7 @@ impl Restorer {
         deadline: Deadline,
     ) -> Result<(Names, Vec<Partial>), SessionError> {
         let opened = self.open(part).await?;
+        reached("restore.part_opened");
         let page = match hidden {
             Some(page) => page,
             None => hidden.insert(HiddenPage::prepare(self.tabs.open_hidden().await?).await?),
@@ -193,6 +195,7 @@ impl Restorer {
             storage::clear(page.cdp(), &part.storage_key).await?;
         }
         let failed = Door::Hidden(page).restore(&part.storage_key, &opened, deadline).await?;
+        reached("restore.part_written");
         let away = failed.iter().filter(|lost| lost.store == "serviceWorker").filter_map(|lost| lost.key.clone());
         let away: Vec<_> = away.collect();
         if let (Some(lines), false) = (opened.worker_lines(), away.is_empty()) {

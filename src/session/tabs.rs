@@ -93,6 +93,8 @@ struct State {
     commits: Vec<UnboundedReceiver<(String, String)>>,
     /// Origins (with a slash at the end) of http and https documents seen so far.
     visited: BTreeSet<String>,
+    /// The main frames of tabs that scripts do not see, and whose documents are loaded as those of the others.
+    guests: HashSet<String>,
 }
 
 impl Tabs {
@@ -286,6 +288,17 @@ impl Tabs {
         Ok(page)
     }
 
+    /// Opens a page that scripts do not see: it has the storages that they have, and a copy of their sessionStorage.
+    pub(super) async fn open_guest(&self) -> Result<Guest, SessionError> {
+        let tab = GuestTab { target: self.open_target().await?, tabs: self.clone() };
+        self.state().guests.insert(tab.target.id().inner().clone());
+        let told = self.told().now().clone();
+        let page = Page::attach_as(tab.target.clone(), told).await?;
+        self.storages().copy_to(&page).await?;
+        self.state().commits.push(page.commits());
+        Ok(Guest { page, _tab: tab })
+    }
+
     /// The pages that are open, oldest first.
     pub(super) fn pages(&self) -> Vec<Page> {
         let mut state = self.state();
@@ -293,9 +306,10 @@ impl Tabs {
         state.pages.clone()
     }
 
-    /// Whether `frame` is the main frame of one of the pages.
+    /// Whether `frame` is the main frame of one of the pages, or of a guest.
     pub(super) fn owns(&self, frame: &str) -> bool {
-        self.state().pages.iter().any(|page| page.target().id().inner() == frame)
+        let state = self.state();
+        state.guests.contains(frame) || state.pages.iter().any(|page| page.target().id().inner() == frame)
     }
 
     /// Every origin that had a document in one of the tabs so far, with a slash at its end.
@@ -341,6 +355,35 @@ impl Drop for HiddenTab {
             inner.context.browser().cdp().send(CloseTargetParams::new(self.target.id().clone())).forget();
         }
         inner.hidden.remove(self.target.id().inner());
+    }
+}
+
+/// A page that scripts do not see. Closed when it goes.
+pub(super) struct Guest {
+    page: Page,
+    _tab: GuestTab,
+}
+
+struct GuestTab {
+    target: Target,
+    tabs: Tabs,
+}
+
+impl Deref for Guest {
+    type Target = Page;
+
+    fn deref(&self) -> &Page {
+        &self.page
+    }
+}
+
+impl Drop for GuestTab {
+    fn drop(&mut self) {
+        if !self.target.is_gone() {
+            let close = CloseTargetParams::new(self.target.id().clone());
+            self.tabs.0.context.browser().cdp().send(close).forget();
+        }
+        self.tabs.state().guests.remove(self.target.id().inner());
     }
 }
 
