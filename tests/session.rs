@@ -33,6 +33,8 @@ mod outbox;
 mod portable;
 #[path = "session/profile.rs"]
 mod profile;
+#[path = "session/profile_ends.rs"]
+mod profile_ends;
 #[path = "session/rig.rs"]
 mod rig;
 #[path = "session/rotation.rs"]

@@ -14,14 +14,14 @@ use crate::page::Page;
 use super::capture::{Captured, snapshot};
 use super::checkpoint::Checkpoints;
 use super::guard::Watch;
+use super::in_place::put_in_place;
 use super::kept::{Kept, Named, Opening};
 use super::lease::Lease;
 use super::profile::{Overlay, OwnBrowser};
 use super::restorer::{Gate, Restorer};
 use super::room::Room;
 use super::save::{self, Base};
-use super::sessions::Stored;
-use super::{Change, Cookie, HistoryEntry, Partial, Saving, SessionError, SessionOutcome, cookies, storage};
+use super::{Change, Cookie, HistoryEntry, Partial, Saving, SessionError, SessionOutcome, cookies};
 
 /// How long the end of a run waits for a navigation that is under way.
 const SETTLE_TIMEOUT: Duration = Duration::from_secs(3);
@@ -493,47 +493,4 @@ impl Session {
             url.parse().map_err(|error| SessionError::Url { url: url.to_owned(), reason: format!("{error}") })?;
         Ok(all.into_iter().filter(|cookie| cookies::goes_to(cookie, &url)).collect())
     }
-}
-
-/// Cookies, the first page, and the gate that holds documents: all at once.
-async fn put_in_place(
-    room: &Room,
-    gate: &Gate,
-    stored: Option<&Stored>,
-    restorer: Option<&Arc<Restorer>>,
-    overlay: &Overlay,
-) -> Result<(), SessionError> {
-    if gate.hidden().are_unseen() {
-        // Pages in no window are made only where there is a window.
-        room.page().await?;
-        room.tabs.keep_unseen().await?;
-    }
-    let cookies = async {
-        let kept = stored.map_or(&[][..], |stored| &stored.index.cookies);
-        let mut kept = cookies::unexpired(kept);
-        if !overlay.cookies_differ {
-            kept.retain(cookies::is_of_session);
-        } else if !overlay.is_new {
-            cookies::clear(&room.context).await?;
-        }
-        if kept.is_empty() { Ok(()) } else { cookies::write(&room.context, &kept).await.map(drop) }
-    };
-    let storages = async {
-        let Some(restorer) = restorer else { return Ok(()) };
-        let held = async {
-            if restorer.has_pending() {
-                tokio::try_join!(gate.hold_for(restorer), restorer.prepare())?;
-            }
-            Ok(())
-        };
-        tokio::try_join!(held, restorer.ready_tabs()).map(drop)
-    };
-    let (cookies, storages, page) = tokio::join!(cookies, storages, room.page());
-    cookies?;
-    storages?;
-    let page = page?;
-    for key in &overlay.gone {
-        storage::clear(page.target().cdp(), key).await?;
-    }
-    Ok(())
 }

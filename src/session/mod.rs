@@ -29,6 +29,7 @@ mod hidden;
 mod hints;
 mod identities;
 pub mod identity;
+mod in_place;
 mod kept;
 mod keyfile;
 mod keys;

@@ -5,15 +5,14 @@ use std::path::PathBuf;
 use rhaven::base::Tenant;
 use rhaven::browser::LaunchOptions;
 use rhaven::page::Page;
-use rhaven::session::{Mode, Saved, Saving, Session, SessionOptions};
+use rhaven::session::{Mode, Saved, SessionOptions};
 use serde_json::{Value, json};
 
-use super::dying::Run;
 use super::matrix::{KINDS, Kind};
 use super::rig::{Rig, changes, evaluate, goto, id, soon};
 
 /// A key that no page can give away, in a database of its own.
-const SECRET_KEY: Kind = Kind {
+pub const SECRET_KEY: Kind = Kind {
     name: "indexedDB",
     write: "const { privateKey: key } = await crypto.subtle.generateKey({ name: 'ECDSA', namedCurve: 'P-256' }, false, ['sign']);
             await new Promise(done => { const r = indexedDB.open('keys', 1);
@@ -31,16 +30,16 @@ pub fn profile() -> SessionOptions {
     SessionOptions { profile: Some(true), ..SessionOptions::default() }
 }
 
-fn all_kinds() -> impl Iterator<Item = &'static Kind> {
+pub fn all_kinds() -> impl Iterator<Item = &'static Kind> {
     KINDS.iter().chain([&SECRET_KEY])
 }
 
-fn write_all() -> String {
+pub fn write_all() -> String {
     let writes: Vec<_> = all_kinds().map(|kind| format!("{{ {}; }}", kind.write)).collect();
     format!("async () => {{ {} }}", writes.join("\n"))
 }
 
-async fn read_all(page: &Page) {
+pub async fn read_all(page: &Page) {
     let reads: Vec<_> = all_kinds().map(|kind| format!("out.push({});", kind.read)).collect();
     let read = evaluate(page, &format!("async () => {{ const out = []; {} return out; }}", reads.join("\n"))).await;
     for (kind, read) in all_kinds().zip(read.as_array().unwrap()) {
@@ -49,7 +48,7 @@ async fn read_all(page: &Page) {
 }
 
 /// Living children of this process, by pid and command line.
-fn browsers() -> Vec<(u32, Vec<String>)> {
+pub fn browsers() -> Vec<(u32, Vec<String>)> {
     let me = std::process::id().to_string();
     let pids = std::fs::read_dir("/proc").unwrap().flatten();
     let pids = pids.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
@@ -64,19 +63,19 @@ fn browsers() -> Vec<(u32, Vec<String>)> {
 }
 
 /// The main process of the browser that a profile session has for itself.
-fn own_browser() -> u32 {
+pub fn own_browser() -> u32 {
     let own: Vec<_> = browsers().into_iter().filter(|(_, line)| !line[0].ends_with("shell")).collect();
     assert_eq!(own.len(), 1, "{own:?}");
     own[0].0
 }
 
-fn kill_own_browser() {
+pub fn kill_own_browser() {
     let pid = rustix::process::Pid::from_raw(own_browser().cast_signed()).unwrap();
     rustix::process::kill_process(pid, rustix::process::Signal::KILL).unwrap();
 }
 
 /// Nothing of this process may be left: neither its browsers' folders nor their processes.
-fn assert_nothing_left() {
+pub fn assert_nothing_left() {
     assert_eq!(browsers(), []);
     let owner = format!("\"pid\":{},", std::process::id());
     let runtime = std::env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from);
@@ -173,179 +172,6 @@ async fn bookmarks_history_and_passwords_come_back() {
     })
     .await;
     assert_nothing_left();
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_state_that_was_saved_later_is_laid_over_the_archive() {
-    let rig = Rig::start().await;
-    let (one, other) = (rig.url("/"), rig.other_url("/"));
-    let first = rig
-        .run_with(&profile(), |_, page| {
-            let (one, other) = (one.clone(), other.clone());
-            async move {
-                goto(&page, &other).await;
-                evaluate(&page, "localStorage.setItem('gone', 'soon'); document.cookie = 'gone=soon; max-age=3600'")
-                    .await;
-                goto(&page, &one).await;
-                evaluate(&page, &write_all()).await;
-            }
-        })
-        .await;
-    assert_eq!(first.saved, Some(Saved::Full));
-
-    // A save in the middle is of the state alone; then the browser is killed.
-    let workspace = rig.workspace();
-    let session = workspace.session(&id("acme"), &SessionOptions::default()).await.unwrap();
-    let page = session.page().await.unwrap();
-    goto(&page, &other).await;
-    evaluate(
-        &page,
-        "localStorage.clear(); document.cookie = 'gone=x; max-age=0'; document.cookie = 'late=1; max-age=3600'",
-    )
-    .await;
-    let saved = session.save(soon()).await.unwrap().unwrap();
-    assert_eq!(changes(&saved), ["added cookie late", "removed cookie gone", "removed localstorage gone"],);
-    assert_eq!(saved.saved, Some(Saved::State));
-    evaluate(&page, "localStorage.setItem('lost', '1')").await;
-    kill_own_browser();
-    workspace.browser_gone().await;
-    let killed = workspace.finish(soon()).await.remove(0);
-    assert_eq!((killed.saved, killed.version), (Some(Saved::State), saved.version));
-    assert_eq!(killed.save_error.unwrap().0, "browser_gone");
-    assert_nothing_left();
-    let info = rig.sessions().await.unwrap().show(&Tenant::default(), &id("acme")).await.unwrap();
-    assert_eq!(info.profile.unwrap().saved, Saved::State);
-
-    let workspace = rig.workspace();
-    let session = workspace.session(&id("acme"), &SessionOptions::default()).await.unwrap();
-    let notices = workspace.take_notices();
-    assert!(notices.iter().any(|text| text.contains("its profile was last saved with v1")), "{notices:?}");
-    let page = session.page().await.unwrap();
-    goto(&page, &other).await;
-    assert_eq!(evaluate(&page, "[localStorage.length, document.cookie]").await, json!([0, "late=1"]));
-    // What did not change is as the profile has it, with the key that no state can hold.
-    goto(&page, &one).await;
-    read_all(&page).await;
-    let last = workspace.finish(soon()).await.remove(0);
-    assert_eq!((last.save_error, last.changes, last.saved), (None, vec![], Some(Saved::Full)));
-    assert_nothing_left();
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_browser_that_is_killed_leaves_the_last_archive() {
-    let rig = Rig::start().await;
-    let write = |text: &'static str| {
-        let url = rig.url("/");
-        move |_: Session, page: Page| async move {
-            goto(&page, &url).await;
-            evaluate(&page, &format!("localStorage.setItem('k', '{text}')")).await;
-            if text == "two" {
-                kill_own_browser();
-            }
-        }
-    };
-    let first = rig.run_with(&profile(), write("one")).await;
-    // Without checkpoints: one might have been written by now.
-    let workspace = rig.workspace_saving(Saving::AtEnd);
-    let session = workspace.session(&id("acme"), &SessionOptions::default()).await.unwrap();
-    let page = session.page().await.unwrap();
-    write("two")(session, page).await;
-    let second = workspace.finish(soon()).await.remove(0);
-    assert_eq!((second.saved, second.version), (Some(Saved::None), first.version));
-    assert_eq!(second.save_error.unwrap().0, "browser_gone");
-    let (_, seen) = rig.visit("localStorage.getItem('k')").await;
-    assert_eq!(seen, json!("one"));
-    assert_nothing_left();
-}
-
-/// What a killed run left on this machine goes; nobody else's does.
-fn assert_reaped() {
-    tokio::task::block_in_place(rhaven::browser::reap);
-    let folders = std::fs::read_dir("/dev/shm").unwrap().flatten();
-    let ours = folders.filter(|folder| folder.file_name().to_string_lossy().starts_with("rhaven-browser-"));
-    let dead = ours.filter(|folder| {
-        let owner = std::fs::read_to_string(folder.path().join("owner.json")).unwrap_or_default();
-        let owner: Value = serde_json::from_str(&owner).unwrap_or_default();
-        let pid = owner["owner"]["pid"].as_u64();
-        pid.is_some_and(|pid| !std::path::Path::new(&format!("/proc/{pid}")).exists()) && folder.path().exists()
-    });
-    assert_eq!(dead.map(|folder| folder.path()).collect::<Vec<_>>(), Vec::<PathBuf>::new());
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn the_last_checkpoint_of_a_killed_run_is_laid_over_its_profile() {
-    let rig = Rig::start().await;
-    rig.run_with(&profile(), |_, page| {
-        let rig = &rig;
-        async move {
-            goto(&page, &rig.url("/")).await;
-            evaluate(&page, &write_all()).await;
-            goto(&page, &rig.other_url("/")).await;
-            evaluate(&page, "localStorage.setItem('k', 'before')").await;
-        }
-    })
-    .await;
-    let mut run = Run::start(&rig, None);
-    run.order(&format!("goto {}", rig.other_url("/")));
-    run.order("evaluate localStorage.setItem('k', 'after'); document.cookie = 'k=after; max-age=99'");
-    run.next("checkpoint.written").expect("a checkpoint");
-    run.kill();
-    let outcome = rig
-        .run(|session, page| {
-            let rig = &rig;
-            async move {
-                assert!(session.is_profile());
-                goto(&page, &rig.other_url("/")).await;
-                let seen = evaluate(&page, "[localStorage.getItem('k'), document.cookie.includes('k=after')]").await;
-                assert_eq!(seen, json!(["after", true]));
-                goto(&page, &rig.url("/")).await;
-                let key = evaluate(&page, &format!("async () => {}", SECRET_KEY.read)).await;
-                assert_eq!(key, (SECRET_KEY.wanted)());
-            }
-        })
-        .await;
-    assert_eq!((outcome.save_error, outcome.saved, outcome.recovered), (None, Some(Saved::Full), true));
-    assert_reaped();
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_run_that_dies_while_it_archives_leaves_the_profile_of_before() {
-    let rig = Rig::start().await;
-    rig.run_with(&profile(), |_, page| {
-        let url = rig.url("/");
-        async move {
-            goto(&page, &url).await;
-            evaluate(&page, &write_all()).await;
-        }
-    })
-    .await;
-    let points = [
-        "profile.unpacked",
-        "profile.browser_ended",
-        "archive.blob_written",
-        "archive.manifest_written",
-        "profile.packed",
-    ];
-    for point in points {
-        let mut run = Run::start(&rig, Some(point));
-        if point != "profile.unpacked" {
-            run.order(&format!("goto {}", rig.url("/")));
-            run.begin("end");
-        }
-        run.dies();
-    }
-    let outcome = rig
-        .run(|session, page| {
-            let url = rig.url("/");
-            async move {
-                assert_eq!(session.version().map(|version| version.0), Some(1));
-                goto(&page, &url).await;
-                read_all(&page).await;
-            }
-        })
-        .await;
-    assert_eq!((outcome.save_error, outcome.saved, outcome.changes), (None, Some(Saved::Full), vec![]));
-    assert_reaped();
 }
 
 #[tokio::test(flavor = "multi_thread")]
