@@ -29,7 +29,7 @@ fn id(text: &str) -> SessionId {
 async fn import(sessions: &Sessions, name: &str, bytes: &[u8], passphrase: &str) -> Result<Imported, SessionError> {
     let options = ImportOptions { passphrase: Some(phrase(passphrase)), ..ImportOptions::default() };
     let source = Source::open(Cursor::new(bytes.to_vec()), None).await?;
-    sessions.import(&Tenant::default(), &id(name), source, &options).await
+    Box::pin(sessions.import(&Tenant::default(), &id(name), source, &options)).await
 }
 
 async fn export(sessions: &Sessions, name: &str, format: Format) -> Vec<u8> {
@@ -59,7 +59,7 @@ async fn filled() -> Sessions {
 
 #[tokio::test]
 async fn all_of_it_comes_back_under_another_key_and_nothing_is_in_clear() {
-    let sessions = Box::pin(filled()).await;
+    let sessions = filled().await;
     let bytes = export(&sessions, "acme", Format::Bundle).await;
     for needle in [&b"needle"[..], b"token", b"a.example", b"ttl", b"acme"] {
         assert!(!bytes.windows(needle.len()).any(|window| window == needle));
@@ -81,7 +81,7 @@ async fn all_of_it_comes_back_under_another_key_and_nothing_is_in_clear() {
 
 #[tokio::test]
 async fn a_wrong_passphrase_is_said_and_a_short_one_never_used() {
-    let sessions = Box::pin(filled()).await;
+    let sessions = filled().await;
     let bytes = export(&sessions, "acme", Format::Bundle).await;
     let error = import(&sessions, "copy", &bytes, "wrong horse").await.unwrap_err();
     assert_eq!(error.code(), "decrypt_failed");
@@ -146,7 +146,7 @@ async fn any_flipped_bit_and_any_cut_is_refused() {
 
 #[tokio::test]
 async fn of_a_bundle_that_breaks_off_nothing_stays() {
-    let sessions = Box::pin(filled()).await;
+    let sessions = filled().await;
     let bytes = export(&sessions, "acme", Format::Bundle).await;
     let other = store().await;
     // Behind the blob only the end of the file is missing, so it has been written when that is found.
