@@ -4,6 +4,8 @@
 
 #[path = "session/again.rs"]
 mod again;
+#[path = "session/embedded.rs"]
+mod embedded;
 #[path = "session/fidelity.rs"]
 mod fidelity;
 #[path = "session/guards.rs"]

@@ -145,7 +145,7 @@ impl Session {
 
     /// The origins that had a document in it so far, with a slash at their ends.
     pub(super) fn visited(&self) -> BTreeSet<String> {
-        self.0.room.tabs.visited()
+        self.0.room.tabs.visited().origins
     }
 
     /// Puts in place what is kept of these origins, before a document of theirs is asked for. Whether all went well.

@@ -20,6 +20,7 @@ use super::part::{Names, Part};
 use super::sessions::{Prefetched, Sessions, Stored};
 use super::state::PartRef;
 use super::storage::Door;
+use super::storage_key::{self, Place, Position};
 use super::tabs::{HiddenIds, Tabs, origin_of};
 use super::{Partial, SessionError};
 
@@ -111,8 +112,21 @@ impl Restorer {
         }
     }
 
-    fn pending(&self, origin: &str) -> Option<PartRef> {
-        self.pending.lock().unwrap_or_else(PoisonError::into_inner).get(origin).cloned()
+    fn pending(&self, key: &str) -> Option<PartRef> {
+        self.pending.lock().unwrap_or_else(PoisonError::into_inner).get(key).cloned()
+    }
+
+    /// The storage keys that a document of `origin` which is asked for there may use, and that are not in place yet.
+    fn pending_for(&self, origin: &str, position: &Position) -> Vec<String> {
+        let pending = self.pending.lock().unwrap_or_else(PoisonError::into_inner);
+        pending.keys().filter(|key| storage_key::may_use(key, origin, position)).cloned().collect()
+    }
+
+    /// Puts in place what a document of `origin` finds there.
+    async fn ensure_for(&self, origin: &str, position: &Position) {
+        for key in self.pending_for(origin, position) {
+            self.ensure(&key).await;
+        }
     }
 
     fn has_pending(&self) -> bool {
@@ -124,14 +138,14 @@ impl Restorer {
         self.done.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Puts in place what is kept of `origin`, unless it is. What fails is noted, and the page loads all the same.
-    pub(super) async fn ensure(&self, origin: &str) {
-        if self.pending(origin).is_none() {
+    /// Puts in place what is kept under a storage key, unless it is. What fails is noted, and the page loads all the same.
+    pub(super) async fn ensure(&self, key: &str) {
+        if self.pending(key).is_none() {
             return;
         }
         let mut hidden = self.hidden.lock().await;
         // Another request for the same origin may have been first.
-        let Some(part) = self.pending(origin) else { return };
+        let Some(part) = self.pending(key) else { return };
         let deadline = Deadline::after(RESTORE_TIMEOUT);
         let restored = deadline
             .race(self.restore(&mut hidden, &part, deadline))
@@ -144,7 +158,7 @@ impl Restorer {
         let mut done = self.done();
         match restored {
             Ok((names, failed)) => {
-                done.names.insert(origin.to_owned(), names);
+                done.names.insert(key.to_owned(), names);
                 for lost in failed {
                     if lost.store == "serviceWorker" {
                         let scope = lost.key.unwrap_or_default();
@@ -156,11 +170,11 @@ impl Restorer {
             }
             Err(error) => {
                 let reason = with_causes(&error);
-                done.failed.push(Partial { origin: origin.to_owned(), store: "storage".into(), key: None, reason });
+                done.failed.push(Partial { origin: key.to_owned(), store: "storage".into(), key: None, reason });
             }
         }
         drop(done);
-        self.pending.lock().unwrap_or_else(PoisonError::into_inner).remove(origin);
+        self.pending.lock().unwrap_or_else(PoisonError::into_inner).remove(key);
     }
 
     async fn restore(
@@ -175,6 +189,9 @@ impl Restorer {
             None => hidden.insert(HiddenPage::prepare(self.tabs.open_hidden().await?).await?),
         };
         page.visit(&part.storage_key).await?;
+        if storage_key::place(&part.storage_key) == Place::Between {
+            self.tabs.used(&part.storage_key);
+        }
         let failed = Door::Hidden(page).restore(&part.storage_key, &opened, deadline).await?;
         let away = failed.iter().filter(|lost| lost.store == "serviceWorker").filter_map(|lost| lost.key.clone());
         let away: Vec<_> = away.collect();
@@ -262,16 +279,20 @@ impl Gate {
     /// Lets a held request go once its origin's storage is in place.
     async fn pass(&self, event: RawEvent) {
         let Some(paused) = event.decode::<Paused>() else { return };
-        let origin = origin_of(&paused.request.url).filter(|_| !self.hidden.contains(&paused.frame_id));
+        let url = &paused.request.url;
+        let origin = origin_of(url).filter(|_| !self.hidden.contains(&paused.frame_id, url));
         let mut again = false;
         if let Some(origin) = origin {
             let all: Vec<_> = self.restorers().iter().filter_map(Weak::upgrade).collect();
-            let owners: Vec<_> = all.iter().filter(|restorer| restorer.tabs.owns(&paused.frame_id)).cloned().collect();
-            // A subframe belongs to nobody that we know yet; restoring for all is never wrong, only rarely needed.
-            let owners = if owners.is_empty() { all } else { owners };
-            let waited = owners.iter().any(|restorer| restorer.pending(&origin).is_some());
-            join_all(owners.iter().map(|restorer| restorer.ensure(&origin))).await;
-            again = waited && owners.iter().any(|restorer| restorer.controls(&paused.request.url));
+            let places: Vec<_> = all.iter().map(|restorer| restorer.tabs.position_of(&paused.frame_id)).collect();
+            let known = places.iter().any(|position| *position != Position::Unknown);
+            // A frame belongs to nobody that we know where it is not announced yet; restoring for all is never wrong, only
+            // rarely needed.
+            let owners = all.iter().zip(&places).filter(|(_, position)| !known || **position != Position::Unknown);
+            let owners: Vec<_> = owners.collect();
+            let waited = owners.iter().any(|(restorer, position)| !restorer.pending_for(&origin, position).is_empty());
+            join_all(owners.iter().map(|(restorer, position)| restorer.ensure_for(&origin, position))).await;
+            again = waited && owners.iter().any(|(restorer, _)| restorer.controls(&paused.request.url));
         }
         // Its answer may never come: the tab can be closed meanwhile.
         if again {

@@ -10,7 +10,7 @@ use crate::page::Frame;
 
 use super::hidden::HiddenPage;
 use super::part::Part;
-use super::{Partial, SessionError};
+use super::{Partial, SessionError, storage_key};
 
 /// Bytes of text that one call carries, either way: memory is bounded by some of these, whatever an origin keeps.
 const PIECE_BYTES: usize = 4 << 20;
@@ -101,7 +101,7 @@ impl Door<'_> {
             let argument = json!({"begin": begin, "budget": PIECE_BYTES, "session": session});
             let captured: Captured = read(self.call("capture", argument, deadline).await?)?;
             // A document that came in between keeps something else; taken for this origin's it would empty it.
-            if !storage_key.contains('^') && format!("{}/", captured.at) != storage_key {
+            if format!("{}/", captured.at) != storage_key::origin(storage_key) {
                 return Err(moved(storage_key, &captured.at));
             }
             part.push(&captured.text);

@@ -86,6 +86,11 @@ pub(super) struct Source {
 }
 
 impl Source {
+    /// For capture.js, in a frame below another site.
+    pub(super) fn foreign() -> Value {
+        json!({"items": [], "foreign": true})
+    }
+
     /// For capture.js: where the document in which it runs has the tab's sessionStorage, or has not.
     pub(super) fn argument(&self, own: bool) -> Value {
         let text = |lines: &Option<Zeroizing<String>>| lines.as_ref().map(|lines| Value::from(lines.as_str()));

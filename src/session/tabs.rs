@@ -12,9 +12,11 @@ use crate::browser::{BrowserError, Context, Target, TargetEvent};
 use crate::page::Page;
 
 use super::SessionError;
+use super::storage_key::{self, Position};
 use super::tab_storage::TabStorages;
 
-/// The ids of hidden pages in one browser, which nobody may mistake for the user's tabs. Clones share them.
+/// The ids of hidden pages in one browser, and the addresses of frames in them, which nobody may mistake for the user's. Clones
+/// share them.
 #[derive(Clone, Default)]
 pub(super) struct HiddenIds(Arc<Mutex<HashSet<String>>>);
 
@@ -27,9 +29,10 @@ impl HiddenIds {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(id);
     }
 
-    /// Whether the frame is the main frame of a hidden page.
-    pub(super) fn contains(&self, frame: &str) -> bool {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).contains(frame)
+    /// Whether a document is one of a hidden page: its main frame's, or one below that, which no site knows the address of.
+    pub(super) fn contains(&self, frame: &str, url: &str) -> bool {
+        let all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        all.contains(frame) || all.contains(url)
     }
 }
 
@@ -54,9 +57,40 @@ struct State {
     /// Pages that scripts can see, oldest first.
     pages: Vec<Page>,
     /// The documents committed in each page, not yet looked at.
-    commits: Vec<UnboundedReceiver<(String, String)>>,
+    commits: Vec<Commits>,
     /// Origins (with a slash at the end) of http and https documents seen so far.
-    visited: BTreeSet<String>,
+    visited: Visited,
+}
+
+/// The documents of a page.
+struct Commits {
+    /// The main frame.
+    main: String,
+    /// The origin that it is at.
+    top: Option<String>,
+    queue: UnboundedReceiver<(String, String)>,
+}
+
+/// Where documents were, by origins with a slash at the end.
+#[derive(Clone, Default)]
+pub(super) struct Visited {
+    /// In tabs of their own, and in frames that are or may be of the tab's site.
+    pub(super) origins: BTreeSet<String>,
+    /// In frames of other sites: the tab's origin, the frame's.
+    pub(super) below: BTreeSet<(String, String)>,
+    /// Further storage keys that were in use.
+    pub(super) keys: BTreeSet<String>,
+}
+
+impl Visited {
+    fn add(&mut self, top: Option<&str>, origin: &str) {
+        match top.filter(|top| *top != origin) {
+            Some(top) if !storage_key::may_be_one_site(top, origin) => {
+                self.below.insert((top.to_owned(), origin.to_owned()));
+            }
+            _ => drop(self.origins.insert(origin.to_owned())),
+        }
+    }
 }
 
 impl Tabs {
@@ -124,7 +158,8 @@ impl Tabs {
 
     fn add(&self, page: &Page) {
         let mut state = self.state();
-        state.commits.push(page.commits());
+        let main = page.target().id().inner().clone();
+        state.commits.push(Commits { main, top: None, queue: page.commits() });
         state.pages.push(page.clone());
     }
 
@@ -132,7 +167,7 @@ impl Tabs {
     pub(super) async fn open_hidden(&self) -> Result<HiddenTab, BrowserError> {
         let target = self.open_target().await?;
         self.0.hidden.add(target.id().inner());
-        Ok(HiddenTab { target, tabs: self.clone() })
+        Ok(HiddenTab { target, tabs: self.clone(), frames: Vec::new() })
     }
 
     /// Opens a tab without making a page of it.
@@ -176,25 +211,46 @@ impl Tabs {
         state.pages.clone()
     }
 
-    /// Whether `frame` is the main frame of one of the pages.
-    pub(super) fn owns(&self, frame: &str) -> bool {
-        self.state().pages.iter().any(|page| page.target().id().inner() == frame)
+    /// Where a document is that is asked for in `frame`.
+    pub(super) fn position_of(&self, frame: &str) -> Position {
+        let state = self.state();
+        if state.pages.iter().any(|page| page.target().id().inner() == frame) {
+            return Position::InTab;
+        }
+        let page = state.pages.iter().find(|page| page.frames().iter().any(|known| known.id() == frame));
+        page.and_then(|page| origin_of(&page.main_frame().url())).map_or(Position::Unknown, Position::Below)
     }
 
-    /// Every origin that had a document in one of the tabs so far, with a slash at its end.
-    pub(super) fn visited(&self) -> BTreeSet<String> {
+    /// Notes a storage key that the documents alone do not tell of.
+    pub(super) fn used(&self, key: &str) {
+        self.state().visited.keys.insert(key.to_owned());
+    }
+
+    /// Every origin that had a document in one of the tabs so far.
+    pub(super) fn visited(&self) -> Visited {
         let mut state = self.state();
-        let mut seen = Vec::new();
-        for receiver in &mut state.commits {
-            while let Ok((_, url)) = receiver.try_recv() {
-                seen.push(url);
+        let State { commits, visited, pages, .. } = &mut *state;
+        for Commits { main, top, queue } in commits {
+            while let Ok((frame, url)) = queue.try_recv() {
+                let origin = origin_of(&url);
+                if frame == *main {
+                    top.clone_from(&origin);
+                }
+                if let Some(origin) = origin {
+                    visited.add(top.as_deref().filter(|_| frame != *main), &origin);
+                }
             }
         }
         // What is open now may not have come through the channel yet.
-        let open = state.pages.iter().flat_map(Page::frames).map(|frame| frame.url());
-        seen.extend(open.collect::<Vec<_>>());
-        state.visited.extend(seen.iter().filter_map(|url| origin_of(url)));
-        state.visited.clone()
+        for page in pages {
+            let top = origin_of(&page.main_frame().url());
+            for frame in page.frames() {
+                if let Some(origin) = origin_of(&frame.url()) {
+                    visited.add(top.as_deref(), &origin);
+                }
+            }
+        }
+        visited.clone()
     }
 
     /// Notices of the pages since the last call.
@@ -207,6 +263,19 @@ impl Tabs {
 pub(super) struct HiddenTab {
     target: Target,
     tabs: Tabs,
+    /// Addresses of frames in it.
+    frames: Vec<String>,
+}
+
+impl HiddenTab {
+    /// Announces the addresses that its frames are going to have, in place of those of before.
+    pub(super) fn expect(&mut self, urls: &[String]) {
+        let hidden = &self.tabs.0.hidden;
+        for gone in std::mem::replace(&mut self.frames, urls.to_vec()) {
+            hidden.remove(&gone);
+        }
+        urls.iter().for_each(|url| hidden.add(url));
+    }
 }
 
 impl Deref for HiddenTab {
@@ -224,6 +293,7 @@ impl Drop for HiddenTab {
             inner.context.browser().cdp().send(CloseTargetParams::new(self.target.id().clone())).forget();
         }
         inner.hidden.remove(self.target.id().inner());
+        self.frames.iter().for_each(|url| inner.hidden.remove(url));
     }
 }
 
