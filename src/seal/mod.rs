@@ -7,6 +7,7 @@ mod error;
 mod header;
 mod keys;
 mod names;
+mod opening;
 mod passphrase;
 mod stream;
 #[cfg(test)]
@@ -18,5 +19,6 @@ pub use envelope::{Context, Sealed, open, seal};
 pub use error::SealError;
 pub use keys::{DataKey, KeyId, KeyRing, RootKey};
 pub use names::{NameKey, NameTag, TenantTag};
+pub use opening::{OpeningStream, open_pieces};
 pub use passphrase::PassphraseKdf;
 pub use stream::{RawBlob, SealedStream, open_stream, open_stream_among, seal_stream};
