@@ -12,6 +12,8 @@ mod fidelity;
 mod guards;
 #[path = "session/history.rs"]
 mod history;
+#[path = "session/large.rs"]
+mod large;
 #[path = "session/matrix.rs"]
 mod matrix;
 #[path = "session/rig.rs"]

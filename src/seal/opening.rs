@@ -26,11 +26,7 @@ pub struct OpeningStream {
 }
 
 /// Begins to open a blob by the one of `keys` that its header names; [`SealError::ForeignKey`] where it is none of them.
-pub async fn open_pieces(
-    keys: &[DataKey],
-    context: Context<'_>,
-    mut raw: RawBlob,
-) -> Result<OpeningStream, SealError> {
+pub async fn open_pieces(keys: &[DataKey], context: Context<'_>, mut raw: RawBlob) -> Result<OpeningStream, SealError> {
     let mut stored = Vec::new();
     while stored.len() < HEADER_LEN {
         let Some(chunk) = raw.0.next().await else { break };
@@ -139,7 +135,7 @@ impl Inflating {
 
 /// Appends to a buffer that must not leave copies: one that has to grow moves to a larger one and is zeroized, which a
 /// plain `Vec` would not do.
-pub(super) fn append(to: &mut Zeroizing<Vec<u8>>, bytes: &[u8]) {
+pub(crate) fn append(to: &mut Zeroizing<Vec<u8>>, bytes: &[u8]) {
     let needed = to.len() + bytes.len();
     if needed > to.capacity() {
         let mut larger = Zeroizing::new(Vec::with_capacity(needed.max(2 * to.capacity())));

@@ -13,6 +13,7 @@ use crate::browser::Context;
 use crate::page::Frame;
 
 use super::hidden::HiddenPage;
+use super::large::{Gathered, Large, Spool};
 use super::part::Part;
 use super::state::Beside;
 use super::storage::Door;
@@ -20,9 +21,6 @@ use super::storage_key::{Place, Position};
 use super::tab_storage::Source;
 use super::tabs::Tabs;
 use super::{Cookie, Partial, SessionError, cookies, storage_key};
-
-/// How long reading one origin may take; an origin that takes longer keeps its old state, and is named as partial.
-const ORIGIN_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// How long a frame may take to show that its script thread is free. One that is stuck in a loop is left alone, and its
 /// origin is read in a hidden page.
@@ -34,6 +32,8 @@ const LATE: &str = "no time was left to read it";
 pub(super) enum Captured {
     /// Read in full but for what is named.
     Read(Part, Vec<Partial>),
+    /// The same, too large to be held in memory.
+    Large(Large, Vec<Partial>),
     /// Not readable, and why: what was kept before stays.
     Unreadable(Partial),
 }
@@ -48,16 +48,21 @@ pub(super) struct Snapshot {
 
 /// Reads the state: storage keys with an open frame there, the others, and those whose frame went away under the reading, one
 /// after another in a hidden page.
-pub(super) async fn snapshot(context: &Context, tabs: &Tabs, deadline: Deadline) -> Result<Snapshot, SessionError> {
+pub(super) async fn snapshot(
+    context: &Context,
+    tabs: &Tabs,
+    spool: Option<&Spool>,
+    deadline: Deadline,
+) -> Result<Snapshot, SessionError> {
     let visited = tabs.visited();
     let storages = async {
         let doors = live_frames(tabs).await;
         let live = join_all(doors.iter().map(|(key, door)| async move {
-            (key.clone(), read(&Door::Live(&door.frame), key, &door.session, deadline).await)
+            (key.clone(), read(&Door::Live(&door.frame), key, &door.session, spool, deadline).await)
         }));
         let mut origins: BTreeMap<String, Captured> = live.await.into_iter().collect();
-        origins.retain(|key, captured| matches!(captured, Captured::Read(..)) || !has_place(key));
-        let mut away = Away { tabs, page: None, deadline };
+        origins.retain(|key, captured| !matches!(captured, Captured::Unreadable(..)) || !has_place(key));
+        let mut away = Away { tabs, spool, page: None, deadline };
         for key in visited.origins.iter().chain(&visited.keys).chain(doors.keys()) {
             if !origins.contains_key(key) {
                 origins.insert(key.clone(), away.read(key).await);
@@ -84,7 +89,11 @@ fn has_place(key: &str) -> bool {
 }
 
 fn keeps_something(captured: &Captured) -> bool {
-    matches!(captured, Captured::Read(part, partial) if !(part.is_empty() && partial.is_empty()))
+    match captured {
+        Captured::Read(part, partial) => !(part.is_empty() && partial.is_empty()),
+        Captured::Large(..) => true,
+        Captured::Unreadable(_) => false,
+    }
 }
 
 /// What can never be put back is not kept, and why.
@@ -135,18 +144,20 @@ async fn live_frames(tabs: &Tabs) -> BTreeMap<String, Open> {
     doors
 }
 
-async fn read(door: &Door<'_>, key: &str, session: &Value, deadline: Deadline) -> Captured {
-    let own = Deadline::after(ORIGIN_TIMEOUT).min(deadline);
-    match own.race(door.capture(key, session, own)).await {
-        Some(Ok((part, partial))) => Captured::Read(part, partial),
+/// An origin that cannot be read, or not in time, keeps its old state, and is named as partial.
+async fn read(door: &Door<'_>, key: &str, session: &Value, spool: Option<&Spool>, deadline: Deadline) -> Captured {
+    match deadline.race(door.capture(key, session, spool, deadline)).await {
+        Some(Ok((Gathered::Small(part), partial))) => Captured::Read(part, partial),
+        Some(Ok((Gathered::Large(large), partial))) => Captured::Large(large, partial),
         Some(Err(error)) => unreadable(key, error.to_string()),
-        None => unreadable(key, format!("not read within {}", crate::base::show_duration(own.span()))),
+        None => unreadable(key, format!("not read within {}", crate::base::show_duration(deadline.span()))),
     }
 }
 
 /// Reads what no open frame tells, in a hidden page that is opened for the first of it.
 struct Away<'a> {
     tabs: &'a Tabs,
+    spool: Option<&'a Spool>,
     page: Option<HiddenPage>,
     deadline: Deadline,
 }
@@ -157,7 +168,7 @@ impl Away<'_> {
             true => Source::foreign(),
             false => self.tabs.storages().source(key).argument(false),
         };
-        let deadline = self.deadline;
+        let (deadline, spool) = (self.deadline, self.spool);
         let ready = async {
             let page = self.page().await?;
             page.visit(key).await?;
@@ -168,7 +179,7 @@ impl Away<'_> {
             Some(Err(error)) => return unreadable(key, error.to_string()),
             None => return unreadable(key, LATE.to_owned()),
         };
-        read(&Door::Hidden(page), key, &session, deadline).await
+        read(&Door::Hidden(page), key, &session, spool, deadline).await
     }
 
     /// What `origin` keeps in frames of a tab that is at `top`, and its storage key.

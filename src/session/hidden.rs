@@ -7,7 +7,7 @@ use chromiumoxide::cdp::browser_protocol::fetch::{EnableParams, RequestPattern};
 use chromiumoxide::cdp::browser_protocol::network::{self, SetBypassServiceWorkerParams};
 use chromiumoxide::cdp::browser_protocol::page::{CreateIsolatedWorldParams, FrameId, NavigateParams};
 use chromiumoxide::cdp::browser_protocol::storage::GetStorageKeyParams;
-use chromiumoxide::cdp::js_protocol::runtime::{EvaluateParams, ExecutionContextId};
+use chromiumoxide::cdp::js_protocol::runtime::{CallArgument, CallFunctionOnParams, ExecutionContextId};
 use serde_json::Value;
 
 use crate::base::Deadline;
@@ -83,7 +83,7 @@ impl HiddenPage {
             let context = world(&cdp, frame).await?;
             self.at = Some(At { key: key.to_owned(), cdp, context });
             // What a document of another origin keeps must never be taken for this one's.
-            let there = self.call("() => location.origin + '/'", &Value::Null, Deadline::after(VISIT_TIMEOUT)).await;
+            let there = self.call("() => location.origin + '/'", Value::Null, Deadline::after(VISIT_TIMEOUT)).await;
             match there {
                 Ok(there) if there == *key => return Ok(()),
                 Ok(there) => found = there.to_string(),
@@ -179,15 +179,17 @@ impl HiddenPage {
     pub(super) async fn call(
         &self,
         function: &str,
-        argument: &Value,
+        argument: Value,
         deadline: Deadline,
     ) -> Result<Value, BrowserError> {
-        let method = || "Runtime.evaluate".to_owned();
+        let method = || "Runtime.callFunctionOn".to_owned();
         let Some(at) = &self.at else {
             return Err(BrowserError::Protocol { method: method(), reason: "no origin was visited".into() });
         };
-        let mut params = EvaluateParams::new(format!("({function})({argument})"));
-        params.context_id = Some(at.context);
+        // As an argument and not in the source: megabytes would be escaped twice, and compiled.
+        let mut params = CallFunctionOnParams::new(function);
+        params.arguments = Some(vec![CallArgument { value: Some(argument), ..CallArgument::default() }]);
+        params.execution_context_id = Some(at.context);
         params.await_promise = Some(true);
         params.return_by_value = Some(true);
         let failed = |message: String| BrowserError::Cdp { method: method(), code: 0, message };

@@ -6,7 +6,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use crate::base::{SessionId, Tenant, with_causes};
+use crate::seal::DataKey;
 
+use super::keys::seal_error;
+use super::large::Spool;
 use super::lease::Lease;
 use super::part::Names;
 use super::restorer::Restorer;
@@ -85,6 +88,15 @@ impl Named {
 impl Kept {
     pub(super) fn base(&self) -> Arc<Base> {
         self.base.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Where large parts go while they are read.
+    pub(super) fn spool(&self, base: &Base) -> Result<Spool, SessionError> {
+        let key = match base.stored() {
+            Some(stored) => stored.key.clone(),
+            None => DataKey::generate().map_err(|error| seal_error("a new key", error))?,
+        };
+        Ok(Spool { sessions: self.sessions.clone(), tenant: self.tenant.clone(), key })
     }
 
     /// What the parts held when they were restored, by storage key, and what could not be.

@@ -320,22 +320,24 @@ impl Session {
     /// Reads the state and works out what would be written; the browser is not needed after this.
     async fn read(&self, kept: &Kept, deadline: Deadline) -> Result<Read, SessionError> {
         let late = || Err(SessionError::Late { id: kept.id.clone() });
-        let now = deadline.race(Box::pin(snapshot(&self.0.room.context, &self.0.room.tabs, deadline))).await;
-        let mut now = now.unwrap_or_else(late)?;
         let base = kept.base();
+        let spool = kept.spool(&base)?;
+        let room = &self.0.room;
+        let now = deadline.race(Box::pin(snapshot(&room.context, &room.tabs, Some(&spool), deadline))).await;
+        let mut now = now.unwrap_or_else(late)?;
         let (restored, failed) = kept.restored();
         let has_failed =
             |key: &str| failed.iter().any(|failed| failed.origin.trim_end_matches('/') == key.trim_end_matches('/'));
         // An origin that was visited but is not restored yet keeps what it had: its page is only about to load.
         now.origins.retain(|key, captured| {
-            !matches!(captured, Captured::Read(..))
+            matches!(captured, Captured::Unreadable(..))
                 || !base.has_part(key)
                 || base.knows(key)
                 || restored.contains_key(key)
                 || has_failed(key)
         });
         let draft = save::Draft::new(&base.with_names(restored.clone()), &kept.opened, &restored, now);
-        Ok(Read { draft, failed })
+        Ok(Read { draft: draft.sealed_under(spool.key), failed })
     }
 
     /// Things that happened unasked in its pages.

@@ -16,6 +16,7 @@ mod hidden;
 mod kept;
 mod keyfile;
 mod keys;
+mod large;
 mod lease;
 mod live;
 mod model;

@@ -11,21 +11,24 @@ use chromiumoxide::cdp::browser_protocol::fetch::{
 use chromiumoxide::cdp::browser_protocol::network::ResourceType;
 use futures_util::future::join_all;
 use serde::Deserialize;
+use zeroize::Zeroizing;
 
 use crate::base::{Deadline, Tenant, with_causes};
 use crate::browser::{Browser, BrowserError, RawEvent};
 
 use super::hidden::HiddenPage;
-use super::part::{Names, Part};
+use super::large::MEMORY_BYTES;
+use super::part::{Names, Outline, Part};
 use super::sessions::{Prefetched, Sessions, Stored};
 use super::state::PartRef;
-use super::storage::Door;
+use super::storage::{Door, PIECE_BYTES};
 use super::storage_key::{self, Place, Position};
 use super::tabs::{HiddenIds, Tabs, origin_of};
 use super::{Partial, SessionError};
 
-/// How long restoring one origin may take.
+/// How long restoring one origin may take: this, and more for what is large, at the least speed that counts as coming on.
 const RESTORE_TIMEOUT: Duration = Duration::from_secs(30);
+const BYTES_PER_SECOND: u64 = 1 << 20;
 
 /// What a session keeps and has not put in place yet.
 pub(super) struct Restorer {
@@ -82,11 +85,16 @@ impl Restorer {
     /// Makes sessionStorage ready in the tabs. Where a part cannot be opened, its origin's restoring will say so.
     pub(super) async fn ready_tabs(&self) -> Result<(), SessionError> {
         let parts = self.stored.index.parts.iter().filter(|part| part.session);
-        let opened = join_all(parts.map(|part| async move { (part, self.open(part).await) })).await;
-        let lines = opened
-            .into_iter()
-            .filter_map(|(part, opened)| Some((part.storage_key.clone(), opened.ok()?.session_lines()?)));
+        let opened = join_all(parts.map(|part| async move { (part, self.session_lines(part).await) })).await;
+        let lines = opened.into_iter().filter_map(|(part, lines)| Some((part.storage_key.clone(), lines?)));
         Ok(self.tabs.storages().keep(lines.collect()).await?)
+    }
+
+    async fn session_lines(&self, part: &PartRef) -> Option<Zeroizing<String>> {
+        if is_large(part) {
+            return self.sessions.outline(&self.tenant, &self.stored, part).await.ok()?.session_lines();
+        }
+        self.open(part).await.ok()?.session_lines()
     }
 
     async fn open(&self, part: &PartRef) -> Result<Part, SessionError> {
@@ -146,7 +154,7 @@ impl Restorer {
         let mut hidden = self.hidden.lock().await;
         // Another request for the same origin may have been first.
         let Some(part) = self.pending(key) else { return };
-        let deadline = Deadline::after(RESTORE_TIMEOUT);
+        let deadline = Deadline::after(RESTORE_TIMEOUT + Duration::from_secs(part.bytes / BYTES_PER_SECOND));
         let restored = deadline
             .race(self.restore(&mut hidden, &part, deadline))
             .await
@@ -183,7 +191,12 @@ impl Restorer {
         part: &PartRef,
         deadline: Deadline,
     ) -> Result<(Names, Vec<Partial>), SessionError> {
-        let opened = self.open(part).await?;
+        // Nothing is written before the whole is verified.
+        let opened = if is_large(part) {
+            Opened::Large(self.sessions.outline(&self.tenant, &self.stored, part).await?)
+        } else {
+            Opened::Small(self.open(part).await?)
+        };
         let page = match hidden {
             Some(page) => page,
             None => hidden.insert(HiddenPage::prepare(self.tabs.open_hidden().await?).await?),
@@ -192,15 +205,41 @@ impl Restorer {
         if storage_key::place(&part.storage_key) == Place::Between {
             self.tabs.used(&part.storage_key);
         }
-        let failed = Door::Hidden(page).restore(&part.storage_key, &opened, deadline).await?;
+        let door = Door::Hidden(page);
+        let failed = match &opened {
+            Opened::Small(whole) => door.restore(&part.storage_key, whole, deadline).await?,
+            Opened::Large(_) => {
+                let (sessions, stored) = (&self.sessions, &self.stored);
+                let mut lines = sessions.open_lines(&self.tenant, stored, part, PIECE_BYTES).await?;
+                while let Some(piece) = lines.next().await? {
+                    door.write(&piece, deadline).await?;
+                }
+                door.written(&part.storage_key, deadline).await?
+            }
+        };
+        let (workers, scopes, names) = match opened {
+            Opened::Small(part) => (part.worker_lines(), part.scopes(), part.names()),
+            Opened::Large(outline) => (outline.worker_lines(), outline.scopes(), outline.names()),
+        };
         let away = failed.iter().filter(|lost| lost.store == "serviceWorker").filter_map(|lost| lost.key.clone());
         let away: Vec<_> = away.collect();
-        if let (Some(lines), false) = (opened.worker_lines(), away.is_empty()) {
+        if let (Some(lines), false) = (workers, away.is_empty()) {
             self.tabs.storages().keep_workers(&part.storage_key, lines);
         }
-        self.done().scopes.extend(opened.scopes().into_iter().filter(|scope| !away.contains(scope)));
-        Ok((opened.names(), failed))
+        self.done().scopes.extend(scopes.into_iter().filter(|scope| !away.contains(scope)));
+        Ok((names, failed))
     }
+}
+
+/// A part that is verified, as a whole where it is small.
+enum Opened {
+    Small(Part),
+    Large(Outline),
+}
+
+/// Whether it is opened piece by piece.
+fn is_large(part: &PartRef) -> bool {
+    part.blob.is_some() && part.bytes > MEMORY_BYTES as u64
 }
 
 /// Holds documents of one browser while any of its sessions has something left to restore.

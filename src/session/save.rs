@@ -14,6 +14,7 @@ use crate::store::{BlobId, Commit, PartId, RecordName};
 use super::capture::{Captured, Snapshot};
 use super::forks::Seed;
 use super::keys::seal_error;
+use super::large::Large;
 use super::lease::Lease;
 use super::part::{Names, Part, diff};
 use super::sessions::{Prefetched, Sessions, Stored, blobs_of};
@@ -94,6 +95,10 @@ pub(super) struct Draft {
     carried: Vec<PartRef>,
     /// Parts to be written.
     fresh: Vec<(String, Part, Vec<Partial>)>,
+    /// Those that are blobs already.
+    large: Vec<(String, Large, Vec<Partial>)>,
+    /// The data key of a session that is new, where something is sealed under it already.
+    key: Option<DataKey>,
     names: HashMap<String, Names>,
     changes: Vec<Change>,
     since_opened: Vec<Change>,
@@ -115,6 +120,8 @@ impl Draft {
             beside: now.beside,
             carried: Vec::new(),
             fresh: Vec::new(),
+            large: Vec::new(),
+            key: None,
             names: base.names.clone(),
             partial_differs: false,
         };
@@ -123,6 +130,7 @@ impl Draft {
             let old = parts.remove(key.as_str());
             match captured {
                 Captured::Read(part, partial) => draft.origin(&key, old, part, partial),
+                Captured::Large(large, partial) => draft.large(&key, old, large, partial),
                 Captured::Unreadable(partial) => draft.unreadable(&key, old, partial),
             }
         }
@@ -131,16 +139,42 @@ impl Draft {
         draft
     }
 
-    fn origin(&mut self, key: &str, old: Option<&PartRef>, part: Part, partial: Vec<Partial>) {
-        let digest = data_encoding::HEXLOWER.encode(&part.digest());
-        if let Some(old) = old.filter(|old| old.digest == digest) {
-            self.partial_differs |= old.partial != partial;
-            self.carried.push(PartRef { partial, ..old.clone() });
-            return;
+    /// With what its large parts were sealed under.
+    pub(super) fn sealed_under(mut self, key: DataKey) -> Self {
+        if !self.large.is_empty() {
+            self.key = Some(key);
         }
-        let names = part.names();
+        self
+    }
+
+    /// Whether a part is what it was: then it is carried over.
+    fn carry(&mut self, old: Option<&PartRef>, digest: [u8; 32], partial: &[Partial]) -> bool {
+        let digest = data_encoding::HEXLOWER.encode(&digest);
+        let Some(old) = old.filter(|old| old.digest == digest) else { return false };
+        self.partial_differs |= old.partial != partial;
+        self.carried.push(PartRef { partial: partial.to_vec(), ..old.clone() });
+        true
+    }
+
+    fn changed(&mut self, key: &str, names: Names) {
         let before = self.names.insert(key.to_owned(), names.clone()).unwrap_or_default();
         self.changes.extend(diff(key, &before, &names));
+    }
+
+    fn large(&mut self, key: &str, old: Option<&PartRef>, large: Large, partial: Vec<Partial>) {
+        if self.carry(old, large.outline.digest(), &partial) {
+            return;
+        }
+        self.changed(key, large.outline.names());
+        self.partial_differs |= old.map(|old| &old.partial) != Some(&partial) && !partial.is_empty();
+        self.large.push((key.to_owned(), large, partial));
+    }
+
+    fn origin(&mut self, key: &str, old: Option<&PartRef>, part: Part, partial: Vec<Partial>) {
+        if self.carry(old, part.digest(), &partial) {
+            return;
+        }
+        self.changed(key, part.names());
         if part.is_empty() && partial.is_empty() {
             self.partial_differs |= old.is_some_and(|old| !old.partial.is_empty());
             return;
@@ -182,13 +216,15 @@ impl Draft {
     /// What is not kept, over all origins.
     pub(super) fn partial(&self) -> Vec<Partial> {
         let carried = self.carried.iter().flat_map(|part| part.partial.clone());
-        carried.chain(self.fresh.iter().flat_map(|(_, _, partial)| partial.clone())).collect()
+        let large = self.large.iter().flat_map(|(_, _, partial)| partial.clone());
+        carried.chain(self.fresh.iter().flat_map(|(_, _, partial)| partial.clone())).chain(large).collect()
     }
 
     /// The state that a fork begins with.
     pub(super) fn into_seed(self) -> Seed {
         let index = Index::new(self.cookies, self.carried, self.beside);
-        Seed { source: self.base.stored.clone(), index, sealed: self.base.sealed, fresh: self.fresh }
+        let Self { base, fresh, large, key, .. } = self;
+        Seed { source: base.stored.clone(), index, sealed: base.sealed, fresh, large, key }
     }
 
     /// Whether nothing was changed that a version would be made for.
@@ -210,6 +246,8 @@ pub(super) async fn commit(target: &Target<'_>, draft: Draft) -> Result<Base, Se
     }
     sessions.before_sealing(target.tenant).await?;
     let Prepared { mut commit, stored } = prepare(target, &draft).await?;
+    // Not after the commit: where its answer is lost the store may refer to them.
+    draft.large.iter().for_each(|(_, large, _)| large.keep());
     let committed = sessions.records().commit(&target.name(), &commit).await?;
     sessions.tidy(&committed.orphaned).await;
     let mut sealed: Prefetched = std::mem::take(&mut commit.new_parts).into_iter().collect();
@@ -281,6 +319,9 @@ async fn prepare(target: &Target<'_>, draft: &Draft) -> Result<Prepared, Session
         new_parts.extend(sealed.map(|sealed| (part_ref.part_id(), sealed)));
         parts.push(part_ref);
     }
+    for (storage_key, large, partial) in &draft.large {
+        parts.push(large.part_ref(storage_key, version, target.lease.fence(), partial)?);
+    }
     let index = Index::new(draft.cookies.clone(), parts, draft.beside.clone());
     let commit = target.commit(&record, &key, expected, &index, new_parts)?;
     let fence = target.lease.fence();
@@ -293,7 +334,10 @@ fn record(target: &Target<'_>, draft: &Draft) -> Result<(Record, DataKey), Sessi
     if let Some(stored) = &draft.base.stored {
         return Ok((stored.record.kept_for(ttl), stored.key.clone()));
     }
-    let key = DataKey::generate().map_err(|error| seal_error("a new key", error))?;
+    let key = match &draft.key {
+        Some(key) => key.clone(),
+        None => DataKey::generate().map_err(|error| seal_error("a new key", error))?,
+    };
     Ok((Record::new(target.id.clone(), &key, ttl), key))
 }
 

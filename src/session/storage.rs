@@ -1,5 +1,7 @@
 //! What one origin keeps, read from and written to a live frame or a hidden page.
 
+use std::time::Duration;
+
 use chromiumoxide::cdp::browser_protocol::indexed_db::GetMetadataParams;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -9,11 +11,14 @@ use crate::browser::{BrowserError, Cdp};
 use crate::page::Frame;
 
 use super::hidden::HiddenPage;
+use super::large::{Gathered, Gathering, Spool};
 use super::part::Part;
 use super::{Partial, SessionError, storage_key};
 
 /// Bytes of text that one call carries, either way: memory is bounded by some of these, whatever an origin keeps.
-const PIECE_BYTES: usize = 4 << 20;
+pub(super) const PIECE_BYTES: usize = 1 << 20;
+/// How long one call may take. There is none for an origin as a whole: one that comes on may be as large as it likes.
+const PIECE_TIMEOUT: Duration = Duration::from_secs(20);
 /// The isolated world in live frames.
 const WORLD: &str = "rhaven-storage";
 /// Makes the functions once per document, then calls one.
@@ -63,9 +68,10 @@ struct Unkept {
 impl Door<'_> {
     async fn call(&self, name: &str, argument: Value, deadline: Deadline) -> Result<Value, SessionError> {
         let argument = json!({"name": name, "argument": argument});
+        let deadline = Deadline::after(PIECE_TIMEOUT).min(deadline);
         match self {
             Self::Live(frame) => Ok(frame.evaluate_isolated(WORLD, BUNDLE, &argument, deadline).await?),
-            Self::Hidden(page) => Ok(page.call(BUNDLE, &argument, deadline).await?),
+            Self::Hidden(page) => Ok(page.call(BUNDLE, argument, deadline).await?),
         }
     }
 
@@ -81,21 +87,22 @@ impl Door<'_> {
         let asked = async {
             match self {
                 Self::Live(frame) => frame.evaluate_isolated(WORLD, "() => 1", &Value::Null, deadline).await.is_ok(),
-                Self::Hidden(page) => page.call("() => 1", &Value::Null, deadline).await.is_ok(),
+                Self::Hidden(page) => page.call("() => 1", Value::Null, deadline).await.is_ok(),
             }
         };
         deadline.race(asked).await.unwrap_or(false)
     }
 
     /// Reads everything that `storage_key` keeps, and what could not be read; `session` says where sessionStorage is read
-    /// ([`super::tab_storage::Source`]).
+    /// ([`super::tab_storage::Source`]), `spool` where to put what is large.
     pub(super) async fn capture(
         &self,
         storage_key: &str,
         session: &Value,
+        spool: Option<&Spool>,
         deadline: Deadline,
-    ) -> Result<(Part, Vec<Partial>), SessionError> {
-        let mut part = Part::default();
+    ) -> Result<(Gathered, Vec<Partial>), SessionError> {
+        let mut gathering = Gathering::new(storage_key, spool);
         let mut begin = true;
         let last = loop {
             let argument = json!({"begin": begin, "budget": PIECE_BYTES, "session": session});
@@ -104,14 +111,16 @@ impl Door<'_> {
             if format!("{}/", captured.at) != storage_key::origin(storage_key) {
                 return Err(moved(storage_key, &captured.at));
             }
-            part.push(&captured.text);
+            gathering.push(&captured.text).await?;
             if captured.done {
                 break captured;
             }
             begin = false;
         };
-        self.generators(storage_key, &last.auto, &mut part).await?;
-        Ok((part, last.partial.into_iter().map(|unkept| unkept.at(storage_key)).collect()))
+        let mut generators = Part::default();
+        self.generators(storage_key, &last.auto, &mut generators).await?;
+        gathering.push(generators.as_str()).await?;
+        Ok((gathering.end().await?, last.partial.into_iter().map(|unkept| unkept.at(storage_key)).collect()))
     }
 
     /// Adds where key generators stand: no page can read that, only Chromium tells.
@@ -147,8 +156,18 @@ impl Door<'_> {
         deadline: Deadline,
     ) -> Result<Vec<Partial>, SessionError> {
         for piece in part.pieces(PIECE_BYTES) {
-            self.call("restore", json!({"text": piece, "end": false}), deadline).await?;
+            self.write(piece, deadline).await?;
         }
+        self.written(storage_key, deadline).await
+    }
+
+    /// Writes some of a part's lines. The last are followed by [`Self::written`].
+    pub(super) async fn write(&self, lines: &str, deadline: Deadline) -> Result<(), SessionError> {
+        self.call("restore", json!({"text": lines, "end": false}), deadline).await.map(drop)
+    }
+
+    /// Ends the writing of a part; answers what could not be written.
+    pub(super) async fn written(&self, storage_key: &str, deadline: Deadline) -> Result<Vec<Partial>, SessionError> {
         let restored: Restored = read(self.call("restore", json!({"text": "", "end": true}), deadline).await?)?;
         Ok(restored.failed.into_iter().map(|unkept| unkept.at(storage_key)).collect())
     }

@@ -44,20 +44,23 @@ const capture = (() => {
       const source = db.transaction(store, 'readonly').objectStore(store);
       const [keys, values] = await Promise.all([wait(source.getAllKeys(range, size)), wait(source.getAll(range, size))]);
       let weight = 0;
+      // Together: a turn of all the generators above per record would cost more than the record.
+      const lines = [];
       for (let i = 0; i < keys.length; i++) {
         let line;
         try {
           const jobs = [];
           const node = { t: 'rec', k: codec.encode(keys[i], jobs), v: codec.encode(values[i], jobs) };
-          await Promise.all(jobs);
+          if (jobs.length) await Promise.all(jobs);
           line = JSON.stringify(node);
         } catch (error) {
           note(`indexedDB:${db.name}/${store}`, previewKey(keys[i]), error.message || String(error));
           continue;
         }
         weight += line.length;
-        yield line;
+        lines.push(line);
       }
+      if (lines.length) yield lines.join('\n');
       if (keys.length < size) return;
       range = IDBKeyRange.lowerBound(keys[keys.length - 1], true);
       size = Math.max(1, Math.min(4096, weight ? Math.round((size * 1e6) / weight) : size * 2));
