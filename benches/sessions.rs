@@ -201,7 +201,8 @@ fn playwright(base: &str, folder: &Path) -> Option<f64> {
     let text = String::from_utf8_lossy(&output.stdout);
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let lists: Vec<Vec<f64>> = serde_json::from_str(&text).expect("three lists of milliseconds");
-    let mut spans = lists.iter().map(|list| list.iter().map(|ms| Duration::from_secs_f64(ms / 1_000.0)).collect::<Vec<_>>());
+    let mut spans =
+        lists.iter().map(|list| list.iter().map(|ms| Duration::from_secs_f64(ms / 1_000.0)).collect::<Vec<_>>());
     show("Playwright: put a login back, to the page", &mut spans.next()?);
     show("Playwright: save it", &mut spans.next()?);
     Some(show("Playwright: both", &mut spans.next()?))

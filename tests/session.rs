@@ -16,6 +16,8 @@ mod history;
 mod large;
 #[path = "session/matrix.rs"]
 mod matrix;
+#[path = "session/permissions.rs"]
+mod permissions;
 #[path = "session/rig.rs"]
 mod rig;
 #[path = "session/rotation.rs"]

@@ -1,6 +1,7 @@
 //! The whole state of a session as its browser has it now: cookies, and the storage of every origin that was visited.
 
 use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use chromiumoxide::cdp::browser_protocol::page::FrameId;
@@ -15,8 +16,9 @@ use crate::page::Frame;
 use super::hidden::HiddenPage;
 use super::large::{Gathered, Large, Spool};
 use super::part::Part;
+use super::permissions::{ByOrigin, Permissions, Told};
 use super::state::Beside;
-use super::storage::Door;
+use super::storage::{Answer, Door};
 use super::storage_key::{Place, Position};
 use super::tab_storage::Source;
 use super::tabs::Tabs;
@@ -55,14 +57,15 @@ pub(super) async fn snapshot(
     deadline: Deadline,
 ) -> Result<Snapshot, SessionError> {
     let visited = tabs.visited();
+    let reading = &Reading { spool, deadline, told: Mutex::default() };
     let storages = async {
         let doors = live_frames(tabs).await;
         let live = join_all(doors.iter().map(|(key, door)| async move {
-            (key.clone(), read(&Door::Live(&door.frame), key, &door.session, spool, deadline).await)
+            (key.clone(), read(&Door::Live(&door.frame), key, &door.session, reading).await)
         }));
         let mut origins: BTreeMap<String, Captured> = live.await.into_iter().collect();
         origins.retain(|key, captured| !matches!(captured, Captured::Unreadable(..)) || !has_place(key));
-        let mut away = Away { tabs, spool, page: None, deadline };
+        let mut away = Away { tabs, reading, page: None };
         for key in visited.origins.iter().chain(&visited.keys).chain(doors.keys()) {
             if !origins.contains_key(key) {
                 origins.insert(key.clone(), away.read(key).await);
@@ -77,10 +80,11 @@ pub(super) async fn snapshot(
             }
         }
         origins.retain(|key, captured| has_place(key) || keeps_something(captured));
-        origins.into_iter().map(|(key, captured)| said(key, captured)).collect()
+        let permissions = away.permissions().await;
+        (origins.into_iter().map(|(key, captured)| said(key, captured)).collect(), permissions)
     };
-    let (cookies, origins) = tokio::join!(cookies::read(context), storages);
-    let beside = Beside { tabs: tabs.pages().iter().map(|page| page.main_frame().url()).collect() };
+    let (cookies, (origins, permissions)) = tokio::join!(cookies::read(context), storages);
+    let beside = Beside { tabs: tabs.pages().iter().map(|page| page.main_frame().url()).collect(), permissions };
     Ok(Snapshot { cookies: cookies?, beside, origins })
 }
 
@@ -145,21 +149,37 @@ async fn live_frames(tabs: &Tabs) -> BTreeMap<String, Open> {
 }
 
 /// An origin that cannot be read, or not in time, keeps its old state, and is named as partial.
-async fn read(door: &Door<'_>, key: &str, session: &Value, spool: Option<&Spool>, deadline: Deadline) -> Captured {
+async fn read(door: &Door<'_>, key: &str, session: &Value, reading: &Reading<'_>) -> Captured {
+    let Reading { spool, deadline, .. } = *reading;
     match deadline.race(door.capture(key, session, spool, deadline)).await {
-        Some(Ok((Gathered::Small(part), partial))) => Captured::Read(part, partial),
-        Some(Ok((Gathered::Large(large), partial))) => Captured::Large(large, partial),
+        Some(Ok(Answer { gathered, partial, permissions })) => {
+            // Those of frames below other sites are the tab's.
+            if let Some(told) = permissions.filter(|_| !key.contains('^')) {
+                reading.told.lock().unwrap_or_else(PoisonError::into_inner).insert(key.to_owned(), told);
+            }
+            match gathered {
+                Gathered::Small(part) => Captured::Read(part, partial),
+                Gathered::Large(large) => Captured::Large(large, partial),
+            }
+        }
         Some(Err(error)) => unreadable(key, error.to_string()),
         None => unreadable(key, format!("not read within {}", crate::base::show_duration(deadline.span()))),
     }
 }
 
+/// What a whole reading has in common.
+struct Reading<'a> {
+    spool: Option<&'a Spool>,
+    deadline: Deadline,
+    /// What documents told of what they may do, by origin.
+    told: Mutex<BTreeMap<String, Told>>,
+}
+
 /// Reads what no open frame tells, in a hidden page that is opened for the first of it.
 struct Away<'a> {
     tabs: &'a Tabs,
-    spool: Option<&'a Spool>,
+    reading: &'a Reading<'a>,
     page: Option<HiddenPage>,
-    deadline: Deadline,
 }
 
 impl Away<'_> {
@@ -168,7 +188,7 @@ impl Away<'_> {
             true => Source::foreign(),
             false => self.tabs.storages().source(key).argument(false),
         };
-        let (deadline, spool) = (self.deadline, self.spool);
+        let (deadline, reading) = (self.reading.deadline, self.reading);
         let ready = async {
             let page = self.page().await?;
             page.visit(key).await?;
@@ -179,12 +199,42 @@ impl Away<'_> {
             Some(Err(error)) => return unreadable(key, error.to_string()),
             None => return unreadable(key, LATE.to_owned()),
         };
-        read(&Door::Hidden(page), key, &session, spool, deadline).await
+        read(&Door::Hidden(page), key, &session, reading).await
+    }
+
+    /// What was decided for the origins that were read; nothing for those where it is not known.
+    async fn permissions(&mut self) -> ByOrigin {
+        let told = std::mem::take(&mut *self.reading.told.lock().unwrap_or_else(PoisonError::into_inner));
+        let mut all = ByOrigin::new();
+        for (origin, told) in told {
+            if told.is_usual() {
+                all.insert(origin, Permissions::new());
+            } else if let Some(stranger) = self.stranger(&told).await {
+                all.insert(origin, told.beyond(&stranger));
+            }
+        }
+        all
+    }
+
+    /// What an origin may that nobody has met.
+    async fn stranger(&mut self, told: &Told) -> Option<Permissions> {
+        if let Some(known) = self.tabs.stranger(told.secure) {
+            return Some(known);
+        }
+        let deadline = self.reading.deadline;
+        let asked = async {
+            let page = self.page().await.ok()?;
+            page.visit(told.stranger()).await.ok()?;
+            Door::Hidden(page).permissions(deadline).await.ok()?
+        };
+        let states = deadline.race(asked).await??.states;
+        self.tabs.know_stranger(told.secure, states.clone());
+        Some(states)
     }
 
     /// What `origin` keeps in frames of a tab that is at `top`, and its storage key.
     async fn read_below(&mut self, top: &str, origin: &str) -> (String, Captured) {
-        let deadline = self.deadline;
+        let deadline = self.reading.deadline;
         let ready = async {
             let page = self.page().await?;
             Ok::<_, SessionError>(page.visit_below(&[top.to_owned()], origin).await?)

@@ -18,7 +18,7 @@ use super::restorer::{Gate, Restorer};
 use super::room::Room;
 use super::save::{self, Base};
 use super::sessions::Stored;
-use super::{Change, Cookie, HistoryEntry, Partial, Saving, SessionError, SessionOutcome, cookies};
+use super::{Change, Cookie, HistoryEntry, Partial, Saving, SessionError, SessionOutcome, cookies, permissions};
 
 /// How long the end of a run waits for a navigation that is under way.
 const SETTLE_TIMEOUT: Duration = Duration::from_secs(3);
@@ -383,7 +383,12 @@ async fn put_in_place(
         let held = async { Ok(tokio::try_join!(gate.hold_for(restorer), restorer.prepare()).map(drop)?) };
         tokio::try_join!(held, restorer.ready_tabs()).map(drop)
     };
-    let (cookies, storages, page) = tokio::join!(cookies, storages, room.page());
+    let permissions = async {
+        if let Some(stored) = stored {
+            room.tabs.notice(permissions::write(&room.context, &stored.index.beside.permissions).await);
+        }
+    };
+    let (cookies, storages, page, ()) = tokio::join!(cookies, storages, room.page(), permissions);
     cookies?;
     storages?;
     page.map(drop)

@@ -23,6 +23,7 @@ mod model;
 mod nest;
 mod options;
 mod part;
+mod permissions;
 mod reset;
 mod restorer;
 mod room;

@@ -81,6 +81,10 @@ impl Base {
         self.stored.iter().flat_map(|stored| &stored.index.parts)
     }
 
+    fn beside(&self) -> Option<&Beside> {
+        self.stored.as_ref().map(|stored| &stored.index.beside)
+    }
+
     fn cookies(&self) -> &[Cookie] {
         self.stored.as_ref().map_or(&[], |stored| &stored.index.cookies)
     }
@@ -117,7 +121,7 @@ impl Draft {
             changes: cookies::diff(base.cookies(), &cookies, seconds),
             since_opened: cookies::diff(opened.cookies(), &cookies, seconds),
             cookies,
-            beside: now.beside,
+            beside: now.beside.over(base.beside()),
             carried: Vec::new(),
             fresh: Vec::new(),
             large: Vec::new(),

@@ -10,6 +10,7 @@ use crate::base::{Fence, SessionId, Version};
 use crate::seal::DataKey;
 use crate::store::{BlobId, PartId};
 
+use super::permissions::ByOrigin;
 use super::{Cookie, Partial, SessionError};
 
 /// The format that this Rhaven writes; it reads this one and none later.
@@ -91,9 +92,24 @@ pub(super) struct Index {
 /// What is kept with a version and does not count as a change.
 #[derive(Clone, Default, Serialize, Deserialize)]
 pub(super) struct Beside {
-    /// The URLs of the tabs that were open. Nothing reopens them yet.
+    /// The URLs of the tabs that were open.
     #[serde(default)]
     pub(super) tabs: Vec<String>,
+    /// What was decided for origins that they may do.
+    #[serde(default, skip_serializing_if = "ByOrigin::is_empty")]
+    pub(super) permissions: ByOrigin,
+}
+
+impl Beside {
+    /// With what the version before has of origins that were not visited since. An origin for which nothing is decided any more has an
+    /// empty entry, and none afterwards.
+    pub(super) fn over(mut self, before: Option<&Self>) -> Self {
+        for (origin, states) in before.iter().flat_map(|before| &before.permissions) {
+            self.permissions.entry(origin.clone()).or_insert_with(|| states.clone());
+        }
+        self.permissions.retain(|_, states| !states.is_empty());
+        self
+    }
 }
 
 impl Index {

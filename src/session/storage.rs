@@ -13,6 +13,7 @@ use crate::page::Frame;
 use super::hidden::HiddenPage;
 use super::large::{Gathered, Gathering, Spool};
 use super::part::Part;
+use super::permissions::Told;
 use super::{Partial, SessionError, storage_key};
 
 /// Bytes of text that one call carries, either way: memory is bounded by some of these, whatever an origin keeps.
@@ -49,6 +50,17 @@ struct Captured {
     auto: Vec<(String, String)>,
     /// The origin of the document that was asked.
     at: String,
+    /// What it may do; told at the end.
+    #[serde(default)]
+    permissions: Option<Told>,
+}
+
+/// What was read through a door.
+pub(super) struct Answer {
+    pub(super) gathered: Gathered,
+    pub(super) partial: Vec<Partial>,
+    /// What the document may do.
+    pub(super) permissions: Option<Told>,
 }
 
 /// What restore.js answers at its end.
@@ -101,7 +113,7 @@ impl Door<'_> {
         session: &Value,
         spool: Option<&Spool>,
         deadline: Deadline,
-    ) -> Result<(Gathered, Vec<Partial>), SessionError> {
+    ) -> Result<Answer, SessionError> {
         let mut gathering = Gathering::new(storage_key, spool);
         let mut begin = true;
         let last = loop {
@@ -120,7 +132,14 @@ impl Door<'_> {
         let mut generators = Part::default();
         self.generators(storage_key, &last.auto, &mut generators).await?;
         gathering.push(generators.as_str()).await?;
-        Ok((gathering.end().await?, last.partial.into_iter().map(|unkept| unkept.at(storage_key)).collect()))
+        let partial = last.partial.into_iter().map(|unkept| unkept.at(storage_key)).collect();
+        Ok(Answer { gathered: gathering.end().await?, partial, permissions: last.permissions })
+    }
+
+    /// What the document may do.
+    pub(super) async fn permissions(&self, deadline: Deadline) -> Result<Option<Told>, SessionError> {
+        let captured: Captured = read(self.call("capture", json!({"ask": true}), deadline).await?)?;
+        Ok(captured.permissions)
     }
 
     /// Adds where key generators stand: no page can read that, only Chromium tells.

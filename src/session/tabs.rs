@@ -12,6 +12,7 @@ use crate::browser::{BrowserError, Context, Target, TargetEvent};
 use crate::page::Page;
 
 use super::SessionError;
+use super::permissions::Permissions;
 use super::storage_key::{self, Position};
 use super::tab_storage::TabStorages;
 
@@ -60,6 +61,9 @@ struct State {
     commits: Vec<Commits>,
     /// Origins (with a slash at the end) of http and https documents seen so far.
     visited: Visited,
+    /// What an origin may that nobody has met, by whether it is secure.
+    strangers: HashMap<bool, Permissions>,
+    notices: Vec<String>,
 }
 
 /// The documents of a page.
@@ -221,6 +225,15 @@ impl Tabs {
         page.and_then(|page| origin_of(&page.main_frame().url())).map_or(Position::Unknown, Position::Below)
     }
 
+    /// What an origin may here that nobody has met, where it is known: in a secure context or not.
+    pub(super) fn stranger(&self, secure: bool) -> Option<Permissions> {
+        self.state().strangers.get(&secure).cloned()
+    }
+
+    pub(super) fn know_stranger(&self, secure: bool, states: Permissions) {
+        self.state().strangers.insert(secure, states);
+    }
+
     /// Notes a storage key that the documents alone do not tell of.
     pub(super) fn used(&self, key: &str) {
         self.state().visited.keys.insert(key.to_owned());
@@ -253,9 +266,17 @@ impl Tabs {
         visited.clone()
     }
 
+    /// Something that the user should know.
+    pub(super) fn notice(&self, texts: Vec<String>) {
+        self.state().notices.extend(texts);
+    }
+
     /// Notices of the pages since the last call.
     pub(super) fn take_notices(&self) -> Vec<String> {
-        self.state().pages.iter().flat_map(Page::take_notices).collect()
+        let mut state = self.state();
+        let mut notices = std::mem::take(&mut state.notices);
+        notices.extend(state.pages.iter().flat_map(Page::take_notices));
+        notices
     }
 }
 

@@ -139,7 +139,19 @@ const capture = (() => {
     for (const each of all.sort((a, b) => byCodeUnits(a.scope, b.scope))) yield JSON.stringify(each);
   }
 
-  return async ({ begin, budget, session }) => {
+  // Names that Chromium takes and a page can ask for. One that it does not know is left out.
+  const PERMISSIONS = ['accelerometer', 'background-sync', 'camera', 'captured-surface-control', 'clipboard-read', 'clipboard-write',
+    'display-capture', 'geolocation', 'gyroscope', 'idle-detection', 'keyboard-lock', 'local-fonts', 'local-network-access',
+    'magnetometer', 'microphone', 'midi', 'nfc', 'notifications', 'payment-handler', 'persistent-storage', 'pointer-lock',
+    'screen-wake-lock', 'speaker-selection', 'storage-access', 'window-management'];
+  const permissions = async () => {
+    const asked = PERMISSIONS.map(async (name) => [name, (await navigator.permissions.query({ name })).state]);
+    const told = await Promise.allSettled(navigator.permissions ? asked : []);
+    return { secure: isSecureContext, states: Object.fromEntries(told.filter((t) => t.value).map((t) => t.value)) };
+  };
+
+  return async ({ begin, budget, session, ask }) => {
+    if (ask) return { text: '', done: true, partial: [], auto: [], at: location.origin, permissions: await permissions() };
     const self = capture;
     if (begin) {
       self.partial = [];
@@ -149,7 +161,10 @@ const capture = (() => {
     const page = [];
     for (let size = 0; size < budget; ) {
       const { value, done } = await self.source.next();
-      if (done) return { text: page.join(''), done, partial: self.partial, auto: self.auto, at: location.origin };
+      if (done) {
+        const permitted = await permissions();
+        return { text: page.join(''), done, partial: self.partial, auto: self.auto, at: location.origin, permissions: permitted };
+      }
       page.push(value + '\n');
       size += value.length;
     }
