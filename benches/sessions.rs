@@ -37,6 +37,7 @@ fn workspace(folder: &Path) -> Workspace {
         holder: "a bench".into(),
         ttl: None,
         saving: Saving::AsAsked,
+        outbox: None,
     })
 }
 

@@ -17,12 +17,16 @@ mod golden;
 mod history;
 #[path = "cli/home.rs"]
 mod home;
+#[path = "cli/identity.rs"]
+mod identity;
 #[path = "cli/interrupt.rs"]
 mod interrupt;
 #[path = "cli/key.rs"]
 mod key;
 #[path = "cli/kill.rs"]
 mod kill;
+#[path = "cli/left.rs"]
+mod left;
 #[path = "cli/new.rs"]
 mod new;
 #[path = "cli/normal.rs"]

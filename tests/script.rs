@@ -9,6 +9,8 @@ mod browser;
 mod check;
 #[path = "script/console.rs"]
 mod console;
+#[path = "script/emulate.rs"]
+mod emulate;
 #[path = "script/flow.rs"]
 mod flow;
 #[path = "script/hostile.rs"]

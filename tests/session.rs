@@ -4,6 +4,10 @@
 
 #[path = "session/again.rs"]
 mod again;
+#[path = "session/checkpoints.rs"]
+mod checkpoints;
+#[path = "session/dying.rs"]
+mod dying;
 #[path = "session/embedded.rs"]
 mod embedded;
 #[path = "session/fidelity.rs"]
@@ -12,10 +16,14 @@ mod fidelity;
 mod guards;
 #[path = "session/history.rs"]
 mod history;
+#[path = "session/identity.rs"]
+mod identity;
 #[path = "session/large.rs"]
 mod large;
 #[path = "session/matrix.rs"]
 mod matrix;
+#[path = "session/outbox.rs"]
+mod outbox;
 #[path = "session/permissions.rs"]
 mod permissions;
 #[path = "session/rig.rs"]

@@ -8,6 +8,8 @@ use chromiumoxide::cdp::browser_protocol::target::{
     CreateBrowserContextParams, CreateTargetParams, DisposeBrowserContextParams, TargetId,
 };
 
+use serde_json::Value;
+
 use super::registry::ContextTargets;
 use super::{Browser, BrowserError, Pending, TargetEvents};
 
@@ -69,6 +71,11 @@ impl Context {
     /// Service and shared workers of this context, those of before included. They run already.
     pub fn workers(&self) -> TargetEvents {
         self.targets.workers.view()
+    }
+
+    /// Commands that every worker made in it from now on gets before it runs, whoever makes it.
+    pub fn before_workers(&self, commands: Vec<(&'static str, Value)>) {
+        self.targets.before_workers(commands);
     }
 
     /// Closes all its tabs and forgets it. The browser's default context cannot be disposed of.

@@ -9,6 +9,7 @@ use chromiumoxide::cdp::browser_protocol::browser::BrowserContextId;
 use chromiumoxide::cdp::browser_protocol::inspector::EnableParams as InspectorEnable;
 use chromiumoxide::cdp::browser_protocol::target::{FilterEntry, SetAutoAttachParams, TargetFilter, TargetId};
 use serde::Deserialize;
+use serde_json::Value;
 
 use super::hub::Hub;
 use super::lenient::decode;
@@ -50,6 +51,8 @@ struct Entry {
 pub(super) struct ContextTargets {
     pub(super) pages: Hub,
     pub(super) workers: Hub,
+    /// What every worker is sent before it runs.
+    prelude: Mutex<Vec<(&'static str, Value)>>,
 }
 
 #[derive(Deserialize)]
@@ -148,6 +151,9 @@ impl Registry {
         };
         target.cdp().send(auto_attach(&[&NEVER[..], &BROWSER_WIDE[..]].concat())).forget();
         if matches!(target.kind(), TargetKind::Other(_)) {
+            if let Some(context) = &context {
+                context.greet(&target);
+            }
             target.resume();
         } else {
             // Without it a crash is not reported.
@@ -226,7 +232,19 @@ impl Registry {
 
 impl ContextTargets {
     fn new() -> Self {
-        Self { pages: Hub::new(), workers: Hub::new() }
+        Self { pages: Hub::new(), workers: Hub::new(), prelude: Mutex::default() }
+    }
+
+    pub(super) fn before_workers(&self, commands: Vec<(&'static str, Value)>) {
+        *lock(&self.prelude) = commands;
+    }
+
+    /// Sends a worker what it is to get before it runs. What it does not know it refuses, and nobody waits for that.
+    fn greet(&self, target: &Target) {
+        let cdp = target.cdp();
+        for (method, params) in &*lock(&self.prelude) {
+            drop(cdp.router.send(&cdp.session, method, params));
+        }
     }
 
     fn hub(&self, target: &Target) -> &Hub {

@@ -94,6 +94,8 @@ pub(super) enum Command {
     Doctor,
     /// The functions that scripts can call
     Docs(super::docs::DocsArgs),
+    /// Keep what sessions tell sites: device, language, time zone, by name
+    Identity(super::identity::IdentityArgs),
     /// Keep secrets for scripts, encrypted
     Secret(super::secret::SecretArgs),
     /// Make, change and list keys

@@ -66,6 +66,7 @@ pub(super) async fn execute(settings: &Settings, terminal: &Terminal) -> Outcome
     findings.extend(shared_memory(Path::new("/dev/shm")));
     findings.push(key(settings));
     findings.extend(store(settings).await);
+    findings.extend(outbox(&settings.outbox()));
     findings.push(terminal_finding(terminal));
     let failed = findings.iter().any(|finding| finding.status == Status::Fail);
     show(&findings, failed, terminal);
@@ -202,6 +203,16 @@ async fn store(settings: &Settings) -> Vec<Finding> {
         Err(error) => fail("store", error.to_string(), diagnose::hint(error.code()).map(str::to_owned)),
     });
     findings
+}
+
+/// What could not be saved, of whatever tenant.
+fn outbox(folder: &Path) -> Option<Finding> {
+    let waiting = folder.read_dir().ok()?.filter_map(Result::ok);
+    let waiting = waiting.filter(|entry| entry.path().extension().is_some_and(|ending| ending == "sealed")).count();
+    (waiting > 0).then(|| {
+        let text = format!("{waiting} state(s) that could not be saved wait in {}", folder.display());
+        warn("outbox", text, "the next run of their session takes them up, or `rhaven session recover ID`")
+    })
 }
 
 async fn count(settings: &Settings) -> Result<usize, SessionError> {

@@ -101,6 +101,7 @@ impl JobArgs {
                 holder,
                 ttl: settings.ttl,
                 saving: Saving::AsAsked,
+                outbox: Some(settings.outbox()),
             },
             limits: Limits { wall_time: settings.timeout.unwrap_or(limits.wall_time), ..limits },
             slow_mo: self.slow_mo.or(settings.slow_mo),

@@ -71,7 +71,11 @@ fn new(terminal: &Terminal) -> Outcome {
 }
 
 async fn open(settings: &Settings) -> Result<Sessions, Box<Failure>> {
-    Sessions::open(settings.store.clone(), settings.key.clone()).await.map_err(|error| failure(&error))
+    let sessions = Sessions::open(settings.store.clone(), settings.key.clone()).await;
+    let sessions = sessions.map_err(|error| failure(&error))?;
+    // What waits there may be under a key that is to be retired.
+    sessions.use_outbox(settings.outbox());
+    Ok(sessions)
 }
 
 fn failure(error: &SessionError) -> Box<Failure> {

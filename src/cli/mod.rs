@@ -11,6 +11,7 @@ mod doctor;
 mod environment;
 mod error;
 mod events;
+mod identity;
 mod install;
 mod interrupt;
 mod job;
@@ -99,6 +100,7 @@ async fn dispatch(command: Command, settings: &Settings, environment: &Environme
         Command::Doctor => doctor::execute(settings, terminal).await,
         Command::Docs(args) => docs::execute(&args, terminal),
         Command::Key(args) => key::execute(args, settings, terminal).await,
+        Command::Identity(args) => identity::execute(args, settings, terminal).await,
         Command::Secret(args) => secret::execute(args, settings, terminal).await,
         Command::Completions(args) => Ok(completions::execute(&args, terminal)),
         Command::Man(args) => man::execute(&args, environment, terminal),

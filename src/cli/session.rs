@@ -1,5 +1,6 @@
 //! `rhaven session`: what is kept, by name and count; never values.
 
+mod left;
 mod versions;
 
 use std::io::{BufRead as _, IsTerminal as _};
@@ -93,6 +94,18 @@ enum SessionCommand {
         #[arg(value_parser = versions::version)]
         version: Version,
     },
+    /// Make a version of what runs left that ended without saving, and say what it changed; the next run would do the same
+    Recover {
+        /// The session
+        #[arg(value_parser = session_id)]
+        id: SessionId,
+        /// Drop it instead
+        #[arg(long)]
+        discard: bool,
+        /// Do not ask
+        #[arg(long, short)]
+        yes: bool,
+    },
     /// Delete one session with all its versions; its key goes first, so that nothing can open what was copied
     #[command(visible_alias = "rm")]
     Delete {
@@ -116,6 +129,7 @@ struct Place<'a> {
 pub(super) async fn execute(args: SessionArgs, settings: &Settings, terminal: &Terminal) -> Outcome {
     let reaping = tokio::task::spawn_blocking(crate::browser::reap);
     let sessions = Sessions::open(settings.store.clone(), settings.key.clone()).await.map_err(|e| failure(&e))?;
+    sessions.use_outbox(settings.outbox());
     let place = Place { sessions: &sessions, settings, terminal };
     match args.command {
         SessionCommand::History { id } => versions::history(&place, &id).await?,
@@ -124,6 +138,7 @@ pub(super) async fn execute(args: SessionArgs, settings: &Settings, terminal: &T
         SessionCommand::Fork { id, new_id, at } => versions::fork(&place, &id, &new_id, at).await?,
         SessionCommand::Pin { id, version } => versions::pin(&place, &id, version, true).await?,
         SessionCommand::Unpin { id, version } => versions::pin(&place, &id, version, false).await?,
+        SessionCommand::Recover { id, discard, yes } => left::recover(&place, &id, discard, yes).await?,
         SessionCommand::List => list(&sessions, settings, terminal).await?,
         SessionCommand::Show { id } => show(&sessions, &id, settings, terminal).await?,
         SessionCommand::Delete { id, yes } => delete(&sessions, &id, yes, settings, terminal).await?,
@@ -163,6 +178,7 @@ async fn list(sessions: &Sessions, settings: &Settings, terminal: &Terminal) -> 
         let headings = ["ID", "VERSION", "SAVED (UTC)", "EXPIRES", "COOKIES", "ORIGINS", "IN USE BY"];
         terminal.data(&table(headings, rows, terminal.out_style, terminal.out_tty));
     }
+    left::waiting(sessions, settings).iter().for_each(|waiting| terminal.note(waiting));
     // The good ones are shown first; the exit code tells of the others.
     damaged.first().map_or(Ok(()), |error| Err(failure(error)))
 }
@@ -179,7 +195,14 @@ async fn show(
 ) -> Result<(), Box<Failure>> {
     let session = match sessions.show(&settings.tenant, id).await {
         Ok(session) => session,
-        Err(error) => return Err(with_near(&error, sessions, settings).await),
+        Err(error) => {
+            let mut failure = with_near(&error, sessions, settings).await;
+            let left = sessions.left(&settings.tenant, id).await.unwrap_or_default();
+            if matches!(error, SessionError::NotFound(_)) && !left.is_empty() {
+                failure.hint = Some(format!("a run left changes and saved nothing: `rhaven session recover {id}`"));
+            }
+            return Err(failure);
+        }
     };
     if terminal.json {
         terminal.value(&serde_json::json!(session));
@@ -198,6 +221,15 @@ fn describe(session: &SessionInfo, terminal: &Terminal) -> String {
         format!("expires   {}", expiry(session.expires_at.as_deref())),
         format!("in use by {}", session.held_by.as_deref().unwrap_or("nobody")),
     ];
+    if !session.left.is_empty() {
+        lines.push(heading("not a version yet"));
+        lines.extend(session.left.iter().map(left::describe));
+        lines.push("the next run takes it up, or `rhaven session recover` does; --discard drops it".to_owned());
+    }
+    if let Some(identity) = &session.identity {
+        lines.push(heading("identity"));
+        lines.push(super::identity::describe(identity));
+    }
     if !session.cookies.is_empty() {
         let rows = session.cookies.iter().map(|cookie| {
             let expires = cookie.expires.as_deref().map_or_else(|| "with the browser".to_owned(), show_time);

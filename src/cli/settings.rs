@@ -109,6 +109,11 @@ impl Settings {
         })
     }
 
+    /// Where what could not be saved waits for the next run.
+    pub fn outbox(&self) -> PathBuf {
+        self.home.join("outbox")
+    }
+
     /// The folder of the store, where it has one.
     pub fn store_folder(&self) -> Option<&Path> {
         match &self.store {

@@ -28,6 +28,7 @@ fn summary(outcome: &SessionOutcome, all: bool, style: Style) -> String {
             Some(_) => format!("a fork of {source}, which was in use"),
             None => format!("new, beside {source}, which was in use"),
         },
+        (Some(version), _) if outcome.recovered => format!("recovered {version}"),
         (Some(version), _) => format!("restored {version}"),
         (None, Some(at)) => format!("{} on {at}, started empty", style.paint(Tone::Warning, "expired")),
         (None, None) => "new".to_owned(),
@@ -107,6 +108,8 @@ mod tests {
             read_only: false,
             forked_from: None,
             forked_to: None,
+            recovered: false,
+            kept_in_outbox: false,
         }
     }
 
@@ -127,6 +130,8 @@ mod tests {
         assert_eq!(line(&again), "session acme: restored v1 -> saved v2");
         let same = SessionOutcome { restored: Some(Version(3)), version: Some(Version(3)), ..outcome() };
         assert_eq!(line(&same), "session acme: restored v3, unchanged");
+        let recovered = SessionOutcome { recovered: true, ..same };
+        assert_eq!(line(&recovered), "session acme: recovered v3, unchanged");
         assert_eq!(line(&outcome()), "session acme: new, nothing to keep");
         let expired = SessionOutcome { expired_at: Some("2026-01-02T03:04:05Z".into()), ..outcome() };
         assert_eq!(line(&expired), "session acme: expired on 2026-01-02T03:04:05Z, started empty, nothing to keep");

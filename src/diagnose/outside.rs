@@ -17,6 +17,8 @@ pub fn session_failure(error: &SessionError) -> Failure {
         | SessionError::NoVersion { .. }
         | SessionError::Exists(_)
         | SessionError::Id(_)
+        | SessionError::Identity(_)
+        | SessionError::NoIdentity(_)
         | SessionError::Secret(_)
         | SessionError::NoSecret(_) => FailureKind::Usage,
         _ => FailureKind::Store,

@@ -72,7 +72,8 @@ impl Inner {
             "contextId": world.context,
             "awaitPromise": true,
             "returnByValue": true,
-            "userGesture": true,
+            // What runs in a world of ours, unasked, is nothing that the user did.
+            "userGesture": name.is_empty(),
         });
         let sent = world.cdp.send(rpc::<Evaluated>("Runtime.evaluate", params));
         let lost = self.until(|tree| {

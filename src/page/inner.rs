@@ -12,11 +12,12 @@ use tokio::sync::{mpsc, oneshot, watch};
 use crate::base::Deadline;
 use crate::browser::{BrowserError, Cdp, RawEvents, Target, TargetEvent, TargetKind};
 
-use super::PageError;
+use super::emulation::{self, Emulation};
 use super::events::{self, FrameTree, METHODS, Reaction};
 use super::rpc::{Ack, rpc};
 use super::tree::{Tree, WORLD};
 use super::world::EARLY;
+use super::PageError;
 
 /// Shared by all handles of one page.
 pub(super) struct Inner {
@@ -28,6 +29,7 @@ pub(super) struct Inner {
     barriers: Mutex<Vec<(String, mpsc::UnboundedSender<oneshot::Sender<()>>)>>,
     /// The mouse and the keyboard are one each per page.
     pub input: tokio::sync::Mutex<()>,
+    emulation: Mutex<Emulation>,
 }
 
 /// How long a held target may take to answer before it is let go unanswered. Either way is right; the one is surer.
@@ -41,7 +43,7 @@ struct TreeAnswer {
 
 impl Inner {
     /// Sets the target up and resumes it.
-    pub async fn attach(target: Target) -> Result<Arc<Self>, PageError> {
+    pub async fn attach(target: Target, emulation: Emulation) -> Result<Arc<Self>, PageError> {
         let cdp = target.cdp().clone();
         let main = target.id().inner().clone();
         let inner = Arc::new(Self {
@@ -49,6 +51,7 @@ impl Inner {
             changed: watch::Sender::new(0),
             barriers: Mutex::default(),
             input: tokio::sync::Mutex::default(),
+            emulation: Mutex::new(emulation),
             target: target.clone(),
         });
         tokio::select! {
@@ -61,6 +64,11 @@ impl Inner {
     /// The tree. Never held over an await.
     pub fn tree(&self) -> MutexGuard<'_, Tree> {
         self.tree.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What its targets tell otherwise than the browser. Never held over an await.
+    pub fn emulation(&self) -> MutexGuard<'_, Emulation> {
+        self.emulation.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Changes the tree and wakes those who wait for it.
@@ -152,7 +160,12 @@ async fn set_up(inner: &Arc<Inner>, target: &Target) -> Result<(), PageError> {
         ("Page.addScriptToEvaluateOnNewDocument", json!({"source": EARLY, "worldName": WORLD})),
         ("Emulation.setFocusEmulationEnabled", json!({"enabled": true})),
     ];
-    let sent = enables.into_iter().map(|(method, params)| cdp.send(rpc::<Ack>(method, params)));
+    let emulation = inner.emulation().clone();
+    let own = target.id() == inner.target.id();
+    let nothing = Emulation::default();
+    let orders = if own { emulation.for_page(&nothing) } else { emulation.for_frame(&nothing) };
+    let all = enables.into_iter().chain(orders);
+    let sent = all.map(|(method, params)| cdp.send(rpc::<Ack>(method, params)));
     let mut sent = join_all(sent.collect::<Vec<_>>());
     let tree = cdp.send(rpc::<TreeAnswer>("Page.getFrameTree", json!({})));
     // A popup without an opener has no renderer yet that could answer; it gets one only when it is let go, and then hears
@@ -164,7 +177,7 @@ async fn set_up(inner: &Arc<Inner>, target: &Target) -> Result<(), PageError> {
         sent.await
     };
     for answer in answers {
-        answer?;
+        emulation::taken(answer)?;
     }
     let found = tree.await?.frame_tree;
     inner.change(|tree| events::adopt(tree, cdp, &found));

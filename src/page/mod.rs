@@ -5,6 +5,7 @@ mod accessibility;
 mod aria;
 mod convert;
 mod css;
+mod emulation;
 mod error;
 mod evaluate;
 mod events;
@@ -34,6 +35,7 @@ mod tree;
 mod verb;
 mod world;
 
+pub use emulation::{Agent, Emulation, Geolocation, Screen};
 pub use error::{PageError, VerbError};
 pub use frame::Frame;
 pub use keyboard::check as check_key;

@@ -10,7 +10,7 @@ use super::leaving::Leaving;
 use super::verb::{Result, Verb};
 use super::world::Shared;
 use super::{
-    Frame, GotoOptions, LoadState, Locator, ScreenshotOptions, Selector, TypeOptions, UrlPattern, aria, keyboard,
+    Emulation, Frame, GotoOptions, LoadState, Locator, ScreenshotOptions, Selector, TypeOptions, UrlPattern, aria, keyboard,
     navigation, screenshot, suggest,
 };
 
@@ -39,10 +39,33 @@ impl Page {
     /// Sets up a freshly attached target (enables, isolated worlds, frame tracking) and resumes it. Answers when everything
     /// that must be in force before a navigation has been answered by Chromium.
     pub async fn attach(target: Target) -> Result<Page> {
-        match Inner::attach(target).await {
+        Self::attach_as(target, Emulation::default()).await
+    }
+
+    /// [`Self::attach`], with what it and its frames tell otherwise than the browser by itself.
+    pub async fn attach_as(target: Target, emulation: Emulation) -> Result<Page> {
+        match Inner::attach(target, emulation).await {
             Ok(inner) => Ok(Self { inner }),
             Err(error) => Err(Box::new(error.into())),
         }
+    }
+
+    /// What it tells otherwise than the browser by itself.
+    pub fn emulation(&self) -> Emulation {
+        self.inner.emulation().clone()
+    }
+
+    /// Changes what it and its frames tell, from now on; nothing is sent where nothing differs.
+    pub async fn emulate(&self, change: impl FnOnce(&mut Emulation), deadline: Deadline) -> Result<()> {
+        let mut verb = Verb::new(deadline, "the page to take it");
+        let main = self.main_frame();
+        let work = async {
+            // A page whose server does not answer takes nothing until it does.
+            self.inner.settle(main.id(), &mut verb).await;
+            self.inner.emulate(change).await
+        };
+        let outcome = self.inner.race(deadline, work).await;
+        verb.end(&self.inner, outcome).await
     }
 
     /// The target under it.
@@ -117,6 +140,11 @@ impl Page {
         };
         let outcome = self.inner.race(deadline, work).await;
         verb.end(&self.inner, outcome).await
+    }
+
+    /// Whether a navigation is under way in it: Chromium holds back what the page is asked until that has committed.
+    pub fn is_leaving(&self) -> bool {
+        self.inner.tree().frames.iter().any(|node| node.pending.is_some())
     }
 
     /// Waits until the URL matches.

@@ -3,6 +3,7 @@
 
 use std::fmt::Write as _;
 
+use super::identity::Trait;
 use super::kind::Kind;
 use super::table::{self, Entry, PROPERTIES, Param, Receiver};
 
@@ -84,6 +85,9 @@ fn type_name(kind: Kind) -> &'static str {
         Kind::Pattern => "String | Pattern",
         Kind::Choice => "String | Map | Array",
         Kind::Function => "FnPtr",
+        Kind::Trait(Trait::Viewport | Trait::Geolocation) => "Map",
+        Kind::Trait(Trait::Identity) => "String | Map",
+        Kind::Trait(_) => "String",
     }
 }
 

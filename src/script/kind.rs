@@ -8,6 +8,7 @@ use crate::base::{Secret, closest, parse_duration};
 use crate::page::Selector;
 
 use super::ScriptError;
+use super::identity::Trait;
 use super::pattern::Pattern;
 
 /// The kinds of values that our functions take.
@@ -47,6 +48,8 @@ pub enum Kind {
     Choice,
     /// A function or closure.
     Function,
+    /// What an identity is made of.
+    Trait(Trait),
     /// An options map.
     Options,
 }
@@ -72,6 +75,7 @@ impl Kind {
             Self::Pattern => "a glob (text) or regex(..)".into(),
             Self::Choice => "text, #{ value: .. }, #{ label: .. }, #{ index: .. }, or a list of them".into(),
             Self::Function => "a function such as || ..".into(),
+            Self::Trait(told) => told.wanted().into(),
             Self::Options => "an options map #{ .. }".into(),
         }
     }
@@ -92,6 +96,7 @@ impl Kind {
             Self::Pattern => value.is_string() || value.is::<Pattern>(),
             Self::Choice => value.is_string() || value.is_map() || value.is_array(),
             Self::Function => value.is::<FnPtr>(),
+            Self::Trait(told) => told.takes(value),
             Self::Options => value.is_map(),
         }
     }
@@ -109,6 +114,7 @@ impl Kind {
             Self::SomeOf(words) => value.read_lock::<Array>()?.iter().find_map(|word| unknown_word(word, words)),
             Self::Selector => Selector::parse(&text(value)).err().map(|error| selector_fault(&error)),
             Self::Selectors => selectors(value).err(),
+            Self::Trait(told) => told.fault(value),
             _ => None,
         }
     }

@@ -14,6 +14,7 @@ mod failure;
 mod given;
 mod hint;
 mod host;
+mod identity;
 mod imports;
 mod kind;
 mod limits;

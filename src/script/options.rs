@@ -33,6 +33,11 @@ impl Options {
         kind::time(self.0.get(name)?).ok()
     }
 
+    /// The value itself.
+    pub fn value(&self, name: &str) -> Option<&rhai::Dynamic> {
+        self.0.get(name)
+    }
+
     /// A flag; false where it is not given.
     pub fn flag(&self, name: &str) -> bool {
         self.0.get(name).is_some_and(|value| value.as_bool().unwrap_or(false))

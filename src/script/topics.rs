@@ -30,6 +30,11 @@ const TOPICS: &[Topic] = &[
         text: include_str!("docs/sessions.md"),
     },
     Topic {
+        name: "identities",
+        doc: "What a session tells sites: user agent, language, time zone, devices",
+        text: include_str!("docs/identities.md"),
+    },
+    Topic {
         name: "secrets",
         doc: "Where secrets come from and what can be done with them",
         text: include_str!("docs/secrets.md"),

@@ -1,6 +1,7 @@
 //! Floor 0: the encrypted envelope and its keys (`spec: sessions, "The envelope"`). The only maker of [`Sealed`], the
 //! only type that a store accepts, so that plaintext cannot reach one.
 
+mod content;
 mod derive;
 mod envelope;
 mod error;
@@ -15,6 +16,7 @@ mod tests;
 #[cfg(test)]
 mod vectors;
 
+pub use content::ContentKey;
 pub use envelope::{Context, Sealed, open, seal};
 pub use error::SealError;
 pub use keys::{DataKey, KeyId, KeyRing, RootKey};

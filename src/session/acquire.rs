@@ -1,10 +1,12 @@
 //! What a named session is opened from: its lease and what is saved, in the ways that [`Mode`] names.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
 use crate::base::{Deadline, SessionId};
+use crate::store::Checkpoint;
 
 use super::kept::{Named, Opening};
 use super::lease::{Holder, Lease};
@@ -12,7 +14,10 @@ use super::options::{Mode, SessionOptions};
 use super::save::Base;
 use super::sessions::Prefetched;
 use super::workspace::Inner;
-use super::{SessionError, Sessions, Workspace};
+use super::{SessionError, Sessions, Workspace, recover};
+
+/// How long a store that is away is waited for with what was recovered.
+const CONFIRM: Duration = Duration::from_secs(5);
 
 impl Workspace {
     pub(super) async fn acquire(
@@ -61,7 +66,23 @@ impl Workspace {
         let base = Base::of(stored, granted.parts.into_iter().collect());
         let mut opening = self.opening(sessions, id, options, Some(lease), base);
         opening.named.expired_at = expired_at;
+        if let Err(error) = self.settle(&mut opening, granted.checkpoint).await {
+            opening.release().await;
+            return Err(error);
+        }
         Ok(opening)
+    }
+
+    /// Takes up what earlier runs left.
+    async fn settle(&self, opening: &mut Opening, checkpoint: Option<Checkpoint>) -> Result<(), SessionError> {
+        let Some(target) = opening.target() else { return Ok(()) };
+        let settled = recover::settle(&target, Base::clone(&opening.base), checkpoint).await?;
+        self.notices().extend(settled.notices);
+        opening.base = Arc::new(settled.base);
+        opening.named.recovered = settled.recovered.map(Arc::new);
+        let told = opening.confirm(Deadline::after(CONFIRM)).await?;
+        self.notices().extend(told);
+        Ok(())
     }
 
     /// What is saved, without a lease.
@@ -102,6 +123,7 @@ impl Workspace {
             forked_from: None,
             saving: config.saving,
             expired_at: None,
+            recovered: None,
         };
         Opening { named, base: Arc::new(base) }
     }

@@ -84,8 +84,14 @@ pub(super) async fn snapshot(
         (origins.into_iter().map(|(key, captured)| said(key, captured)).collect(), permissions)
     };
     let (cookies, (origins, permissions)) = tokio::join!(cookies::read(context), storages);
-    let beside = Beside { tabs: tabs.pages().iter().map(|page| page.main_frame().url()).collect(), permissions };
+    let beside = Beside { permissions, ..beside(tabs) };
     Ok(Snapshot { cookies: cookies?, beside, origins })
+}
+
+/// What is kept with the state.
+pub(super) fn beside(tabs: &Tabs) -> Beside {
+    let tabs = tabs.pages().iter().map(|page| page.main_frame().url()).collect();
+    Beside { tabs, ..Beside::default() }
 }
 
 fn has_place(key: &str) -> bool {
@@ -160,6 +166,7 @@ async fn read(door: &Door<'_>, key: &str, session: &Value, reading: &Reading<'_>
             match gathered {
                 Gathered::Small(part) => Captured::Read(part, partial),
                 Gathered::Large(large) => Captured::Large(large, partial),
+                Gathered::TooLarge => unreadable(key, "it is too large to be held in memory".to_owned()),
             }
         }
         Some(Err(error)) => unreadable(key, error.to_string()),

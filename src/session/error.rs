@@ -68,6 +68,12 @@ pub enum SessionError {
     /// A secret's name or value that cannot be.
     #[error("{0}")]
     Secret(String),
+    /// An identity that cannot be: an unknown device or time zone, a size out of bounds ..
+    #[error("{0}")]
+    Identity(String),
+    /// No identity by that name.
+    #[error("there is no identity {0:?}")]
+    NoIdentity(String),
     /// No secret by that name in the vault.
     #[error("there is no secret {0:?} in the vault")]
     NoSecret(String),
@@ -116,6 +122,45 @@ pub enum SessionError {
         /// Which; none for a throw-away one.
         id: Option<SessionId>,
     },
+    /// A user-data directory as no archive may be made of it.
+    #[error("the profile is not in a state to be kept: {reason}")]
+    ProfileDirty {
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// A later Chromium wrote the profile.
+    #[error(
+        "the profile was written by Chromium {wrote} and this is {runs}, which would empty what it does not know; use {wrote} or later, \
+         or go back to a version of before: `rhaven session rollback`"
+    )]
+    ProfileNewer {
+        /// The version that wrote it.
+        wrote: String,
+        /// The version that was to open it.
+        runs: String,
+    },
+    /// Values in a profile are encrypted for one machine.
+    #[error(
+        "{file} holds values that only the keyring of the machine they were written on opens ({scheme}); sign in again in a browser \
+         started with --password-store=basic and take its profile"
+    )]
+    ProfileKeyring {
+        /// The database, within the profile.
+        file: String,
+        /// The mark of such values: `v11`.
+        scheme: String,
+    },
+    /// A file of a profile could not be read or written.
+    #[error("{path}: a file of the profile cannot be {done}")]
+    ProfileFile {
+        /// Which.
+        path: String,
+        /// What was to be done with it: `read`, `written`.
+        done: &'static str,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
     /// Not a URL.
     #[error("{url:?} is not a URL: {reason}")]
     Url {
@@ -145,11 +190,16 @@ impl SessionError {
             Self::NoVersion { .. } => "version_not_found",
             Self::ReadOnly(_) | Self::OpenForWriting(_) => "session_read_only",
             Self::Late { .. } => "timeout",
+            Self::ProfileDirty { .. } => "profile_dirty",
+            Self::ProfileNewer { .. } => "profile_newer",
+            Self::ProfileKeyring { .. } => "profile_keyring",
+            Self::ProfileFile { .. } => "file_error",
             Self::Closed { .. } => "session_closed",
             Self::RestoreIncomplete { .. } => "restore_incomplete",
-            Self::Id(_) | Self::Url { .. } | Self::Secret(_) => "invalid_argument",
+            Self::Id(_) | Self::Url { .. } | Self::Secret(_) | Self::Identity(_) => "invalid_argument",
             Self::WrongKey { .. } => "wrong_key",
             Self::NoSecret(_) => "secret_not_set",
+            Self::NoIdentity(_) => "identity_not_found",
             Self::KeyInUse { .. } => "key_in_use",
             Self::Key { .. } => "key_unavailable",
             Self::Seal { source, .. } => source.code(),

@@ -15,7 +15,7 @@ use super::large::Large;
 use super::lease::{Holder, Lease};
 use super::part::Part;
 use super::save::{Base, Draft, Target, seal_part};
-use super::sessions::{Prefetched, Sessions, Stored};
+use super::sessions::{Prefetched, Sessions, Stored, blobs_of};
 use super::state::{Index, PartRef, Record};
 use super::{Partial, SessionError};
 
@@ -155,7 +155,7 @@ impl Sessions {
     }
 
     /// The lease of a session that does not exist yet.
-    async fn claim(&self, tenant: &Tenant, id: &SessionId, holder: &Holder) -> Result<Lease, SessionError> {
+    pub(super) async fn claim(&self, tenant: &Tenant, id: &SessionId, holder: &Holder) -> Result<Lease, SessionError> {
         let exists = || SessionError::Exists(id.clone());
         if self.records().read(&self.name(tenant, id), None).await?.is_some() {
             return Err(exists());
@@ -226,12 +226,12 @@ impl Sessions {
             parts.push(large.part_ref(storage_key, version, lease.fence(), partial)?);
             large.keep();
         }
-        let shares_blobs = parts.iter().any(|part| part.blob.is_some());
+        let index = index.with_parts(parts);
+        let shares_blobs = !blobs_of(&index).is_empty();
         let record = match &source {
             Some(source) => source.record.forked(id.clone(), &key, shares_blobs).kept_for(ttl.map(|ttl| ttl.as_secs())),
             None => Record::new(id.clone(), &key, ttl.map(|ttl| ttl.as_secs())),
         };
-        let index = index.with_parts(parts);
         let commit = target.commit(&record, &key, None, &index, new_parts.clone().into_iter().collect())?;
         self.records().commit(&target.name(), &commit).await?;
         if let Some(source) = source.as_ref().filter(|_| shares_blobs) {

@@ -2,20 +2,23 @@
 
 use std::collections::HashMap;
 use std::ops::Deref;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use crate::base::{SessionId, Tenant, with_causes};
+use crate::base::{Deadline, SessionId, Tenant, Version, with_causes};
 use crate::seal::DataKey;
 
+use super::emulate::KeptIdentity;
 use super::keys::seal_error;
 use super::large::Spool;
 use super::lease::Lease;
 use super::part::Names;
+use super::patience::is_away;
+use super::recover::Recovered;
 use super::restorer::Restorer;
-use super::save::{self, Base};
+use super::save::{self, Base, Target};
 use super::sessions::Sessions;
-use super::{Change, Partial, Saving, SessionError, SessionOutcome};
+use super::{Change, Partial, Saving, SessionError, SessionOutcome, outbox};
 
 /// A named session, wherever it is: opened, or about to be. Cheap to clone.
 #[derive(Clone)]
@@ -31,6 +34,8 @@ pub(super) struct Named {
     pub(super) saving: Saving,
     /// Set where the id had run out when the lease was taken.
     pub(super) expired_at: Option<String>,
+    /// Set where it was opened with what a run that ended without saving had left.
+    pub(super) recovered: Option<Arc<Recovered>>,
 }
 
 /// What only a named session has while it is open.
@@ -41,6 +46,8 @@ pub(super) struct Kept {
     pub(super) base: Mutex<Arc<Base>>,
     /// What it was opened with; its outcome is told against this.
     pub(super) opened: Arc<Base>,
+    /// What its pages tell sites, to be kept with the next version.
+    pub(super) identity: Mutex<KeptIdentity>,
 }
 
 /// All that a named session is opened from: its lease, if it is to be saved, and its state as it is in the store. Cheap to clone.
@@ -77,6 +84,31 @@ impl Named {
         self.lease.as_ref().is_some_and(|lease| lease.lost().is_cancelled())
     }
 
+    /// Where its versions are written; none where it is only read.
+    pub(super) fn target(&self) -> Option<Target<'_>> {
+        let Self { sessions, tenant, id, ttl, .. } = self;
+        self.lease.as_deref().map(|lease| Target { sessions, tenant, id, ttl: *ttl, lease })
+    }
+
+    /// Makes what it was recovered to a version, unless it is one; answers what the user is told, the first time. Where the
+    /// session has a guard, for when that has passed; nothing else of it is written before.
+    pub(super) async fn confirm(&self, deadline: Deadline) -> Result<Option<String>, SessionError> {
+        match (&self.recovered, self.target()) {
+            (Some(recovered), Some(target)) => recovered.write(&target, deadline).await,
+            _ => Ok(None),
+        }
+    }
+
+    /// Whether it was opened from a version that is in the store.
+    pub(super) fn is_confirmed(&self) -> bool {
+        self.recovered.as_ref().is_none_or(|recovered| recovered.is_written())
+    }
+
+    /// Whether it was recovered, to what is a version now.
+    fn is_recovered(&self) -> bool {
+        self.recovered.as_ref().is_some_and(|recovered| recovered.id == self.id && recovered.is_written())
+    }
+
     /// Gives its lease back, if it has one.
     pub(super) async fn release(&self) {
         if let Some(lease) = &self.lease {
@@ -99,6 +131,11 @@ impl Kept {
         Ok(Spool { sessions: self.sessions.clone(), tenant: self.tenant.clone(), key })
     }
 
+    /// What its pages tell sites. Never held over an await.
+    pub(super) fn identity(&self) -> MutexGuard<'_, KeptIdentity> {
+        self.identity.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// What the parts held when they were restored, by storage key, and what could not be.
     pub(super) fn restored(&self) -> (HashMap<String, Names>, Vec<Partial>) {
         let Some(restorer) = &self.restorer else { return Default::default() };
@@ -110,16 +147,47 @@ impl Kept {
         SessionError::RestoreIncomplete { id: self.id.clone(), failed }
     }
 
-    /// Writes a draft, if it holds a change: answers what this save changed, and the outcome of the run so far.
-    pub(super) async fn commit(&self, draft: save::Draft) -> Result<(Vec<Change>, SessionOutcome), SessionError> {
-        let lease = self.lease.as_deref().ok_or_else(|| SessionError::ReadOnly(self.id.clone()))?;
-        let Named { sessions, tenant, id, ttl, .. } = &self.named;
+    /// Writes a draft, if it holds a change: answers what this save changed, and the outcome of the run so far. A store that is
+    /// away is waited for until the deadline.
+    pub(super) async fn commit(
+        &self,
+        draft: &save::Draft,
+        deadline: Deadline,
+    ) -> Result<(Vec<Change>, SessionOutcome), SessionError> {
+        let target = self.target().ok_or_else(|| SessionError::ReadOnly(self.id.clone()))?;
         let (now, changes, partial) = (draft.changes(), draft.changes_since_opened(), draft.partial());
-        let base = Arc::new(save::commit(&save::Target { sessions, tenant, id, ttl: *ttl, lease }, draft).await?);
+        self.confirm(deadline).await?;
+        let base = Arc::new(save::commit(&target, draft, deadline).await?);
         let version = base.version();
         *self.base.lock().unwrap_or_else(PoisonError::into_inner) = base;
         let outcome = SessionOutcome { version, updated: !changes.is_empty(), changes, partial, ..self.outcome() };
         Ok((now, outcome))
+    }
+
+    /// The last save of a run: what cannot be written because the store is away goes to the outbox.
+    pub(super) async fn commit_last(&self, draft: &save::Draft, deadline: Deadline) -> SessionOutcome {
+        let error = match self.commit(draft, deadline).await {
+            Ok((_, outcome)) => return outcome,
+            Err(error) => error,
+        };
+        let outcome = self.unsaved(&error);
+        let Some(lease) = self.lease.as_ref().filter(|_| is_away(&error) && !draft.is_unchanged()) else {
+            return outcome;
+        };
+        let tell = |told: String| Some((error.code().to_owned(), format!("{}; {told}", with_causes(&error))));
+        match outbox::put(&self.sessions, &self.tenant, &self.id, draft, lease.fence()).await {
+            Ok(true) => {
+                let told =
+                    "it is kept in the outbox; applied by the next run of this session on this machine".to_owned();
+                let (changes, partial) = (draft.changes_since_opened(), draft.partial());
+                SessionOutcome { save_error: tell(told), kept_in_outbox: true, changes, partial, ..outcome }
+            }
+            Ok(false) => outcome,
+            Err(error) => {
+                let told = format!("nor could it be kept in the outbox: {}", with_causes(&error));
+                SessionOutcome { save_error: tell(told), ..outcome }
+            }
+        }
     }
 
     /// The end of a session that was not restored in full: HEAD stays as it is, and what the run changed goes to a fork.
@@ -159,14 +227,23 @@ impl Kept {
         SessionOutcome { save_error: Some((error.code().to_owned(), with_causes(error))), ..self.outcome() }
     }
 
+    /// The newest version that is in the store.
+    fn written_version(&self) -> Option<Version> {
+        match self.recovered.as_ref().filter(|recovered| !recovered.is_written()) {
+            Some(recovered) => recovered.before,
+            None => self.base().version(),
+        }
+    }
+
     /// The outcome of a session that nothing happened to.
     pub(super) fn outcome(&self) -> SessionOutcome {
         SessionOutcome {
             id: self.id.clone(),
             restored: self.opened.version(),
-            version: self.base().version(),
+            version: self.written_version(),
             read_only: self.lease.is_none(),
             forked_from: self.forked_from.clone(),
+            recovered: self.is_recovered(),
             ..SessionOutcome::unchanged(self.id.clone(), self.expired_at.clone())
         }
     }
@@ -189,6 +266,7 @@ impl Opening {
             restored: version,
             version,
             read_only: is_read_only,
+            recovered: self.is_recovered(),
             forked_from: self.named.forked_from,
             ..SessionOutcome::unchanged(self.named.id, self.named.expired_at)
         }

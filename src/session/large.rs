@@ -38,6 +38,8 @@ pub(super) struct Spool {
 pub(super) enum Gathered {
     Small(Part),
     Large(Large),
+    /// More than is held in memory, and there is nowhere to put it.
+    TooLarge,
 }
 
 /// A part that is a blob already, though no version refers to it yet.
@@ -98,10 +100,11 @@ impl Large {
 /// Lines on their way from a page.
 pub(super) struct Gathering<'a> {
     storage_key: &'a str,
-    /// None where everything has to be held in memory.
+    /// None where what is too large for memory is not wanted.
     spool: Option<&'a Spool>,
     part: Part,
     writing: Option<Writing>,
+    over: bool,
 }
 
 /// A blob being written.
@@ -115,7 +118,7 @@ struct Writing {
 
 impl<'a> Gathering<'a> {
     pub(super) fn new(storage_key: &'a str, spool: Option<&'a Spool>) -> Self {
-        Self { storage_key, spool, part: Part::default(), writing: None }
+        Self { storage_key, spool, part: Part::default(), writing: None, over: false }
     }
 
     /// Takes whole lines.
@@ -124,7 +127,11 @@ impl<'a> Gathering<'a> {
             return writing.push(lines).await;
         }
         self.part.push(lines);
-        if let Some(spool) = self.spool.filter(|_| self.part.as_bytes().len() > MEMORY_BYTES) {
+        if self.part.as_bytes().len() <= MEMORY_BYTES {
+            return Ok(());
+        }
+        self.over = self.spool.is_none();
+        if let Some(spool) = self.spool {
             let mut writing = Writing::begin(self.storage_key, spool)?;
             let part = std::mem::take(&mut self.part);
             for piece in part.pieces(MEMORY_BYTES / 4) {
@@ -135,9 +142,15 @@ impl<'a> Gathering<'a> {
         Ok(())
     }
 
+    /// Whether the rest need not be read.
+    pub(super) fn is_over(&self) -> bool {
+        self.over
+    }
+
     /// All of it.
     pub(super) async fn end(self) -> Result<Gathered, SessionError> {
         match self.writing {
+            None if self.over => Ok(Gathered::TooLarge),
             None => Ok(Gathered::Small(self.part)),
             Some(writing) => Ok(Gathered::Large(writing.end().await?)),
         }

@@ -165,6 +165,16 @@ impl Lease {
     }
 }
 
+impl Lease {
+    /// Ends it now and leaves what the run kept beside HEAD, for whoever opens the session next.
+    pub(super) async fn let_run_out(&self) {
+        self.heartbeat.abort();
+        if let Err(error) = self.sessions.records().renew(&self.name, self.owner, self.fence, Duration::ZERO).await {
+            tracing::debug!(code = error.code(), "a lease was not ended");
+        }
+    }
+}
+
 impl Drop for Lease {
     fn drop(&mut self) {
         self.heartbeat.abort();

@@ -12,6 +12,7 @@ use crate::base::{Deadline, SessionId, Version};
 use crate::page::Page;
 
 use super::capture::{Captured, snapshot};
+use super::checkpoint::Checkpoints;
 use super::kept::{Kept, Opening};
 use super::lease::Lease;
 use super::restorer::{Gate, Restorer};
@@ -29,9 +30,10 @@ pub struct Session(pub(super) Arc<Inner>);
 
 pub(super) struct Inner {
     pub(super) kept: Option<Kept>,
-    room: Room,
-    /// Serialises saves, and opening of the first page.
-    busy: Arc<tokio::sync::Mutex<()>>,
+    pub(super) room: Room,
+    /// Serialises saves, writing of checkpoints, and opening of the first page.
+    pub(super) busy: Arc<tokio::sync::Mutex<()>>,
+    pub(super) checkpoints: Checkpoints,
     /// Cancelled when it is closed under whoever holds it.
     closed: CancellationToken,
 }
@@ -51,7 +53,8 @@ impl Session {
     }
 
     fn of(kept: Option<Kept>, room: Room) -> Self {
-        Self(Arc::new(Inner { kept, room, busy: Arc::default(), closed: CancellationToken::new() }))
+        let (busy, checkpoints, closed) = (Arc::default(), Checkpoints::default(), CancellationToken::new());
+        Self(Arc::new(Inner { kept, room, busy, checkpoints, closed }))
     }
 
     /// A named session: its cookies are in place and its storages will be before a page script can look.
@@ -62,9 +65,15 @@ impl Session {
             let (sessions, tenant, sealed) = (named.sessions.clone(), named.tenant.clone(), base.sealed().clone());
             Restorer::new(sessions, tenant, stored.clone(), sealed, room.tabs.clone())
         });
+        let identity = stored.and_then(|stored| stored.index.beside.identity.clone()).unwrap_or_default();
+        // Pages have it from the start where it is known what the browser tells by itself.
+        room.tabs.tell_at_first(&identity).await?;
         put_in_place(&room, gate, stored.map(|stored| &**stored), restorer.as_ref()).await?;
-        let (opened, base) = (base.clone(), Mutex::new(base));
-        Ok(Self::of(Some(Kept { named, restorer, base, opened }), room))
+        let (opened, base, identity) = (base.clone(), Mutex::new(base), Mutex::new(identity));
+        let session = Self::of(Some(Kept { named, restorer, base, opened, identity }), room);
+        session.identify_at_first().await?;
+        session.0.checkpoints.begin(&session.0);
+        Ok(session)
     }
 
     /// Its id; none for a throw-away one.
@@ -89,6 +98,8 @@ impl Session {
 
     /// The current page: the oldest that is open; a new one where all have been closed.
     pub async fn page(&self) -> Result<Page, SessionError> {
+        // Whoever asks is about to do something.
+        self.0.room.tabs.storages().dirty().stir();
         if let Some(page) = self.open_page() {
             return Ok(page);
         }
@@ -124,6 +135,7 @@ impl Session {
     /// The answer is Chromium's word that all is closed.
     pub(super) fn close(&self) -> impl Future<Output = ()> + Send + use<> {
         self.0.closed.cancel();
+        self.0.checkpoints.stop();
         if let Some(restorer) = self.0.kept.as_ref().and_then(|kept| kept.restorer.as_ref()) {
             restorer.close();
         }
@@ -134,6 +146,9 @@ impl Session {
     /// one. Of a session that is closed; waits for a save that is being written.
     pub(super) async fn opening(&self) -> Option<Opening> {
         let _written = self.0.busy.lock().await;
+        if let Some(kept) = &self.0.kept {
+            self.0.checkpoints.withdraw(kept).await;
+        }
         self.opening_now()
     }
 
@@ -190,7 +205,7 @@ impl Session {
         let session = self.clone();
         let commit = tokio::spawn(async move {
             let outcome = match &session.0.kept {
-                Some(kept) => kept.commit(draft).await.map(Some),
+                Some(kept) => kept.commit(&draft, deadline).await.map(Some),
                 None => Ok(None),
             };
             drop(one_at_a_time);
@@ -268,9 +283,15 @@ impl Session {
     }
 
     /// Saves at the end of a run, whatever its end was; the outcome tells of the whole run. The browser may be ended as soon
-    /// as `read` was called.
-    pub(super) async fn save_last(&self, deadline: Deadline, read: impl FnOnce()) -> Option<SessionOutcome> {
+    /// as `read` was called. `deadline` is for reading the state, `writing` for a store that is away.
+    pub(super) async fn save_last(
+        &self,
+        deadline: Deadline,
+        writing: Deadline,
+        read: impl FnOnce(),
+    ) -> Option<SessionOutcome> {
         let kept = self.0.kept.as_ref()?;
+        self.0.checkpoints.stop();
         let _one_at_a_time = self.0.busy.lock().await;
         let Some(lease) = &kept.lease else {
             read();
@@ -283,14 +304,23 @@ impl Session {
         };
         let now = deadline.race(reading).await.unwrap_or_else(|| Err(SessionError::Late { id: kept.id.clone() }));
         read();
-        let outcome = match now {
-            Ok(Read { draft, failed }) if failed.is_empty() => {
-                kept.commit(draft).await.map_or_else(|error| kept.unsaved(&error), |(_, outcome)| outcome)
-            }
+        let mut outcome = match now {
+            Ok(Read { draft, failed }) if failed.is_empty() => kept.commit_last(&draft, writing).await,
             Ok(Read { draft, failed }) => kept.save_aside(draft, failed).await,
             Err(error) => kept.unsaved(&error),
         };
-        lease.release().await;
+        let unsaved = outcome.save_error.as_ref().is_some_and(|(code, _)| code != "lease_lost");
+        if unsaved && outcome.forked_to.is_none() && self.0.checkpoints.any() {
+            // What it had a moment ago is all that is left of this run.
+            lease.let_run_out().await;
+            if !outcome.kept_in_outbox
+                && let Some((_, told)) = &mut outcome.save_error
+            {
+                told.push_str("; what the last checkpoint had becomes a version when the session is next opened");
+            }
+        } else {
+            lease.release().await;
+        }
         Some(outcome)
     }
 
@@ -325,6 +355,7 @@ impl Session {
         let room = &self.0.room;
         let now = deadline.race(Box::pin(snapshot(&room.context, &room.tabs, Some(&spool), deadline))).await;
         let mut now = now.unwrap_or_else(late)?;
+        now.beside.identity = Some(kept.identity().clone());
         let (restored, failed) = kept.restored();
         let has_failed =
             |key: &str| failed.iter().any(|failed| failed.origin.trim_end_matches('/') == key.trim_end_matches('/'));

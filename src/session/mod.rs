@@ -8,11 +8,19 @@
 
 mod acquire;
 mod capture;
+mod checkpoint;
 mod chores;
 mod cookies;
+mod devices;
+mod dirty;
+mod documents;
+mod emulate;
 mod error;
 mod forks;
 mod hidden;
+mod hints;
+mod identities;
+pub mod identity;
 mod kept;
 mod keyfile;
 mod keys;
@@ -22,8 +30,13 @@ mod live;
 mod model;
 mod nest;
 mod options;
+mod outbox;
 mod part;
+mod patience;
 mod permissions;
+#[allow(dead_code, reason = "what runs browsers on profiles comes with it")]
+mod profile;
+mod recover;
 mod reset;
 mod restorer;
 mod room;
@@ -39,18 +52,25 @@ mod tabs;
 mod tenants;
 mod vault;
 mod versions;
+mod waiting;
 mod workspace;
 
+pub use devices::{DEVICES, Device};
 pub use error::SessionError;
+pub use identities::{IdentityInfo, identity_name};
+pub use identity::{Identity, Viewport};
 pub use keys::KeySource;
 pub use live::Session;
 pub use model::{
-    Change, ChangeKind, CookieInfo, HistoryEntry, Listing, ObjectStoreInfo, OriginInfo, Partial, SessionInfo,
-    SessionOutcome, SessionSummary, VersionDiff, VersionInfo,
+    Change, ChangeKind, CookieInfo, HistoryEntry, Left, LeftIn, Listing, ObjectStoreInfo, OriginInfo, Partial,
+    SessionInfo, SessionOutcome, SessionSummary, Taken, VersionDiff, VersionInfo,
 };
 pub use options::{Cookie, Mode, OpenSession, Saving, SessionOptions, WorkspaceConfig};
+pub use profile::{ImportedProfile, Progress, Transfer};
 pub use rotate::{KeyUse, Rotated};
 pub use sessions::{Sessions, StoreConfig};
 pub use vault::{SecretInfo, secret_name};
 pub use versions::{History, RolledBack};
 pub use workspace::Workspace;
+
+pub use crate::page::Geolocation;

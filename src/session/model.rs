@@ -69,6 +69,48 @@ pub struct SessionOutcome {
     pub forked_from: Option<SessionId>,
     /// The session that the new state went to, because this one could not be restored in full and was not saved over.
     pub forked_to: Option<SessionId>,
+    /// It was opened with what a run that ended without saving had left; that is a version now.
+    pub recovered: bool,
+    /// What could not be saved is kept sealed on this machine, for the next run that opens the session: the store was away.
+    pub kept_in_outbox: bool,
+}
+
+/// Something that a run left and that is no version yet.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Left {
+    /// Where it is.
+    pub place: LeftIn,
+    /// When it was written (RFC 3339).
+    pub made: String,
+    /// Of which session; none where only its name in the store is known.
+    pub id: Option<SessionId>,
+}
+
+/// Where a state waits that is no version yet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LeftIn {
+    /// Beside the newest version, by a run that ended without saving.
+    Checkpoint,
+    /// In a file on this machine, by a run whose store was away.
+    Outbox,
+}
+
+/// What became of something that a run had left.
+#[derive(Debug, Clone, Serialize)]
+pub struct Taken {
+    /// Where it was.
+    pub from: LeftIn,
+    /// When it was read from the browser (RFC 3339).
+    pub made: String,
+    /// The version that it is now.
+    pub version: Option<Version>,
+    /// The fork that it is now, because others have written the session since.
+    pub forked_to: Option<SessionId>,
+    /// What differs, by name.
+    pub changes: Vec<Change>,
+    /// Storage keys that may have changed as well, and whose state was not at hand.
+    pub left_out: Vec<String>,
 }
 
 impl SessionOutcome {
@@ -86,6 +128,8 @@ impl SessionOutcome {
             read_only: false,
             forked_from: None,
             forked_to: None,
+            recovered: false,
+            kept_in_outbox: false,
         }
     }
 }
@@ -101,6 +145,9 @@ pub struct SessionInfo {
     pub saved_at: String,
     /// When it runs out unless used (RFC 3339); none for never.
     pub expires_at: Option<String>,
+    /// What it tells sites: what was asked for, and beside it what the browser had that it was made in. None in what was saved
+    /// before this was kept.
+    pub identity: Option<super::Identity>,
     /// Its cookies.
     pub cookies: Vec<CookieInfo>,
     /// Per storage key: the key, names of localStorage keys, names of IndexedDB stores with their record counts, bytes.
@@ -111,6 +158,8 @@ pub struct SessionInfo {
     pub partial: Vec<Partial>,
     /// Who holds it now, for people.
     pub held_by: Option<String>,
+    /// What earlier runs left that is no version yet.
+    pub left: Vec<Left>,
     /// The kept versions, newest first.
     pub versions: Vec<VersionInfo>,
 }

@@ -1,10 +1,13 @@
 //! What a run's sessions are configured with, and how one of them is opened.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::base::{SessionId, Tenant, Version};
 use crate::browser::LaunchOptions;
 
+use super::emulate::Asked;
+use super::identity::Identity;
 use super::{KeySource, StoreConfig};
 #[cfg(doc)]
 use super::{SessionError, Workspace};
@@ -29,6 +32,8 @@ pub struct WorkspaceConfig {
     pub ttl: Option<Duration>,
     /// When what is saved is written.
     pub saving: Saving,
+    /// Where states are put, sealed, that could not be saved because the store was away; none: nowhere.
+    pub outbox: Option<PathBuf>,
 }
 
 /// When a session's saves are written to the store.
@@ -60,6 +65,17 @@ pub struct SessionOptions {
     pub ttl: Option<Option<Duration>>,
     /// How it is opened.
     pub mode: Mode,
+    /// What it tells sites from now on; what is none here stays as it was.
+    pub identity: Identity,
+    /// What it told sites before does not count: it takes what the browser of this run has by itself.
+    pub anew: bool,
+}
+
+impl SessionOptions {
+    /// What it is to tell sites.
+    pub(super) fn asked(&self) -> Asked<'_> {
+        Asked { identity: &self.identity, anew: self.anew }
+    }
 }
 
 /// How a session is opened, and what to do where another run holds it.

@@ -16,6 +16,7 @@ use zeroize::Zeroizing;
 use crate::base::{Deadline, Tenant, with_causes};
 use crate::browser::{Browser, BrowserError, RawEvent};
 
+use super::emulate::Own;
 use super::hidden::HiddenPage;
 use super::large::MEMORY_BYTES;
 use super::part::{Names, Outline, Part};
@@ -245,6 +246,7 @@ fn is_large(part: &PartRef) -> bool {
 /// Holds documents of one browser while any of its sessions has something left to restore.
 pub(super) struct Gate {
     browser: Browser,
+    own: Own,
     hidden: HiddenIds,
     restorers: Mutex<Vec<Weak<Restorer>>>,
     /// Set while holding is on; the async lock keeps switching on and off in order.
@@ -267,9 +269,10 @@ struct Request {
 
 impl Gate {
     /// A gate that holds nothing yet.
-    pub(super) fn new(browser: Browser) -> Arc<Self> {
+    pub(super) fn new(browser: Browser, own: Own) -> Arc<Self> {
         let gate = Arc::new(Self {
             browser,
+            own,
             hidden: HiddenIds::default(),
             restorers: Mutex::default(),
             holding: tokio::sync::Mutex::new(false),
@@ -293,6 +296,11 @@ impl Gate {
     /// The hidden pages of this browser: what they ask for is never held.
     pub(super) fn hidden(&self) -> HiddenIds {
         self.hidden.clone()
+    }
+
+    /// What the browser tells sites by itself.
+    pub(super) fn own(&self) -> Own {
+        self.own.clone()
     }
 
     /// Holds documents from now on, until `restorer` has nothing left. Answers when Chromium has confirmed it.

@@ -20,10 +20,10 @@ pub(super) struct Room {
 impl Room {
     /// An empty one. It is made among the `chores`: where nobody waits for it any more it is closed again.
     pub(super) async fn open(gate: &Gate, chores: &Chores) -> Result<Self, BrowserError> {
-        let (browser, hidden) = (gate.browser().clone(), gate.hidden());
+        let (browser, hidden, own) = (gate.browser().clone(), gate.hidden(), gate.own());
         let made = chores.answer(async move {
             let context = browser.new_context(&ContextOptions::default()).await?;
-            let tabs = Tabs::follow(context.clone(), hidden);
+            let tabs = Tabs::follow(context.clone(), hidden, own);
             Ok(Self { context, tabs })
         });
         made.await.unwrap_or_else(|| Err(BrowserError::Gone("it was closed".to_owned())))

@@ -11,7 +11,7 @@ use crate::seal::{Context, KeyId, KeyRing, SealError, Sealed, TenantTag, open, s
 use crate::store::{Kept, KeptDocument};
 
 use super::keys::seal_error;
-use super::{SessionError, Sessions, keyfile, tenants};
+use super::{SessionError, Sessions, keyfile, outbox, tenants};
 
 /// How many objects are read at a time.
 const PAGE: usize = 100;
@@ -31,7 +31,7 @@ pub struct KeyUse {
     pub sessions: usize,
     /// Documents that are: the key check, names of tenants, secrets.
     pub documents: usize,
-    /// Leases and checkpoints that are: of runs that are going on, or that crashed.
+    /// Leases, checkpoints and what waits in the outbox of this machine: of runs that are going on, or did not end well.
     pub runs: usize,
 }
 
@@ -78,6 +78,11 @@ impl Sessions {
             }
             if page.len() < PAGE {
                 break;
+            }
+        }
+        for id in outbox::key_ids(self) {
+            if let Some(found) = uses.get_mut(&id) {
+                found.runs += 1;
             }
         }
         let mut after: Option<KeptDocument> = None;
@@ -152,7 +157,7 @@ impl Sessions {
             return Err(in_use(format!("{sessions} session(s) and {documents} document(s) are sealed under it")));
         }
         if key.runs > 0 {
-            return Err(in_use(format!("{} run(s) began under it and go on, or crashed", key.runs)));
+            return Err(in_use(format!("{} run(s) began under it and go on, or did not end well", key.runs)));
         }
         Ok(key)
     }

@@ -13,6 +13,7 @@ use crate::browser::{Browser, BrowserError, LaunchOptions, Launching};
 
 use super::Session;
 use super::chores::Chores;
+use super::emulate::Own;
 use super::kept::Opening;
 use super::restorer::Gate;
 use super::room::Room;
@@ -59,7 +60,7 @@ impl Running {
         let launched = launching.clone();
         let ready = async move {
             let browser = launched.browser().await?;
-            Ok(Ready { gate: Gate::new(browser.clone()), browser })
+            Ok(Ready { gate: Gate::new(browser.clone(), Own::of_browser(headed)), browser })
         };
         let (ready, chores, spare) = (ready.boxed().shared(), Arc::default(), Mutex::default());
         Arc::new(Self { launching, ready, chores, spare, headed, told: AtomicBool::new(false) })

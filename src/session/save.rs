@@ -7,7 +7,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures_util::stream;
 
-use crate::base::{SessionId, Tenant, Version};
+use crate::base::{Deadline, Fence, SessionId, Tenant, Version};
 use crate::seal::{Context, DataKey, SealError, Sealed, seal, seal_stream};
 use crate::store::{BlobId, Commit, PartId, RecordName};
 
@@ -17,8 +17,11 @@ use super::keys::seal_error;
 use super::large::Large;
 use super::lease::Lease;
 use super::part::{Names, Part, diff};
+use super::patience::patiently;
+use super::profile::ProfileRef;
 use super::sessions::{Prefetched, Sessions, Stored, blobs_of};
 use super::state::{Beside, Index, PartRef, Record, encode};
+use super::waiting::{Waiting, WaitingPart};
 use super::{Change, Cookie, Partial, SessionError, cookies};
 
 /// Parts up to this size live with the record, larger ones are blobs.
@@ -77,6 +80,11 @@ impl Base {
         Self { stored: self.stored.clone(), sealed: self.sealed.clone(), names: all }
     }
 
+    /// The archive of its user-data directory, where it has one.
+    pub(super) fn profile(&self) -> Option<&ProfileRef> {
+        self.stored.as_ref()?.index.beside.profile.as_ref()
+    }
+
     fn parts(&self) -> impl Iterator<Item = &PartRef> {
         self.stored.iter().flat_map(|stored| &stored.index.parts)
     }
@@ -85,7 +93,7 @@ impl Base {
         self.stored.as_ref().map(|stored| &stored.index.beside)
     }
 
-    fn cookies(&self) -> &[Cookie] {
+    pub(super) fn cookies(&self) -> &[Cookie] {
         self.stored.as_ref().map_or(&[], |stored| &stored.index.cookies)
     }
 }
@@ -95,19 +103,21 @@ pub(super) struct Draft {
     base: Base,
     cookies: Vec<Cookie>,
     beside: Beside,
+    /// The data key of a session that is new, where something is sealed under it already.
+    key: Option<DataKey>,
     /// Unchanged or untouched parts, carried over.
     carried: Vec<PartRef>,
     /// Parts to be written.
     fresh: Vec<(String, Part, Vec<Partial>)>,
     /// Those that are blobs already.
     large: Vec<(String, Large, Vec<Partial>)>,
-    /// The data key of a session that is new, where something is sealed under it already.
-    key: Option<DataKey>,
     names: HashMap<String, Names>,
     changes: Vec<Change>,
     since_opened: Vec<Change>,
     /// What could not be kept differs from before: worth a version although no value changed.
     partial_differs: bool,
+    /// Another identity was asked for: likewise.
+    identity_differs: bool,
 }
 
 impl Draft {
@@ -121,6 +131,7 @@ impl Draft {
             changes: cookies::diff(base.cookies(), &cookies, seconds),
             since_opened: cookies::diff(opened.cookies(), &cookies, seconds),
             cookies,
+            identity_differs: identity_differs(base, &now.beside),
             beside: now.beside.over(base.beside()),
             carried: Vec::new(),
             fresh: Vec::new(),
@@ -224,6 +235,36 @@ impl Draft {
         carried.chain(self.fresh.iter().flat_map(|(_, _, partial)| partial.clone())).chain(large).collect()
     }
 
+    /// With a new archive of the user-data directory; `key` is what it was packed under. Worth a version, although nothing of
+    /// what counts has changed.
+    #[allow(dead_code, reason = "what runs browsers on profiles comes with it")]
+    pub(super) fn with_profile(mut self, profile: ProfileRef, key: &DataKey) -> Self {
+        self.beside.profile = Some(profile);
+        self.key = Some(key.clone());
+        self
+    }
+
+    /// What it is told against.
+    pub(super) fn base(&self) -> &Base {
+        &self.base
+    }
+
+    /// What differs from its base, for where it cannot be written now.
+    pub(super) fn waiting(&self, fence: Fence) -> Waiting {
+        let fresh = self.fresh.iter().map(|(key, part, partial)| WaitingPart::of(key, part, partial));
+        let is_kept = |key: &str| {
+            self.carried.iter().any(|part| part.storage_key == key)
+                || self.fresh.iter().any(|(fresh, ..)| fresh == key)
+                || self.large.iter().any(|(large, ..)| large == key)
+        };
+        let gone = self.base.parts().map(|part| part.storage_key.as_str()).filter(|key| !is_kept(key));
+        let parts = fresh.chain(gone.map(|key| WaitingPart::of(key, &Part::default(), &[]))).collect();
+        let mut waiting = Waiting::new(fence, &self.base, self.cookies.clone(), parts, self.beside.clone());
+        // Blobs that no version refers to would not outlive this run.
+        waiting.left_out = self.large.iter().map(|(key, ..)| key.clone()).collect();
+        waiting
+    }
+
     /// The state that a fork begins with.
     pub(super) fn into_seed(self) -> Seed {
         let index = Index::new(self.cookies, self.carried, self.beside);
@@ -234,30 +275,44 @@ impl Draft {
     /// Whether nothing was changed that a version would be made for.
     pub(super) fn is_unchanged(&self) -> bool {
         // A new session of which nothing could be kept is not made only to say so: the run's report does.
-        self.changes.is_empty() && (!self.partial_differs || self.base.stored.is_none())
+        let differs = self.partial_differs || self.identity_differs;
+        self.changes.is_empty()
+            && (!differs || self.base.stored.is_none())
+            && self.beside.profile.as_ref().map(ProfileRef::manifest) == self.base.profile().map(ProfileRef::manifest)
     }
 }
 
+/// Whether another identity was asked for than what is kept.
+fn identity_differs(base: &Base, now: &Beside) -> bool {
+    let kept = base.stored.as_ref().and_then(|stored| stored.index.beside.identity.as_ref());
+    now.identity.as_ref().is_some_and(|now| now.asks_otherwise(kept))
+}
+
 /// Writes a draft as a new version and answers the new base; a draft without a change only keeps the session from running
-/// out.
-pub(super) async fn commit(target: &Target<'_>, draft: Draft) -> Result<Base, SessionError> {
-    let Target { sessions, .. } = target;
+/// out. A store that is away is waited for until the deadline.
+pub(super) async fn commit(target: &Target<'_>, draft: &Draft, deadline: Deadline) -> Result<Base, SessionError> {
+    let Target { sessions, .. } = *target;
     if draft.is_unchanged() {
         if draft.base.stored.is_some() {
-            sessions.records().touch(&target.name(), target.ttl).await?;
+            let (name, records) = (&target.name(), sessions.records());
+            patiently(deadline, || async { Ok(records.touch(name, target.ttl).await?) }).await?;
         }
-        return Ok(Base { names: draft.names, ..draft.base });
+        return Ok(Base { names: draft.names.clone(), ..draft.base.clone() });
     }
-    sessions.before_sealing(target.tenant).await?;
-    let Prepared { mut commit, stored } = prepare(target, &draft).await?;
+    let Prepared { commit, base } = patiently(deadline, || prepare(target, draft)).await?;
     // Not after the commit: where its answer is lost the store may refer to them.
     draft.large.iter().for_each(|(_, large, _)| large.keep());
-    let committed = sessions.records().commit(&target.name(), &commit).await?;
-    sessions.tidy(&committed.orphaned).await;
-    let mut sealed: Prefetched = std::mem::take(&mut commit.new_parts).into_iter().collect();
-    let carried = stored.index.parts.iter().map(PartRef::part_id);
-    sealed.extend(carried.filter_map(|id| draft.base.sealed.get(&id).map(|part| (id, part.clone()))));
-    Ok(Base { stored: Some(Arc::new(stored)), sealed: Arc::new(sealed), names: draft.names })
+    write(target, &commit, deadline).await?;
+    Ok(base)
+}
+
+/// Writes a version that is prepared. The very same commit may be written again: where its answer was lost it is answered as
+/// done.
+pub(super) async fn write(target: &Target<'_>, commit: &Commit, deadline: Deadline) -> Result<(), SessionError> {
+    let (name, records) = (&target.name(), target.sessions.records());
+    let committed = patiently(deadline, || async { Ok(records.commit(name, commit).await?) }).await?;
+    target.sessions.tidy(&committed.orphaned).await;
+    Ok(())
 }
 
 /// The session that something is written to: its lease is held.
@@ -306,13 +361,16 @@ impl Target<'_> {
     }
 }
 
-struct Prepared {
-    commit: Commit,
-    stored: Stored,
+/// A version that is sealed and not written yet.
+pub(super) struct Prepared {
+    pub(super) commit: Commit,
+    /// What the next save is compared with once it is written.
+    pub(super) base: Base,
 }
 
 /// Seals what is new; blobs are complete in the store before the record points to them.
-async fn prepare(target: &Target<'_>, draft: &Draft) -> Result<Prepared, SessionError> {
+pub(super) async fn prepare(target: &Target<'_>, draft: &Draft) -> Result<Prepared, SessionError> {
+    target.sessions.before_sealing(target.tenant).await?;
     let expected = draft.base.version();
     let version = expected.map_or(Version(1), Version::next);
     let (record, key) = record(target, draft)?;
@@ -327,9 +385,13 @@ async fn prepare(target: &Target<'_>, draft: &Draft) -> Result<Prepared, Session
         parts.push(large.part_ref(storage_key, version, target.lease.fence(), partial)?);
     }
     let index = Index::new(draft.cookies.clone(), parts, draft.beside.clone());
+    let mut sealed: Prefetched = new_parts.iter().cloned().collect();
+    let carried = index.parts.iter().map(PartRef::part_id);
+    sealed.extend(carried.filter_map(|id| draft.base.sealed.get(&id).map(|part| (id, part.clone()))));
     let commit = target.commit(&record, &key, expected, &index, new_parts)?;
-    let fence = target.lease.fence();
-    Ok(Prepared { commit, stored: Stored { record, key, version, fence, index } })
+    let stored = Stored { record, key, version, fence: target.lease.fence(), index };
+    let base = Base { stored: Some(Arc::new(stored)), sealed: Arc::new(sealed), names: draft.names.clone() };
+    Ok(Prepared { commit, base })
 }
 
 /// The session's record with the present ttl, and its data key; made new with the first version.

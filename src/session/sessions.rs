@@ -1,7 +1,7 @@
 //! The sessions of a store: opening it with its key, and what can be done without a browser.
 
-use std::path::PathBuf;
-use std::sync::Arc;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock};
 
 use tokio_util::sync::CancellationToken;
 
@@ -12,13 +12,15 @@ use crate::store::{
     SqliteStore, StoreError,
 };
 
+use super::emulate::KeptIdentity;
 use super::keys::{KeySource, Keys, seal_error};
 use super::lease::{Holder, Lease};
 use super::model::{Listing, OriginInfo, SessionSummary, VersionInfo};
 use super::part::Part;
+use super::profile::ProfileRef;
 use super::state::{Index, PartRef, Record, decode};
 use super::tenants::Tenants;
-use super::{SessionError, SessionInfo, cookies};
+use super::{SessionError, SessionInfo, cookies, outbox};
 
 /// How many sessions are read from the store at a time.
 const LIST_PAGE: usize = 100;
@@ -60,6 +62,8 @@ struct Inner {
     blobs: Box<dyn Blobs>,
     keys: Keys,
     tenants: Tenants,
+    /// Where states are put that could not be written.
+    outbox: OnceLock<PathBuf>,
 }
 
 type Backends = (Box<dyn Records>, Box<dyn Documents>, Box<dyn Blobs>);
@@ -95,7 +99,24 @@ impl Sessions {
             }
         };
         let keys = Keys::unlock(&*documents, key, place).await?;
-        Ok(Self(Arc::new(Inner { records, documents, blobs, keys, tenants: Tenants::default() })))
+        Ok(Self(Arc::new(Inner {
+            records,
+            documents,
+            blobs,
+            keys,
+            tenants: Tenants::default(),
+            outbox: OnceLock::new(),
+        })))
+    }
+
+    /// From now on states that cannot be written are put there, and what waits there is taken up. Set once; later calls change
+    /// nothing.
+    pub fn use_outbox(&self, folder: PathBuf) {
+        let _ = self.0.outbox.set(folder);
+    }
+
+    pub(super) fn outbox(&self) -> Option<&Path> {
+        self.0.outbox.get().map(PathBuf::as_path)
     }
 
     /// All sessions of a tenant, by id. One that cannot be opened does not hide the others.
@@ -149,6 +170,7 @@ impl Sessions {
         let (head, holder, history) =
             tokio::try_join!(records.read(&name, None), records.holder(&name), records.history(&name))?;
         let head = head.ok_or_else(|| SessionError::NotFound(id.clone()))?;
+        let left = self.left(tenant, id).await?;
         let stored = self.open_head(tenant, &name, &head)?;
         let mut origins = Vec::new();
         for part in &stored.index.parts {
@@ -160,6 +182,7 @@ impl Sessions {
             version: head.version,
             saved_at: head.saved_at.to_string(),
             expires_at: head.expires_at.map(|at| at.to_string()),
+            identity: stored.index.beside.identity.as_ref().map(KeptIdentity::whole),
             cookies: stored.index.cookies.iter().map(cookies::describe).collect(),
             origins,
             tabs: stored
@@ -171,6 +194,7 @@ impl Sessions {
                 .collect(),
             partial: stored.index.partial(),
             held_by: self.held_by(tenant, id, holder.as_ref())?,
+            left,
             versions: history.iter().map(VersionInfo::of).collect(),
         })
     }
@@ -186,7 +210,9 @@ impl Sessions {
         let deleted = self.0.records.delete(&name, lease.owner(), lease.fence()).await;
         // Of a deleted record there is no lease left; giving that back is no error.
         lease.release().await;
-        Ok(self.0.blobs.delete(&deleted?).await?)
+        self.0.blobs.delete(&deleted?).await?;
+        // The key that opens it has gone with the record.
+        outbox::forget(self, tenant, id).map(drop)
     }
 
     /// Removes sessions that have run out. Quick where there is none; what fails is tried again at the next end of a run.
@@ -301,7 +327,8 @@ pub(super) type Prefetched = std::collections::HashMap<PartId, Sealed>;
 
 /// Blobs that a version refers to.
 pub(super) fn blobs_of(index: &Index) -> Vec<BlobId> {
-    index.parts.iter().filter_map(PartRef::blob_id).collect()
+    let parts = index.parts.iter().filter_map(PartRef::blob_id);
+    parts.chain(index.beside.profile.iter().flat_map(ProfileRef::blob_ids)).collect()
 }
 
 /// What [`Acquired::Held`] is turned into for whoever asked.

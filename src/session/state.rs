@@ -10,7 +10,9 @@ use crate::base::{Fence, SessionId, Version};
 use crate::seal::DataKey;
 use crate::store::{BlobId, PartId};
 
+use super::emulate::KeptIdentity;
 use super::permissions::ByOrigin;
+use super::profile::ProfileRef;
 use super::{Cookie, Partial, SessionError};
 
 /// The format that this Rhaven writes; it reads this one and none later.
@@ -98,16 +100,23 @@ pub(super) struct Beside {
     /// What was decided for origins that they may do.
     #[serde(default, skip_serializing_if = "ByOrigin::is_empty")]
     pub(super) permissions: ByOrigin,
+    /// The archive of its user-data directory, where it has one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) profile: Option<ProfileRef>,
+    /// What its browser told sites; none in what was saved before this was kept.
+    #[serde(default)]
+    pub(super) identity: Option<KeptIdentity>,
 }
 
 impl Beside {
     /// With what the version before has of origins that were not visited since. An origin for which nothing is decided any more has an
-    /// empty entry, and none afterwards.
+    /// empty entry, and none afterwards. A run that has no profile of its own leaves the one that is kept.
     pub(super) fn over(mut self, before: Option<&Self>) -> Self {
         for (origin, states) in before.iter().flat_map(|before| &before.permissions) {
             self.permissions.entry(origin.clone()).or_insert_with(|| states.clone());
         }
         self.permissions.retain(|_, states| !states.is_empty());
+        self.profile = self.profile.or_else(|| before.and_then(|before| before.profile.clone()));
         self
     }
 }

@@ -22,6 +22,8 @@ pub(super) const PIECE_BYTES: usize = 1 << 20;
 const PIECE_TIMEOUT: Duration = Duration::from_secs(20);
 /// The isolated world in live frames.
 const WORLD: &str = "rhaven-storage";
+/// That of checkpoints: a save may begin while one is being read, and must not get what that has begun.
+const ASIDE: &str = "rhaven-checkpoint";
 /// Makes the functions once per document, then calls one.
 const BUNDLE: &str = concat!(
     "async ({name, argument}) => { if (!globalThis.rhavenStorage) {\n",
@@ -37,6 +39,8 @@ const BUNDLE: &str = concat!(
 pub(super) enum Door<'a> {
     /// A frame that is open anyway.
     Live(&'a Frame),
+    /// The same for a checkpoint.
+    Aside(&'a Frame),
     /// A hidden page that has visited the origin.
     Hidden(&'a HiddenPage),
 }
@@ -83,13 +87,14 @@ impl Door<'_> {
         let deadline = Deadline::after(PIECE_TIMEOUT).min(deadline);
         match self {
             Self::Live(frame) => Ok(frame.evaluate_isolated(WORLD, BUNDLE, &argument, deadline).await?),
+            Self::Aside(frame) => Ok(frame.evaluate_isolated(ASIDE, BUNDLE, &argument, deadline).await?),
             Self::Hidden(page) => Ok(page.call(BUNDLE, argument, deadline).await?),
         }
     }
 
     fn cdp(&self) -> Cdp {
         match self {
-            Self::Live(frame) => frame.cdp(),
+            Self::Live(frame) | Self::Aside(frame) => frame.cdp(),
             Self::Hidden(page) => page.cdp().clone(),
         }
     }
@@ -99,6 +104,7 @@ impl Door<'_> {
         let asked = async {
             match self {
                 Self::Live(frame) => frame.evaluate_isolated(WORLD, "() => 1", &Value::Null, deadline).await.is_ok(),
+                Self::Aside(frame) => frame.evaluate_isolated(ASIDE, "() => 1", &Value::Null, deadline).await.is_ok(),
                 Self::Hidden(page) => page.call("() => 1", Value::Null, deadline).await.is_ok(),
             }
         };
@@ -124,7 +130,7 @@ impl Door<'_> {
                 return Err(moved(storage_key, &captured.at));
             }
             gathering.push(&captured.text).await?;
-            if captured.done {
+            if captured.done || gathering.is_over() {
                 break captured;
             }
             begin = false;

@@ -21,6 +21,7 @@ use zeroize::Zeroizing;
 use crate::browser::{BrowserError, Cdp, Pending, RawEvent};
 use crate::page::Page;
 
+use super::dirty::{self, Dirty};
 use super::tabs::origin_of;
 
 /// The isolated world that the script runs in.
@@ -28,7 +29,11 @@ const WORLD: &str = "rhaven-storage";
 const SCRIPT: &str = include_str!("injected/session.js");
 /// About how much one script holds.
 const SCRIPT_BYTES: usize = 64 << 10;
-const EVENTS: [&str; 5] = [
+const EVENTS: [&str; 9] = [
+    dirty::EVENTS[0],
+    dirty::EVENTS[1],
+    dirty::EVENTS[2],
+    dirty::EVENTS[3],
     "Page.frameNavigated",
     "DOMStorage.domStorageItemAdded",
     "DOMStorage.domStorageItemUpdated",
@@ -52,6 +57,8 @@ struct State {
     workers: KeptLines,
     /// Counts uses, to tell which tab was used last.
     clock: u64,
+    /// Is told of everything that may be a change, of whatever storage.
+    dirty: Dirty,
 }
 
 struct Tab {
@@ -153,6 +160,11 @@ impl TabStorages {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// What may have changed in the tabs.
+    pub(super) fn dirty(&self) -> Dirty {
+        self.state().dirty.clone()
+    }
+
     /// Follows a page that has been nowhere yet. Answers when all that is kept is ready to be put in place in it; nothing is
     /// where a page opened it.
     pub(super) async fn follow(&self, page: &Page) -> Result<(), BrowserError> {
@@ -236,10 +248,17 @@ impl TabStorages {
     async fn note(&self, id: &str, event: &RawEvent) {
         if &*event.method == "Page.frameNavigated" {
             let Some(Navigated { frame }) = event.decode() else { return };
-            if let (None, Some(key)) = (frame.parent_id, origin_of(&frame.url)) {
+            let Some(key) = origin_of(&frame.url) else { return };
+            self.dirty().touch(&key);
+            if frame.parent_id.is_none() {
                 self.came(id, &key).await;
             }
+        } else if dirty::EVENTS.contains(&&*event.method) {
+            self.dirty().note(event);
         } else if let Some(Changed { storage_id, key, new_value }) = event.decode() {
+            if let Some(storage_key) = &storage_id.storage_key {
+                self.dirty().touch(storage_key.inner());
+            }
             self.change(id, &storage_id, |items| match (key, new_value) {
                 (Some(key), Some(value)) => drop(items.insert(key, value)),
                 (Some(key), None) => drop(items.remove(&key)),

@@ -3,18 +3,24 @@
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::ops::Deref;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use chromiumoxide::cdp::browser_protocol::target::CloseTargetParams;
 use tokio::sync::Notify;
 use tokio::sync::mpsc::UnboundedReceiver;
 
+use crate::base::Deadline;
 use crate::browser::{BrowserError, Context, Target, TargetEvent};
 use crate::page::Page;
 
 use super::SessionError;
+use super::emulate::{KeptIdentity, Own, Told, grant_geolocation};
 use super::permissions::Permissions;
 use super::storage_key::{self, Position};
 use super::tab_storage::TabStorages;
+
+/// How long a popup may take to take another identity.
+const LATE_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The ids of hidden pages in one browser, and the addresses of frames in them, which nobody may mistake for the user's. Clones
 /// share them.
@@ -44,6 +50,8 @@ pub(super) struct Tabs(Arc<Inner>);
 struct Inner {
     context: Context,
     hidden: HiddenIds,
+    own: Own,
+    told: Told,
     storages: TabStorages,
     state: Mutex<State>,
     arrived: Notify,
@@ -99,11 +107,13 @@ impl Visited {
 
 impl Tabs {
     /// Follows the tabs of `context`.
-    pub(super) fn follow(context: Context, hidden: HiddenIds) -> Self {
+    pub(super) fn follow(context: Context, hidden: HiddenIds, own: Own) -> Self {
         let mut events = context.targets();
         let tabs = Self(Arc::new(Inner {
             context,
             hidden,
+            own,
+            told: Told::default(),
             storages: TabStorages::default(),
             state: Mutex::default(),
             arrived: Notify::new(),
@@ -130,6 +140,28 @@ impl Tabs {
         &self.0.storages
     }
 
+    /// What the browser tells sites by itself.
+    pub(super) fn own(&self) -> &Own {
+        &self.0.own
+    }
+
+    /// What the tabs tell otherwise.
+    pub(super) fn told(&self) -> &Told {
+        &self.0.told
+    }
+
+    /// What tabs are to tell from their start; nothing where it is not known what the browser tells by itself. For a context
+    /// without tabs, or with one that nothing has run in.
+    pub(super) async fn tell_at_first(&self, identity: &KeptIdentity) -> Result<(), BrowserError> {
+        let Some(emulation) = self.own().emulation(identity).filter(|_| self.pages().is_empty()) else { return Ok(()) };
+        if emulation.geolocation.is_some() {
+            grant_geolocation(&self.0.context).await?;
+        }
+        self.0.context.before_workers(emulation.worker_commands());
+        *self.told().now() = emulation;
+        Ok(())
+    }
+
     fn state(&self) -> std::sync::MutexGuard<'_, State> {
         self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -151,10 +183,16 @@ impl Tabs {
         let tabs = self.clone();
         tokio::spawn(async move {
             // A popup that is gone before it is set up is nobody's loss.
-            if let Ok(page) = Page::attach(target).await {
+            let told = tabs.told().now().clone();
+            if let Ok(page) = Page::attach_as(target, told.clone()).await {
                 // What is not followed has the sessionStorage that its documents tell at the end.
                 let followed = tabs.storages().follow(&page).await;
                 tabs.add(&page);
+                let now = tabs.told().now().clone();
+                if now != told {
+                    // It was changed while the popup was being set up; a popup that does not take it tells so by itself.
+                    let _ = page.emulate(|emulation| *emulation = now, Deadline::after(LATE_TIMEOUT)).await;
+                }
                 drop(followed);
             }
         });
@@ -202,7 +240,13 @@ impl Tabs {
 
     /// Opens a page.
     pub(super) async fn open_page(&self) -> Result<Page, SessionError> {
-        let page = Page::attach(self.open_target().await?).await?;
+        let target = self.open_target().await?;
+        let asked = self.own().ask(&target, &self.0.context);
+        let told = self.told().now().clone();
+        let page = Page::attach_as(target, told).await?;
+        if let Some(asked) = asked {
+            self.own().learn(asked.await?);
+        }
         self.storages().follow(&page).await?;
         self.add(&page);
         Ok(page)

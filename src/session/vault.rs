@@ -1,4 +1,4 @@
-//! The vault: secrets as documents of the store, each sealed under its tenant's key with its name inside.
+//! The vault: secrets as documents of the store.
 
 use std::collections::BTreeSet;
 
@@ -6,21 +6,14 @@ use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
 use crate::base::{Secret, Tenant};
-use crate::seal::{Context, NameTag, Sealed, seal};
-use crate::store::{DocumentName, Expected, StoreError};
 
-use super::keys::seal_error;
-use super::state::{decode, encode};
+use super::documents::{bad_name, now};
 use super::{SessionError, Sessions};
 
 /// The kind of these documents.
 const KIND: &str = "secret";
-/// The longest name, in bytes.
-const LONGEST_NAME: usize = 128;
 /// The longest value, in bytes: keys and certificates fit, files do not.
 const LONGEST_VALUE: usize = 64 << 10;
-/// How many are read at a time.
-const PAGE: usize = 100;
 
 /// A secret as a listing shows it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -45,39 +38,15 @@ impl Sessions {
     /// a value that cannot be.
     pub async fn set_secret(&self, tenant: &Tenant, name: &str, value: &Secret) -> Result<bool, SessionError> {
         check(name, value.expose())?;
-        let document = self.secret_name(tenant, name);
-        loop {
-            self.before_sealing(tenant).await?;
-            let before = self.documents().get(&document).await?;
-            let kept = Kept {
-                format: 1,
-                name: name.to_owned(),
-                value: Zeroizing::new(value.expose().to_owned()),
-                set_at: jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
-            };
-            let context = Context::Document { tenant, kind: KIND, name: &document.name };
-            let sealed = seal(&self.tenant_key(tenant), context, &encode(&kept)?);
-            let sealed = sealed.map_err(|error| seal_error(&what(name), error))?;
-            let replaced = before.is_some();
-            let expected = before.map_or(Expected::Absent, Expected::Value);
-            match self.documents().put(&document, &expected, &sealed, None).await {
-                Ok(()) => return Ok(replaced),
-                // Set by another, or sealed under a new key, between our look and our write.
-                Err(StoreError::DocumentChanged) => {}
-                Err(error) => return Err(error.into()),
-            }
-        }
+        let value = Zeroizing::new(value.expose().to_owned());
+        let kept = Kept { format: 1, name: name.to_owned(), value, set_at: now() };
+        self.put_document(tenant, KIND, name, &kept).await
     }
 
     /// The secret by that name; none where the vault has none.
     pub async fn secret(&self, tenant: &Tenant, name: &str) -> Result<Option<Secret>, SessionError> {
-        let document = self.secret_name(tenant, name);
-        let Some(sealed) = self.documents().get(&document).await? else { return Ok(None) };
-        if !self.keys().ring().knows(sealed.key_id()) {
-            self.keys().refresh(self.documents()).await?;
-        }
-        let mut kept = self.open_secret(tenant, &document.name, &sealed, &what(name))?;
-        Ok(Some(Secret::new(&kept.name, std::mem::take(&mut *kept.value))))
+        let kept: Option<Kept> = self.document(tenant, KIND, name).await?;
+        Ok(kept.map(|mut kept| Secret::new(&kept.name, std::mem::take(&mut *kept.value))))
     }
 
     /// Those of `names` that the vault has. Opens none of them.
@@ -88,7 +57,7 @@ impl Sessions {
     ) -> Result<BTreeSet<String>, SessionError> {
         let mut known = BTreeSet::new();
         for name in names {
-            if self.documents().get(&self.secret_name(tenant, &name)).await?.is_some() {
+            if self.has_document(tenant, KIND, &name).await? {
                 known.insert(name);
             }
         }
@@ -97,52 +66,22 @@ impl Sessions {
 
     /// The tenant's secrets by name, without their values.
     pub async fn secrets(&self, tenant: &Tenant) -> Result<Vec<SecretInfo>, SessionError> {
-        self.keys().refresh(self.documents()).await?;
-        let (tag, mut after, mut all) = (self.keys().names().tenant(tenant), None, Vec::new());
-        loop {
-            let page = self.documents().list(tag, KIND, after, PAGE).await?;
-            after = page.last().map(|(name, _)| *name);
-            for (name, sealed) in &page {
-                let Kept { name, set_at, .. } = self.open_secret(tenant, name, sealed, "a secret")?;
-                all.push(SecretInfo { name, set_at });
-            }
-            if page.len() < PAGE {
-                break;
-            }
-        }
+        let kept: Vec<Kept> = self.all_documents(tenant, KIND).await?;
+        let mut all: Vec<_> = kept.into_iter().map(|Kept { name, set_at, .. }| SecretInfo { name, set_at }).collect();
         all.sort_by(|a, b| a.name.cmp(&b.name));
         Ok(all)
     }
 
     /// Removes a secret. [`SessionError::NoSecret`] where there is none.
     pub async fn delete_secret(&self, tenant: &Tenant, name: &str) -> Result<(), SessionError> {
-        let was_there = self.documents().remove(&self.secret_name(tenant, name)).await?;
+        let was_there = self.remove_document(tenant, KIND, name).await?;
         if was_there { Ok(()) } else { Err(SessionError::NoSecret(name.to_owned())) }
     }
-
-    fn secret_name(&self, tenant: &Tenant, name: &str) -> DocumentName {
-        let names = self.keys().names();
-        DocumentName { tenant: names.tenant(tenant), kind: KIND, name: names.name(tenant, KIND, name) }
-    }
-
-    fn open_secret(&self, tenant: &Tenant, name: &NameTag, sealed: &Sealed, what: &str) -> Result<Kept, SessionError> {
-        decode(&self.open_tenant(tenant, Context::Document { tenant, kind: KIND, name }, sealed, what)?, what)
-    }
-}
-
-fn what(name: &str) -> String {
-    format!("the secret {name:?}")
 }
 
 /// Whether a secret can be called so. [`SessionError::Secret`] where not.
 pub fn secret_name(name: &str) -> Result<String, SessionError> {
-    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.');
-    if name.is_empty() || name.len() > LONGEST_NAME || !name.chars().all(plain) {
-        return Err(SessionError::Secret(format!(
-            "a secret's name has 1 to {LONGEST_NAME} of a-z, A-Z, 0-9, '_', '-' and '.', found {name:?}"
-        )));
-    }
-    Ok(name.to_owned())
+    bad_name("a secret's", name).map_or_else(|| Ok(name.to_owned()), |bad| Err(SessionError::Secret(bad)))
 }
 
 fn check(name: &str, value: &str) -> Result<(), SessionError> {

@@ -18,7 +18,7 @@ use super::kept::Opening;
 use super::options::{Mode, OpenSession, SessionOptions, WorkspaceConfig};
 use super::room::Room;
 use super::running::{Ready, Running, Spare};
-use super::{Session, SessionError, SessionOutcome, Sessions};
+use super::{Identity, Session, SessionError, SessionOutcome, Sessions};
 
 /// The sessions of one run. Cheap to clone.
 #[derive(Clone)]
@@ -90,7 +90,12 @@ impl Workspace {
 
     pub(super) async fn sessions(&self) -> Result<&Sessions, SessionError> {
         let config = &self.0.config;
-        self.0.sessions.get_or_try_init(|| Sessions::open(config.store.clone(), config.key.clone())).await
+        let open = async {
+            let sessions = Sessions::open(config.store.clone(), config.key.clone()).await?;
+            config.outbox.iter().for_each(|folder| sessions.use_outbox(folder.clone()));
+            Ok(sessions)
+        };
+        self.0.sessions.get_or_try_init(|| open).await
     }
 
     /// The secret by that name in the tenant's vault. A store that is not there yet is not made for the question.
@@ -107,6 +112,14 @@ impl Workspace {
             return Ok(BTreeSet::new());
         }
         self.sessions().await?.known_secrets(&self.0.config.tenant, names).await
+    }
+
+    /// The identity that the tenant keeps by that name. [`SessionError::NoIdentity`] where there is none.
+    pub async fn identity(&self, name: &str) -> Result<Identity, SessionError> {
+        if !self.has_vault() {
+            return Err(SessionError::NoIdentity(name.to_owned()));
+        }
+        Ok(self.sessions().await?.identity(&self.0.config.tenant, name).await?.identity)
     }
 
     fn has_vault(&self) -> bool {
@@ -139,6 +152,7 @@ impl Workspace {
             if options.mode == Mode::ReadOnly && !session.is_read_only() {
                 return Err(SessionError::OpenForWriting(id.clone()));
             }
+            session.identify(options.asked()).await?;
             self.0.open.send_modify(|open| open.current = Some(session.clone()));
             return Ok(session);
         }
@@ -165,6 +179,7 @@ impl Workspace {
         if let Some(opening) = &retained {
             spare = given_up.run_until_cancelled(running.spare()).await.flatten();
             if let Some(Spare::Session(session)) = spare.take_if(|spare| spare.is_as(opening)) {
+                session.identify(options.asked()).await?;
                 self.opened_now(&session);
                 return Ok(session);
             }
@@ -189,7 +204,9 @@ impl Workspace {
         let held = opening.clone();
         let start = async {
             let (ready, room) = room.unwrap_or_else(|| Err(BrowserError::Gone("nobody waits for it".into())))?;
-            Session::start(room, &ready.gate, opening).await
+            let session = Session::start(room, &ready.gate, opening).await?;
+            session.identify(options.asked()).await?;
+            Ok(session)
         };
         let session = match given_up.run_until_cancelled(start).await {
             Some(Ok(session)) => session,
@@ -342,7 +359,7 @@ impl Workspace {
                 all_read.notify_one();
             }
         };
-        let write = join_all(named.iter().map(|(_, session)| session.save_last(reading, read)));
+        let write = join_all(named.iter().map(|(_, session)| session.save_last(reading, deadline, read)));
         let give_back = join_all(retained.into_iter().map(Opening::finish));
         let close = async {
             if !named.is_empty() {

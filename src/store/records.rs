@@ -217,6 +217,10 @@ pub trait Records: Send + Sync {
         state: &Sealed,
     ) -> Result<(), StoreError>;
 
+    /// The checkpoint beside HEAD, of whatever run, without taking a lease; none where there is none, or where the session has
+    /// run out.
+    async fn waiting(&self, name: &RecordName) -> Result<Option<Checkpoint>, StoreError>;
+
     /// One version without taking a lease: HEAD where `version` is none. None if there is no such session (an expired one
     /// included) or version.
     async fn read(&self, name: &RecordName, version: Option<Version>) -> Result<Option<Head>, StoreError>;

@@ -34,6 +34,7 @@ impl Stage {
             holder: "a test".to_owned(),
             ttl: None,
             saving: Saving::AsAsked,
+            outbox: None,
         });
         let told = Arc::new(Mutex::new(Vec::new()));
         let kept = told.clone();

@@ -46,6 +46,7 @@ pub fn script(text: &str) -> Script {
             holder: "a test".to_owned(),
             ttl: None,
             saving: Saving::AsAsked,
+            outbox: None,
         },
         limits: Limits::default(),
         slow_mo: None,

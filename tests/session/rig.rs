@@ -2,7 +2,7 @@
 
 use std::future::Future;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
@@ -151,14 +151,20 @@ impl Rig {
     }
 
     fn config(&self) -> WorkspaceConfig {
+        Self::config_at(self.home.path())
+    }
+
+    /// What a rig in that folder opens its workspaces with.
+    pub fn config_at(home: &Path) -> WorkspaceConfig {
         WorkspaceConfig {
             tenant: Tenant::default(),
-            store: self.store(),
-            key: self.key(),
+            store: StoreConfig::Embedded(home.join("store")),
+            key: KeySource::MadeOnFirstUse(home.join("key")),
             launch: LaunchOptions::default(),
             holder: "rhaven test".into(),
             ttl: None,
             saving: Saving::AsAsked,
+            outbox: Some(home.join("outbox")),
         }
     }
 

@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use rhaven::base::{Fence, Version};
 use rhaven::seal::{NameTag, RawBlob, Sealed, SealedStream, TenantTag};
 use rhaven::store::{
-    AcquireRequest, Acquired, BlobId, Blobs, Commit, Committed, DocumentName, Documents, Expected, Head, Held, Kept,
+    AcquireRequest, Acquired, BlobId, Blobs, Checkpoint, Commit, Committed, DocumentName, Documents, Expected, Head, Held, Kept,
     KeptDocument, Listed, OwnerId, PartId, RecordName, Records, StoreError, VersionEntry,
 };
 
@@ -63,6 +63,9 @@ impl Records for Forgetful<dyn Records> {
         state: &Sealed,
     ) -> Result<(), StoreError> {
         twice!(self.inner.checkpoint(name, owner, fence, base, state))
+    }
+    async fn waiting(&self, name: &RecordName) -> Result<Option<Checkpoint>, StoreError> {
+        twice!(self.inner.waiting(name))
     }
     async fn read(&self, name: &RecordName, version: Option<Version>) -> Result<Option<Head>, StoreError> {
         twice!(self.inner.read(name, version))

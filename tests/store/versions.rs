@@ -216,13 +216,18 @@ pub async fn a_checkpoint_survives_its_run_until_the_next_version(store: TestSto
         store.records.checkpoint(&session.name, crashed.owner, crashed.fence, Some(Version(1)), &state).await.unwrap();
     }
     store.clock.advance(LEASE);
+    let seen = store.records.waiting(&session.name).await.unwrap().unwrap();
     let next = store.take(&session).await;
     let checkpoint = next.granted.checkpoint.as_ref().unwrap();
     assert_eq!((checkpoint.fence, checkpoint.base), (crashed.fence, Some(Version(1))));
+    // Whoever only looked at it has seen the same and taken nothing.
+    assert!(seen.fence == checkpoint.fence && seen.state == checkpoint.state && seen.saved_at == checkpoint.saved_at);
     assert_eq!(checkpoint.state.len(), session.checkpoint(crashed.fence, "late").len());
     store.save(&session, &next, 2).await;
+    assert!(store.records.waiting(&session.name).await.unwrap().is_none());
     store.release(&session, &next).await;
     assert!(store.take(&session).await.granted.checkpoint.is_none());
+    assert!(store.records.waiting(&Session::new("unknown").name).await.unwrap().is_none());
 }
 
 pub async fn a_release_takes_its_own_checkpoint_only(store: TestStore) {

@@ -12,7 +12,8 @@ use crate::session::{Change, ChangeKind, HistoryEntry, SessionError, VersionDiff
 /// Changes named in a line of the history; the rest is counted.
 const NAMED: usize = 4;
 
-type Done = Result<(), Box<Failure>>;
+/// What a command comes to.
+pub(super) type Done = Result<(), Box<Failure>>;
 
 /// A version as it is written on the command line: `3` or `v3`.
 pub(super) fn version(text: &str) -> Result<Version, String> {
@@ -54,7 +55,8 @@ pub(super) async fn history(place: &Place<'_>, id: &SessionId) -> Done {
     damaged.map_or(Ok(()), |error| Err(failure(&error)))
 }
 
-fn summary(changes: Option<&[Change]>) -> String {
+/// What was changed, in one line.
+pub(super) fn summary(changes: Option<&[Change]>) -> String {
     match changes {
         None => "(not known)".to_owned(),
         Some([]) => "(no value)".to_owned(),

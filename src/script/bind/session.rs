@@ -7,8 +7,8 @@ use rhai::{Dynamic, Engine, EvalAltResult, Map};
 use super::{Answer, Call, Verb};
 use crate::base::SessionId;
 use crate::page::Page;
-use crate::script::{Host, ScriptError, bridge, value};
-use crate::session::{Mode, Session, SessionError, SessionOptions};
+use crate::script::{Host, ScriptError, bridge, identity, value};
+use crate::session::{Identity, Mode, Session, SessionError, SessionOptions};
 
 pub(super) const VERBS: &[(&str, Verb)] = &[
     ("session", session),
@@ -30,11 +30,23 @@ fn session(call: &Call) -> Answer {
         Some("fork") => Mode::Fork,
         _ => Mode::Fail,
     };
-    let session = call.wait(call.host.workspace.session(&id, &SessionOptions { ttl, mode }))?;
+    let (identity, anew) = asked(call)?;
+    let options = SessionOptions { ttl, mode, identity, anew };
+    let session = call.wait(call.host.workspace.session(&id, &options))?;
     // Of a fork that stands in for a busy session, its own.
     let id = session.id().unwrap_or(&id);
     call.host.announce(id.as_str(), session.version().map(|version| version.0));
     Ok(Dynamic::from(session))
+}
+
+/// What the session is to tell sites, and whether what it told before does not count.
+fn asked(call: &Call) -> Result<(Identity, bool), Box<EvalAltResult>> {
+    let (base, anew) = match identity::given(call.options())? {
+        identity::Given::Map(identity) => (identity, false),
+        identity::Given::Named(name) => (call.wait(call.host.workspace.identity(&name))?, false),
+        identity::Given::Browser => (Identity::default(), true),
+    };
+    Ok((identity::of(call.options())?.over(&base), anew))
 }
 
 fn save(call: &Call) -> Answer {

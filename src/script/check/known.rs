@@ -9,6 +9,7 @@ use super::scope::FileNames;
 use crate::base::Secret;
 use crate::page::Page;
 use crate::script::ScriptError;
+use crate::script::identity::Trait;
 use crate::script::kind::{self, Kind};
 use crate::script::pattern::Pattern;
 use crate::session::Session;
@@ -46,7 +47,10 @@ impl Known {
             Self::Value(value) => kind.takes(value),
             Self::Text => kind.takes(&"".into()),
             Self::List => matches!(kind, Kind::Selectors | Kind::SomeOf(_) | Kind::Choice),
-            Self::Map => matches!(kind, Kind::Options | Kind::Point | Kind::Choice),
+            Self::Map => {
+                let is_map = |told: Trait| told.takes(&Map::new().into());
+                matches!(kind, Kind::Options | Kind::Point | Kind::Choice) || matches!(kind, Kind::Trait(told) if is_map(told))
+            }
             Self::Secret => kind == Kind::Input,
             Self::Pattern => kind == Kind::Pattern,
             Self::Session | Self::Page => false,

@@ -2,6 +2,7 @@
 //! in it does not exist.
 
 mod act;
+mod emulate;
 mod navigate;
 mod read;
 mod script;
@@ -23,6 +24,8 @@ pub enum Group {
     Wait,
     /// Reading the page.
     Read,
+    /// What pages tell of the browser.
+    Emulate,
     /// The script itself.
     Script,
 }
@@ -36,6 +39,7 @@ impl Group {
             Self::Act => "act",
             Self::Wait => "wait",
             Self::Read => "read",
+            Self::Emulate => "emulate",
             Self::Script => "script",
         }
     }
@@ -131,7 +135,15 @@ pub const PROPERTIES: &[Property] = &[
 
 /// All functions, group by group.
 pub fn docs() -> impl Iterator<Item = &'static Entry> {
-    [session::ENTRIES, navigate::ENTRIES, act::ENTRIES, wait::ENTRIES, read::ENTRIES, script::ENTRIES]
+    [
+        session::ENTRIES,
+        navigate::ENTRIES,
+        act::ENTRIES,
+        wait::ENTRIES,
+        read::ENTRIES,
+        emulate::ENTRIES,
+        script::ENTRIES,
+    ]
         .into_iter()
         .flatten()
 }

@@ -1,6 +1,7 @@
 //! Sessions and their cookies.
 
 use super::{Entry, Group, ON_SESSION, OPTIONS, OptionDoc, Param, TIMEOUT};
+use crate::script::identity::{self, Trait};
 use crate::script::kind::Kind;
 
 const ID: Param = Param { name: "id", kind: Kind::Text };
@@ -36,6 +37,21 @@ pub(super) const ENTRIES: &[Entry] = &[
                 default: "30s, or what set_default_timeout says",
                 doc: "With mode \"wait\": how long to wait for a busy session.",
             },
+            OptionDoc {
+                name: "identity",
+                kind: Kind::Trait(Trait::Identity),
+                default: "what the session was made with",
+                doc: "What the browser tells sites: the name of one kept by `rhaven identity set`, a map of the options below, or \"browser\" \
+                      for what the browser of this run has by itself. Kept with the session; see `rhaven docs identities`.",
+            },
+            identity::OPTIONS[0],
+            identity::OPTIONS[1],
+            identity::OPTIONS[2],
+            identity::OPTIONS[3],
+            identity::OPTIONS[4],
+            identity::OPTIONS[5],
+            identity::OPTIONS[6],
+            identity::OPTIONS[7],
         ],
         example: "session(\"acme\");",
         receivers: &[],

@@ -232,6 +232,12 @@ impl Records for MemoryStore {
         Ok(())
     }
 
+    async fn waiting(&self, name: &RecordName) -> Result<Option<Checkpoint>, StoreError> {
+        let (state, now) = self.lock();
+        let session = state.sessions.get(name).filter(|session| session.head().is_none() || !session.expired(now));
+        Ok(session.and_then(|session| session.checkpoint.clone()))
+    }
+
     async fn read(&self, name: &RecordName, version: Option<Version>) -> Result<Option<Head>, StoreError> {
         let (state, now) = self.lock();
         let Some(session) = state.living(now, name) else { return Ok(None) };

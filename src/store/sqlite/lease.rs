@@ -155,6 +155,14 @@ fn open(tx: &Transaction<'_>, now: u64, row: &Row, fence: Fence, room: usize) ->
     Ok(Granted { head: versions::head(tx, row.id, head)?, parts, checkpoint, ..nothing })
 }
 
+/// What is kept beside HEAD.
+pub(super) fn waiting(tx: &Transaction<'_>, now: u64, name: &RecordName) -> Result<Option<Checkpoint>, Failure> {
+    match Row::find(tx, name)?.filter(|row| row.head.is_none() || !row.expired(now)) {
+        Some(row) => checkpoint(tx, row.id),
+        None => Ok(None),
+    }
+}
+
 fn checkpoint(tx: &Transaction<'_>, session: i64) -> Result<Option<Checkpoint>, Failure> {
     let mut query = tx.prepare_cached("SELECT fence, base, saved_at, body FROM checkpoint WHERE session = ?1")?;
     let mut rows = query.query([session])?;

@@ -25,7 +25,7 @@ use crate::seal::{NameTag, Sealed, TenantTag};
 use self::failure::Failure;
 use super::clock::{Clock, system_clock};
 use super::{
-    AcquireRequest, Acquired, BlobId, Commit, Committed, DocumentName, Documents, Expected, Head, Held, Kept,
+    AcquireRequest, Acquired, BlobId, Checkpoint, Commit, Committed, DocumentName, Documents, Expected, Head, Held, Kept,
     KeptDocument, Listed, OwnerId, PartId, RecordName, Records, StoreError, VersionEntry,
 };
 
@@ -174,6 +174,11 @@ impl Records for SqliteStore {
     ) -> Result<(), StoreError> {
         let (name, state) = (*name, state.clone());
         self.write(move |tx, now| versions::checkpoint(tx, now, &name, owner, fence, base, &state)).await
+    }
+
+    async fn waiting(&self, name: &RecordName) -> Result<Option<Checkpoint>, StoreError> {
+        let name = *name;
+        self.look(move |tx, now| lease::waiting(tx, now, &name)).await
     }
 
     async fn read(&self, name: &RecordName, version: Option<Version>) -> Result<Option<Head>, StoreError> {

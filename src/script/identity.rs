@@ -1,0 +1,271 @@
+//! What a browser tells sites, as scripts write it: the options of `session(..)` that make an identity, and the maps in them. The
+//! same rules serve a running call and the check before the run.
+
+use rhai::{Dynamic, INT, Map};
+
+use crate::session::{Geolocation, Identity, Viewport, identity, identity_name};
+
+use super::ScriptError;
+use super::kind::{self, Kind, found};
+use super::options::{Options, misfit, unknown};
+use super::table::OptionDoc;
+
+/// The kinds of values that an identity is made of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Trait {
+    /// A user agent.
+    UserAgent,
+    /// A language tag.
+    Locale,
+    /// The name of a time zone.
+    Timezone,
+    /// `#{ width, height }`.
+    Viewport,
+    /// The name of a well-known device.
+    Device,
+    /// `#{ latitude, longitude, accuracy }`.
+    Geolocation,
+    /// The name of an identity, or a map of the others.
+    Identity,
+}
+
+/// The name that stands for what the browser has by itself.
+const BROWSER: &str = "browser";
+
+const WIDTH: OptionDoc = OptionDoc { name: "width", kind: Kind::Any, default: "", doc: "" };
+const SIZE: [OptionDoc; 2] = [WIDTH, OptionDoc { name: "height", ..WIDTH }];
+const PLACE: [OptionDoc; 3] = [
+    OptionDoc { name: "latitude", ..WIDTH },
+    OptionDoc { name: "longitude", ..WIDTH },
+    OptionDoc { name: "accuracy", ..WIDTH },
+];
+
+/// The option `color_scheme`.
+pub const COLOR_SCHEME: OptionDoc = OptionDoc {
+    name: "color_scheme",
+    kind: Kind::OneOf(&identity::COLOR_SCHEMES),
+    default: "\"light\"",
+    doc: "What prefers-color-scheme answers.",
+};
+
+/// The option `reduced_motion`.
+pub const REDUCED_MOTION: OptionDoc = OptionDoc {
+    name: "reduced_motion",
+    kind: Kind::OneOf(&identity::REDUCED_MOTIONS),
+    default: "\"no-preference\"",
+    doc: "What prefers-reduced-motion answers.",
+};
+
+/// The options that make an identity.
+pub const OPTIONS: [OptionDoc; 8] = [
+    OptionDoc {
+        name: "device",
+        kind: Kind::Trait(Trait::Device),
+        default: "none",
+        doc: "A well-known device such as \"iPhone 15\" or \"Pixel 7\": its user agent, viewport, scale and touch. `rhaven identity \
+              devices` lists them.",
+    },
+    OptionDoc {
+        name: "user_agent",
+        kind: Kind::Trait(Trait::UserAgent),
+        default: "the browser's own",
+        doc: "The user agent; client hints and navigator.platform follow from it.",
+    },
+    OptionDoc {
+        name: "locale",
+        kind: Kind::Trait(Trait::Locale),
+        default: "the browser's own",
+        doc: "Such as \"de-DE\": Accept-Language, navigator.languages and Intl.",
+    },
+    OptionDoc {
+        name: "timezone",
+        kind: Kind::Trait(Trait::Timezone),
+        default: "that of the machine",
+        doc: "Such as \"Europe/Berlin\".",
+    },
+    OptionDoc {
+        name: "viewport",
+        kind: Kind::Trait(Trait::Viewport),
+        default: "#{ width: 1280, height: 720 }, or the window's",
+        doc: "The size of the page in CSS pixels.",
+    },
+    COLOR_SCHEME,
+    REDUCED_MOTION,
+    OptionDoc {
+        name: "geolocation",
+        kind: Kind::Trait(Trait::Geolocation),
+        default: "none",
+        doc: "Where the browser says that it is, `#{ latitude: 52.5, longitude: 13.4 }`; sites that ask for it are let.",
+    },
+];
+
+impl Trait {
+    /// In words, for messages.
+    pub fn wanted(self) -> &'static str {
+        match self {
+            Self::UserAgent => "a user agent (text)",
+            Self::Locale => "a locale such as \"de-DE\"",
+            Self::Timezone => "a time zone such as \"Europe/Berlin\"",
+            Self::Viewport => "a size such as #{ width: 1280, height: 720 }",
+            Self::Device => "the name of a device such as \"iPhone 15\"",
+            Self::Geolocation => "a place such as #{ latitude: 52.5, longitude: 13.4 }",
+            Self::Identity => "the name of an identity, \"browser\", or a map such as #{ device: \"iPhone 15\" }",
+        }
+    }
+
+    /// Whether the type fits.
+    pub fn takes(self, value: &Dynamic) -> bool {
+        match self {
+            Self::Viewport | Self::Geolocation => value.is_map(),
+            Self::Identity => value.is_map() || value.is_string(),
+            Self::UserAgent | Self::Locale | Self::Timezone | Self::Device => value.is_string(),
+        }
+    }
+
+    /// Why a value of the right type does not fit, if it does not.
+    pub fn fault(self, value: &Dynamic) -> Option<ScriptError> {
+        let text = kind::text(value);
+        let checked = match self {
+            Self::UserAgent => identity::user_agent(&text),
+            Self::Locale => identity::locale(&text).map(drop),
+            Self::Timezone => identity::timezone(&text).map(drop),
+            Self::Device => identity::device(&text).map(drop),
+            Self::Viewport => return size(value).err(),
+            Self::Geolocation => return place(value).err(),
+            Self::Identity if value.is_map() => return whole(value).err(),
+            Self::Identity if text == BROWSER => Ok(()),
+            Self::Identity => identity_name(&text).map(drop),
+        };
+        checked.err().map(ScriptError::from)
+    }
+}
+
+/// `#{ width, height }`, checked.
+pub fn size(value: &Dynamic) -> Result<Viewport, ScriptError> {
+    let map = known_map(value, Trait::Viewport, &SIZE)?;
+    let side = |name: &str| match map.get(name).map(Dynamic::as_int) {
+        Some(Ok(side)) => Ok(side),
+        _ => Err(misfit_in(Trait::Viewport, name, map.get(name))),
+    };
+    Ok(identity::viewport(side("width")?, side("height")?)?)
+}
+
+/// `#{ latitude, longitude, accuracy }`, checked.
+pub fn place(value: &Dynamic) -> Result<Geolocation, ScriptError> {
+    let map = known_map(value, Trait::Geolocation, &PLACE)?;
+    let degrees = |name: &str| {
+        map.get(name).and_then(number).ok_or_else(|| misfit_in(Trait::Geolocation, name, map.get(name)))
+    };
+    let accuracy = if map.contains_key("accuracy") { degrees("accuracy")? } else { 0.0 };
+    let place = Geolocation { latitude: degrees("latitude")?, longitude: degrees("longitude")?, accuracy };
+    identity::geolocation(&place)?;
+    Ok(place)
+}
+
+/// A map of the options above, checked.
+pub fn whole(value: &Dynamic) -> Result<Identity, ScriptError> {
+    let map = value.read_lock::<Map>().map(|map| map.clone()).unwrap_or_default();
+    of(&Options::new(map, "identity", &OPTIONS)?)
+}
+
+/// What checked options ask for.
+pub fn of(options: &Options) -> Result<Identity, ScriptError> {
+    let identity = Identity {
+        device: options.text("device"),
+        user_agent: options.text("user_agent"),
+        locale: options.text("locale"),
+        timezone: options.text("timezone"),
+        viewport: options.value("viewport").map(size).transpose()?,
+        color_scheme: options.text("color_scheme"),
+        reduced_motion: options.text("reduced_motion"),
+        geolocation: options.value("geolocation").map(place).transpose()?,
+        ..Identity::default()
+    };
+    Ok(identity.checked()?)
+}
+
+/// What the option `identity` is.
+pub enum Given {
+    /// Nothing, or what is written out.
+    Map(Identity),
+    /// One that is kept by this name.
+    Named(String),
+    /// What the browser has by itself.
+    Browser,
+}
+
+/// The option `identity` of checked options.
+pub fn given(options: &Options) -> Result<Given, ScriptError> {
+    match options.value("identity") {
+        Some(value) if value.is_map() => whole(value).map(Given::Map),
+        Some(value) if kind::text(value) == BROWSER => Ok(Given::Browser),
+        Some(value) => Ok(Given::Named(kind::text(value))),
+        None => Ok(Given::Map(Identity::default())),
+    }
+}
+
+fn known_map(value: &Dynamic, wanted: Trait, known: &[OptionDoc]) -> Result<Map, ScriptError> {
+    let map = value.read_lock::<Map>().map(|map| map.clone()).unwrap_or_default();
+    match map.keys().find(|name| known.iter().all(|option| option.name != name.as_str())) {
+        Some(name) => {
+            let parts = unknown(name, "it", known).into_parts();
+            Err(invalid(format!("wanted {}, found {name:?} in it", wanted.wanted())).with_hint(parts.hint.unwrap_or_default()))
+        }
+        None => Ok(map),
+    }
+}
+
+fn misfit_in(wanted: Trait, name: &str, value: Option<&Dynamic>) -> ScriptError {
+    let wanted = wanted.wanted();
+    match value {
+        Some(value) => misfit(name, &format!("wanted {wanted}"), &invalid(format!("found {}", found(value)))),
+        None => invalid(format!("wanted {wanted}, found one without {name}")),
+    }
+}
+
+fn invalid(message: String) -> ScriptError {
+    ScriptError::new("invalid_argument", message)
+}
+
+fn number(value: &Dynamic) -> Option<f64> {
+    // Degrees and metres are far below 2^52.
+    #[allow(clippy::cast_precision_loss)]
+    value.as_float().or_else(|_| value.as_int().map(|whole: INT| whole as f64)).ok()
+}
+
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn fault(kind: Trait, script: &str) -> String {
+        let value: Dynamic = rhai::Engine::new().eval(script).unwrap();
+        assert!(kind.takes(&value), "{script}");
+        kind.fault(&value).map(|error| error.parts().message.clone()).unwrap_or_default()
+    }
+
+    #[test]
+    fn what_fits_has_no_fault() {
+        for (kind, script) in [
+            (Trait::Viewport, "#{ width: 800, height: 600 }"),
+            (Trait::Geolocation, "#{ latitude: 52, longitude: 13.4, accuracy: 10 }"),
+            (Trait::Identity, "#{ device: \"pixel 7\", locale: \"de\", viewport: #{ width: 400, height: 900 } }"),
+            (Trait::Identity, "\"work-phone\""),
+            (Trait::Identity, "\"browser\""),
+        ] {
+            assert_eq!(fault(kind, script), "", "{script}");
+        }
+    }
+
+    #[test]
+    fn a_fault_says_what_was_wanted() {
+        let size = "wanted a size such as #{ width: 1280, height: 720 }, found";
+        assert_eq!(fault(Trait::Viewport, "#{ width: 800 }"), format!("{size} one without height"));
+        assert_eq!(fault(Trait::Viewport, "#{ width: 1, height: 1, depth: 2 }"), format!("{size} \"depth\" in it"));
+        assert!(fault(Trait::Viewport, "#{ width: 8, height: 600 }").contains("found 8 x 600"));
+        assert!(fault(Trait::Geolocation, "#{ latitude: 95, longitude: 0 }").contains("-90 to 90"));
+        assert!(fault(Trait::Device, "\"Pixel 77\"").contains("did you mean \"Pixel 7\"?"));
+        assert!(fault(Trait::Identity, "#{ locale: \"de_DE\" }").contains("did you mean \"de-DE\"?"));
+        assert!(fault(Trait::Identity, "#{ devise: \"Pixel 7\" }").contains("identity has no option \"devise\""));
+    }
+}

@@ -1,0 +1,68 @@
+//! Named identities: documents of the store that sessions are opened with.
+
+use serde::{Deserialize, Serialize};
+
+use crate::base::Tenant;
+
+use super::documents::{bad_name, now};
+use super::{Identity, SessionError, Sessions};
+
+/// The kind of these documents.
+const KIND: &str = "identity";
+
+/// What is sealed, and what is shown: nothing in it is a secret of a site.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct IdentityInfo {
+    format: u32,
+    /// Its name.
+    pub name: String,
+    /// What it tells.
+    pub identity: Identity,
+    /// When it was set (RFC 3339).
+    pub set_at: String,
+}
+
+impl Sessions {
+    /// Keeps an identity by that name; answers whether there was one, which is replaced. [`SessionError::Identity`] for a name or
+    /// an identity that cannot be.
+    pub async fn set_identity(&self, tenant: &Tenant, name: &str, identity: Identity) -> Result<bool, SessionError> {
+        let name = identity_name(name)?;
+        let identity = identity.checked()?;
+        if identity.is_empty() {
+            return Err(SessionError::Identity(format!("identity {name} says nothing: give it a device, a locale ..")));
+        }
+        let info = IdentityInfo { format: 1, name: name.clone(), identity, set_at: now() };
+        self.put_document(tenant, KIND, &name, &info).await
+    }
+
+    /// The identity by that name. [`SessionError::NoIdentity`] where there is none.
+    pub async fn identity(&self, tenant: &Tenant, name: &str) -> Result<IdentityInfo, SessionError> {
+        let info = self.document(tenant, KIND, name).await?;
+        info.ok_or_else(|| SessionError::NoIdentity(name.to_owned()))
+    }
+
+    /// The tenant's identities, by name.
+    pub async fn identities(&self, tenant: &Tenant) -> Result<Vec<IdentityInfo>, SessionError> {
+        let mut all: Vec<IdentityInfo> = self.all_documents(tenant, KIND).await?;
+        all.sort_by(|a, b| a.name.cmp(&b.name));
+        Ok(all)
+    }
+
+    /// Removes an identity. Sessions that were opened with it keep what it told. [`SessionError::NoIdentity`] where there is none.
+    pub async fn delete_identity(&self, tenant: &Tenant, name: &str) -> Result<(), SessionError> {
+        let was_there = self.remove_document(tenant, KIND, name).await?;
+        if was_there { Ok(()) } else { Err(SessionError::NoIdentity(name.to_owned())) }
+    }
+}
+
+/// Whether an identity can be called so. [`SessionError::Identity`] where not: `browser` is what the browser has by itself.
+pub fn identity_name(name: &str) -> Result<String, SessionError> {
+    if let Some(bad) = bad_name("an identity's", name) {
+        return Err(SessionError::Identity(bad));
+    }
+    if name == "browser" {
+        let message = "identity \"browser\" is what the browser has by itself; another name is wanted";
+        return Err(SessionError::Identity(message.to_owned()));
+    }
+    Ok(name.to_owned())
+}

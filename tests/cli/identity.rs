@@ -1,0 +1,85 @@
+//! `rhaven identity`, and runs whose sessions keep what they were made with.
+
+use serde_json::json;
+
+use crate::home::{Home, said};
+
+#[test]
+fn an_identity_is_set_listed_shown_and_deleted() {
+    let home = Home::new();
+    home.rhaven(&["identity", "list"]).ends(0).tells("no identities yet");
+    assert!(!home.path().join("rhaven").exists(), "a list of nothing made something");
+    let set = ["identity", "set", "phone", "--device", "iphone 15", "--locale", "de-de", "--geolocation", "-33.9,18.4"];
+    home.rhaven(&set).ends(0).tells("identity phone: set");
+    home.rhaven(&set).ends(0).tells("identity phone: replaced");
+    home.rhaven(&["identity", "set", "wide", "--viewport", "1920x1080", "--timezone", "europe/berlin"]).ends(0);
+    let list = home.rhaven(&["identity", "list"]).ends(0).out;
+    assert!(list.contains("iPhone 15, de-DE") && list.contains("Europe/Berlin, 1920x1080"), "{list}");
+    let shown = home.rhaven(&["identity", "show", "phone", "--json"]).ends(0).json();
+    let geolocation = json!({ "latitude": -33.9, "longitude": 18.4, "accuracy": 0.0 });
+    let identity = json!({ "device": "iPhone 15", "locale": "de-DE", "geolocation": geolocation });
+    assert_eq!((&shown["name"], &shown["identity"]), (&json!("phone"), &identity));
+    assert!(home.rhaven(&["identity", "show", "phone"]).ends(0).out.contains("languages      de-DE, de"));
+    assert!(home.rhaven(&["identity", "devices"]).ends(0).out.contains("iPhone 15"));
+    assert!(home.rhaven(&["identity", "devices", "--json"]).ends(0).json().as_array().is_some_and(|all| all.len() > 10));
+
+    home.rhaven(&["identity", "delete", "phon", "--yes"]).ends(1).tells("did you mean phone?");
+    home.rhaven(&["identity", "delete", "phone"]).ends(1).tells("give --yes");
+    home.rhaven(&["identity", "delete", "phone", "--yes"]).ends(0).tells("identity phone: deleted");
+    home.rhaven(&["identity", "show", "phone"]).ends(1).tells("error[identity_not_found]");
+}
+
+#[test]
+fn what_cannot_be_is_refused_with_the_way_out() {
+    let home = Home::new();
+    for (flags, tells) in [
+        (&["--device", "iPhone 51"][..], "did you mean \"iPhone 15\"?"),
+        (&["--locale", "de_DE"], "did you mean \"de-DE\"?"),
+        (&["--timezone", "Europe/Berln"], "did you mean \"Europe/Berlin\"?"),
+        (&["--viewport", "8x720"], "50 to 10000 pixels"),
+        (&["--viewport", "big"], "a size such as 1280x720 is wanted"),
+        (&["--geolocation", "91,0"], "a latitude is -90 to 90 degrees"),
+        (&["--color-scheme", "black"], "possible values: light, dark, no-preference"),
+        (&[], "required"),
+    ] {
+        home.rhaven(&[&["identity", "set", "a"], flags].concat()).ends(1).tells(tells);
+    }
+    home.rhaven(&["identity", "set", "browser", "--locale", "de"]).ends(1).tells("what the browser has by itself");
+    home.write("wrong.rhai", "session(\"a\", #{ device: \"Pixel 77\", locale: \"de_DE\", timezon: \"UTC\" });");
+    let checked = home.rhaven(&["check", "wrong.rhai"]).ends(2);
+    for tells in ["did you mean \"Pixel 7\"?", "did you mean \"de-DE\"?", "did you mean \"timezone\"?"] {
+        assert!(checked.err.contains(tells), "{tells}: {}", checked.err);
+    }
+    home.run("session(\"a\", #{ identity: \"nobody\" })", &[]).ends(3).tells("rhaven identity list");
+}
+
+/// What a page sees, after something was kept, so that there is a version.
+const LOOK: &str = r#"goto(args.base + "/login"); evaluate("localStorage.setItem('seen', '1')");
+evaluate("({ zone: Intl.DateTimeFormat().resolvedOptions().timeZone, languages: navigator.languages, width: innerWidth })")"#;
+
+#[test]
+fn a_session_is_the_same_visitor_in_another_place() {
+    let home = Home::new();
+    let run = |script: &str, zone: &str, language: &str| {
+        let mut command = home.run_command(&format!("{script} {LOOK}"), &["--json"]);
+        said(command.env("TZ", zone).env("LANG", language)).ends(0).json()["result"].clone()
+    };
+    let berlin = json!({ "zone": "Europe/Berlin", "languages": ["en-US"], "width": 1280 });
+    assert_eq!(run("session(\"acme\");", "Europe/Berlin", "de_DE.UTF-8"), berlin);
+    assert_eq!(run("session(\"acme\");", "Asia/Tokyo", "ja_JP.UTF-8"), berlin);
+    assert_eq!(run("", "Asia/Tokyo", "ja_JP.UTF-8")["zone"], "Asia/Tokyo");
+    let shown = home.rhaven(&["session", "show", "acme"]).ends(0).out;
+    assert!(shown.contains("time zone      Europe/Berlin") && shown.contains("HeadlessChrome/"), "{shown}");
+
+    home.rhaven(&["identity", "set", "phone", "--device", "Pixel 7", "--locale", "fr-CA"]).ends(0);
+    let phone = json!({ "zone": "Europe/Berlin", "languages": ["fr-CA", "fr"], "width": 412 });
+    assert_eq!(run("session(\"acme\", #{ identity: \"phone\" });", "UTC", "C"), phone);
+    home.rhaven(&["identity", "delete", "phone", "--yes"]).ends(0);
+    assert_eq!(run("session(\"acme\");", "UTC", "C"), phone);
+    let identity = home.rhaven(&["session", "show", "acme", "--json"]).ends(0).json()["identity"].clone();
+    assert_eq!((&identity["device"], &identity["locale"]), (&json!("Pixel 7"), &json!("fr-CA")));
+
+    let anew = run("session(\"acme\", #{ identity: \"browser\" });", "Asia/Tokyo", "C");
+    assert_eq!(anew, json!({ "zone": "Asia/Tokyo", "languages": ["en-US"], "width": 1280 }));
+    assert_eq!(run("session(\"acme\");", "UTC", "C"), anew);
+}
