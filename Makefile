@@ -14,6 +14,7 @@ demo: ## sign in once, be signed in ever after: the point of Rhaven, in about fi
 test: ## every test, in real Chromium; installs what it needs where it may
 	@.ci/install toolchain
 	@.ci/install browsers
+	@.ci/install windows
 	@.ci/install nextest
 	cargo nextest run --locked
 	cargo test --locked --quiet --doc
@@ -39,6 +40,7 @@ audit: ## licences, bans and sources of all dependencies
 soak: ## the tests of crashes and concurrency at length: about an hour
 	@.ci/install toolchain
 	@.ci/install browsers
+	@.ci/install windows
 	@.ci/install nextest
 	RHAVEN_SOAK_KILLS=500 RHAVEN_SOAK_RERUNS=200 RHAVEN_SOAK_RECORDS=100000 PROPTEST_CASES=20000 cargo nextest run --locked --profile soak
 	cargo nextest run --locked --profile soak --stress-count 20 --test browser --test page --test session --test script --test cli

@@ -38,6 +38,7 @@ fn workspace(folder: &Path) -> Workspace {
         ttl: None,
         saving: Saving::AsAsked,
         outbox: None,
+        profile_ttl: None,
     })
 }
 

@@ -3,6 +3,8 @@
 // Helpers of tests fail tests, as the tests themselves do.
 #![allow(clippy::expect_used, clippy::panic)]
 
+#[path = "cli/audit.rs"]
+mod audit;
 #[path = "cli/check.rs"]
 mod check;
 #[path = "cli/commands.rs"]
@@ -31,6 +33,10 @@ mod left;
 mod new;
 #[path = "cli/normal.rs"]
 mod normal;
+#[path = "cli/open.rs"]
+mod open;
+#[path = "cli/portable.rs"]
+mod portable;
 #[path = "cli/processes.rs"]
 #[allow(dead_code, reason = "shared with the tests on a terminal, which use all of it")]
 mod processes;

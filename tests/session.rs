@@ -26,6 +26,10 @@ mod matrix;
 mod outbox;
 #[path = "session/permissions.rs"]
 mod permissions;
+#[path = "session/portable.rs"]
+mod portable;
+#[path = "session/profile.rs"]
+mod profile;
 #[path = "session/rig.rs"]
 mod rig;
 #[path = "session/rotation.rs"]

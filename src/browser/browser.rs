@@ -17,7 +17,7 @@ use super::launch::{launch, remote};
 use super::process::Process;
 use super::registry::Registry;
 use super::userdir::UserDir;
-use super::{BrowserError, Cdp, Context, ContextOptions, LaunchOptions};
+use super::{BrowserError, Cdp, Context, ContextOptions, LaunchOptions, ProfileDir};
 
 /// A running Chromium. Cheap to clone; when the last clone goes without [`Self::close`], the process group is killed.
 #[derive(Clone)]
@@ -34,6 +34,8 @@ struct Inner {
 pub(super) struct Owned {
     pub(super) process: Process,
     pub(super) dir: UserDir,
+    /// Set where somebody else removes the folder, and not before the browser has ended.
+    profile: Option<ProfileDir>,
     pub(super) executable: PathBuf,
     pub(super) notices: Vec<String>,
     /// Whether all of it has been ended and removed.
@@ -41,8 +43,14 @@ pub(super) struct Owned {
 }
 
 impl Owned {
-    pub(super) fn new(process: Process, dir: UserDir, executable: PathBuf, notices: Vec<String>) -> Self {
-        Self { process, dir, executable, notices, over: AtomicBool::new(false) }
+    pub(super) fn new(
+        process: Process,
+        dir: UserDir,
+        profile: Option<ProfileDir>,
+        executable: PathBuf,
+        notices: Vec<String>,
+    ) -> Self {
+        Self { process, dir, profile, executable, notices, over: AtomicBool::new(false) }
     }
 }
 
@@ -144,12 +152,26 @@ impl Browser {
         self.end_now().await;
     }
 
+    /// Ends a browser on a [`ProfileDir`] in order; one that does not end by `deadline` is killed. Answers when no process of
+    /// it lives: whether all that it keeps is on the disk. Only then may the directory be kept.
+    pub async fn quit(&self, deadline: Deadline) -> bool {
+        self.cdp().send(CloseParams::default()).forget();
+        let status = match self.owned() {
+            Some(owned) => deadline.race(owned.process.exited()).await.flatten(),
+            None => None,
+        };
+        self.end_now().await;
+        // Also one that was told to end by a signal answers success; but it leaves its locks.
+        let unlocked = self.owned().and_then(|owned| owned.profile.as_ref()).is_some_and(|dir| !dir.has_locks());
+        unlocked && status.is_some_and(|status| status.success())
+    }
+
     /// Kills it and removes what is thrown away. Answers when no process of it lives.
     pub(super) async fn end_now(&self) {
         self.inner.registry.finish(&closed());
         if let Some(owned) = self.owned() {
             owned.process.kill();
-            clean_up(owned.process.clone(), owned.dir.clone()).await;
+            clean_up(owned.process.clone(), owned.dir.clone(), owned.profile.clone()).await;
             owned.over.store(true, Ordering::Release);
         }
     }
@@ -184,17 +206,25 @@ impl Drop for Owned {
         // The folder can go when the processes have; where no runtime is left to wait for that, the reaper of the next
         // start removes what is still there.
         match tokio::runtime::Handle::try_current() {
-            Ok(runtime) => drop(runtime.spawn(clean_up(self.process.clone(), self.dir.clone()))),
-            Err(_) => self.dir.remove(),
+            Ok(runtime) => {
+                drop(runtime.spawn(clean_up(self.process.clone(), self.dir.clone(), self.profile.clone())));
+            }
+            Err(_) if self.profile.is_none() => self.dir.remove(),
+            Err(_) => {}
         }
     }
 }
 
-/// Waits for the end of a process that was killed and removes its folder.
-async fn clean_up(process: Process, dir: UserDir) {
+/// Waits for the end of a process that was killed and removes its folder, or lets go of the one that is not its own.
+async fn clean_up(process: Process, dir: UserDir, profile: Option<ProfileDir>) {
     process.ended().await;
     // Some hundred small files in memory: blocking is short, but not for a runtime's worker to do.
-    let _ = tokio::task::spawn_blocking(move || dir.remove()).await;
+    let remove = move || {
+        if profile.is_none() {
+            dir.remove();
+        }
+    };
+    let _ = tokio::task::spawn_blocking(remove).await;
 }
 
 fn closed() -> BrowserError {

@@ -11,7 +11,7 @@ use chromiumoxide::cdp::browser_protocol::target::{
 use serde_json::Value;
 
 use super::registry::ContextTargets;
-use super::{Browser, BrowserError, Pending, TargetEvents};
+use super::{Browser, BrowserError, Pending, Target, TargetEvent, TargetEvents};
 
 /// How to make a context.
 #[derive(Debug, Clone, Default)]
@@ -60,6 +60,23 @@ impl Context {
         let params =
             CreateTargetParams { browser_context_id: Some(self.id.clone()), ..CreateTargetParams::new("about:blank") };
         Ok(self.browser.cdp().call(params).await?.target_id)
+    }
+
+    /// Opens a tab at `about:blank` that is in no window, for a browser that has windows: people do not see it. It runs
+    /// already, and does not come through [`Self::targets`]. Chromium refuses where this context has no window at all.
+    pub async fn new_hidden_target(&self) -> Result<Target, BrowserError> {
+        let mut others = self.workers();
+        let mut params = CreateTargetParams::new("about:blank");
+        (params.browser_context_id, params.hidden) = (Some(self.id.clone()), Some(true));
+        let id = self.browser.cdp().call(params).await?.target_id;
+        while let Some(event) = others.next().await {
+            if let TargetEvent::Attached(target) = event
+                && *target.id() == id
+            {
+                return Ok(target);
+            }
+        }
+        Err(BrowserError::TargetGone)
     }
 
     /// Pages and popups of this context, those of before included. Each call has a view of its own, but a target is to be

@@ -12,6 +12,12 @@ pub enum BrowserError {
         /// Where it was looked for.
         tried: String,
     },
+    /// No full Chromium on this machine, and the headless shell will not do.
+    #[error("no full Chromium found, which windows and profile sessions need: {tried}")]
+    FullNotInstalled {
+        /// What there is, or where it was looked for.
+        tried: String,
+    },
     /// The process did not start or ended at once.
     #[error("{executable} did not start: {reason}")]
     Launch {
@@ -77,7 +83,7 @@ impl BrowserError {
     /// The stable code.
     pub fn code(&self) -> &'static str {
         match self {
-            Self::NotInstalled { .. } => "browser_not_installed",
+            Self::NotInstalled { .. } | Self::FullNotInstalled { .. } => "browser_not_installed",
             Self::Launch { .. } | Self::LaunchTimeout { .. } | Self::Io { .. } => "browser_launch_failed",
             Self::Connect { .. } => "browser_connect_failed",
             Self::Install(_) => "browser_install_failed",

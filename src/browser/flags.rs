@@ -135,10 +135,15 @@ fn merged(args: Vec<String>) -> Vec<String> {
     others
 }
 
+/// What it may see of the environment here.
+pub(super) fn passed_on() -> impl Iterator<Item = (OsString, OsString)> {
+    PASSED_ON.iter().filter_map(|name| Some((OsString::from(name), std::env::var_os(name)?)))
+}
+
 /// The environment: a short list of what is here, and a home of the browser's own, so that nothing is read from or left
 /// in that of the user.
 pub(super) fn environment(dir: &UserDir) -> Vec<(OsString, OsString)> {
-    let passed = PASSED_ON.iter().filter_map(|name| Some((OsString::from(name), std::env::var_os(name)?)));
+    let passed = passed_on();
     let home = dir.path().as_os_str().to_owned();
     passed.chain([("HOME".into(), home.clone()), ("TMPDIR".into(), home)]).collect()
 }

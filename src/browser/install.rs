@@ -55,7 +55,17 @@ pub fn find(flavor: Flavor, downloads: Option<&Path>) -> Result<Found, BrowserEr
     let here = || candidates(downloads);
     let fitting = here().find(|found| found.flavor == flavor);
     let fitting = fitting.or_else(|| here().find(|found| found.flavor == Flavor::Full));
-    fitting.or_else(detected).ok_or_else(|| BrowserError::NotInstalled { tried: tried(downloads) })
+    let found = fitting.or_else(detected);
+    match (flavor, found) {
+        (Flavor::Full, Some(found)) if found.flavor == Flavor::HeadlessShell => {
+            Err(BrowserError::FullNotInstalled { tried: format!("only {} is there", found.path.display()) })
+        }
+        (_, Some(found)) => Ok(found),
+        (Flavor::Full, None) if let Some(shell) = here().next() => {
+            Err(BrowserError::FullNotInstalled { tried: format!("only {} is there", shell.path.display()) })
+        }
+        (_, None) => Err(BrowserError::NotInstalled { tried: tried(downloads) }),
+    }
 }
 
 /// All that are here, best first.

@@ -16,7 +16,7 @@ use super::registry::Registry;
 use super::router::{Router, Session};
 use super::transport::{connect, read_pipe, serve_socket, write_pipe};
 use super::userdir::UserDir;
-use super::{BrowserError, Cdp};
+use super::{BrowserError, Cdp, ProfileDir};
 use crate::base::ProcessId;
 
 /// How long a start may take where nothing else is said.
@@ -48,6 +48,8 @@ pub struct LaunchOptions {
     pub downloads: Option<PathBuf>,
     /// A user-data directory to use and keep; a throw-away one (0700, in memory-backed storage where it fits) where none.
     pub user_data_dir: Option<PathBuf>,
+    /// A user-data directory that is filled before and read after; needs full Chromium.
+    pub profile_dir: Option<ProfileDir>,
     /// Sandbox off although not root.
     pub no_sandbox: bool,
     /// Further flags, merged with ours (`--disable-features` values are united).
@@ -57,7 +59,8 @@ pub struct LaunchOptions {
 }
 
 impl LaunchOptions {
-    fn find(&self) -> Result<Found, BrowserError> {
+    /// Which binary they come to.
+    pub(super) fn find(&self) -> Result<Found, BrowserError> {
         let flavor = if self.headed { Flavor::Full } else { self.flavor };
         match &self.executable {
             Some(path) => install::named(path),
@@ -72,17 +75,26 @@ pub(super) async fn launch(options: &LaunchOptions, cancel: &CancellationToken) 
     if options.headed && found.flavor == Flavor::HeadlessShell {
         return Err(failed(&found.path, "it has no window; a headed run needs full Chromium"));
     }
-    let dir = UserDir::create(options.user_data_dir.as_deref())?;
+    if options.profile_dir.is_some() && found.flavor == Flavor::HeadlessShell {
+        let tried = format!("{} is the headless shell, which keeps no profile", found.path.display());
+        return Err(BrowserError::FullNotInstalled { tried });
+    }
+    let dir = match &options.profile_dir {
+        Some(profile) => profile.user_dir(),
+        None => UserDir::create(options.user_data_dir.as_deref(), 0)?,
+    };
     let (args, notices) = arguments(options, found.flavor, &dir);
     let (process, pipes) = match Process::start(&found.path, &args, environment(&dir)) {
         Ok(started) => started,
         Err(error) => {
-            dir.remove();
+            if options.profile_dir.is_none() {
+                dir.remove();
+            }
             return Err(failed(&found.path, &error.to_string()));
         }
     };
     // From here on dropping `owned` ends the process and removes the folder.
-    let owned = Owned::new(process, dir, found.path.clone(), notices);
+    let owned = Owned::new(process, dir, options.profile_dir.clone(), found.path.clone(), notices);
     owned.dir.mark(ProcessId::of(owned.process.pid()))?;
     let registry = route_pipes(pipes, &owned.process);
     let browser = Browser::new(registry, Some(owned));

@@ -42,9 +42,10 @@ pub(super) struct Marker {
 
 impl UserDir {
     /// Makes the folder and marks it as ours.
-    pub(super) fn create(kept: Option<&Path>) -> Result<Self, BrowserError> {
+    /// Memory-backed storage is used where `bytes` and what a run needs fit.
+    pub(super) fn create(kept: Option<&Path>, bytes: u64) -> Result<Self, BrowserError> {
         let parents = parents();
-        let roomy = parents.iter().find(|parent| parent.is_dir() && in_memory_with_room(parent));
+        let roomy = parents.iter().find(|parent| parent.is_dir() && in_memory_with_room(parent, bytes));
         let parent = roomy.cloned().unwrap_or_else(std::env::temp_dir);
         let path = parent.join(format!("{PREFIX}{}", random_name()?));
         let failed = |error: io::Error| io_error(format!("make the folder {}", path.display()), &error);
@@ -137,17 +138,18 @@ fn parents() -> Vec<PathBuf> {
     runtime.into_iter().chain([PathBuf::from("/dev/shm")]).collect()
 }
 
-/// Free space of at least [`ROOM`], in memory.
+/// Free space of at least [`ROOM`] beside `bytes`, in memory.
 #[cfg(target_os = "linux")]
-fn in_memory_with_room(parent: &Path) -> bool {
+fn in_memory_with_room(parent: &Path, bytes: u64) -> bool {
     const TMPFS: u64 = 0x0102_1994;
+    let wanted = ROOM.saturating_add(bytes);
     rustix::fs::statfs(parent).is_ok_and(|fs| {
-        fs.f_type.cast_unsigned() == TMPFS && fs.f_bavail.saturating_mul(fs.f_bsize.cast_unsigned()) >= ROOM
+        fs.f_type.cast_unsigned() == TMPFS && fs.f_bavail.saturating_mul(fs.f_bsize.cast_unsigned()) >= wanted
     })
 }
 
 #[cfg(not(target_os = "linux"))]
-fn in_memory_with_room(_parent: &Path) -> bool {
+fn in_memory_with_room(_parent: &Path, _bytes: u64) -> bool {
     false
 }
 

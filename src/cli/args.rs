@@ -86,7 +86,7 @@ pub(super) enum Command {
     New(super::new::NewArgs),
     /// Look for mistakes in scripts without a browser
     Check(super::check::CheckArgs),
-    /// List, show, compare, roll back, copy or delete sessions
+    /// List, show, compare, roll back, copy, export, import, check or delete sessions
     Session(super::session::SessionArgs),
     /// Find or install Chromium
     Browser(super::browser::BrowserArgs),

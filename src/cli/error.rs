@@ -92,6 +92,9 @@ pub(super) enum CliError {
     /// A window is wanted where none can be shown.
     #[error("there is no display to show a window on")]
     NoDisplay,
+    /// The same, where a window is all that is wanted.
+    #[error("there is no display to show a window on: {0}")]
+    NoWindow(String),
     /// A name that is not known.
     #[error("there is no {kind} {name:?}")]
     Unknown {
@@ -116,7 +119,7 @@ impl CliError {
             Self::Listen { .. } => "listen_failed",
             Self::Command { .. } => "command_failed",
             Self::NotConfirmed { .. } => "not_confirmed",
-            Self::NoDisplay => "no_display",
+            Self::NoDisplay | Self::NoWindow(_) => "no_display",
             Self::Unknown { .. } => "not_found",
         }
     }
@@ -131,6 +134,11 @@ impl CliError {
             Self::Listen { .. } => "another port: --port 7420, or --port 0 for any free one".to_owned(),
             Self::NotConfirmed { .. } => "give --yes".to_owned(),
             Self::NoDisplay => "set DISPLAY, use xvfb-run, or leave --headed out".to_owned(),
+            Self::NoWindow(_) => {
+                "over ssh: ssh -X; nobody has to look: xvfb-run; or sign in where there is a display, then \
+                                  `rhaven session export` there and `rhaven session import` here"
+                    .to_owned()
+            }
             Self::Unknown { near, .. } if !near.is_empty() => format!("did you mean {}?", near.join(", ")),
             _ => return None,
         })

@@ -11,9 +11,7 @@ use crate::base::closest;
 use crate::diagnose;
 use crate::run::Failure;
 use crate::session::identity::{self, COLOR_SCHEMES, REDUCED_MOTIONS};
-use crate::session::{
-    DEVICES, Geolocation, Identity, IdentityInfo, SessionError, Sessions, Viewport, identity_name,
-};
+use crate::session::{DEVICES, Geolocation, Identity, IdentityInfo, SessionError, Sessions, Viewport, identity_name};
 
 /// Arguments of `identity`.
 #[derive(Debug, clap::Args)]
@@ -99,7 +97,8 @@ fn user_agent(text: &str) -> Result<String, SessionError> {
 }
 
 fn viewport(text: &str) -> Result<Viewport, SessionError> {
-    let sides = text.split_once(['x', 'X']).and_then(|(width, height)| Some((width.parse().ok()?, height.parse().ok()?)));
+    let sides =
+        text.split_once(['x', 'X']).and_then(|(width, height)| Some((width.parse().ok()?, height.parse().ok()?)));
     let (width, height) =
         sides.ok_or_else(|| SessionError::Identity(format!("a size such as 1280x720 is wanted, found {text:?}")))?;
     identity::viewport(width, height)

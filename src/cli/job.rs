@@ -93,20 +93,26 @@ impl JobArgs {
             env,
             session: self.session,
             secrets,
-            workspace: WorkspaceConfig {
-                tenant: settings.tenant.clone(),
-                store: settings.store.clone(),
-                key: settings.key.clone(),
-                launch: launch(self.headed || settings.headed, settings, environment)?,
-                holder,
-                ttl: settings.ttl,
-                saving: Saving::AsAsked,
-                outbox: Some(settings.outbox()),
-            },
+            workspace: workspace(launch(self.headed || settings.headed, settings, environment)?, holder, settings),
             limits: Limits { wall_time: settings.timeout.unwrap_or(limits.wall_time), ..limits },
             slow_mo: self.slow_mo.or(settings.slow_mo),
             pauses: Pauses::default(),
         })
+    }
+}
+
+/// What the sessions of a run need; `holder` is how others see who has them.
+pub(super) fn workspace(launch: LaunchOptions, holder: String, settings: &Settings) -> WorkspaceConfig {
+    WorkspaceConfig {
+        tenant: settings.tenant.clone(),
+        store: settings.store.clone(),
+        key: settings.key.clone(),
+        launch,
+        holder,
+        ttl: settings.ttl,
+        profile_ttl: settings.profile_ttl,
+        saving: Saving::AsAsked,
+        outbox: Some(settings.outbox()),
     }
 }
 

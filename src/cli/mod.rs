@@ -19,7 +19,9 @@ mod key;
 mod keys;
 mod man;
 mod new;
+mod passphrase;
 mod practice;
+mod private;
 mod repl;
 mod run;
 mod screen;
@@ -29,6 +31,7 @@ mod session;
 mod settings;
 mod tables;
 mod terminal;
+mod typed;
 mod watch;
 
 use std::ffi::OsString;
@@ -95,7 +98,7 @@ async fn dispatch(command: Command, settings: &Settings, environment: &Environme
         Command::Check(args) => check::execute(&args, settings, environment, terminal).await,
         Command::New(args) => new::execute(&args, environment, terminal),
         Command::Practice(args) => practice::execute(&args, terminal).await,
-        Command::Session(args) => session::execute(args, settings, terminal).await,
+        Command::Session(args) => Box::pin(session::execute(args, settings, environment, terminal)).await,
         Command::Browser(args) => browser::execute(&args, settings, terminal).await,
         Command::Doctor => doctor::execute(settings, terminal).await,
         Command::Docs(args) => docs::execute(&args, terminal),

@@ -2,12 +2,7 @@
 //! users of the machine could read.
 
 use std::io::{self, BufRead as _, IsTerminal as _, Read as _};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::termios::{self, LocalModes, OptionalActions, SpecialCodeIndex, Termios};
-use tokio::signal::unix::{SignalKind, signal};
 use zeroize::Zeroizing;
 
 use super::Outcome;
@@ -15,6 +10,7 @@ use super::error::CliError;
 use super::settings::Settings;
 use super::tables::{show_time, table};
 use super::terminal::Terminal;
+use super::typed::typed;
 use crate::base::{Secret, closest};
 use crate::diagnose;
 use crate::run::{Failure, FailureKind};
@@ -22,8 +18,6 @@ use crate::session::{SessionError, Sessions, secret_name};
 
 /// More than a secret may have, so that a longer one is refused and not cut.
 const MOST_READ: u64 = 1 << 20;
-/// How often whoever waits for a key looks whether the wait is over.
-const LOOK_UP: Timespec = Timespec { tv_sec: 0, tv_nsec: 50_000_000 };
 
 /// Arguments of `secret`.
 #[derive(Debug, clap::Args)]
@@ -160,110 +154,4 @@ async fn value_of(name: &str, terminal: &Terminal) -> Result<Option<Secret>, Cli
     };
     let text = str::from_utf8(&bytes).map_err(|_| bad("text in UTF-8 is wanted, found other bytes"))?;
     Ok(Some(Secret::new(name, text.to_owned())))
-}
-
-/// The terminal without echo, put back when dropped.
-struct Silent {
-    before: Termios,
-}
-
-impl Silent {
-    fn begin() -> io::Result<Self> {
-        let before = termios::tcgetattr(io::stdin())?;
-        let mut silent = before.clone();
-        // Byte by byte, and Ctrl-C as a byte too: no signal can end us while nothing is shown.
-        silent.local_modes.remove(LocalModes::ECHO | LocalModes::ICANON | LocalModes::ISIG | LocalModes::IEXTEN);
-        silent.special_codes[SpecialCodeIndex::VMIN] = 1;
-        silent.special_codes[SpecialCodeIndex::VTIME] = 0;
-        // What was typed ahead is not thrown away: it may be the value, pasted.
-        termios::tcsetattr(io::stdin(), OptionalActions::Drain, &silent)?;
-        Ok(Self { before })
-    }
-}
-
-impl Drop for Silent {
-    fn drop(&mut self) {
-        // Nothing to be done about a terminal that is gone.
-        let _ = termios::tcsetattr(io::stdin(), OptionalActions::Drain, &self.before);
-    }
-}
-
-/// A line from the terminal without echo; none after Ctrl-C, Ctrl-D at its start, or a signal that ends programs.
-async fn typed(asks: String, terminal: Terminal) -> io::Result<Option<Zeroizing<Vec<u8>>>> {
-    let over = Arc::new(AtomicBool::new(false));
-    let (mut terminated, mut hung_up) = (signal(SignalKind::terminate())?, signal(SignalKind::hangup())?);
-    let mut interrupted = signal(SignalKind::interrupt())?;
-    let told = over.clone();
-    let mut reading = tokio::task::spawn_blocking(move || {
-        let silent = Silent::begin()?;
-        // Only now: what is typed after the question is not shown.
-        terminal.say(&asks);
-        let line = read_line(&told);
-        drop(silent);
-        line
-    });
-    let line = tokio::select! {
-        line = &mut reading => line,
-        _ = terminated.recv() => { over.store(true, Ordering::Relaxed); reading.await }
-        _ = hung_up.recv() => { over.store(true, Ordering::Relaxed); reading.await }
-        _ = interrupted.recv() => { over.store(true, Ordering::Relaxed); reading.await }
-    };
-    line.map_err(io::Error::other)?
-}
-
-/// Reads until Enter; Backspace and Ctrl-U correct. Looks up every now and then whether it is `over`.
-fn read_line(over: &AtomicBool) -> io::Result<Option<Zeroizing<Vec<u8>>>> {
-    let stdin = io::stdin();
-    // Room enough that it does not move and leave copies behind.
-    let mut line = Zeroizing::new(Vec::with_capacity(64 << 10));
-    loop {
-        let mut ready = [PollFd::new(&stdin, PollFlags::IN)];
-        match poll(&mut ready, Some(&LOOK_UP)) {
-            Ok(0) | Err(rustix::io::Errno::INTR) => {
-                if over.load(Ordering::Relaxed) {
-                    return Ok(None);
-                }
-                continue;
-            }
-            Ok(_) => {}
-            Err(error) => return Err(error.into()),
-        }
-        let mut byte = [0];
-        if rustix::io::read(&stdin, &mut byte)? == 0 {
-            return Ok(None);
-        }
-        match byte[0] {
-            0x03 => return Ok(None),
-            0x04 if line.is_empty() => return Ok(None),
-            b'\r' | b'\n' | 0x04 => return Ok(Some(line)),
-            0x15 => line.clear(),
-            0x08 | 0x7f => backspace(&mut line),
-            byte => line.push(byte),
-        }
-    }
-}
-
-/// Takes the last character away, which may be several bytes.
-fn backspace(line: &mut Vec<u8>) {
-    while let Some(byte) = line.pop() {
-        if byte & 0xc0 != 0x80 {
-            break;
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn backspace_takes_a_whole_character() {
-        let mut line = "ab\u{e9}".as_bytes().to_vec();
-        backspace(&mut line);
-        assert_eq!(line, b"ab");
-        backspace(&mut line);
-        backspace(&mut line);
-        backspace(&mut line);
-        assert_eq!(line, b"");
-    }
 }

@@ -1,12 +1,16 @@
 //! `rhaven session`: what is kept, by name and count; never values.
 
+mod audit;
 mod left;
+mod open;
+mod portable;
 mod versions;
 
 use std::io::{BufRead as _, IsTerminal as _};
 
 use super::Outcome;
 use super::args::session_id;
+use super::environment::Environment;
 use super::error::CliError;
 use super::settings::Settings;
 use super::tables::{show_bytes, show_time, table};
@@ -14,7 +18,7 @@ use super::terminal::Terminal;
 use crate::base::{SessionId, Version, closest};
 use crate::diagnose::{self, Tone};
 use crate::run::Failure;
-use crate::session::{Listing, OriginInfo, SessionError, SessionInfo, Sessions};
+use crate::session::{Listing, OriginInfo, ProfileInfo, Saved, SessionError, SessionInfo, Sessions};
 
 /// Arguments of `session`.
 #[derive(Debug, clap::Args)]
@@ -28,6 +32,9 @@ enum SessionCommand {
     /// All sessions of the tenant
     #[command(visible_alias = "ls")]
     List,
+    /// Open a session in a window, to sign in by hand; what is there when the window is closed is saved
+    #[command(after_help = open::EXAMPLES)]
+    Open(open::OpenArgs),
     /// What one session holds: cookies, storage and versions by name, never a value
     Show {
         /// The session
@@ -94,6 +101,17 @@ enum SessionCommand {
         #[arg(value_parser = versions::version)]
         version: Version,
     },
+    /// Write a session to a file: for another machine, for Playwright, for curl
+    Export(portable::ExportArgs),
+    /// Make a session from a file that rhaven, Playwright, curl or a browser's extension wrote
+    Import(portable::ImportArgs),
+    /// Open every kept version with all that belongs to it, and tell what is damaged; nothing is changed
+    #[command(after_help = "Ends with 5 where something is damaged.")]
+    Check {
+        /// The session
+        #[arg(value_parser = session_id)]
+        id: SessionId,
+    },
     /// Make a version of what runs left that ended without saving, and say what it changed; the next run would do the same
     Recover {
         /// The session
@@ -122,15 +140,25 @@ enum SessionCommand {
 struct Place<'a> {
     sessions: &'a Sessions,
     settings: &'a Settings,
+    environment: &'a Environment,
     terminal: &'a Terminal,
 }
 
 /// Runs one of the commands above.
-pub(super) async fn execute(args: SessionArgs, settings: &Settings, terminal: &Terminal) -> Outcome {
+pub(super) async fn execute(
+    args: SessionArgs,
+    settings: &Settings,
+    environment: &Environment,
+    terminal: &Terminal,
+) -> Outcome {
+    if let SessionCommand::Open(args) = args.command {
+        return Box::pin(open::execute(args, settings, environment, terminal)).await;
+    }
     let reaping = tokio::task::spawn_blocking(crate::browser::reap);
     let sessions = Sessions::open(settings.store.clone(), settings.key.clone()).await.map_err(|e| failure(&e))?;
     sessions.use_outbox(settings.outbox());
-    let place = Place { sessions: &sessions, settings, terminal };
+    let place = Place { sessions: &sessions, settings, environment, terminal };
+    let mut code = super::OK;
     match args.command {
         SessionCommand::History { id } => versions::history(&place, &id).await?,
         SessionCommand::Diff { id, from, to } => versions::diff(&place, &id, from, to).await?,
@@ -138,14 +166,18 @@ pub(super) async fn execute(args: SessionArgs, settings: &Settings, terminal: &T
         SessionCommand::Fork { id, new_id, at } => versions::fork(&place, &id, &new_id, at).await?,
         SessionCommand::Pin { id, version } => versions::pin(&place, &id, version, true).await?,
         SessionCommand::Unpin { id, version } => versions::pin(&place, &id, version, false).await?,
+        SessionCommand::Open(_) => {}
         SessionCommand::Recover { id, discard, yes } => left::recover(&place, &id, discard, yes).await?,
         SessionCommand::List => list(&sessions, settings, terminal).await?,
         SessionCommand::Show { id } => show(&sessions, &id, settings, terminal).await?,
+        SessionCommand::Export(args) => code = portable::export(&place, &args).await?,
+        SessionCommand::Import(args) => code = Box::pin(portable::import(&place, &args)).await?,
+        SessionCommand::Check { id } => code = audit::check(&place, &id).await?,
         SessionCommand::Delete { id, yes } => delete(&sessions, &id, yes, settings, terminal).await?,
     }
     // Nothing to do about it where it failed: it is tried again at the next start.
     let _ = reaping.await;
-    Ok(super::OK)
+    Ok(code)
 }
 
 fn failure(error: &SessionError) -> Box<Failure> {
@@ -172,15 +204,22 @@ async fn list(sessions: &Sessions, settings: &Settings, terminal: &Terminal) -> 
                 expiry(session.expires_at.as_deref()),
                 session.cookies.to_string(),
                 session.origins.to_string(),
+                show_bytes(session.bytes),
                 session.held_by.clone().unwrap_or_else(|| "-".to_owned()),
             ]
         });
-        let headings = ["ID", "VERSION", "SAVED (UTC)", "EXPIRES", "COOKIES", "ORIGINS", "IN USE BY"];
+        let headings = ["ID", "VERSION", "SAVED (UTC)", "EXPIRES", "COOKIES", "ORIGINS", "SIZE", "IN USE BY"];
         terminal.data(&table(headings, rows, terminal.out_style, terminal.out_tty));
     }
-    left::waiting(sessions, settings).iter().for_each(|waiting| terminal.note(waiting));
+    if let Some(waiting) = left::waiting(sessions, settings) {
+        terminal.note(&waiting);
+    }
     // The good ones are shown first; the exit code tells of the others.
     damaged.first().map_or(Ok(()), |error| Err(failure(error)))
+}
+
+fn origins(count: usize) -> String {
+    format!("{count} origin{}", if count == 1 { "" } else { "s" })
 }
 
 fn expiry(at: Option<&str>) -> String {
@@ -219,8 +258,10 @@ fn describe(session: &SessionInfo, terminal: &Terminal) -> String {
         format!("session {}", style.paint(Tone::Strong, session.id.as_str())),
         format!("version   {}, saved {}", session.version, show_time(&session.saved_at)),
         format!("expires   {}", expiry(session.expires_at.as_deref())),
+        format!("storage   {} of {}", show_bytes(session.bytes), origins(session.origins.len())),
         format!("in use by {}", session.held_by.as_deref().unwrap_or("nobody")),
     ];
+    lines.extend(session.profile.as_ref().map(|profile| format!("profile   {}", profile_line(profile))));
     if !session.left.is_empty() {
         lines.push(heading("not a version yet"));
         lines.extend(session.left.iter().map(left::describe));
@@ -274,6 +315,15 @@ fn describe(session: &SessionInfo, terminal: &Terminal) -> String {
     lines.push(heading("versions"));
     lines.push(table(["VERSION", "SAVED (UTC)", "PINNED"], rows, style, is_terminal));
     lines.join("\n")
+}
+
+fn profile_line(profile: &ProfileInfo) -> String {
+    let Some(chromium) = &profile.chromium else { return "nothing of it is saved yet".to_owned() };
+    let kept = format!("{} in {} files, of Chromium {chromium}", show_bytes(profile.bytes), profile.files);
+    match profile.saved {
+        Saved::Full => kept,
+        Saved::State | Saved::None => format!("{kept}; older than this version, whose state is laid over it"),
+    }
 }
 
 /// What origins keep beside localStorage and IndexedDB; none where no origin does.

@@ -18,6 +18,8 @@ use crate::session::{KeySource, StoreConfig};
 
 /// How long a session is kept unused where nothing else is said.
 const DEFAULT_TTL: Duration = Duration::from_hours(30 * 24);
+/// The same of a profile session.
+const PROFILE_TTL: Duration = Duration::from_hours(90 * 24);
 /// The code of a failure for want of a browser.
 const BROWSER_NOT_INSTALLED: &str = "browser_not_installed";
 
@@ -42,6 +44,8 @@ pub(super) struct Settings {
     pub headed: bool,
     /// None for ever.
     pub ttl: Option<Duration>,
+    /// The same of profile sessions.
+    pub profile_ttl: Option<Duration>,
 }
 
 impl Settings {
@@ -78,11 +82,8 @@ impl Settings {
             timeout: config.timeout,
             slow_mo: config.slow_mo,
             headed: config.headed.unwrap_or(false),
-            ttl: match config.ttl {
-                Some(Ttl::Never) => None,
-                Some(Ttl::After(span)) => Some(span),
-                None => Some(DEFAULT_TTL),
-            },
+            ttl: ttl(config.ttl, DEFAULT_TTL),
+            profile_ttl: ttl(config.ttl, PROFILE_TTL),
         })
     }
 
@@ -120,6 +121,14 @@ impl Settings {
             StoreConfig::Embedded(folder) => Some(folder),
             StoreConfig::Memory => None,
         }
+    }
+}
+
+fn ttl(configured: Option<Ttl>, usual: Duration) -> Option<Duration> {
+    match configured {
+        Some(Ttl::Never) => None,
+        Some(Ttl::After(span)) => Some(span),
+        None => Some(usual),
     }
 }
 

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::{Style, Tone, report_exit_code, visible_line};
 use crate::run::Report;
-use crate::session::{Change, ChangeKind, SessionOutcome};
+use crate::session::{Change, ChangeKind, Saved, SessionOutcome};
 
 /// Changes named in the line itself; the rest is counted, and listed where everything is wanted.
 const NAMED_CHANGES: usize = 4;
@@ -12,7 +12,11 @@ const NAMED_CHANGES: usize = 4;
 /// One line on what happened to the session, then one for each thing that could not be kept. `all` names every change.
 pub fn session_lines(outcome: &SessionOutcome, all: bool, style: Style) -> Vec<String> {
     let id = style.paint(Tone::Strong, outcome.id.as_str());
-    let mut lines = vec![format!("session {id}: {}", summary(outcome, all, style))];
+    let mut lines = vec![format!("session {id}: {}{}", summary(outcome, all, style), with_profile(outcome))];
+    lines.extend(outcome.profile_error.as_ref().map(|(code, message)| {
+        let label = style.paint(Tone::Warning, "profile not saved, the last one stands:");
+        format!("  {label} [{code}] {}", visible_line(message))
+    }));
     lines.extend(outcome.partial.iter().map(|lost| {
         let key = lost.key.as_deref().map(|key| format!(" key {key:?}")).unwrap_or_default();
         let label = style.paint(Tone::Warning, "not kept:");
@@ -50,6 +54,15 @@ fn summary(outcome: &SessionOutcome, all: bool, style: Style) -> String {
         }
         Some(_) => format!("{start}, unchanged"),
         None => format!("{start}, nothing to keep"),
+    }
+}
+
+/// Whether the profile was saved along.
+fn with_profile(outcome: &SessionOutcome) -> &'static str {
+    match outcome.saved {
+        Some(Saved::Full) => ", with its profile",
+        Some(Saved::State) if outcome.profile_error.is_none() => ", without its profile",
+        _ => "",
     }
 }
 
@@ -108,6 +121,8 @@ mod tests {
             read_only: false,
             forked_from: None,
             forked_to: None,
+            saved: None,
+            profile_error: None,
             recovered: false,
             kept_in_outbox: false,
         }
@@ -153,6 +168,22 @@ mod tests {
         let failed =
             SessionOutcome { save_error: Some(("lease_lost".into(), "the lease is lost".into())), ..outcome() };
         assert_eq!(line(&failed), "session acme: new, not saved: [lease_lost] the lease is lost");
+    }
+
+    #[test]
+    fn a_profile_session_says_what_of_it_was_saved() {
+        let full = SessionOutcome {
+            restored: Some(Version(1)),
+            version: Some(Version(2)),
+            saved: Some(Saved::Full),
+            ..outcome()
+        };
+        assert_eq!(line(&full), "session acme: restored v1 -> saved v2 (no value changed), with its profile");
+        let profile_error = Some(("profile_dirty".into(), "its browser did not end in order".into()));
+        insta::assert_snapshot!(line(&SessionOutcome { saved: Some(Saved::State), profile_error, ..full }), @r"
+        session acme: restored v1 -> saved v2 (no value changed)
+          profile not saved, the last one stands: [profile_dirty] its browser did not end in order
+        ");
     }
 
     #[test]

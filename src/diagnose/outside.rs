@@ -21,6 +21,7 @@ pub fn session_failure(error: &SessionError) -> Failure {
         | SessionError::NoIdentity(_)
         | SessionError::Secret(_)
         | SessionError::NoSecret(_) => FailureKind::Usage,
+        SessionError::Portable(error) if error.is_usage() => FailureKind::Usage,
         _ => FailureKind::Store,
     };
     bare(kind, error.code(), error)

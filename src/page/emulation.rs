@@ -91,13 +91,12 @@ impl Emulation {
         let mut orders = self.for_worker(before);
         if self.touch != before.touch {
             let points = i32::from(self.touch) * 4 + 1;
-            orders.push((
-                "Emulation.setTouchEmulationEnabled",
-                json!({"enabled": self.touch, "maxTouchPoints": points}),
-            ));
+            orders
+                .push(("Emulation.setTouchEmulationEnabled", json!({"enabled": self.touch, "maxTouchPoints": points})));
         }
         let media = |emulation: &Self| {
-            let feature = |name: &str, value: &Option<String>| json!({"name": name, "value": value.as_deref().unwrap_or("")});
+            let feature =
+                |name: &str, value: &Option<String>| json!({"name": name, "value": value.as_deref().unwrap_or("")});
             let features = [
                 feature("prefers-color-scheme", &emulation.color_scheme),
                 feature("prefers-reduced-motion", &emulation.reduced_motion),
@@ -209,9 +208,7 @@ impl Inner {
                 children.push(node.cdp.clone());
             }
         }
-        sent.extend(
-            children.iter().flat_map(|cdp| frames.iter().map(|(m, p)| cdp.send(rpc::<Ack>(m, p.clone())))),
-        );
+        sent.extend(children.iter().flat_map(|cdp| frames.iter().map(|(m, p)| cdp.send(rpc::<Ack>(m, p.clone())))));
         for answer in join_all(sent).await {
             match taken(answer) {
                 // A frame that went has nothing to tell.

@@ -12,12 +12,12 @@ use tokio::sync::{mpsc, oneshot, watch};
 use crate::base::Deadline;
 use crate::browser::{BrowserError, Cdp, RawEvents, Target, TargetEvent, TargetKind};
 
+use super::PageError;
 use super::emulation::{self, Emulation};
 use super::events::{self, FrameTree, METHODS, Reaction};
 use super::rpc::{Ack, rpc};
 use super::tree::{Tree, WORLD};
 use super::world::EARLY;
-use super::PageError;
 
 /// Shared by all handles of one page.
 pub(super) struct Inner {

@@ -10,8 +10,8 @@ use super::leaving::Leaving;
 use super::verb::{Result, Verb};
 use super::world::Shared;
 use super::{
-    Emulation, Frame, GotoOptions, LoadState, Locator, ScreenshotOptions, Selector, TypeOptions, UrlPattern, aria, keyboard,
-    navigation, screenshot, suggest,
+    Emulation, Frame, GotoOptions, LoadState, Locator, ScreenshotOptions, Selector, TypeOptions, UrlPattern, aria,
+    keyboard, navigation, screenshot, suggest,
 };
 
 /// A tab. Cheap to clone.

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
 
+use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::base::{Deadline, Redactor, SessionId};
@@ -12,7 +13,7 @@ use crate::browser::LaunchOptions;
 use crate::script::{Answer, Asked, Console, Event, Host, ScriptError, ScriptFailure, Shown, Stop, Variable};
 use crate::session::{SessionOptions, SessionOutcome, Workspace};
 
-use super::{Failure, Job, NOTICE, failure};
+use super::{Failure, Job, NOTICE, failure, tell_of_transfers};
 
 /// A run that is told what to do one input at a time. Its workspace lives until [`Dialogue::finish`]. Where it is dropped, what
 /// runs is stopped and nothing is saved; of a pause: the script goes on.
@@ -22,6 +23,8 @@ pub struct Dialogue {
     lost: BTreeSet<SessionId>,
     /// The inputs so far.
     said: Vec<String>,
+    /// Tells of profiles that take long.
+    telling: JoinSet<()>,
 }
 
 /// What one input came to.
@@ -77,19 +80,23 @@ impl Dialogue {
         let session = job.session.clone();
         let redactor = super::redactor(&job);
         let host = Arc::new(super::host(workspace, job, redactor, events));
+        let told = host.clone();
+        let telling = tell_of_transfers(workspace, move |text| told.tell(Event::Notice { text }));
         if let Some(id) = session {
             open_session(&host, &id).await.map_err(|error| failed(&host, error))?;
         }
         let no_thread = || ScriptError::new("internal_error", "the system gave no thread for the dialogue");
         let console = Console::start(host.clone()).ok_or_else(|| failed(&host, no_thread()))?;
-        Ok(Self::over(console))
+        let mut dialogue = Self::over(console);
+        dialogue.telling = telling;
+        Ok(dialogue)
     }
 
     /// The dialogue that a script's `pause()` opens.
     pub(super) fn over(console: Console) -> Self {
         // What is said may be kept, in a history or a file.
         console.host().progress.learn_passwords(true);
-        Self { console, lost: BTreeSet::new(), said: Vec::new() }
+        Self { console, lost: BTreeSet::new(), said: Vec::new(), telling: JoinSet::new() }
     }
 
     /// Runs one input. Where `cancel` is cancelled the verb that runs is stopped; the dialogue goes on. The same where a session

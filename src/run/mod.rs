@@ -5,6 +5,7 @@ mod dialogue;
 mod failure;
 mod job;
 mod report;
+mod transfers;
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -19,6 +20,7 @@ pub use dialogue::{Change, Dialogue, Pauses, Turn};
 pub use failure::ALSO;
 pub use job::Job;
 pub use report::{Failure, FailureKind, Report};
+pub use transfers::tell_of_transfers;
 
 use crate::base::{Deadline, Redactor};
 use crate::script::{self, Host, Problem, Program, Progress, ScriptFailure, Stop, Stopper};
@@ -39,7 +41,8 @@ pub async fn run(job: Job, cancel: CancellationToken, events: impl Fn(Event) + S
     let redactor = redactor(&job);
     let workspace = Workspace::new(job.workspace.clone());
     let events = Arc::new(events);
-    let shown = events.clone();
+    let (shown, told) = (events.clone(), events.clone());
+    let _telling = tell_of_transfers(&workspace, move |text| told(Event::Notice { text }));
     let mut report = execute(&workspace, job, &redactor, cancel, move |event| shown(event)).await;
     report.sessions = workspace.finish(Deadline::after(FINISH)).await;
     for text in workspace.take_notices() {
@@ -60,7 +63,10 @@ pub async fn run_in(
     events: impl Fn(Event) + Send + Sync + 'static,
 ) -> Report {
     let redactor = redactor(&job);
-    execute(workspace, job, &redactor, cancel, events).await
+    let events = Arc::new(events);
+    let told = events.clone();
+    let _telling = tell_of_transfers(workspace, move |text| told(Event::Notice { text }));
+    execute(workspace, job, &redactor, cancel, move |event| events(event)).await
 }
 
 /// What is known of a job before it runs.

@@ -74,20 +74,22 @@ fn comment(text: &str) -> String {
 fn type_name(kind: Kind) -> &'static str {
     match kind {
         Kind::Any => "?",
-        Kind::Text | Kind::Selector | Kind::Picture | Kind::OneOf(_) => "String",
+        Kind::Text
+        | Kind::Selector
+        | Kind::Picture
+        | Kind::OneOf(_)
+        | Kind::Trait(Trait::UserAgent | Trait::Locale | Trait::Timezone | Trait::Device) => "String",
         Kind::Input => "String | Secret",
         Kind::Selectors => "String | Array",
         Kind::Time | Kind::TimeOrNever => "int | float | String",
         Kind::Count | Kind::Times => "int",
         Kind::Flag => "bool",
         Kind::SomeOf(_) => "Array",
-        Kind::Point | Kind::Options => "Map",
+        Kind::Point | Kind::Options | Kind::Trait(Trait::Viewport | Trait::Geolocation) => "Map",
         Kind::Pattern => "String | Pattern",
         Kind::Choice => "String | Map | Array",
         Kind::Function => "FnPtr",
-        Kind::Trait(Trait::Viewport | Trait::Geolocation) => "Map",
         Kind::Trait(Trait::Identity) => "String | Map",
-        Kind::Trait(_) => "String",
     }
 }
 

@@ -22,7 +22,9 @@ pub fn hint(code: &str) -> Option<&'static str> {
         "browser_gone" => "the browser ended while the script ran, often for want of memory; run again",
         "session_busy" => "wait for the other run, or open it with session(id, #{ mode: \"wait\" })",
         "session_exists" => "another id; `rhaven session list` shows those that there are",
-        "identity_not_found" => "`rhaven identity list` shows those that there are; `rhaven identity set NAME ..` keeps one",
+        "identity_not_found" => {
+            "`rhaven identity list` shows those that there are; `rhaven identity set NAME ..` keeps one"
+        }
         "version_not_found" => "`rhaven session history ID` shows the versions that are kept",
         "session_read_only" => "leave mode: \"read_only\" out to save what changes",
         "lease_lost" => "another run took the session over while this one stood still; run again",

@@ -153,9 +153,8 @@ pub fn size(value: &Dynamic) -> Result<Viewport, ScriptError> {
 /// `#{ latitude, longitude, accuracy }`, checked.
 pub fn place(value: &Dynamic) -> Result<Geolocation, ScriptError> {
     let map = known_map(value, Trait::Geolocation, &PLACE)?;
-    let degrees = |name: &str| {
-        map.get(name).and_then(number).ok_or_else(|| misfit_in(Trait::Geolocation, name, map.get(name)))
-    };
+    let degrees =
+        |name: &str| map.get(name).and_then(number).ok_or_else(|| misfit_in(Trait::Geolocation, name, map.get(name)));
     let accuracy = if map.contains_key("accuracy") { degrees("accuracy")? } else { 0.0 };
     let place = Geolocation { latitude: degrees("latitude")?, longitude: degrees("longitude")?, accuracy };
     identity::geolocation(&place)?;
@@ -187,7 +186,7 @@ pub fn of(options: &Options) -> Result<Identity, ScriptError> {
 /// What the option `identity` is.
 pub enum Given {
     /// Nothing, or what is written out.
-    Map(Identity),
+    Map(Box<Identity>),
     /// One that is kept by this name.
     Named(String),
     /// What the browser has by itself.
@@ -197,10 +196,10 @@ pub enum Given {
 /// The option `identity` of checked options.
 pub fn given(options: &Options) -> Result<Given, ScriptError> {
     match options.value("identity") {
-        Some(value) if value.is_map() => whole(value).map(Given::Map),
+        Some(value) if value.is_map() => whole(value).map(|identity| Given::Map(Box::new(identity))),
         Some(value) if kind::text(value) == BROWSER => Ok(Given::Browser),
         Some(value) => Ok(Given::Named(kind::text(value))),
-        None => Ok(Given::Map(Identity::default())),
+        None => Ok(Given::Map(Box::default())),
     }
 }
 
@@ -209,7 +208,8 @@ fn known_map(value: &Dynamic, wanted: Trait, known: &[OptionDoc]) -> Result<Map,
     match map.keys().find(|name| known.iter().all(|option| option.name != name.as_str())) {
         Some(name) => {
             let parts = unknown(name, "it", known).into_parts();
-            Err(invalid(format!("wanted {}, found {name:?} in it", wanted.wanted())).with_hint(parts.hint.unwrap_or_default()))
+            Err(invalid(format!("wanted {}, found {name:?} in it", wanted.wanted()))
+                .with_hint(parts.hint.unwrap_or_default()))
         }
         None => Ok(map),
     }
@@ -232,7 +232,6 @@ fn number(value: &Dynamic) -> Option<f64> {
     #[allow(clippy::cast_precision_loss)]
     value.as_float().or_else(|_| value.as_int().map(|whole: INT| whole as f64)).ok()
 }
-
 
 #[cfg(test)]
 mod tests {

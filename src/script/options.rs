@@ -43,6 +43,11 @@ impl Options {
         self.0.get(name).is_some_and(|value| value.as_bool().unwrap_or(false))
     }
 
+    /// A flag; none where it is not given.
+    pub fn maybe_flag(&self, name: &str) -> Option<bool> {
+        self.0.get(name).and_then(|value| value.as_bool().ok())
+    }
+
     /// Text.
     pub fn text(&self, name: &str) -> Option<String> {
         self.0.get(name).map(kind::text)

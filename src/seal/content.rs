@@ -14,7 +14,7 @@ const CONTENT_KEY: &[u8] = b"rhaven 1 content key";
 pub struct ContentKey(Zeroizing<[u8; KEY_LEN]>);
 
 impl ContentKey {
-    /// HMAC-SHA256 of the content. Some 5 ms for a mebibyte where the processor does not help.
+    /// HMAC-SHA256 of the content. Takes 1 to 5 ms for a mebibyte.
     pub fn digest(&self, content: &[u8]) -> [u8; KEY_LEN] {
         *mac(&self.0, &[content])
     }

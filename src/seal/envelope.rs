@@ -91,6 +91,13 @@ pub enum Context<'a> {
         /// Its name in the store, for the same reason as with a record.
         name: &'a NameTag,
     },
+    /// One object of a session in a file of its own, sealed with a key that a passphrase makes.
+    Bundle {
+        /// What stands in clear before all of them: how the key is made.
+        header: &'a [u8],
+        /// Which, from 0: they cannot be swapped or left out.
+        object: u64,
+    },
     /// A blob.
     Blob {
         /// Whose.

@@ -149,6 +149,7 @@ fn encode(context: &Context<'_>, to: &mut Vec<u8>) {
         Context::Document { tenant, kind, name } => {
             fields("document", &[tenant.as_str().as_bytes(), kind.as_bytes(), &name.0]);
         }
+        Context::Bundle { header, object } => fields("bundle", &[header, &object.to_be_bytes()]),
         Context::Blob { tenant, id } => fields("blob", &[tenant.as_str().as_bytes(), id]),
     }
 }

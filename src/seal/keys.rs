@@ -19,6 +19,7 @@ const ROOT_ID: &[u8] = b"rhaven 1 root key id";
 const TENANT_KEY: &[u8] = b"rhaven 1 tenant key";
 const STORE_KEY: &[u8] = b"rhaven 1 store key";
 const NAME_KEY: &[u8] = b"rhaven 1 name key";
+const BUNDLE_KEY: &[u8] = b"rhaven 1 bundle key";
 
 /// Names a key inside sealed headers; says nothing of the key.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -79,6 +80,11 @@ impl RootKey {
     /// Its id: derived from the key, so that the same key has the same id wherever it is given.
     pub fn id(&self) -> KeyId {
         self.id
+    }
+
+    /// The key of a bundle, where this root key is made of the bundle's passphrase.
+    pub fn bundle_key(&self) -> DataKey {
+        self.below(&[BUNDLE_KEY])
     }
 
     /// A key of the tier below, which carries this key's id: it is found by it, and there is nothing else to name.

@@ -66,7 +66,12 @@ impl Workspace {
         let base = Base::of(stored, granted.parts.into_iter().collect());
         let mut opening = self.opening(sessions, id, options, Some(lease), base);
         opening.named.expired_at = expired_at;
-        if let Err(error) = self.settle(&mut opening, granted.checkpoint).await {
+        let checked = check_kind(&opening, options);
+        let settled = match checked {
+            Ok(()) => self.settle(&mut opening, granted.checkpoint).await,
+            error => error,
+        };
+        if let Err(error) = settled {
             opening.release().await;
             return Err(error);
         }
@@ -78,6 +83,7 @@ impl Workspace {
         let Some(target) = opening.target() else { return Ok(()) };
         let settled = recover::settle(&target, Base::clone(&opening.base), checkpoint).await?;
         self.notices().extend(settled.notices);
+        opening.named.profile |= settled.base.stored().is_some_and(|stored| stored.is_profile());
         opening.base = Arc::new(settled.base);
         opening.named.recovered = settled.recovered.map(Arc::new);
         let told = opening.confirm(Deadline::after(CONFIRM)).await?;
@@ -91,7 +97,8 @@ impl Workspace {
         let name = sessions.name(tenant, id);
         let head = sessions.records().read(&name, None).await?.ok_or_else(|| SessionError::NotFound(id.clone()))?;
         let base = Base::of(Some(sessions.open_head(tenant, &name, &head)?), Prefetched::new());
-        Ok(self.opening(sessions, id, options, None, base))
+        let opening = self.opening(sessions, id, options, None, base);
+        check_kind(&opening, options).map(|()| opening)
     }
 
     /// A fork of what is saved, as another run holds the session.
@@ -114,17 +121,31 @@ impl Workspace {
         base: Base,
     ) -> Opening {
         let Inner { config, .. } = &*self.0;
+        let profile = options.profile == Some(true) || base.stored().is_some_and(|stored| stored.is_profile());
+        let usual = if profile { config.profile_ttl } else { config.ttl };
         let named = Named {
             id: id.clone(),
             tenant: config.tenant.clone(),
             sessions: sessions.clone(),
             lease: lease.map(Arc::new),
-            ttl: options.ttl.unwrap_or(config.ttl),
+            ttl: options.ttl.unwrap_or(usual),
             forked_from: None,
             saving: config.saving,
             expired_at: None,
+            profile,
             recovered: None,
         };
         Opening { named, base: Arc::new(base) }
     }
+}
+
+/// A profile session is one, whatever is wanted: nobody is to lose a profile for a word.
+fn check_kind(opening: &Opening, options: &SessionOptions) -> Result<(), SessionError> {
+    if opening.profile && options.profile == Some(false) {
+        return Err(SessionError::Kind {
+            id: opening.id.clone(),
+            is: "is a profile session and cannot be opened as another",
+        });
+    }
+    Ok(())
 }

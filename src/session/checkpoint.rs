@@ -22,7 +22,7 @@ use crate::store::StoreError;
 
 use super::capture::beside;
 use super::kept::Kept;
-use super::large::Gathered;
+use super::large::{Gathered, MEMORY_BYTES};
 use super::live::Inner;
 use super::part::Part;
 use super::recover::drop_checkpoint;
@@ -44,7 +44,7 @@ const FREE: Duration = Duration::from_millis(300);
 /// How long reading one storage key may take.
 const READ: Duration = Duration::from_secs(2);
 /// Bytes of parts that go along; those that do not fit are left out and named, as a checkpoint is written again and again.
-const MOST: usize = 4 << 20;
+const MOST: usize = MEMORY_BYTES;
 
 /// The checkpoints of one session; ended with it.
 #[derive(Default)]
@@ -147,7 +147,8 @@ async fn one(session: &Arc<Inner>, seen: &mut Seen) -> Result<(), SessionError> 
     let now = cookies::unexpired(&now?);
     for (key, read) in read {
         // An origin that is not restored yet keeps what it had: its page is only about to load.
-        if !base.has_part(&key) || base.knows(&key) || restored.contains_key(&key) {
+        let in_place = base.knows(&key) || restored.contains_key(&key) || kept.is_in_place(&key);
+        if !base.has_part(&key) || in_place {
             seen.missed.remove(&key);
             match read {
                 Some((part, partial)) => seen.take(&base, key, part, partial),
@@ -202,7 +203,7 @@ impl Seen {
         let mut kept_with = base.stored().map(|stored| stored.index.beside.clone()).unwrap_or_default();
         kept_with.tabs = beside(tabs).tabs;
         kept_with.identity = Some(kept.identity().clone());
-        let mut waiting = Waiting::new(lease.fence(), base, now, parts, kept_with);
+        let mut waiting = Waiting::new(lease.fence(), base, now, parts, kept_with).of_profile(kept.profile);
         waiting.left_out = self.missed.union(&self.large).cloned().collect();
         Some((waiting, digest.finalize().into()))
     }

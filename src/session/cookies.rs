@@ -1,10 +1,13 @@
 //! Cookies: read from and written to a context whole, and compared by what a site can tell.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
+use chromiumoxide::cdp::browser_protocol::storage::ClearCookiesParams;
 use chromiumoxide::types::{Command, Method, MethodId};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use sha2::{Digest, Sha256};
+use zeroize::Zeroizing;
 
 use crate::browser::{BrowserError, Context, Pending};
 
@@ -27,6 +30,11 @@ pub(super) async fn read(context: &Context) -> Result<Vec<Cookie>, BrowserError>
 pub(super) fn write(context: &Context, cookies: &[Cookie]) -> Pending<SetCookies> {
     let cookies = cookies.to_vec();
     context.browser().cdp().send(SetCookies { cookies, browser_context_id: context.id().inner().clone() })
+}
+
+/// Removes every cookie of the context; the answer comes with the returned future.
+pub(super) fn clear(context: &Context) -> Pending<ClearCookiesParams> {
+    context.browser().cdp().send(ClearCookiesParams { browser_context_id: Some(context.id().clone()) })
 }
 
 /// `Storage.getCookies`, undecoded: attributes which the typed protocol does not know yet are kept as well.
@@ -99,6 +107,31 @@ pub(super) fn describe(cookie: &Cookie) -> CookieInfo {
     #[allow(clippy::cast_possible_truncation)]
     let expires = expiry(cookie).and_then(|at| jiff::Timestamp::from_second(at as i64).ok()).map(|at| at.to_string());
     CookieInfo { domain: text("domain"), name: text("name"), expires }
+}
+
+/// Whether it is to go with the browser.
+pub(super) fn is_of_session(cookie: &Cookie) -> bool {
+    expiry(cookie).is_none()
+}
+
+/// `now`, with those cookies of `before` that went with the last window: they have no expiry and are not in `now`.
+pub(super) fn with_lost(mut now: Vec<Cookie>, before: &[Cookie]) -> Vec<Cookie> {
+    let known: BTreeSet<_> = now.iter().map(identity).collect();
+    now.extend(before.iter().filter(|cookie| is_of_session(cookie) && !known.contains(&identity(cookie))).cloned());
+    now.sort_by_cached_key(identity);
+    now
+}
+
+/// Tells one set of cookies from another.
+pub(super) fn digest(cookies: &[Cookie]) -> String {
+    let mut sorted = cookies.to_vec();
+    sorted.sort_by_cached_key(identity);
+    let mut hash = Sha256::new();
+    for cookie in sorted {
+        hash.update(Zeroizing::new(Value::Object(cookie).to_string()).as_bytes());
+        hash.update([0]);
+    }
+    data_encoding::HEXLOWER.encode(&hash.finalize())
 }
 
 /// Whether the cookie has run out at `now` (seconds since 1970).

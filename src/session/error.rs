@@ -6,7 +6,7 @@ use crate::page::VerbError;
 use crate::seal::SealError;
 use crate::store::StoreError;
 
-use super::Partial;
+use super::{Partial, PortableError};
 
 /// Why a session could not be opened, saved, listed or deleted.
 #[derive(Debug, thiserror::Error)]
@@ -44,6 +44,14 @@ pub enum SessionError {
     /// It is open in this run for writing, and was asked for to be read only.
     #[error("session {0} is open in this run already, and not read-only")]
     OpenForWriting(SessionId),
+    /// It is a profile session and was asked for to be none, or is open in this run without a profile and was asked for with one.
+    #[error("session {id} {is}")]
+    Kind {
+        /// Which.
+        id: SessionId,
+        /// What it is instead.
+        is: &'static str,
+    },
     /// A name that cannot be.
     #[error(transparent)]
     Id(#[from] IdError),
@@ -169,6 +177,9 @@ pub enum SessionError {
         /// What is wrong with it.
         reason: String,
     },
+    /// A file that a session is exported to or imported from.
+    #[error(transparent)]
+    Portable(#[from] PortableError),
     /// The store.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -189,6 +200,7 @@ impl SessionError {
             Self::Exists(_) => "session_exists",
             Self::NoVersion { .. } => "version_not_found",
             Self::ReadOnly(_) | Self::OpenForWriting(_) => "session_read_only",
+            Self::Kind { .. } => "session_kind",
             Self::Late { .. } => "timeout",
             Self::ProfileDirty { .. } => "profile_dirty",
             Self::ProfileNewer { .. } => "profile_newer",
@@ -204,6 +216,7 @@ impl SessionError {
             Self::Key { .. } => "key_unavailable",
             Self::Seal { source, .. } => source.code(),
             Self::Format { .. } => "decrypt_failed",
+            Self::Portable(error) => error.code(),
             Self::Store(error) => error.code(),
             Self::Browser(error) => error.code(),
             Self::Page(error) => error.error.code(),

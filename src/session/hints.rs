@@ -48,7 +48,7 @@ pub(super) fn of(user_agent: &str, own: bool, full: Option<&str>) -> Option<Valu
     let android = user_agent.contains("Android");
     let system = System::of(user_agent);
     Some(json!({
-        "brands": brands(seed, brand, |version| version.to_owned(), major, edge.map(major_of).unwrap_or(major)),
+        "brands": brands(seed, brand, str::to_owned, major, edge.map_or(major, major_of)),
         "fullVersionList": brands(seed, brand, |version| format!("{version}.0.0.0"), full, edge.unwrap_or(full)),
         "platform": system.name,
         "platformVersion": system.version,

@@ -119,7 +119,10 @@ impl Identity {
     #[must_use]
     pub(super) fn written_out(self, chrome: &str) -> Self {
         match self.device.as_deref().and_then(|name| devices::find(name).ok()) {
-            Some(device) => self.over(&device.identity(chrome)),
+            Some(device) => {
+                let known = device.identity(chrome);
+                Self { device: known.device.clone(), ..self }.over(&known)
+            }
             None => self,
         }
     }
@@ -172,13 +175,11 @@ pub fn user_agent(text: &str) -> Result<(), SessionError> {
 /// A size in CSS pixels.
 pub fn viewport(width: i64, height: i64) -> Result<Viewport, SessionError> {
     let side = |side: i64| u32::try_from(side).ok().filter(|side| SIDES.contains(side));
-    match (side(width), side(height)) {
-        (Some(width), Some(height)) => Ok(Viewport { width, height }),
-        _ => {
-            let (least, most) = (SIDES.start(), SIDES.end());
-            bad(format!("a viewport is {least} to {most} pixels wide and high, found {width} x {height}"))
-        }
-    }
+    let Some((width, height)) = side(width).zip(side(height)) else {
+        let (least, most) = (SIDES.start(), SIDES.end());
+        return bad(format!("a viewport is {least} to {most} pixels wide and high, found {width} x {height}"));
+    };
+    Ok(Viewport { width, height })
 }
 
 /// Whether this place is on earth.

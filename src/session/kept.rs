@@ -14,11 +14,15 @@ use super::large::Spool;
 use super::lease::Lease;
 use super::part::Names;
 use super::patience::is_away;
+use super::profile::{Archived, OwnBrowser};
 use super::recover::Recovered;
 use super::restorer::Restorer;
 use super::save::{self, Base, Target};
 use super::sessions::Sessions;
-use super::{Change, Partial, Saving, SessionError, SessionOutcome, outbox};
+use super::{Change, Partial, Saved, Saving, SessionError, SessionOutcome, outbox, profile};
+
+/// The codes of commits that will never be done.
+const REFUSED: [&str; 2] = ["lease_lost", "conflict"];
 
 /// A named session, wherever it is: opened, or about to be. Cheap to clone.
 #[derive(Clone)]
@@ -34,6 +38,8 @@ pub(super) struct Named {
     pub(super) saving: Saving,
     /// Set where the id had run out when the lease was taken.
     pub(super) expired_at: Option<String>,
+    /// Whether it runs in a browser of its own, whose user-data directory is kept.
+    pub(super) profile: bool,
     /// Set where it was opened with what a run that ended without saving had left.
     pub(super) recovered: Option<Arc<Recovered>>,
 }
@@ -46,6 +52,8 @@ pub(super) struct Kept {
     pub(super) base: Mutex<Arc<Base>>,
     /// What it was opened with; its outcome is told against this.
     pub(super) opened: Arc<Base>,
+    /// Its own browser, of a profile session.
+    pub(super) own: Option<Arc<OwnBrowser>>,
     /// What its pages tell sites, to be kept with the next version.
     pub(super) identity: Mutex<KeptIdentity>,
 }
@@ -138,9 +146,26 @@ impl Kept {
 
     /// What the parts held when they were restored, by storage key, and what could not be.
     pub(super) fn restored(&self) -> (HashMap<String, Names>, Vec<Partial>) {
-        let Some(restorer) = &self.restorer else { return Default::default() };
-        let done = restorer.done();
-        (done.names.clone(), done.failed.clone())
+        let (mut names, failed) = match &self.restorer {
+            Some(restorer) => {
+                let done = restorer.done();
+                (done.names.clone(), done.failed.clone())
+            }
+            None => Default::default(),
+        };
+        names.extend(self.own.iter().flat_map(|own| own.learnt()));
+        (names, failed)
+    }
+
+    /// Whether what is kept of this storage key was there when the browser had started.
+    pub(super) fn is_in_place(&self, key: &str) -> bool {
+        self.own.as_ref().is_some_and(|own| own.overlay.in_place.contains(key))
+    }
+
+    /// What of the state of `draft` an archive of the directory has that is made now.
+    pub(super) fn archived(&self, draft: &save::Draft) -> Archived {
+        let pending = |key: &str| self.restorer.as_ref().is_some_and(|restorer| restorer.is_pending(key));
+        draft.archived(pending, self.base().archived().as_ref())
     }
 
     pub(super) fn incomplete(&self, failed: Vec<Partial>) -> SessionError {
@@ -164,8 +189,36 @@ impl Kept {
         Ok((now, outcome))
     }
 
+    /// Writes what a run leaves; of a profile session its browser is ended in order, and the profile written along. Where that
+    /// cannot be, the state is written alone.
+    pub(super) async fn write_last(&self, draft: save::Draft, deadline: Deadline) -> SessionOutcome {
+        let Some(own) = self.own.as_ref().filter(|_| !self.is_lost()) else {
+            return self.commit_last(&draft, deadline).await;
+        };
+        let (before, archived) = (self.base(), self.archived(&draft));
+        let (draft, error) = own.archive(&self.named, &before, draft, archived).await;
+        if let Some(error) = error {
+            let profile_error = Some((error.code().to_owned(), with_causes(&error)));
+            return SessionOutcome { profile_error, ..self.commit_last(&draft, deadline).await };
+        }
+        let outcome = self.commit_last(&draft, deadline).await;
+        match &outcome.save_error {
+            None => {
+                let partial = outcome.partial.into_iter().filter(Partial::is_lost_with_profile).collect();
+                SessionOutcome { saved: Some(Saved::Full), partial, ..outcome }
+            }
+            Some((code, _)) => {
+                if let Some(made) = draft.profile().filter(|_| REFUSED.contains(&code.as_str())) {
+                    // Refused for good, so nothing will ever refer to it.
+                    profile::discard(&self.sessions, made, before.profile()).await;
+                }
+                outcome
+            }
+        }
+    }
+
     /// The last save of a run: what cannot be written because the store is away goes to the outbox.
-    pub(super) async fn commit_last(&self, draft: &save::Draft, deadline: Deadline) -> SessionOutcome {
+    async fn commit_last(&self, draft: &save::Draft, deadline: Deadline) -> SessionOutcome {
         let error = match self.commit(draft, deadline).await {
             Ok((_, outcome)) => return outcome,
             Err(error) => error,
@@ -227,6 +280,11 @@ impl Kept {
         SessionOutcome { save_error: Some((error.code().to_owned(), with_causes(error))), ..self.outcome() }
     }
 
+    /// What of a profile session has been saved so far: while it runs only its state is.
+    fn saved(&self) -> Saved {
+        if self.base().version() == self.opened.version() { Saved::None } else { Saved::State }
+    }
+
     /// The newest version that is in the store.
     fn written_version(&self) -> Option<Version> {
         match self.recovered.as_ref().filter(|recovered| !recovered.is_written()) {
@@ -243,6 +301,7 @@ impl Kept {
             version: self.written_version(),
             read_only: self.lease.is_none(),
             forked_from: self.forked_from.clone(),
+            saved: self.own.as_ref().map(|_| self.saved()),
             recovered: self.is_recovered(),
             ..SessionOutcome::unchanged(self.id.clone(), self.expired_at.clone())
         }
@@ -266,6 +325,7 @@ impl Opening {
             restored: version,
             version,
             read_only: is_read_only,
+            saved: self.profile.then_some(Saved::None),
             recovered: self.is_recovered(),
             forked_from: self.named.forked_from,
             ..SessionOutcome::unchanged(self.named.id, self.named.expired_at)

@@ -15,11 +15,14 @@ use super::capture::{Captured, snapshot};
 use super::checkpoint::Checkpoints;
 use super::kept::{Kept, Opening};
 use super::lease::Lease;
+use super::profile::{Overlay, OwnBrowser};
 use super::restorer::{Gate, Restorer};
 use super::room::Room;
 use super::save::{self, Base};
 use super::sessions::Stored;
-use super::{Change, Cookie, HistoryEntry, Partial, Saving, SessionError, SessionOutcome, cookies, permissions};
+use super::{
+    Change, Cookie, HistoryEntry, Partial, Saving, SessionError, SessionOutcome, cookies, permissions, storage,
+};
 
 /// How long the end of a run waits for a navigation that is under way.
 const SETTLE_TIMEOUT: Duration = Duration::from_secs(3);
@@ -58,19 +61,28 @@ impl Session {
     }
 
     /// A named session: its cookies are in place and its storages will be before a page script can look.
-    pub(super) async fn start(room: Room, gate: &Gate, opening: Opening) -> Result<Self, SessionError> {
+    pub(super) async fn start(
+        room: Room,
+        gate: &Gate,
+        opening: Opening,
+        own: Option<Arc<OwnBrowser>>,
+    ) -> Result<Self, SessionError> {
         let Opening { named, base } = opening;
-        let stored = base.stored();
+        let (stored, all) = (base.stored(), Overlay::all());
+        let overlay = own.as_ref().map_or(&all, |own| &own.overlay);
         let restorer = stored.filter(|stored| !stored.index.parts.is_empty()).map(|stored| {
             let (sessions, tenant, sealed) = (named.sessions.clone(), named.tenant.clone(), base.sealed().clone());
-            Restorer::new(sessions, tenant, stored.clone(), sealed, room.tabs.clone())
+            Restorer::new(sessions, tenant, stored.clone(), sealed, room.tabs.clone(), overlay)
         });
-        let identity = stored.and_then(|stored| stored.index.beside.identity.clone()).unwrap_or_default();
+        let identity = base.identity().cloned().unwrap_or_default();
         // Pages have it from the start where it is known what the browser tells by itself.
         room.tabs.tell_at_first(&identity).await?;
-        put_in_place(&room, gate, stored.map(|stored| &**stored), restorer.as_ref()).await?;
+        put_in_place(&room, gate, stored.map(|stored| &**stored), restorer.as_ref(), overlay).await?;
+        if let Some(own) = &own {
+            own.keep_cookies(&room).await?;
+        }
         let (opened, base, identity) = (base.clone(), Mutex::new(base), Mutex::new(identity));
-        let session = Self::of(Some(Kept { named, restorer, base, opened, identity }), room);
+        let session = Self::of(Some(Kept { named, restorer, base, opened, own, identity }), room);
         session.identify_at_first().await?;
         session.0.checkpoints.begin(&session.0);
         Ok(session)
@@ -89,6 +101,21 @@ impl Session {
     /// Whether nothing of it is saved because it was opened so; a throw-away one was not.
     pub fn is_read_only(&self) -> bool {
         self.0.kept.as_ref().is_some_and(|kept| kept.lease.is_none())
+    }
+
+    /// Whether it has a browser of its own, whose user-data directory is kept.
+    pub fn is_profile(&self) -> bool {
+        self.own().is_some()
+    }
+
+    /// Whether both are one.
+    pub(super) fn is_same(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+
+    /// Its own browser, of a profile session.
+    pub(super) fn own(&self) -> Option<&Arc<OwnBrowser>> {
+        self.0.kept.as_ref()?.own.as_ref()
     }
 
     /// The newest saved version.
@@ -118,6 +145,11 @@ impl Session {
     /// The pages that are open, oldest first; popups among them.
     pub fn pages(&self) -> Vec<Page> {
         if self.0.closed.is_cancelled() { Vec::new() } else { self.0.room.tabs.pages() }
+    }
+
+    /// Resolves once none of its pages is open any more: the last window was closed, or the browser has gone.
+    pub async fn left(&self) {
+        self.0.room.tabs.emptied().await;
     }
 
     /// `work`, unless the session is or gets closed.
@@ -295,7 +327,12 @@ impl Session {
         let _one_at_a_time = self.0.busy.lock().await;
         let Some(lease) = &kept.lease else {
             read();
-            kept.used().await;
+            let ended = async {
+                if let Some(own) = &kept.own {
+                    own.end().await;
+                }
+            };
+            tokio::join!(kept.used(), ended);
             return Some(kept.outcome());
         };
         let reading = async {
@@ -305,10 +342,13 @@ impl Session {
         let now = deadline.race(reading).await.unwrap_or_else(|| Err(SessionError::Late { id: kept.id.clone() }));
         read();
         let mut outcome = match now {
-            Ok(Read { draft, failed }) if failed.is_empty() => kept.commit_last(&draft, writing).await,
+            Ok(Read { draft, failed }) if failed.is_empty() => kept.write_last(draft, writing).await,
             Ok(Read { draft, failed }) => kept.save_aside(draft, failed).await,
             Err(error) => kept.unsaved(&error),
         };
+        if let Some(own) = &kept.own {
+            own.end().await;
+        }
         let unsaved = outcome.save_error.as_ref().is_some_and(|(code, _)| code != "lease_lost");
         if unsaved && outcome.forked_to.is_none() && self.0.checkpoints.any() {
             // What it had a moment ago is all that is left of this run.
@@ -355,6 +395,10 @@ impl Session {
         let room = &self.0.room;
         let now = deadline.race(Box::pin(snapshot(&room.context, &room.tabs, Some(&spool), deadline))).await;
         let mut now = now.unwrap_or_else(late)?;
+        if let Some(own) = &kept.own {
+            now.cookies = own.with_lost(&self.0.room, now.cookies);
+            own.learn(kept, &now).await;
+        }
         now.beside.identity = Some(kept.identity().clone());
         let (restored, failed) = kept.restored();
         let has_failed =
@@ -365,10 +409,11 @@ impl Session {
                 || !base.has_part(key)
                 || base.knows(key)
                 || restored.contains_key(key)
+                || kept.is_in_place(key)
                 || has_failed(key)
         });
         let draft = save::Draft::new(&base.with_names(restored.clone()), &kept.opened, &restored, now);
-        Ok(Read { draft: draft.sealed_under(spool.key), failed })
+        Ok(Read { draft: draft.of_profile(kept.profile).sealed_under(spool.key), failed })
     }
 
     /// Things that happened unasked in its pages.
@@ -400,18 +445,31 @@ async fn put_in_place(
     gate: &Gate,
     stored: Option<&Stored>,
     restorer: Option<&Arc<Restorer>>,
+    overlay: &Overlay,
 ) -> Result<(), SessionError> {
+    if gate.hidden().are_unseen() {
+        // Pages in no window are made only where there is a window.
+        room.page().await?;
+        room.tabs.keep_unseen().await?;
+    }
     let cookies = async {
-        match stored {
-            Some(stored) if !stored.index.cookies.is_empty() => {
-                cookies::write(&room.context, &cookies::unexpired(&stored.index.cookies)).await.map(drop)
-            }
-            _ => Ok(()),
+        let kept = stored.map_or(&[][..], |stored| &stored.index.cookies);
+        let mut kept = cookies::unexpired(kept);
+        if !overlay.cookies_differ {
+            kept.retain(cookies::is_of_session);
+        } else if !overlay.is_new {
+            cookies::clear(&room.context).await?;
         }
+        if kept.is_empty() { Ok(()) } else { cookies::write(&room.context, &kept).await.map(drop) }
     };
     let storages = async {
         let Some(restorer) = restorer else { return Ok(()) };
-        let held = async { Ok(tokio::try_join!(gate.hold_for(restorer), restorer.prepare()).map(drop)?) };
+        let held = async {
+            if restorer.has_pending() {
+                tokio::try_join!(gate.hold_for(restorer), restorer.prepare())?;
+            }
+            Ok(())
+        };
         tokio::try_join!(held, restorer.ready_tabs()).map(drop)
     };
     let permissions = async {
@@ -422,5 +480,9 @@ async fn put_in_place(
     let (cookies, storages, page, ()) = tokio::join!(cookies, storages, room.page(), permissions);
     cookies?;
     storages?;
-    page.map(drop)
+    let page = page?;
+    for key in &overlay.gone {
+        storage::clear(page.target().cdp(), key).await?;
+    }
+    Ok(())
 }

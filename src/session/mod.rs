@@ -5,8 +5,13 @@
 //! (`live`, `tabs`), puts cookies in place (`cookies`) and holds documents until the storage of their origin is
 //! (`restorer`, in a `hidden` page, through `storage` and the scripts in `injected/`; sessionStorage by `tab_storage`). At the
 //! end the state is read (`capture`), compared and sealed (`save`, `part`), and committed under the lease's fence.
+//!
+//! Meanwhile what changes (`dirty`) is kept beside HEAD (`checkpoint`), for a run that crashes; what cannot be written because
+//! the store is away (`patience`) goes to a folder of this machine (`outbox`). Both are a state that waits (`waiting`), and the
+//! next who takes the lease makes a version of it (`recover`).
 
 mod acquire;
+mod audit;
 mod capture;
 mod checkpoint;
 mod chores;
@@ -34,7 +39,7 @@ mod outbox;
 mod part;
 mod patience;
 mod permissions;
-#[allow(dead_code, reason = "what runs browsers on profiles comes with it")]
+mod portable;
 mod profile;
 mod recover;
 mod reset;
@@ -55,6 +60,7 @@ mod versions;
 mod waiting;
 mod workspace;
 
+pub use audit::{Audit, Damage, VersionAudit};
 pub use devices::{DEVICES, Device};
 pub use error::SessionError;
 pub use identities::{IdentityInfo, identity_name};
@@ -63,10 +69,11 @@ pub use keys::KeySource;
 pub use live::Session;
 pub use model::{
     Change, ChangeKind, CookieInfo, HistoryEntry, Left, LeftIn, Listing, ObjectStoreInfo, OriginInfo, Partial,
-    SessionInfo, SessionOutcome, SessionSummary, Taken, VersionDiff, VersionInfo,
+    ProfileInfo, Saved, SessionInfo, SessionOutcome, SessionSummary, Taken, VersionDiff, VersionInfo,
 };
 pub use options::{Cookie, Mode, OpenSession, Saving, SessionOptions, WorkspaceConfig};
-pub use profile::{ImportedProfile, Progress, Transfer};
+pub use portable::{Exported, Format, ImportOptions, Imported, PortableError, Source};
+pub use profile::{ImportedProfile, ProfileTransfer, Progress, Transfer};
 pub use rotate::{KeyUse, Rotated};
 pub use sessions::{Sessions, StoreConfig};
 pub use vault::{SecretInfo, secret_name};

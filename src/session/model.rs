@@ -17,6 +17,13 @@ pub struct Partial {
     pub reason: String,
 }
 
+impl Partial {
+    /// Whether it is not kept by an archive of the profile either: that has all but what belongs to a tab.
+    pub(super) fn is_lost_with_profile(&self) -> bool {
+        self.store == "sessionStorage"
+    }
+}
+
 /// How a named piece of state changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -44,8 +51,35 @@ pub struct Change {
     pub name: String,
 }
 
+/// What was saved of a profile session.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Saved {
+    /// The whole profile, and its state: cookies and the storage of sites.
+    Full,
+    /// The state. The profile is that of before; what only a profile keeps (history, bookmarks, passwords) since then is lost.
+    State,
+    /// Nothing.
+    None,
+}
+
+/// The archive of a session's profile.
+#[derive(Debug, Clone, Serialize)]
+pub struct ProfileInfo {
+    /// Whether what is kept is all of the session's newest version, or only its state is that new; `none` where no archive has
+    /// been made yet.
+    pub saved: Saved,
+    /// Files in the archive.
+    pub files: u64,
+    /// Bytes of all of them, uncompressed.
+    pub bytes: u64,
+    /// The Chromium that wrote it, which an older one may not open; none where there is no archive.
+    pub chromium: Option<String>,
+}
+
 /// What a run did to one session; the report and every HTTP answer carry it.
 #[derive(Debug, Clone, Serialize)]
+#[expect(clippy::struct_excessive_bools, reason = "facts of a report that have nothing to do with each other")]
 pub struct SessionOutcome {
     /// Which; none for a throw-away one (nothing kept).
     pub id: SessionId,
@@ -69,6 +103,10 @@ pub struct SessionOutcome {
     pub forked_from: Option<SessionId>,
     /// The session that the new state went to, because this one could not be restored in full and was not saved over.
     pub forked_to: Option<SessionId>,
+    /// What was saved of a profile session; none for others.
+    pub saved: Option<Saved>,
+    /// Why the profile was not saved, where only the state was: code and message.
+    pub profile_error: Option<(String, String)>,
     /// It was opened with what a run that ended without saving had left; that is a version now.
     pub recovered: bool,
     /// What could not be saved is kept sealed on this machine, for the next run that opens the session: the store was away.
@@ -128,6 +166,8 @@ impl SessionOutcome {
             read_only: false,
             forked_from: None,
             forked_to: None,
+            saved: None,
+            profile_error: None,
             recovered: false,
             kept_in_outbox: false,
         }
@@ -156,6 +196,10 @@ pub struct SessionInfo {
     pub tabs: Vec<String>,
     /// What could not be kept.
     pub partial: Vec<Partial>,
+    /// Size of the newest version's storage, as plaintext, in bytes.
+    pub bytes: u64,
+    /// The archive of its profile; none for a session without one.
+    pub profile: Option<ProfileInfo>,
     /// Who holds it now, for people.
     pub held_by: Option<String>,
     /// What earlier runs left that is no version yet.
@@ -179,6 +223,8 @@ pub struct SessionSummary {
     pub cookies: usize,
     /// How many origins it keeps storage of.
     pub origins: usize,
+    /// Size of that storage, as plaintext, in bytes.
+    pub bytes: u64,
     /// Who holds it now, for people.
     pub held_by: Option<String>,
 }

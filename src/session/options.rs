@@ -30,6 +30,8 @@ pub struct WorkspaceConfig {
     pub holder: String,
     /// How long a session is kept unused; none for ever. 30 days from the command line.
     pub ttl: Option<Duration>,
+    /// The same of profile sessions: 90 days from the command line.
+    pub profile_ttl: Option<Duration>,
     /// When what is saved is written.
     pub saving: Saving,
     /// Where states are put, sealed, that could not be saved because the store was away; none: nowhere.
@@ -65,6 +67,9 @@ pub struct SessionOptions {
     pub ttl: Option<Option<Duration>>,
     /// How it is opened.
     pub mode: Mode,
+    /// Whether it is to have a full Chromium and a user-data directory of its own, which is kept. None: as it was made. True makes
+    /// a profile session of one that is not. [`SessionError::Kind`] for false where it is one.
+    pub profile: Option<bool>,
     /// What it tells sites from now on; what is none here stays as it was.
     pub identity: Identity,
     /// What it told sites before does not count: it takes what the browser of this run has by itself.

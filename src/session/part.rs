@@ -44,6 +44,12 @@ const OWNED: [&str; 3] = [r#"{"t":"rec","#, r#"{"t":"body","#, r#"{"t":"entry","
 /// Digests by name: enough to tell what differs between two states of a part.
 pub(super) type Names = BTreeMap<Name, [u8; 32]>;
 
+impl AsRef<[u8]> for Part {
+    fn as_ref(&self) -> &[u8] {
+        self.as_bytes()
+    }
+}
+
 impl Part {
     /// Adds captured lines.
     pub(super) fn push(&mut self, lines: &str) {
@@ -78,6 +84,17 @@ impl Part {
     /// Whether nothing is kept.
     pub(super) fn is_empty(&self) -> bool {
         self.text.is_empty()
+    }
+
+    /// Whether it is whole lines, each an object of JSON with a kind.
+    pub(super) fn is_whole(&self) -> bool {
+        let ends = self.text.is_empty() || self.text.ends_with('\n');
+        ends && self.text.lines().all(|line| serde_json::from_str::<Line>(line).is_ok())
+    }
+
+    /// The lines, each a JSON text.
+    pub(super) fn lines(&self) -> impl Iterator<Item = &str> {
+        self.text.lines()
     }
 
     /// Pieces of whole lines, each of about `size` bytes.

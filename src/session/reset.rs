@@ -4,9 +4,11 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::StreamExt;
 use futures_util::future::join_all;
+use futures_util::stream::FuturesUnordered;
 
-use crate::base::Deadline;
+use crate::base::{Deadline, SessionId};
 use crate::browser::LaunchOptions;
 
 use super::running::Running;
@@ -68,6 +70,12 @@ impl Workspace {
     pub async fn keep_warm(&self) {
         let likely = {
             let open = self.0.open.borrow();
+            // A profile session is opened in a browser of its own: nothing is set up ahead of that.
+            if open.named.first().is_some_and(|(_, session)| session.is_profile())
+                || open.retained.first().is_some_and(|opening| opening.profile)
+            {
+                return;
+            }
             let first = open.named.first().and_then(|(_, session)| Some((session.opening_now()?, session.visited())));
             first.or_else(|| Some((open.retained.first()?.clone(), BTreeSet::new())))
         };
@@ -78,12 +86,20 @@ impl Workspace {
     pub async fn browser_gone(&self) {
         let mut open = self.0.open.subscribe();
         loop {
-            let running = {
+            let (running, named) = {
                 let open = open.borrow_and_update();
-                open.running.clone().filter(|_| !open.ending)
+                let named = if open.ending { Vec::new() } else { open.named.clone() };
+                (open.running.clone().filter(|_| !open.ending), named)
             };
             tokio::select! {
                 () = gone(running.as_deref()) => {}
+                own = own_gone(&named) => {
+                    let open = open.borrow();
+                    if !open.ending && open.named.iter().any(|(_, session)| session.is_same(own)) {
+                        return;
+                    }
+                    continue;
+                }
                 changed = open.changed() => {
                     if changed.is_err() { std::future::pending().await }
                     continue;
@@ -109,6 +125,8 @@ impl Workspace {
         if let Some(running) = running {
             running.chores.add(async { drop(join_all(closed).await) });
         }
+        // Those with a browser of their own are opened again in another one.
+        join_all(sessions.iter().filter_map(Session::own).map(|own| own.end())).await;
         let retained = join_all(sessions.iter().map(Session::opening)).await;
         self.0.open.send_modify(|open| {
             open.retained.extend(retained.into_iter().flatten());
@@ -128,6 +146,21 @@ async fn gone(running: Option<&Running>) {
         return;
     }
     std::future::pending::<()>().await;
+}
+
+/// Waits for the end of a browser that a session has for itself.
+async fn own_gone(named: &[(SessionId, Session)]) -> &Session {
+    let owners = named.iter().filter_map(|(_, session)| Some((session, session.own()?.browser().clone())));
+    let mut gone: FuturesUnordered<_> = owners
+        .map(|(session, browser)| async move {
+            browser.gone().await;
+            session
+        })
+        .collect();
+    match gone.next().await {
+        Some(session) => session,
+        None => std::future::pending().await,
+    }
 }
 
 async fn finished(task: tokio::task::JoinHandle<()>) {

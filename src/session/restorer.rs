@@ -20,9 +20,10 @@ use super::emulate::Own;
 use super::hidden::HiddenPage;
 use super::large::MEMORY_BYTES;
 use super::part::{Names, Outline, Part};
+use super::profile::Overlay;
 use super::sessions::{Prefetched, Sessions, Stored};
 use super::state::PartRef;
-use super::storage::{Door, PIECE_BYTES};
+use super::storage::{self, Door, PIECE_BYTES};
 use super::storage_key::{self, Place, Position};
 use super::tabs::{HiddenIds, Tabs, origin_of};
 use super::{Partial, SessionError};
@@ -38,6 +39,8 @@ pub(super) struct Restorer {
     stored: Arc<Stored>,
     prefetched: Arc<Prefetched>,
     tabs: Tabs,
+    /// Whether an origin may hold something in the browser, which has to go before its own is put in place.
+    clears: bool,
     pending: Mutex<HashMap<String, PartRef>>,
     done: Mutex<Done>,
     /// The hidden page, made ahead; one origin at a time.
@@ -58,20 +61,24 @@ pub(super) struct Done {
 }
 
 impl Restorer {
+    /// Of all that is kept, but for what the overlay says is in place.
     pub(super) fn new(
         sessions: Sessions,
         tenant: Tenant,
         stored: Arc<Stored>,
         prefetched: Arc<Prefetched>,
         tabs: Tabs,
+        overlay: &Overlay,
     ) -> Arc<Self> {
+        let clears = !overlay.is_new;
+        let parts = stored.index.parts.iter().filter(|part| !overlay.in_place.contains(&part.storage_key));
         // An empty part only names what could not be kept: there is nothing to put in place.
-        let (empty, pending): (Vec<_>, Vec<_>) = stored.index.parts.iter().partition(|part| part.bytes == 0);
+        let (empty, pending): (Vec<_>, Vec<_>) = parts.partition(|part| part.bytes == 0);
         let names = empty.into_iter().map(|part| (part.storage_key.clone(), Names::new())).collect();
         let pending = pending.into_iter().map(|part| (part.storage_key.clone(), part.clone())).collect();
         let done = Mutex::new(Done { names, ..Done::default() });
         let (pending, hidden) = (Mutex::new(pending), tokio::sync::Mutex::default());
-        Arc::new(Self { sessions, tenant, stored, prefetched, tabs, pending, done, hidden })
+        Arc::new(Self { sessions, tenant, stored, prefetched, tabs, clears, pending, done, hidden })
     }
 
     /// Makes the hidden page ahead of its use.
@@ -138,7 +145,13 @@ impl Restorer {
         }
     }
 
-    fn has_pending(&self) -> bool {
+    /// Whether what is kept under this storage key is not in place yet.
+    pub(super) fn is_pending(&self, key: &str) -> bool {
+        self.pending(key).is_some()
+    }
+
+    /// Whether something is not in place yet.
+    pub(super) fn has_pending(&self) -> bool {
         !self.pending.lock().unwrap_or_else(PoisonError::into_inner).is_empty()
     }
 
@@ -203,6 +216,9 @@ impl Restorer {
             None => hidden.insert(HiddenPage::prepare(self.tabs.open_hidden().await?).await?),
         };
         page.visit(&part.storage_key).await?;
+        if self.clears {
+            storage::clear(page.cdp(), &part.storage_key).await?;
+        }
         if storage_key::place(&part.storage_key) == Place::Between {
             self.tabs.used(&part.storage_key);
         }
@@ -268,12 +284,12 @@ struct Request {
 }
 
 impl Gate {
-    /// A gate that holds nothing yet.
-    pub(super) fn new(browser: Browser, own: Own) -> Arc<Self> {
+    /// A gate that holds nothing yet; its hidden pages are `unseen` where they are to be in no window.
+    pub(super) fn new(browser: Browser, own: Own, unseen: bool) -> Arc<Self> {
         let gate = Arc::new(Self {
             browser,
             own,
-            hidden: HiddenIds::default(),
+            hidden: HiddenIds::new(unseen),
             restorers: Mutex::default(),
             holding: tokio::sync::Mutex::new(false),
         });

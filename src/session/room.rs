@@ -29,11 +29,18 @@ impl Room {
         made.await.unwrap_or_else(|| Err(BrowserError::Gone("it was closed".to_owned())))
     }
 
+    /// The one of the user-data directory itself; closing it closes nothing, that is left to the end of the browser.
+    pub(super) async fn of_directory(gate: &Gate) -> Result<Self, BrowserError> {
+        let context = gate.browser().default_context().await?;
+        let tabs = Tabs::follow(context.clone(), gate.hidden(), gate.own());
+        Ok(Self { context, tabs })
+    }
+
     /// Its oldest page; a new one where there is none.
     pub(super) async fn page(&self) -> Result<Page, SessionError> {
         match self.tabs.pages().into_iter().next() {
             Some(page) => Ok(page),
-            None => self.tabs.open_page().await,
+            None => Box::pin(self.tabs.open_page()).await,
         }
     }
 

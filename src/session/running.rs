@@ -1,7 +1,6 @@
 //! The browser of a workspace while it runs, what belongs to it, and what is set up in it ahead.
 
 use std::collections::BTreeSet;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use futures_util::FutureExt;
@@ -27,7 +26,6 @@ pub(super) struct Running {
     /// At most one, finished or on its way.
     spare: Mutex<JoinSet<Option<Spare>>>,
     headed: bool,
-    told: AtomicBool,
 }
 
 /// What is set up ahead of its use. Closed when it goes.
@@ -60,20 +58,15 @@ impl Running {
         let launched = launching.clone();
         let ready = async move {
             let browser = launched.browser().await?;
-            Ok(Ready { gate: Gate::new(browser.clone(), Own::of_browser(headed)), browser })
+            Ok(Ready { gate: Gate::new(browser.clone(), Own::of_browser(headed), headed), browser })
         };
         let (ready, chores, spare) = (ready.boxed().shared(), Arc::default(), Mutex::default());
-        Arc::new(Self { launching, ready, chores, spare, headed, told: AtomicBool::new(false) })
+        Arc::new(Self { launching, ready, chores, spare, headed })
     }
 
     /// Once it has started, or why it did not.
     pub(super) async fn ready(&self) -> Result<Ready, BrowserError> {
         self.ready.clone().await
-    }
-
-    /// The browser's notices, the first time that it is asked for them.
-    pub(super) fn notices(&self, browser: &Browser) -> Vec<String> {
-        if self.told.swap(true, Ordering::Relaxed) { Vec::new() } else { browser.notices() }
     }
 
     /// What was set up ahead, if anything was. Where it is only on its way, it is still sooner there than anything begun now.
@@ -109,7 +102,7 @@ impl Running {
             let Some((opening, origins)) = likely else {
                 return room.page().await.is_ok().then_some(Spare::Room(room));
             };
-            let session = Session::start(room, &ready.gate, opening).await.ok()?;
+            let session = Session::start(room, &ready.gate, opening, None).await.ok()?;
             session.restore_ahead(&origins).await.then_some(Spare::Session(session))
         });
     }

@@ -12,13 +12,14 @@ use crate::seal::{Context, DataKey, SealError, Sealed, seal, seal_stream};
 use crate::store::{BlobId, Commit, PartId, RecordName};
 
 use super::capture::{Captured, Snapshot};
+use super::emulate::KeptIdentity;
 use super::forks::Seed;
 use super::keys::seal_error;
 use super::large::Large;
 use super::lease::Lease;
 use super::part::{Names, Part, diff};
 use super::patience::patiently;
-use super::profile::ProfileRef;
+use super::profile::{Archived, ProfileRef, digests};
 use super::sessions::{Prefetched, Sessions, Stored, blobs_of};
 use super::state::{Beside, Index, PartRef, Record, encode};
 use super::waiting::{Waiting, WaitingPart};
@@ -85,6 +86,17 @@ impl Base {
         self.stored.as_ref()?.index.beside.profile.as_ref()
     }
 
+    /// What it told sites; none where nothing is known of that.
+    pub(super) fn identity(&self) -> Option<&KeptIdentity> {
+        self.stored.as_ref()?.index.beside.identity.as_ref()
+    }
+
+    /// What of its state is in that archive; none where there is no archive.
+    pub(super) fn archived(&self) -> Option<Archived> {
+        let stored = self.stored.as_ref()?;
+        Archived::in_version(&stored.index, stored.version)
+    }
+
     fn parts(&self) -> impl Iterator<Item = &PartRef> {
         self.stored.iter().flat_map(|stored| &stored.index.parts)
     }
@@ -103,6 +115,8 @@ pub(super) struct Draft {
     base: Base,
     cookies: Vec<Cookie>,
     beside: Beside,
+    /// It is that of a profile session.
+    is_profile: bool,
     /// The data key of a session that is new, where something is sealed under it already.
     key: Option<DataKey>,
     /// Unchanged or untouched parts, carried over.
@@ -132,7 +146,14 @@ impl Draft {
             since_opened: cookies::diff(opened.cookies(), &cookies, seconds),
             cookies,
             identity_differs: identity_differs(base, &now.beside),
-            beside: now.beside.over(base.beside()),
+            // A save that makes no archive leaves the one that is kept, and so with what sites are told.
+            beside: Beside {
+                profile: base.profile().cloned(),
+                archived: base.archived(),
+                identity: now.beside.identity.clone().or_else(|| base.identity().cloned()),
+                ..now.beside.over(base.beside())
+            },
+            is_profile: false,
             carried: Vec::new(),
             fresh: Vec::new(),
             large: Vec::new(),
@@ -152,6 +173,11 @@ impl Draft {
         draft.carried.extend(parts.into_values().cloned());
         draft.since_opened(opened, restored);
         draft
+    }
+
+    /// What something of a new session is sealed under already.
+    pub(super) fn key(&self) -> Option<&DataKey> {
+        self.key.as_ref()
     }
 
     /// With what its large parts were sealed under.
@@ -237,11 +263,33 @@ impl Draft {
 
     /// With a new archive of the user-data directory; `key` is what it was packed under. Worth a version, although nothing of
     /// what counts has changed.
-    #[allow(dead_code, reason = "what runs browsers on profiles comes with it")]
-    pub(super) fn with_profile(mut self, profile: ProfileRef, key: &DataKey) -> Self {
-        self.beside.profile = Some(profile);
+    pub(super) fn with_profile(mut self, profile: ProfileRef, archived: Archived, key: &DataKey) -> Self {
+        (self.beside.profile, self.beside.archived) = (Some(profile), Some(archived));
         self.key = Some(key.clone());
         self
+    }
+
+    /// The archive of the user-data directory that it comes with.
+    pub(super) fn profile(&self) -> Option<&ProfileRef> {
+        self.beside.profile.as_ref()
+    }
+
+    /// The same, of a profile session.
+    pub(super) fn of_profile(self, is_profile: bool) -> Self {
+        Self { is_profile, ..self }
+    }
+
+    /// What of it is in a directory that has all but what is `pending`, and of that what it had `before`.
+    pub(super) fn archived(&self, pending: impl Fn(&str) -> bool, before: Option<&Archived>) -> Archived {
+        let digest = |part: &Part| data_encoding::HEXLOWER.encode(&part.digest());
+        let fresh = self.fresh.iter().map(|(key, part, _)| (key.as_str(), digest(part)));
+        Archived::of(&self.cookies, digests(&self.carried).chain(fresh), pending, before)
+    }
+
+    /// The storage keys that it keeps something of.
+    pub(super) fn origins(&self) -> Vec<String> {
+        let carried = self.carried.iter().map(|part| part.storage_key.clone());
+        carried.chain(self.fresh.iter().map(|(key, _, _)| key.clone())).collect()
     }
 
     /// What it is told against.
@@ -259,7 +307,8 @@ impl Draft {
         };
         let gone = self.base.parts().map(|part| part.storage_key.as_str()).filter(|key| !is_kept(key));
         let parts = fresh.chain(gone.map(|key| WaitingPart::of(key, &Part::default(), &[]))).collect();
-        let mut waiting = Waiting::new(fence, &self.base, self.cookies.clone(), parts, self.beside.clone());
+        let waiting = Waiting::new(fence, &self.base, self.cookies.clone(), parts, self.beside.clone());
+        let mut waiting = waiting.of_profile(self.is_profile);
         // Blobs that no version refers to would not outlive this run.
         waiting.left_out = self.large.iter().map(|(key, ..)| key.clone()).collect();
         waiting
@@ -284,8 +333,7 @@ impl Draft {
 
 /// Whether another identity was asked for than what is kept.
 fn identity_differs(base: &Base, now: &Beside) -> bool {
-    let kept = base.stored.as_ref().and_then(|stored| stored.index.beside.identity.as_ref());
-    now.identity.as_ref().is_some_and(|now| now.asks_otherwise(kept))
+    now.identity.as_ref().is_some_and(|now| now.asks_otherwise(base.identity()))
 }
 
 /// Writes a draft as a new version and answers the new base; a draft without a change only keeps the session from running
@@ -398,13 +446,13 @@ pub(super) async fn prepare(target: &Target<'_>, draft: &Draft) -> Result<Prepar
 fn record(target: &Target<'_>, draft: &Draft) -> Result<(Record, DataKey), SessionError> {
     let ttl = target.ttl.map(|ttl| ttl.as_secs());
     if let Some(stored) = &draft.base.stored {
-        return Ok((stored.record.kept_for(ttl), stored.key.clone()));
+        return Ok((stored.record.kept_for(ttl).of_profile(draft.is_profile), stored.key.clone()));
     }
     let key = match &draft.key {
         Some(key) => key.clone(),
         None => DataKey::generate().map_err(|error| seal_error("a new key", error))?,
     };
-    Ok((Record::new(target.id.clone(), &key, ttl), key))
+    Ok((Record::new(target.id.clone(), &key, ttl).of_profile(draft.is_profile), key))
 }
 
 /// Seals one part, as a blob where it is large.

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
 use tokio_util::sync::CancellationToken;
+use zeroize::Zeroizing;
 
 use crate::base::{Fence, SessionId, Tenant, Version};
 use crate::seal::{Context, DataKey, Sealed, open, open_stream_among};
@@ -17,10 +18,10 @@ use super::keys::{KeySource, Keys, seal_error};
 use super::lease::{Holder, Lease};
 use super::model::{Listing, OriginInfo, SessionSummary, VersionInfo};
 use super::part::Part;
-use super::profile::ProfileRef;
+use super::profile::{Archived, ProfileRef};
 use super::state::{Index, PartRef, Record, decode};
 use super::tenants::Tenants;
-use super::{SessionError, SessionInfo, cookies, outbox};
+use super::{Partial, ProfileInfo, Saved, SessionError, SessionInfo, cookies, outbox};
 
 /// How many sessions are read from the store at a time.
 const LIST_PAGE: usize = 100;
@@ -76,6 +77,40 @@ pub(super) struct Stored {
     /// Under which it was written: with the version it names this state and no other.
     pub(super) fence: Fence,
     pub(super) index: Index,
+}
+
+impl Stored {
+    /// Whether it is a profile session.
+    pub(super) fn is_profile(&self) -> bool {
+        // One whose profile was imported is one, too.
+        self.record.profile || self.index.beside.profile.is_some()
+    }
+
+    /// What is told of its profile; none for a session without one.
+    fn profile_info(&self) -> Option<ProfileInfo> {
+        let none = || ProfileInfo { saved: Saved::None, files: 0, bytes: 0, chromium: None };
+        let info = |profile: &ProfileRef| ProfileInfo {
+            saved: if self.is_archived_in_full() { Saved::Full } else { Saved::State },
+            files: profile.files,
+            bytes: profile.bytes,
+            chromium: Some(profile.chromium.clone()),
+        };
+        self.is_profile().then(|| self.index.beside.profile.as_ref().map_or_else(none, info))
+    }
+
+    fn is_archived_in_full(&self) -> bool {
+        let archived = Archived::in_version(&self.index, self.version);
+        archived.is_some_and(|archived| archived.has_all_of(&self.index))
+    }
+
+    /// What of it could not be kept, neither in the state nor in the profile.
+    fn partial(&self) -> Vec<Partial> {
+        let mut partial = self.index.partial();
+        if self.is_archived_in_full() {
+            partial.retain(Partial::is_lost_with_profile);
+        }
+        partial
+    }
 }
 
 impl Sessions {
@@ -152,6 +187,7 @@ impl Sessions {
             expires_at: listed.head.expires_at.map(|at| at.to_string()),
             cookies: stored.index.cookies.len(),
             origins: stored.index.parts.len(),
+            bytes: stored.index.bytes(),
         })
     }
 
@@ -192,7 +228,9 @@ impl Sessions {
                 .iter()
                 .map(|url| url.split(['?', '#']).next().unwrap_or_default().to_owned())
                 .collect(),
-            partial: stored.index.partial(),
+            partial: stored.partial(),
+            bytes: stored.index.bytes(),
+            profile: stored.profile_info(),
             held_by: self.held_by(tenant, id, holder.as_ref())?,
             left,
             versions: history.iter().map(VersionInfo::of).collect(),
@@ -272,7 +310,7 @@ impl Sessions {
         context: Context<'_>,
         sealed: &Sealed,
         what: &str,
-    ) -> Result<zeroize::Zeroizing<Vec<u8>>, SessionError> {
+    ) -> Result<Zeroizing<Vec<u8>>, SessionError> {
         let key = self.0.keys.ring().tenant_key_for(tenant, sealed).map_err(|error| seal_error(what, error))?;
         open(&key, context, sealed).map_err(|error| seal_error(what, error))
     }
@@ -301,9 +339,7 @@ impl Sessions {
         let id = &stored.record.id;
         let what = format!("the storage of {} in session {:?}", part.storage_key, id.as_str());
         let bytes = if let Some(blob) = part.blob_id() {
-            let raw = self.0.blobs.get(&blob).await?;
-            let context = Context::Blob { tenant, id: &blob.0 };
-            open_stream_among(&stored.record.keys()?, context, raw).await.map_err(|error| seal_error(&what, error))?
+            self.open_blob_as(tenant, stored, &blob, &what).await?
         } else {
             let context =
                 Context::Part { tenant, session: id, version: part.version, fence: part.fence, part: &part.id };
@@ -319,6 +355,28 @@ impl Sessions {
             open(&stored.key, context, sealed).map_err(|error| seal_error(&what, error))?
         };
         Part::from_bytes(&bytes, &what)
+    }
+
+    /// Opens a blob of a version, whatever it is of: all of it, in memory.
+    pub(super) async fn open_blob(
+        &self,
+        tenant: &Tenant,
+        stored: &Stored,
+        blob: &BlobId,
+    ) -> Result<Zeroizing<Vec<u8>>, SessionError> {
+        self.open_blob_as(tenant, stored, blob, &format!("a blob of session {:?}", stored.record.id.as_str())).await
+    }
+
+    async fn open_blob_as(
+        &self,
+        tenant: &Tenant,
+        stored: &Stored,
+        blob: &BlobId,
+        what: &str,
+    ) -> Result<Zeroizing<Vec<u8>>, SessionError> {
+        let raw = self.0.blobs.get(blob).await?;
+        let context = Context::Blob { tenant, id: &blob.0 };
+        open_stream_among(&stored.record.keys()?, context, raw).await.map_err(|error| seal_error(what, error))
     }
 }
 

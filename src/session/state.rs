@@ -12,11 +12,14 @@ use crate::store::{BlobId, PartId};
 
 use super::emulate::KeptIdentity;
 use super::permissions::ByOrigin;
-use super::profile::ProfileRef;
+use super::profile::{Archived, ProfileRef};
 use super::{Cookie, Partial, SessionError};
 
 /// The format that this Rhaven writes; it reads this one and none later.
 const FORMAT: u32 = 1;
+
+/// What of a record is its own and no setting.
+const OWN: [&str; 4] = ["format", "id", "created", "keys"];
 
 /// A session's record: one for all its versions. Sealed under the tenant key, so that deleting it destroys the data keys.
 #[derive(Clone, Serialize, Deserialize)]
@@ -30,13 +33,16 @@ pub(super) struct Record {
     pub(super) ttl_seconds: Option<u64>,
     /// The data key first, then those of the sessions it was forked from; base64.
     keys: Vec<Zeroizing<String>>,
+    /// Whether it runs in a browser of its own, whose user-data directory is kept.
+    #[serde(default)]
+    pub(super) profile: bool,
 }
 
 impl Record {
     /// A new session's record.
     pub(super) fn new(id: SessionId, key: &DataKey, ttl_seconds: Option<u64>) -> Self {
         let keys = vec![Zeroizing::new(data_encoding::BASE64.encode(&key.to_bytes()))];
-        Self { format: FORMAT, id, created: jiff::Timestamp::now().to_string(), ttl_seconds, keys }
+        Self { format: FORMAT, id, created: jiff::Timestamp::now().to_string(), ttl_seconds, keys, profile: false }
     }
 
     /// The same with another time to live.
@@ -44,9 +50,14 @@ impl Record {
         Self { ttl_seconds, ..self.clone() }
     }
 
+    /// The same, of a profile session where it was one or is one now.
+    pub(super) fn of_profile(self, is_profile: bool) -> Self {
+        Self { profile: self.profile || is_profile, ..self }
+    }
+
     /// The record of a fork: a data key of its own and, behind it, those that open the blobs which it shares, if any.
     pub(super) fn forked(&self, id: SessionId, key: &DataKey, shares_blobs: bool) -> Self {
-        let mut fork = Self::new(id, key, self.ttl_seconds);
+        let mut fork = Self { profile: self.profile, ..Self::new(id, key, self.ttl_seconds) };
         if shares_blobs {
             fork.keys.extend(self.keys.iter().cloned());
         }
@@ -56,6 +67,31 @@ impl Record {
     /// How long the session is kept unused; none for ever.
     pub(super) fn ttl(&self) -> Option<Duration> {
         self.ttl_seconds.map(Duration::from_secs)
+    }
+
+    /// What whoever made the session chose for it, as a bundle carries it: all but what makes it this one.
+    pub(super) fn settings(&self) -> Result<serde_json::Value, SessionError> {
+        let bad =
+            |error: serde_json::Error| SessionError::Format { what: "the record".into(), reason: error.to_string() };
+        // Its keys never become plain values: those are not wiped from memory.
+        let mut settings = serde_json::to_value(Self { keys: Vec::new(), ..self.clone() }).map_err(bad)?;
+        if let Some(all) = settings.as_object_mut() {
+            all.retain(|name, _| !OWN.contains(&name.as_str()));
+        }
+        Ok(settings)
+    }
+
+    /// The same with settings of another; names that this Rhaven does not know count for nothing.
+    pub(super) fn with_settings(&self, settings: &serde_json::Value) -> Result<Self, SessionError> {
+        let bad =
+            |error: serde_json::Error| SessionError::Format { what: "the settings".into(), reason: error.to_string() };
+        let mut record = serde_json::to_value(Self { keys: Vec::new(), ..self.clone() }).map_err(bad)?;
+        let given = settings.as_object().into_iter().flatten().filter(|(name, _)| !OWN.contains(&name.as_str()));
+        if let Some(all) = record.as_object_mut() {
+            all.extend(given.map(|(name, value)| (name.clone(), value.clone())));
+        }
+        let record: Self = serde_json::from_value(record).map_err(bad)?;
+        Ok(Self { keys: self.keys.clone(), ..record })
     }
 
     /// The key that seals and opens what the session keeps.
@@ -103,6 +139,9 @@ pub(super) struct Beside {
     /// The archive of its user-data directory, where it has one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) profile: Option<ProfileRef>,
+    /// What of the state is in that archive.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) archived: Option<Archived>,
     /// What its browser told sites; none in what was saved before this was kept.
     #[serde(default)]
     pub(super) identity: Option<KeptIdentity>,
@@ -110,13 +149,12 @@ pub(super) struct Beside {
 
 impl Beside {
     /// With what the version before has of origins that were not visited since. An origin for which nothing is decided any more has an
-    /// empty entry, and none afterwards. A run that has no profile of its own leaves the one that is kept.
+    /// empty entry, and none afterwards.
     pub(super) fn over(mut self, before: Option<&Self>) -> Self {
         for (origin, states) in before.iter().flat_map(|before| &before.permissions) {
             self.permissions.entry(origin.clone()).or_insert_with(|| states.clone());
         }
         self.permissions.retain(|_, states| !states.is_empty());
-        self.profile = self.profile.or_else(|| before.and_then(|before| before.profile.clone()));
         self
     }
 }
@@ -132,6 +170,11 @@ impl Index {
     pub(super) fn with_parts(self, mut parts: Vec<PartRef>) -> Self {
         parts.sort_by(|a, b| a.storage_key.cmp(&b.storage_key));
         Self { parts, ..self }
+    }
+
+    /// Bytes of all parts, as plaintext.
+    pub(super) fn bytes(&self) -> u64 {
+        self.parts.iter().map(|part| part.bytes).sum()
     }
 
     /// What could not be kept, over all parts.

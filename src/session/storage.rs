@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use chromiumoxide::cdp::browser_protocol::indexed_db::GetMetadataParams;
+use chromiumoxide::cdp::browser_protocol::storage::ClearDataForStorageKeyParams;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -20,6 +21,8 @@ use super::{Partial, SessionError, storage_key};
 pub(super) const PIECE_BYTES: usize = 1 << 20;
 /// How long one call may take. There is none for an origin as a whole: one that comes on may be as large as it likes.
 const PIECE_TIMEOUT: Duration = Duration::from_secs(20);
+/// What is emptied, in Chromium's words; the private file system is one of the file systems.
+const CLEARED: &str = "local_storage,indexeddb,cache_storage,file_systems,service_workers";
 /// The isolated world in live frames.
 const WORLD: &str = "rhaven-storage";
 /// That of checkpoints: a save may begin while one is being read, and must not get what that has begun.
@@ -196,6 +199,11 @@ impl Door<'_> {
         let restored: Restored = read(self.call("restore", json!({"text": "", "end": true}), deadline).await?)?;
         Ok(restored.failed.into_iter().map(|unkept| unkept.at(storage_key)).collect())
     }
+}
+
+/// Empties what the browser has under a storage key, cookies excepted; any page of the context may be asked.
+pub(super) async fn clear(cdp: &Cdp, storage_key: &str) -> Result<(), BrowserError> {
+    cdp.call(ClearDataForStorageKeyParams::new(storage_key, CLEARED)).await.map(drop)
 }
 
 impl Unkept {

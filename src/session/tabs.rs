@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::ops::Deref;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
 use chromiumoxide::cdp::browser_protocol::target::CloseTargetParams;
@@ -24,21 +24,35 @@ const LATE_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The ids of hidden pages in one browser, and the addresses of frames in them, which nobody may mistake for the user's. Clones
 /// share them.
-#[derive(Clone, Default)]
-pub(super) struct HiddenIds(Arc<Mutex<HashSet<String>>>);
+#[derive(Clone)]
+pub(super) struct HiddenIds {
+    ids: Arc<Mutex<HashSet<String>>>,
+    /// Whether they are to be in no window.
+    unseen: bool,
+}
 
 impl HiddenIds {
+    /// `unseen` where tabs will not do: people see a browser's windows, and a profile remembers where its tabs have been.
+    pub(super) fn new(unseen: bool) -> Self {
+        Self { ids: Arc::default(), unseen }
+    }
+
+    /// Whether they are to be in no window.
+    pub(super) fn are_unseen(&self) -> bool {
+        self.unseen
+    }
+
     fn add(&self, id: &str) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(id.to_owned());
+        self.ids.lock().unwrap_or_else(PoisonError::into_inner).insert(id.to_owned());
     }
 
     fn remove(&self, id: &str) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(id);
+        self.ids.lock().unwrap_or_else(PoisonError::into_inner).remove(id);
     }
 
     /// Whether a document is one of a hidden page: its main frame's, or one below that, which no site knows the address of.
     pub(super) fn contains(&self, frame: &str, url: &str) -> bool {
-        let all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let all = self.ids.lock().unwrap_or_else(PoisonError::into_inner);
         all.contains(frame) || all.contains(url)
     }
 }
@@ -46,6 +60,16 @@ impl HiddenIds {
 /// The tabs of one browser context. Cheap to clone.
 #[derive(Clone)]
 pub(super) struct Tabs(Arc<Inner>);
+
+/// Tabs that somebody else keeps.
+pub(super) struct WeakTabs(Weak<Inner>);
+
+impl WeakTabs {
+    /// The tabs, unless they have gone.
+    pub(super) fn upgrade(&self) -> Option<Tabs> {
+        self.0.upgrade().map(Tabs)
+    }
+}
 
 struct Inner {
     context: Context,
@@ -63,6 +87,10 @@ struct State {
     outstanding: usize,
     /// Attached tabs that may be among those asked for: attaching and the answer to the request come in either order.
     unclaimed: HashMap<String, Target>,
+    /// Popups that are being made pages of.
+    adopting: usize,
+    /// A tab in no window, kept for when there is none any more.
+    unseen: Option<Target>,
     /// Pages that scripts can see, oldest first.
     pages: Vec<Page>,
     /// The documents committed in each page, not yet looked at.
@@ -135,6 +163,11 @@ impl Tabs {
         tabs
     }
 
+    /// Does not keep them.
+    pub(super) fn downgrade(&self) -> WeakTabs {
+        WeakTabs(Arc::downgrade(&self.0))
+    }
+
     /// The sessionStorage of the tabs.
     pub(super) fn storages(&self) -> &TabStorages {
         &self.0.storages
@@ -181,6 +214,7 @@ impl Tabs {
     /// Makes a page of a popup.
     fn adopt(&self, target: Target) {
         let tabs = self.clone();
+        self.state().adopting += 1;
         tokio::spawn(async move {
             // A popup that is gone before it is set up is nobody's loss.
             let told = tabs.told().now().clone();
@@ -195,7 +229,41 @@ impl Tabs {
                 }
                 drop(followed);
             }
+            tabs.state().adopting -= 1;
+            tabs.0.arrived.notify_waiters();
         });
+    }
+
+    /// Resolves once no page is open: each was closed, or the browser has gone.
+    pub(super) async fn emptied(&self) {
+        loop {
+            let arrived = self.0.arrived.notified();
+            tokio::pin!(arrived);
+            arrived.as_mut().enable();
+            if let Some(page) = self.pages().into_iter().next() {
+                page.target().gone().await;
+            } else if self.state().adopting > 0 {
+                arrived.await;
+            } else {
+                return;
+            }
+        }
+    }
+
+    /// Opens a tab at `about:blank` that scripts do not see, in a window.
+    pub(super) async fn open_blank(&self) -> Result<HiddenTab, BrowserError> {
+        let target = self.open_target().await?;
+        target.resume();
+        self.0.hidden.add(target.id().inner());
+        Ok(HiddenTab { target, tabs: self.clone(), frames: Vec::new() })
+    }
+
+    /// Sees to it that a tab in no window can be had when there is none any more. To be called while there is one.
+    pub(super) async fn keep_unseen(&self) -> Result<(), BrowserError> {
+        let target = self.0.context.new_hidden_target().await?;
+        self.0.hidden.add(target.id().inner());
+        self.state().unseen = Some(target);
+        Ok(())
     }
 
     fn add(&self, page: &Page) {
@@ -207,7 +275,12 @@ impl Tabs {
 
     /// Opens a tab that stays hidden from scripts.
     pub(super) async fn open_hidden(&self) -> Result<HiddenTab, BrowserError> {
-        let target = self.open_target().await?;
+        // Chromium makes none that is in no window where there is no window at all.
+        let unseen = if self.0.hidden.are_unseen() { self.0.context.new_hidden_target().await.ok() } else { None };
+        let target = match unseen.or_else(|| self.state().unseen.take()) {
+            Some(target) => target,
+            None => self.open_target().await?,
+        };
         self.0.hidden.add(target.id().inner());
         Ok(HiddenTab { target, tabs: self.clone(), frames: Vec::new() })
     }

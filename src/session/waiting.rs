@@ -37,6 +37,9 @@ pub(super) struct Waiting {
     pub(super) left_out: Vec<String>,
     #[serde(flatten)]
     beside: Beside,
+    /// It is that of a profile session.
+    #[serde(default)]
+    is_profile: bool,
 }
 
 /// All that one storage key keeps; nothing where it keeps nothing any more.
@@ -67,13 +70,19 @@ impl Waiting {
     ) -> Self {
         let base = base.stored().map(|stored| (stored.version, stored.fence));
         let made = jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
-        Self { format: FORMAT, fence, base, made, cookies: Some(cookies), parts, left_out: Vec::new(), beside }
+        let cookies = Some(cookies);
+        Self { format: FORMAT, fence, base, made, cookies, parts, left_out: Vec::new(), beside, is_profile: false }
+    }
+
+    /// The same, of a profile session.
+    pub(super) fn of_profile(self, is_profile: bool) -> Self {
+        Self { is_profile, ..self }
     }
 
     /// No difference: what takes the place of a checkpoint that is not to come back.
     pub(super) fn nothing(fence: Fence) -> Self {
         let (made, parts, left_out, beside) = (String::new(), Vec::new(), Vec::new(), Beside::default());
-        Self { format: FORMAT, fence, base: None, made, cookies: None, parts, left_out, beside }
+        Self { format: FORMAT, fence, base: None, made, cookies: None, parts, left_out, beside, is_profile: false }
     }
 
     /// Whether nothing differs.
@@ -135,7 +144,7 @@ impl Waiting {
         let cookies = self.cookies.clone().unwrap_or_default();
         let now = Snapshot { cookies, beside: self.beside.clone(), origins };
         let base = base.with_names(names.clone());
-        Ok(Draft::new(&base, &base, &names, now))
+        Ok(Draft::new(&base, &base, &names, now).of_profile(self.is_profile))
     }
 }
 

@@ -11,11 +11,12 @@ use tokio::sync::{Notify, OnceCell, OwnedMutexGuard, watch};
 use tokio_util::sync::CancellationToken;
 
 use crate::base::{Deadline, Secret, SessionId};
-use crate::browser::{BrowserError, LaunchOptions};
+use crate::browser::{Browser, BrowserError, LaunchOptions};
 use crate::page::Page;
 
 use super::kept::Opening;
 use super::options::{Mode, OpenSession, SessionOptions, WorkspaceConfig};
+use super::profile::{ProfileTransfer, Transfers};
 use super::room::Room;
 use super::running::{Ready, Running, Spare};
 use super::{Identity, Session, SessionError, SessionOutcome, Sessions};
@@ -32,6 +33,9 @@ pub(super) struct Inner {
     /// Looked at from everywhere, so never held for long; whoever waits for a change of it is woken.
     pub(super) open: watch::Sender<Open>,
     notices: Mutex<Vec<String>>,
+    /// What browsers have told so far: each tells the same.
+    told: Mutex<BTreeSet<String>>,
+    pub(super) transfers: Transfers,
 }
 
 /// What there is now.
@@ -54,8 +58,9 @@ pub(super) struct Open {
 impl Workspace {
     /// Nothing happens yet.
     pub fn new(config: WorkspaceConfig) -> Self {
-        let (sessions, turn, notices) = (OnceCell::new(), Arc::default(), Mutex::default());
-        Self(Arc::new(Inner { config, sessions, turn, open: watch::Sender::default(), notices }))
+        let (sessions, turn, notices, told) = (OnceCell::new(), Arc::default(), Mutex::default(), Mutex::default());
+        let (open, transfers) = (watch::Sender::default(), Transfers::default());
+        Self(Arc::new(Inner { config, sessions, turn, open, notices, told, transfers }))
     }
 
     /// Begins to start the browser, without waiting, so that it is ready when the first verb comes.
@@ -80,8 +85,24 @@ impl Workspace {
     async fn room(&self, spare: Option<Spare>) -> Result<(Ready, Room), BrowserError> {
         let running = self.running();
         let (ready, room) = running.room(spare).await?;
-        self.notices().extend(running.notices(&ready.browser));
+        self.note_browser(&ready.browser);
         Ok((ready, room))
+    }
+
+    /// Its notices, unless another browser has told the same.
+    pub(super) fn note_browser(&self, browser: &Browser) {
+        let mut told = self.0.told.lock().unwrap_or_else(PoisonError::into_inner);
+        self.notices().extend(browser.notices().into_iter().filter(|notice| told.insert(notice.clone())));
+    }
+
+    /// How far the transfers of profiles are, from now on.
+    pub fn transfers(&self) -> watch::Receiver<Option<ProfileTransfer>> {
+        self.0.transfers.follow()
+    }
+
+    /// How to start a browser now.
+    pub(super) fn launch(&self) -> LaunchOptions {
+        self.0.open.borrow().launch.clone().unwrap_or_else(|| self.0.config.launch.clone())
     }
 
     pub(super) fn notices(&self) -> std::sync::MutexGuard<'_, Vec<String>> {
@@ -152,7 +173,15 @@ impl Workspace {
             if options.mode == Mode::ReadOnly && !session.is_read_only() {
                 return Err(SessionError::OpenForWriting(id.clone()));
             }
-            session.identify(options.asked()).await?;
+            if options.profile.is_some_and(|wanted| wanted != session.is_profile()) {
+                let is = if session.is_profile() {
+                    "is a profile session and cannot be opened as another"
+                } else {
+                    "is open in this run already, and not as a profile session"
+                };
+                return Err(SessionError::Kind { id: id.clone(), is });
+            }
+            Box::pin(session.identify(options.asked())).await?;
             self.0.open.send_modify(|open| open.current = Some(session.clone()));
             return Ok(session);
         }
@@ -175,11 +204,14 @@ impl Workspace {
         given_up: &CancellationToken,
     ) -> Result<Session, SessionError> {
         let retained = self.retained(id, options);
+        if retained.as_ref().is_some_and(|opening| opening.profile) || options.profile == Some(true) {
+            return self.open_profile(id, retained, options, given_up).await;
+        }
         let (running, mut spare) = (self.running(), None);
         if let Some(opening) = &retained {
             spare = given_up.run_until_cancelled(running.spare()).await.flatten();
             if let Some(Spare::Session(session)) = spare.take_if(|spare| spare.is_as(opening)) {
-                session.identify(options.asked()).await?;
+                Box::pin(session.identify(options.asked())).await?;
                 self.opened_now(&session);
                 return Ok(session);
             }
@@ -199,27 +231,51 @@ impl Workspace {
             let spare = if spare.is_some() { spare } else { running.spare().await };
             self.room(spare).await
         };
-        let (opening, room) = tokio::join!(opening, given_up.run_until_cancelled(room));
-        let opening = opening?;
-        let held = opening.clone();
-        let start = async {
-            let (ready, room) = room.unwrap_or_else(|| Err(BrowserError::Gone("nobody waits for it".into())))?;
-            let session = Session::start(room, &ready.gate, opening).await?;
-            session.identify(options.asked()).await?;
-            Ok(session)
-        };
-        let session = match given_up.run_until_cancelled(start).await {
-            Some(Ok(session)) => session,
-            failed => {
-                if is_new {
-                    // Held any longer, it would keep everybody out of a session that nobody has open.
-                    held.release().await;
-                }
-                return failed.unwrap_or_else(|| Err(SessionError::Closed { id: Some(id.clone()) }));
+        let mut room = std::pin::pin!(given_up.run_until_cancelled(room));
+        let mut opening = std::pin::pin!(opening);
+        let mut made = None;
+        let opening = loop {
+            tokio::select! {
+                opening = &mut opening => break opening?,
+                room = &mut room, if made.is_none() => made = Some(room),
             }
         };
-        self.opened_now(&session);
-        Ok(session)
+        if opening.profile {
+            // What was made is closed as it goes.
+            return self.start_profile(id, opening, is_new, options, given_up).await;
+        }
+        let held = opening.clone();
+        let start = async {
+            let room = match made {
+                Some(room) => room,
+                None => room.await,
+            };
+            let (ready, room) = room.unwrap_or_else(|| Err(BrowserError::Gone("nobody waits for it".into())))?;
+            let session = Session::start(room, &ready.gate, opening, None).await?;
+            Box::pin(session.identify(options.asked())).await?;
+            Ok(session)
+        };
+        let started = given_up.run_until_cancelled(start).await;
+        self.started(id, started, &held, is_new).await
+    }
+
+    /// A session that was started, or not.
+    pub(super) async fn started(
+        &self,
+        id: &SessionId,
+        started: Option<Result<Session, SessionError>>,
+        held: &Opening,
+        is_new: bool,
+    ) -> Result<Session, SessionError> {
+        if let Some(Ok(session)) = started {
+            self.opened_now(&session);
+            return Ok(session);
+        }
+        if is_new {
+            // Held any longer, it would keep everybody out of a session that nobody has open.
+            held.release().await;
+        }
+        started.unwrap_or_else(|| Err(SessionError::Closed { id: Some(id.clone()) }))
     }
 
     fn opened_now(&self, session: &Session) {
@@ -238,7 +294,8 @@ impl Workspace {
         let open = self.0.open.borrow();
         let opening = open.retained.iter().find(|opening| opening.answers_to(id))?;
         let ttl = options.ttl.unwrap_or(opening.ttl);
-        let as_wanted = opening.lease.is_none() == (options.mode == Mode::ReadOnly);
+        let as_wanted = opening.lease.is_none() == (options.mode == Mode::ReadOnly)
+            && options.profile.is_none_or(|wanted| wanted == opening.profile);
         (as_wanted && !opening.is_lost()).then(|| {
             let mut opening = opening.clone();
             opening.named.ttl = ttl;
@@ -247,7 +304,7 @@ impl Workspace {
     }
 
     /// Gives back what a reset has kept of a session and nobody will open again.
-    async fn let_go(&self, id: &SessionId) {
+    pub(super) async fn let_go(&self, id: &SessionId) {
         let mut gone = Vec::new();
         self.0.open.send_modify(|open| gone.extend(open.retained.extract_if(.., |opening| opening.answers_to(id))));
         for opening in gone {
@@ -293,7 +350,8 @@ impl Workspace {
         }
     }
 
-    /// The pid of the browser's main process; none where it is not ours or not started.
+    /// The pid of the main process of the browser that the sessions without one of their own share; none where it is not ours or
+    /// not started.
     pub async fn browser_pid(&self) -> Option<u32> {
         let running = self.0.open.borrow().running.clone();
         running?.ready().await.ok()?.browser.pid()

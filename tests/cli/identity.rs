@@ -21,7 +21,9 @@ fn an_identity_is_set_listed_shown_and_deleted() {
     assert_eq!((&shown["name"], &shown["identity"]), (&json!("phone"), &identity));
     assert!(home.rhaven(&["identity", "show", "phone"]).ends(0).out.contains("languages      de-DE, de"));
     assert!(home.rhaven(&["identity", "devices"]).ends(0).out.contains("iPhone 15"));
-    assert!(home.rhaven(&["identity", "devices", "--json"]).ends(0).json().as_array().is_some_and(|all| all.len() > 10));
+    assert!(
+        home.rhaven(&["identity", "devices", "--json"]).ends(0).json().as_array().is_some_and(|all| all.len() > 10)
+    );
 
     home.rhaven(&["identity", "delete", "phon", "--yes"]).ends(1).tells("did you mean phone?");
     home.rhaven(&["identity", "delete", "phone"]).ends(1).tells("give --yes");

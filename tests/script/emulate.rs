@@ -60,7 +60,11 @@ async fn what_cannot_be_says_so() {
         ("set_viewport_size(20000, 300)", "invalid_argument", "50 to 10000 pixels"),
         ("set_geolocation(#{ latitude: 10 })", "invalid_argument", "found one without longitude"),
         ("emulate_media(#{ media: \"paper\" })", "invalid_option", "\"screen\", \"print\""),
-        ("let name = \"nobody\"; session(\"a\", #{ identity: name })", "identity_not_found", "there is no identity \"nobody\""),
+        (
+            "let name = \"nobody\"; session(\"a\", #{ identity: name })",
+            "identity_not_found",
+            "there is no identity \"nobody\"",
+        ),
     ] {
         let failure = on(&site, text).failure().await;
         assert_eq!(failure.code, code, "{text}: {failure:?}");

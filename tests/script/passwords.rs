@@ -33,6 +33,7 @@ impl Stage {
             launch: LaunchOptions::default(),
             holder: "a test".to_owned(),
             ttl: None,
+            profile_ttl: None,
             saving: Saving::AsAsked,
             outbox: None,
         });

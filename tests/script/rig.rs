@@ -45,6 +45,7 @@ pub fn script(text: &str) -> Script {
             launch: LaunchOptions::default(),
             holder: "a test".to_owned(),
             ttl: None,
+            profile_ttl: None,
             saving: Saving::AsAsked,
             outbox: None,
         },

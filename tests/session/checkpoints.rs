@@ -185,6 +185,29 @@ async fn what_cannot_be_read_is_named_and_disturbs_nobody() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_is_too_large_is_left_out_and_named() {
+    let rig = Rig::start().await;
+    let mut run = kept(&rig, "small");
+    let many = "(async () => { const open = indexedDB.open('app'); await new Promise(done => open.onsuccess = done);
+        for (let n = 0; n < 6; n++) {
+            const transaction = open.result.transaction('things', 'readwrite');
+            transaction.objectStore('things').put('x'.repeat(1e6) + n, n);
+            await new Promise(done => transaction.oncomplete = done);
+        }
+        open.result.close(); document.cookie = 'who=large; max-age=9999'; })()";
+    run.order(&format!("evaluate {}", many.replace('\n', " ")));
+    run.next("checkpoint.written").unwrap();
+    // Once more, as the last one may have been read between two of the records.
+    run.order("evaluate document.cookie = 'who=larger; max-age=9999'; localStorage.setItem('token', 'large')");
+    run.next("checkpoint.written").unwrap();
+    run.kill();
+    let (notices, found, outcome) = next(&rig).await;
+    assert_eq!((outcome.recovered, &found[0], &found[1]), (true, &json!("who=larger"), &Value::Null));
+    let origin = rig.url("/");
+    assert!(told(&notices, &format!("not among them is what may have changed at {origin}")), "{notices:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_browser_that_dies_leaves_what_the_last_checkpoint_had() {
     let rig = Rig::start().await;
     let run = kept(&rig, "before");
@@ -221,7 +244,7 @@ async fn a_run_that_lost_its_lease_writes_none() {
     let rig = Rig::start().await;
     let mut run = kept(&rig, "mine");
     let store = SqliteStore::open(&rig.home.path().join("store")).unwrap();
-    let (name, ..) = steal(&store, Duration::from_secs(60)).await;
+    let (name, ..) = steal(&store, Duration::from_mins(1)).await;
     let before = store.waiting(&name).await.unwrap().unwrap();
     run.order(&format!("evaluate {}", write("not mine any more")));
     run.order("lost");
@@ -238,7 +261,7 @@ async fn one_that_does_not_fit_is_dropped_with_a_word() {
     for (base, word) in [(Some(Version(9)), "goes on from v9"), (None, "cannot be opened")] {
         kept(&rig, "left").kill();
         let store = SqliteStore::open(&rig.home.path().join("store")).unwrap();
-        let (name, owner, fence) = steal(&store, Duration::from_secs(60)).await;
+        let (name, owner, fence) = steal(&store, Duration::from_mins(1)).await;
         let state = store.waiting(&name).await.unwrap().unwrap().state;
         // It is sealed for another fence than this.
         store.checkpoint(&name, owner, fence, base, &state).await.unwrap();

@@ -49,7 +49,9 @@ async fn answer(State((seen, port)): State<(Seen, u16)>, uri: Uri, headers: Head
     match uri.path() {
         "/worker.js" => ([("content-type", "text/javascript")], worker()).into_response(),
         "/top" => Html(format!("{viewport}<iframe src='http://localhost:{port}/frame'></iframe>")).into_response(),
-        "/wide" => Html("<!doctype html><button onclick=\"document.title = 'clicked'\">far down</button>").into_response(),
+        "/wide" => {
+            Html("<!doctype html><button onclick=\"document.title = 'clicked'\">far down</button>").into_response()
+        }
         _ => Html(viewport).into_response(),
     }
 }
@@ -135,9 +137,9 @@ async fn pages_popups_frames_and_workers_tell_the_identity_before_they_run() {
     let page = open(&workspace, phone()).await;
     goto(&page, &site.url("/top")).await;
     is_the_phone(&look(&page).await, "page");
-    let size = evaluate(&page, SIZE).await;
+    let measured = evaluate(&page, SIZE).await;
     let expected = json!({ "width": 412, "height": 839, "scale": 2.625, "touch": 5, "dark": true, "still": true, "platform": "Linux armv81" });
-    assert_eq!(size, expected);
+    assert_eq!(measured, expected);
     headers_are_the_phones(&site, "/top");
     assert_eq!(site.header("/top", "sec-ch-ua-mobile").as_deref(), Some("?1"));
     assert_eq!(site.header("/top", "sec-ch-ua-platform").as_deref(), Some("\"Android\""));
@@ -189,7 +191,8 @@ async fn until<T>(find: impl Fn() -> Option<T>) -> T {
 
 /// A browser that differs by itself: updated, in another window.
 fn elsewhere() -> LaunchOptions {
-    let agent = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) HeadlessChrome/199.0.1.2 Safari/537.36";
+    let agent =
+        "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) HeadlessChrome/199.0.1.2 Safari/537.36";
     let args = [format!("--user-agent={agent}"), "--window-size=900,700".into()];
     LaunchOptions { args: args.into(), ..LaunchOptions::default() }
 }
@@ -277,8 +280,8 @@ async fn an_open_session_changes_and_pictures_follow_the_viewport() {
     assert_eq!(evaluate(&page, "document.title").await, json!("clicked"));
 
     // What concerns this run alone stays when the session is named again, and is not kept.
-    let size = |told: &mut rhaven::page::Emulation| told.screen.as_mut().unwrap().width = 500;
-    page.emulate(size, soon()).await.unwrap();
+    let narrow = |told: &mut rhaven::page::Emulation| told.screen.as_mut().unwrap().width = 500;
+    page.emulate(narrow, soon()).await.unwrap();
     open(&workspace, tablet).await;
     assert_eq!(picture(&page).await.0, 1000);
     let wide = Identity { viewport: Some(Viewport { width: 600, height: 400 }), ..Identity::default() };

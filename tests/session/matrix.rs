@@ -8,14 +8,14 @@ use serde_json::{Value, json};
 use super::rig::{Rig, changes, evaluate, goto, id, soon};
 
 /// One kind of state, as a page writes it and reads it again.
-struct Kind {
-    name: &'static str,
-    write: &'static str,
-    read: &'static str,
-    wanted: fn() -> Value,
+pub struct Kind {
+    pub name: &'static str,
+    pub write: &'static str,
+    pub read: &'static str,
+    pub wanted: fn() -> Value,
 }
 
-const KINDS: &[Kind] = &[
+pub const KINDS: &[Kind] = &[
     Kind {
         name: "cookies",
         write: "document.cookie = 'c=1; max-age=3600'; document.cookie = 's=2'",

@@ -163,6 +163,7 @@ impl Rig {
             launch: LaunchOptions::default(),
             holder: "rhaven test".into(),
             ttl: None,
+            profile_ttl: None,
             saving: Saving::AsAsked,
             outbox: Some(home.join("outbox")),
         }
@@ -170,8 +171,17 @@ impl Rig {
 
     /// One run of session `acme`: a browser of its own, `work` in it, saved at the end.
     pub async fn run<F: Future<Output = ()>>(&self, work: impl FnOnce(Session, Page) -> F) -> SessionOutcome {
+        self.run_with(&SessionOptions::default(), work).await
+    }
+
+    /// The same, opened as `options` say.
+    pub async fn run_with<F: Future<Output = ()>>(
+        &self,
+        options: &SessionOptions,
+        work: impl FnOnce(Session, Page) -> F,
+    ) -> SessionOutcome {
         let workspace = self.workspace();
-        let session = workspace.session(&id("acme"), &SessionOptions::default()).await.unwrap();
+        let session = workspace.session(&id("acme"), options).await.unwrap();
         let page = session.page().await.unwrap();
         work(session, page).await;
         let mut outcomes = workspace.finish(soon()).await;

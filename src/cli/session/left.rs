@@ -13,7 +13,7 @@ pub(super) async fn recover(place: &Place<'_>, id: &SessionId, discard: bool, ye
     if discard {
         return drop_it(place, id, yes).await;
     }
-    let Place { sessions, settings, terminal } = place;
+    let Place { sessions, settings, terminal, .. } = place;
     let (taken, notices) = match sessions.recover(&settings.tenant, id, settings.ttl).await {
         Ok(done) => done,
         Err(error) => return Err(with_near(&error, sessions, settings).await),
@@ -22,7 +22,9 @@ pub(super) async fn recover(place: &Place<'_>, id: &SessionId, discard: bool, ye
         terminal.value(&json!({ "id": id, "recovered": taken, "notices": notices }));
         return Ok(());
     }
-    notices.iter().for_each(|notice| terminal.note(notice));
+    for notice in &notices {
+        terminal.note(notice);
+    }
     for Taken { version, forked_to, changes, .. } in &taken {
         let place = match (version, forked_to) {
             (_, Some(fork)) => format!("session {fork}"),
@@ -38,7 +40,7 @@ pub(super) async fn recover(place: &Place<'_>, id: &SessionId, discard: bool, ye
 }
 
 async fn drop_it(place: &Place<'_>, id: &SessionId, yes: bool) -> Done {
-    let Place { sessions, settings, terminal } = place;
+    let Place { sessions, settings, terminal, .. } = place;
     let left = sessions.left(&settings.tenant, id).await.map_err(|error| failure(&error))?;
     if !left.is_empty() {
         let what = left.iter().map(describe).collect::<Vec<_>>().join(", ");

@@ -26,7 +26,7 @@ pub(super) fn version(text: &str) -> Result<Version, String> {
 
 /// Every kept version with what it changed. One that cannot be opened does not hide the others.
 pub(super) async fn history(place: &Place<'_>, id: &SessionId) -> Done {
-    let Place { sessions, settings, terminal } = place;
+    let Place { sessions, settings, terminal, .. } = place;
     let mut history = match sessions.history(&settings.tenant, id).await {
         Ok(history) => history,
         Err(error) => return Err(with_near(&error, sessions, settings).await),
@@ -83,7 +83,7 @@ fn kind(kind: ChangeKind) -> &'static str {
 
 /// What differs between two versions.
 pub(super) async fn diff(place: &Place<'_>, id: &SessionId, from: Option<Version>, to: Option<Version>) -> Done {
-    let Place { sessions, settings, terminal } = place;
+    let Place { sessions, settings, terminal, .. } = place;
     let diff = match sessions.diff(&settings.tenant, id, from, to).await {
         Ok(diff) => diff,
         Err(error) => return Err(with_near(&error, sessions, settings).await),
@@ -111,7 +111,7 @@ pub(super) async fn diff(place: &Place<'_>, id: &SessionId, from: Option<Version
 
 /// Makes an old version HEAD's content again.
 pub(super) async fn rollback(place: &Place<'_>, id: &SessionId, version: Version, yes: bool) -> Done {
-    let Place { sessions, settings, terminal } = place;
+    let Place { sessions, settings, terminal, .. } = place;
     // Asked before the question, so that nobody confirms what cannot be.
     let head = match sessions.history(&settings.tenant, id).await {
         Ok(history) => history.versions().first().map(|head| head.version),
@@ -138,7 +138,7 @@ pub(super) async fn rollback(place: &Place<'_>, id: &SessionId, version: Version
 
 /// Copies a version to a new session.
 pub(super) async fn fork(place: &Place<'_>, id: &SessionId, new_id: &SessionId, version: Option<Version>) -> Done {
-    let Place { sessions, settings, terminal } = place;
+    let Place { sessions, settings, terminal, .. } = place;
     match sessions.fork(&settings.tenant, id, new_id, version).await {
         Ok(from) => {
             if terminal.json {
@@ -154,7 +154,7 @@ pub(super) async fn fork(place: &Place<'_>, id: &SessionId, new_id: &SessionId, 
 
 /// Pins a version, or lets it go.
 pub(super) async fn pin(place: &Place<'_>, id: &SessionId, version: Version, pinned: bool) -> Done {
-    let Place { sessions, settings, terminal } = place;
+    let Place { sessions, settings, terminal, .. } = place;
     if let Err(error) = sessions.pin(&settings.tenant, id, version, pinned).await {
         return Err(with_near(&error, sessions, settings).await);
     }

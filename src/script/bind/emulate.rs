@@ -3,23 +3,23 @@
 use rhai::Dynamic;
 
 use super::{Answer, Call, Verb};
-use crate::page::Screen;
+use crate::page::{Emulation, Screen};
 use crate::script::{ScriptError, identity};
-use crate::session;
+use crate::session::{self, Viewport};
 
 pub(super) const VERBS: &[(&str, Verb)] =
     &[("set_viewport_size", set_viewport_size), ("emulate_media", emulate_media), ("set_geolocation", set_geolocation)];
 
 fn set_viewport_size(call: &Call) -> Answer {
     let side = |name: &str| call.arg(name).and_then(|side| side.as_int().ok());
-    let size = match (side("width"), side("height"), call.arg("size")) {
-        (Some(width), Some(height), _) => session::identity::viewport(width, height).map_err(ScriptError::from)?,
-        (_, _, size) => identity::size(size.unwrap_or(&Dynamic::UNIT))?,
+    let Viewport { width, height } = match side("width").zip(side("height")) {
+        Some((width, height)) => session::identity::viewport(width, height).map_err(ScriptError::from)?,
+        None => identity::size(call.arg("size").unwrap_or(&Dynamic::UNIT))?,
     };
     let page = call.page()?;
-    let change = |told: &mut crate::page::Emulation| {
+    let change = |told: &mut Emulation| {
         let before = told.screen.unwrap_or(Screen { width: 0, height: 0, scale: 0.0, mobile: false });
-        told.screen = Some(Screen { width: size.width, height: size.height, ..before });
+        told.screen = Some(Screen { width, height, ..before });
     };
     call.wait(page.emulate(change, call.deadline()))?;
     Ok(Dynamic::UNIT)
@@ -28,7 +28,7 @@ fn set_viewport_size(call: &Call) -> Answer {
 fn emulate_media(call: &Call) -> Answer {
     let page = call.page()?;
     let options = call.options();
-    let change = |told: &mut crate::page::Emulation| {
+    let change = |told: &mut Emulation| {
         // What is not named stays as it is.
         told.media = options.text("media").or(told.media.take());
         told.color_scheme = options.text("color_scheme").or(told.color_scheme.take());

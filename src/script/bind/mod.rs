@@ -28,8 +28,16 @@ type Verb = fn(&Call) -> Answer;
 type Answer = Result<Dynamic, Box<EvalAltResult>>;
 
 /// Every function that there is. A test holds this list against the table.
-const VERBS: &[&[(&str, Verb)]] =
-    &[session::VERBS, emulate::VERBS, navigate::VERBS, act::VERBS, wait::VERBS, read::VERBS, screenshot::VERBS, script::VERBS];
+const VERBS: &[&[(&str, Verb)]] = &[
+    session::VERBS,
+    emulate::VERBS,
+    navigate::VERBS,
+    act::VERBS,
+    wait::VERBS,
+    read::VERBS,
+    screenshot::VERBS,
+    script::VERBS,
+];
 
 /// The stock functions of Rhai with a type of their own in the first place, which would win over ours: for these names ours is
 /// registered for that type, too.

@@ -31,7 +31,7 @@ fn session(call: &Call) -> Answer {
         _ => Mode::Fail,
     };
     let (identity, anew) = asked(call)?;
-    let options = SessionOptions { ttl, mode, identity, anew };
+    let options = SessionOptions { ttl, mode, profile: options.maybe_flag("profile"), identity, anew };
     let session = call.wait(call.host.workspace.session(&id, &options))?;
     // Of a fork that stands in for a busy session, its own.
     let id = session.id().unwrap_or(&id);
@@ -42,7 +42,7 @@ fn session(call: &Call) -> Answer {
 /// What the session is to tell sites, and whether what it told before does not count.
 fn asked(call: &Call) -> Result<(Identity, bool), Box<EvalAltResult>> {
     let (base, anew) = match identity::given(call.options())? {
-        identity::Given::Map(identity) => (identity, false),
+        identity::Given::Map(identity) => (*identity, false),
         identity::Given::Named(name) => (call.wait(call.host.workspace.identity(&name))?, false),
         identity::Given::Browser => (Identity::default(), true),
     };

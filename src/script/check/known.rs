@@ -49,7 +49,8 @@ impl Known {
             Self::List => matches!(kind, Kind::Selectors | Kind::SomeOf(_) | Kind::Choice),
             Self::Map => {
                 let is_map = |told: Trait| told.takes(&Map::new().into());
-                matches!(kind, Kind::Options | Kind::Point | Kind::Choice) || matches!(kind, Kind::Trait(told) if is_map(told))
+                matches!(kind, Kind::Options | Kind::Point | Kind::Choice)
+                    || matches!(kind, Kind::Trait(told) if is_map(told))
             }
             Self::Secret => kind == Kind::Input,
             Self::Pattern => kind == Kind::Pattern,

@@ -135,15 +135,7 @@ pub const PROPERTIES: &[Property] = &[
 
 /// All functions, group by group.
 pub fn docs() -> impl Iterator<Item = &'static Entry> {
-    [
-        session::ENTRIES,
-        navigate::ENTRIES,
-        act::ENTRIES,
-        wait::ENTRIES,
-        read::ENTRIES,
-        emulate::ENTRIES,
-        script::ENTRIES,
-    ]
+    [session::ENTRIES, navigate::ENTRIES, act::ENTRIES, wait::ENTRIES, read::ENTRIES, emulate::ENTRIES, script::ENTRIES]
         .into_iter()
         .flatten()
 }

@@ -21,7 +21,7 @@ pub(super) const ENTRIES: &[Entry] = &[
             OptionDoc {
                 name: "ttl",
                 kind: Kind::TimeOrNever,
-                default: "30d, or what `ttl` in rhaven.toml says",
+                default: "30d, 90d with a profile, or what `ttl` in rhaven.toml says",
                 doc: "How long the session is kept after its last use, or \"never\" to keep it for good.",
             },
             OptionDoc {
@@ -30,6 +30,13 @@ pub(super) const ENTRIES: &[Entry] = &[
                 default: "\"fail\"",
                 doc: "What to do when another run holds it: fail at once with `session_busy`, wait, or open a copy (\"fork\", its id is \
                       `ID.fork-1`). \"read_only\" opens what was saved last, whoever holds it, and saves nothing.",
+            },
+            OptionDoc {
+                name: "profile",
+                kind: Kind::Flag,
+                default: "as it was made; false for a new one",
+                doc: "Runs in a full Chromium of its own and keeps its whole profile: history, bookmarks, saved passwords, keys that cannot \
+                      leave a page. Makes a profile session of one that is not; a profile session is one without this option too.",
             },
             OptionDoc {
                 name: "timeout",

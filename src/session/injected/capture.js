@@ -154,6 +154,8 @@ const capture = (() => {
     if (ask) return { text: '', done: true, partial: [], auto: [], at: location.origin, permissions: await permissions() };
     const self = capture;
     if (begin) {
+      // One that nobody asked to its end closes its database.
+      self.source?.return();
       self.partial = [];
       self.auto = [];
       self.source = lines((store, key, reason) => self.partial.push({ store, key, reason }), self.auto, session);

@@ -8,14 +8,18 @@
 mod disk;
 mod import;
 mod manifest;
+mod open;
+mod overlay;
 mod pack;
 mod plan;
 mod progress;
 mod rows;
 mod rules;
+mod run;
 mod survey;
 #[cfg(test)]
 mod tests;
+mod transfers;
 mod unpack;
 
 use serde::{Deserialize, Serialize};
@@ -28,10 +32,14 @@ use super::{SessionError, Sessions};
 
 pub use import::ImportedProfile;
 pub use progress::{Progress, Transfer};
+pub use transfers::ProfileTransfer;
+
+pub(super) use overlay::{Archived, Overlay, digests};
+pub(super) use run::OwnBrowser;
+pub(super) use transfers::Transfers;
 
 pub(super) use pack::{discard, pack};
 pub(super) use rows::check_rows;
-#[allow(unused_imports, reason = "what runs browsers on profiles comes with it")]
 pub(super) use unpack::unpack;
 
 /// The archive of a user-data directory, in a version's index.
@@ -101,8 +109,9 @@ pub(super) fn may_open(profile: &ProfileRef, chromium: &str) -> Result<(), Sessi
     }
 }
 
-/// Major, minor and build of a Chromium's version.
+/// Major, minor and build of a Chromium's version, also where it is named in front: `HeadlessChrome/156.0.7000.1`.
 fn build(version: &str) -> Option<[u64; 3]> {
+    let version = version.rsplit('/').next().unwrap_or(version);
     let mut numbers = version.trim().split('.').map(|number| number.parse().ok());
     Some([numbers.next()??, numbers.next()??, numbers.next()??])
 }

@@ -38,32 +38,23 @@ pub(in crate::session) async fn unpack(
 ) -> Result<(), SessionError> {
     let manifest = Manifest::fetch(&vault, profile).await?;
     let tree = Arc::new(Tree::of(into, &manifest)?);
-    let made = {
-        let tree = tree.clone();
-        blocking(move || {
-            let mut made = Made::default();
-            match tree.make(&mut made) {
-                Ok(()) => Ok(made),
-                Err(error) => {
-                    made.remove();
-                    Err(error)
-                }
-            }
-        })
-        .await?
-    };
+    let making = tree.clone();
+    // Removed again when it is dropped on the way.
+    let mut made = blocking(move || making.make()).await?;
     let counter = progress.begin(manifest.entries.iter().map(manifest::Entry::size).sum(), tree.files());
     let filled = async {
         Filling { vault, key: key(&vault, &manifest), tree: tree.clone(), counter }.fill(&manifest).await?;
         blocking(move || tree.finish()).await
     };
-    if let Err(error) = filled.await {
+    let filled = filled.await;
+    if filled.is_err() {
         return blocking(move || {
             made.remove();
-            Err(error)
+            filled
         })
         .await;
     }
+    made.keep();
     reached("archive.unpacked");
     Ok(())
 }
@@ -88,7 +79,7 @@ struct Leaf {
     size: u64,
 }
 
-/// What was made on the disk so far.
+/// What was made on the disk so far. Removed again unless it is kept.
 #[derive(Default)]
 struct Made {
     files: Vec<PathBuf>,
@@ -96,16 +87,41 @@ struct Made {
 }
 
 impl Made {
-    /// Removes it again, as far as that is possible.
-    fn remove(&self) {
-        for file in &self.files {
-            let _ = fs::remove_file(file);
+    fn remove(&mut self) {
+        remove(std::mem::take(&mut self.files), std::mem::take(&mut self.folders));
+    }
+
+    fn keep(&mut self) {
+        self.files.clear();
+        self.folders.clear();
+    }
+}
+
+impl Drop for Made {
+    /// Given up half-way. What removes it blocks, so it is not done here where there is another thread for it.
+    fn drop(&mut self) {
+        let (files, folders) = (std::mem::take(&mut self.files), std::mem::take(&mut self.folders));
+        if files.is_empty() && folders.is_empty() {
+            return;
         }
-        for folder in self.folders.iter().rev() {
-            // A folder whose mode was given to it already may not be writable.
-            let _ = fs::set_permissions(folder, Permissions::from_mode(FOLDER_MODE));
-            let _ = fs::remove_dir(folder);
+        match tokio::runtime::Handle::try_current() {
+            Ok(runtime) => drop(runtime.spawn_blocking(move || remove(files, folders))),
+            Err(_) => remove(files, folders),
         }
+    }
+}
+
+/// Removes files and then folders, each after those in it, as far as that is possible.
+fn remove(files: Vec<PathBuf>, folders: Vec<PathBuf>) {
+    // A folder whose mode was given to it already may not be writable.
+    for folder in &folders {
+        let _ = fs::set_permissions(folder, Permissions::from_mode(FOLDER_MODE));
+    }
+    for file in files {
+        let _ = fs::remove_file(file);
+    }
+    for folder in folders.into_iter().rev() {
+        let _ = fs::remove_dir(folder);
     }
 }
 
@@ -132,7 +148,16 @@ impl Tree {
     }
 
     /// Makes all folders, and all files with their size and without content.
-    fn make(&self, made: &mut Made) -> Result<(), SessionError> {
+    fn make(&self) -> Result<Made, SessionError> {
+        let mut made = Made::default();
+        let done = self.make_all(&mut made);
+        if done.is_err() {
+            made.remove();
+        }
+        done.map(|()| made)
+    }
+
+    fn make_all(&self, made: &mut Made) -> Result<(), SessionError> {
         make_folder(&self.root, made).map_err(|error| failed(&self.root, "written", error))?;
         for leaf in &self.leaves {
             let done = if leaf.folder { make_folder(&leaf.path, made) } else { make_file(leaf, made) };

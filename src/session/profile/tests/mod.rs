@@ -2,5 +2,15 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "helpers of tests fail as tests do")]
 
+mod child;
+mod chromium;
+mod damage;
+mod dirty;
+mod import;
+mod kept;
+mod killed;
+mod memory;
+mod portable;
+mod reuse;
 mod rig;
 mod roundtrip;

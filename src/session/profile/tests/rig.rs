@@ -194,9 +194,33 @@ pub(super) fn noise(seed: u64, len: usize) -> Vec<u8> {
     bytes
 }
 
+/// Bytes of which no two blocks are the same, but that compress to a sixteenth: ciphers are slow in tests.
+pub(super) fn text(seed: u64, len: usize) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(len + (16 << 10));
+    while bytes.len() < len {
+        let block = noise(seed.wrapping_mul(1 << 20) + bytes.len() as u64, 1 << 10);
+        for _ in 0..16 {
+            bytes.extend_from_slice(&block);
+        }
+    }
+    bytes.truncate(len);
+    bytes
+}
+
 /// Writes a file, and the folders above it.
 pub(super) fn write(dir: &Path, path: &str, content: impl AsRef<[u8]>) {
     let path = dir.join(path);
     fs::create_dir_all(path.parent().unwrap()).unwrap();
     fs::write(path, content).unwrap();
+}
+
+/// Whether tests are run at length.
+pub(super) fn full() -> bool {
+    std::env::var_os("RHAVEN_SOAK_KILLS").is_some()
+}
+
+/// Where a blob lies.
+pub(super) fn blob_path(home: &Path, id: &BlobId) -> PathBuf {
+    let name = data_encoding::HEXLOWER.encode(&id.0);
+    home.join("store/blobs").join(&name[..2]).join(name)
 }

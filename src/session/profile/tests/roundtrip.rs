@@ -7,14 +7,14 @@ use std::os::unix::fs::{PermissionsExt, symlink};
 use std::os::unix::net::UnixListener;
 use std::time::{Duration, SystemTime};
 
-use super::rig::{Rig, noise, tree, write};
+use super::rig::{Rig, noise, text, tree, write};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_folder_comes_back_as_it_was() {
     let rig = Rig::start().await;
     let dir = rig.folder("dir");
     write(&dir, "Local State", "{}");
-    write(&dir, "Default/History", noise(1, 9 << 20));
+    write(&dir, "Default/History", text(1, 9 << 20));
     write(&dir, "Default/Empty", "");
     write(&dir, "Default/Twice/a", noise(2, 70_000));
     write(&dir, "Default/Twice/b", noise(2, 70_000));

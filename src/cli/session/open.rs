@@ -1,0 +1,163 @@
+//! `rhaven session open`: a window on a session, in which somebody signs in by hand.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use crate::base::{Deadline, SessionId};
+use crate::cli::Outcome;
+use crate::cli::args::session_id;
+use crate::cli::environment::Environment;
+use crate::cli::error::CliError;
+use crate::cli::interrupt::{INTERRUPTED, Interrupts};
+use crate::cli::job::{launch, workspace};
+use crate::cli::repl::no_signals;
+use crate::cli::settings::Settings;
+use crate::cli::terminal::Terminal;
+use crate::cli::{OK, failed};
+use crate::diagnose::Tone;
+use crate::page::{GotoOptions, Page};
+use crate::run::{FINISH, Failure, FailureKind, tell_of_transfers};
+use crate::session::{Session, SessionError, SessionOptions, SessionOutcome, Workspace};
+
+pub(super) const EXAMPLES: &str = "\
+Examples:
+  rhaven session open acme https://example.com/login
+  rhaven session open acme --profile                  with history, bookmarks and saved passwords kept too
+
+Sign in, with whatever the site asks for, then close the window or press Ctrl-C: all is saved, and scripts with session(\"acme\") \
+are signed in.";
+
+/// Arguments of `session open`.
+#[derive(Debug, clap::Args)]
+pub(super) struct OpenArgs {
+    /// The session; it is made if it does not exist
+    #[arg(value_parser = session_id)]
+    id: SessionId,
+    /// The page to open
+    url: Option<String>,
+    /// Keep the browser's whole profile: history, bookmarks, saved passwords, keys that cannot leave a page
+    #[arg(long)]
+    profile: bool,
+}
+
+/// How long the page may take to load before that is told; the window stays.
+const ARRIVAL: Duration = Duration::from_secs(30);
+
+/// How the time with an open window ended.
+enum Ended {
+    /// The last window was closed.
+    Left,
+    Interrupted,
+    /// Another run has taken the session over, or the browser is gone: what is left says why.
+    Lost,
+}
+
+/// Opens the window, waits until it is closed, saves.
+pub(super) async fn execute(
+    args: OpenArgs,
+    settings: &Settings,
+    environment: &Environment,
+    terminal: &Terminal,
+) -> Outcome {
+    let launch = launch(true, settings, environment).map_err(|error| match error {
+        CliError::NoDisplay => CliError::NoWindow("neither DISPLAY nor WAYLAND_DISPLAY is set".to_owned()),
+        error => error,
+    })?;
+    let mut interrupts = Interrupts::catch_all().map_err(|error| no_signals(&error))?;
+    let reaping = tokio::task::spawn_blocking(crate::browser::reap);
+    let holder = format!("rhaven session open {}", args.id);
+    let workspace = Workspace::new(workspace(launch, holder, settings));
+    let (told, kept_telling) = (terminal.clone(), terminal.clone());
+    let _telling = tell_of_transfers(&workspace, move |text| told.note(&text));
+    let ended = show(&workspace, &args, &mut interrupts, terminal).await;
+    if matches!(ended, Ok(Ended::Interrupted)) {
+        kept_telling.note("interrupted: saving the session; once more ends at once");
+    }
+    let outcomes = tokio::select! {
+        outcomes = workspace.finish(Deadline::after(FINISH)) => outcomes,
+        () = interrupts.next() => return Ok(INTERRUPTED),
+    };
+    let _ = reaping.await;
+    tell_notices(&workspace, terminal);
+    ended.map_err(|error| failure(&error, settings, environment))?;
+    conclude(&outcomes, terminal)
+}
+
+async fn show(
+    workspace: &Workspace,
+    args: &OpenArgs,
+    interrupts: &mut Interrupts,
+    terminal: &Terminal,
+) -> Result<Ended, SessionError> {
+    let options = SessionOptions { profile: args.profile.then_some(true), ..SessionOptions::default() };
+    let none = BTreeSet::new();
+    let session = tokio::select! {
+        session = workspace.session(&args.id, &options) => session?,
+        () = interrupts.next() => return Ok(Ended::Interrupted),
+    };
+    let page = session.page().await?;
+    tell_notices(workspace, terminal);
+    let kind = if session.is_profile() { ", with its profile," } else { "" };
+    terminal
+        .note(&format!("session {}{kind} is open in a window: close it, or press Ctrl-C, and all is saved", args.id));
+    let used = async {
+        if let Some(url) = &args.url {
+            visit(&session, &page, url, terminal).await;
+        }
+        session.left().await;
+    };
+    Ok(tokio::select! {
+        () = used => Ended::Left,
+        () = interrupts.next() => Ended::Interrupted,
+        _ = workspace.lease_lost(&none) => Ended::Lost,
+        () = workspace.browser_gone() => Ended::Lost,
+    })
+}
+
+/// Goes to the page that was asked for. Where that fails the window is there all the same.
+async fn visit(session: &Session, page: &Page, url: &str, terminal: &Terminal) {
+    // As an address bar takes it.
+    let url = if url.contains(':') { url.to_owned() } else { format!("https://{url}") };
+    let deadline = Deadline::after(ARRIVAL);
+    let options = GotoOptions::default();
+    tokio::select! {
+        gone = page.goto(&url, &options, deadline) => {
+            if let Err(error) = gone
+                && !page.is_closed()
+            {
+                terminal.note(&format!("{} {}", terminal.paint(Tone::Warning, "note:"), error.error));
+            }
+        }
+        () = session.left() => {}
+    }
+}
+
+fn tell_notices(workspace: &Workspace, terminal: &Terminal) {
+    for text in workspace.take_notices() {
+        terminal.note(&format!("{} {text}", terminal.paint(Tone::Warning, "note:")));
+    }
+}
+
+fn conclude(outcomes: &[SessionOutcome], terminal: &Terminal) -> Outcome {
+    terminal.sessions(outcomes);
+    if terminal.json {
+        terminal.value(&serde_json::json!(outcomes.first()));
+    }
+    let unsaved = outcomes.iter().any(|outcome| outcome.save_error.is_some());
+    Ok(if unsaved { failed(FailureKind::Store) } else { OK })
+}
+
+/// What Chromium says where there is no window system to be reached.
+const NO_DISPLAY: [&str; 3] = ["Missing X server", "platform failed to initialize", "Failed to connect to Wayland"];
+
+fn failure(error: &SessionError, settings: &Settings, environment: &Environment) -> Box<Failure> {
+    let text = error.to_string();
+    if NO_DISPLAY.iter().any(|said| text.contains(said)) {
+        let display = ["DISPLAY", "WAYLAND_DISPLAY"].into_iter().find_map(|name| environment.text(name).ok().flatten());
+        let display = display.unwrap_or_default();
+        return CliError::NoWindow(format!("{display} cannot be reached")).into();
+    }
+    let mut failure = super::failure(error);
+    settings.explain_missing_browser(&mut failure);
+    failure
+}

@@ -1,0 +1,154 @@
+//! A bundle: all of a session's newest version in one file, sealed under a passphrase. Nothing is lost in it, and nothing is in
+//! clear but how the key is made of the passphrase:
+//!
+//! ```text
+//! magic 14 | format 1 | length 2 | Argon2id: salt and cost, as a store keeps them | objects (`frames`)
+//! ```
+//!
+//! What stands before the objects is part of what authenticates each of them, and so is its number. The first object is a
+//! manifest (JSON): settings, the index, and what follows: the parts, then every other blob that the index refers to (of a
+//! profile, for one), under the name that it has there. One object is held in memory at a time.
+
+use std::collections::HashSet;
+
+use bytes::Bytes;
+use futures_util::{Stream, stream};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use tokio::io::AsyncWriteExt as _;
+
+use super::labels::lists;
+use super::{Output, PortableError, frames};
+use crate::base::{Secret, Tenant};
+use crate::seal::{Context, DataKey, PassphraseKdf, SealError, seal_stream};
+use crate::session::keys::seal_error;
+use crate::session::sessions::{Sessions, Stored, blobs_of};
+use crate::session::state::PartRef;
+use crate::session::{Partial, SessionError};
+use crate::store::BlobId;
+
+pub(super) const NAME: &str = "bundle";
+pub(super) const MAGIC: &[u8; 14] = b"rhaven bundle\n";
+/// The format of the file.
+pub(super) const FORMAT: u8 = 1;
+/// The format of the manifest.
+pub(super) const MANIFEST: u32 = 1;
+/// Bytes that are handed to the seal at a time.
+const PIECE: usize = 256 << 10;
+
+/// What a bundle holds, in the order in which its objects follow.
+#[derive(Default, Serialize, Deserialize)]
+pub(super) struct Manifest {
+    pub(super) format: u32,
+    /// The record's, see [`crate::session::state::Record::settings`].
+    pub(super) settings: Value,
+    /// The index; its list of parts is empty, since it says where they are in a store.
+    pub(super) index: Value,
+    pub(super) parts: Vec<Entry>,
+    /// The version that it is of; only the index and a profile's archive know what that means.
+    pub(super) version: u64,
+    /// The names in hex that the index has for its other blobs.
+    pub(super) blobs: Vec<String>,
+    /// Those of them that name others.
+    pub(super) lists: Vec<String>,
+}
+
+/// A part.
+#[derive(Serialize, Deserialize)]
+pub(super) struct Entry {
+    pub(super) storage_key: String,
+    pub(super) bytes: u64,
+    pub(super) partial: Vec<Partial>,
+}
+
+/// Writes a version.
+pub(super) async fn write(
+    sessions: &Sessions,
+    tenant: &Tenant,
+    stored: &Stored,
+    passphrase: &Secret,
+    out: &mut Output<'_>,
+) -> Result<(), SessionError> {
+    let random = |error| seal_error(NAME, error);
+    let kdf = PassphraseKdf::generate().map_err(random)?;
+    let header = header(&kdf).map_err(random)?;
+    let key = key(kdf, passphrase).await?;
+    out.write_all(&header).await.map_err(PortableError::Write)?;
+    let mut objects = Objects { key, header, next: 0, out };
+    let others = others(stored);
+    objects.put(manifest(stored, &others)?).await?;
+    for part in &stored.index.parts {
+        objects.put(sessions.open_part(tenant, stored, part, None).await?).await?;
+    }
+    for blob in &others {
+        objects.put(sessions.open_blob(tenant, stored, blob).await?).await?;
+    }
+    Ok(out.flush().await.map_err(PortableError::Write)?)
+}
+
+/// The blobs of a version that are no parts.
+fn others(stored: &Stored) -> Vec<BlobId> {
+    let mut seen: HashSet<BlobId> = stored.index.parts.iter().filter_map(PartRef::blob_id).collect();
+    blobs_of(&stored.index).into_iter().filter(|blob| seen.insert(*blob)).collect()
+}
+
+fn manifest(stored: &Stored, others: &[BlobId]) -> Result<Vec<u8>, SessionError> {
+    let bad = |error: serde_json::Error| SessionError::Format { what: "the session".into(), reason: error.to_string() };
+    let entry = |part: &PartRef| Entry {
+        storage_key: part.storage_key.clone(),
+        bytes: part.bytes,
+        partial: part.partial.clone(),
+    };
+    let blobs: Vec<String> = others.iter().map(|blob| data_encoding::HEXLOWER.encode(&blob.0)).collect();
+    let manifest = Manifest {
+        format: MANIFEST,
+        version: stored.version.0,
+        settings: stored.record.settings()?,
+        index: serde_json::to_value(stored.index.clone().with_parts(Vec::new())).map_err(bad)?,
+        parts: stored.index.parts.iter().map(entry).collect(),
+        lists: lists(&stored.index.beside, &blobs)?,
+        blobs,
+    };
+    serde_json::to_vec(&manifest).map_err(bad)
+}
+
+/// Where objects are sealed into.
+struct Objects<'a, 'b> {
+    key: DataKey,
+    header: Vec<u8>,
+    next: u64,
+    out: &'a mut Output<'b>,
+}
+
+impl Objects<'_, '_> {
+    async fn put(&mut self, plain: impl AsRef<[u8]> + Send + 'static) -> Result<(), SessionError> {
+        let context = Context::Bundle { header: &self.header, object: self.next };
+        let sealed = seal_stream(&self.key, context, pieces(plain)).map_err(|error| seal_error(NAME, error))?;
+        self.next += 1;
+        Ok(frames::write(self.out, sealed).await?)
+    }
+}
+
+/// `plain` in pieces that are copied only when they are asked for.
+pub(super) fn pieces(
+    plain: impl AsRef<[u8]> + Send + 'static,
+) -> impl Stream<Item = std::io::Result<Bytes>> + Send + 'static {
+    stream::iter((0..).step_by(PIECE).map_while(move |at| {
+        let rest = plain.as_ref().get(at..).filter(|rest| !rest.is_empty())?;
+        Some(Ok(Bytes::copy_from_slice(&rest[..rest.len().min(PIECE)])))
+    }))
+}
+
+fn header(kdf: &PassphraseKdf) -> Result<Vec<u8>, SealError> {
+    let kdf = kdf.to_sealed()?;
+    let length = u16::try_from(kdf.len()).map_err(|_| SealError::Kdf("it is too long".to_owned()))?;
+    Ok([&MAGIC[..], &[FORMAT], &length.to_be_bytes(), kdf.as_bytes()].concat())
+}
+
+/// The key. Takes long and much memory on purpose, so it is made on a thread of its own.
+pub(super) async fn key(kdf: PassphraseKdf, passphrase: &Secret) -> Result<DataKey, PortableError> {
+    let passphrase = passphrase.clone();
+    let made = tokio::task::spawn_blocking(move || kdf.root_key(passphrase.expose()));
+    let root = made.await.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()));
+    Ok(root.map_err(PortableError::Passphrase)?.bundle_key())
+}
