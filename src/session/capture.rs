@@ -191,9 +191,10 @@ struct Away<'a> {
 
 impl Away<'_> {
     async fn read(&mut self, key: &str) -> Captured {
-        let session = match key.contains('^') {
-            true => Source::foreign(),
-            false => self.tabs.storages().source(key).argument(false),
+        let session = if key.contains('^') {
+            Source::foreign()
+        } else {
+            self.tabs.storages().source(key).argument(false)
         };
         let (deadline, reading) = (self.reading.deadline, self.reading);
         let ready = async {

@@ -88,7 +88,7 @@ impl Nest {
     pub(super) fn follow(&self, tab: &Target) {
         let innermost = self.frames.last().cloned().unwrap_or_default();
         tab.cdp().send(page::EnableParams::default()).forget();
-        spawn(tab.clone(), false, self.html.clone(), innermost, self.sender.clone());
+        spawn(tab, false, self.html.clone(), innermost, self.sender.clone());
     }
 
     /// The session and the frame of the innermost document, once it is there. May come twice, where it moves into a process of
@@ -109,7 +109,7 @@ impl Nest {
 }
 
 /// Follows one target; one that is a frame is set up first, since nobody else does.
-fn spawn(target: Target, set_up: bool, html: Html, innermost: String, found: mpsc::UnboundedSender<(Cdp, String)>) {
+fn spawn(target: &Target, set_up: bool, html: Html, innermost: String, found: mpsc::UnboundedSender<(Cdp, String)>) {
     let cdp = target.cdp().clone();
     let mut navigated = cdp.raw_events(&["Page.frameNavigated"]);
     let mut requests = set_up.then(|| cdp.raw_events(&["Fetch.requestPaused"]));
@@ -148,7 +148,7 @@ fn spawn(target: Target, set_up: bool, html: Html, innermost: String, found: mps
                 },
                 event = children.next() => match event {
                     Some(TargetEvent::Attached(child)) if *child.kind() == TargetKind::Iframe => {
-                        spawn(child, true, html.clone(), innermost.clone(), found.clone());
+                        spawn(&child, true, html.clone(), innermost.clone(), found.clone());
                     }
                     Some(TargetEvent::Attached(child)) => child.resume(),
                     Some(_) => {}

@@ -207,7 +207,7 @@ impl Restorer {
     ) -> Result<(Names, Vec<Partial>), SessionError> {
         // Nothing is written before the whole is verified.
         let opened = if is_large(part) {
-            Opened::Large(self.sessions.outline(&self.tenant, &self.stored, part).await?)
+            Opened::Large(Box::new(self.sessions.outline(&self.tenant, &self.stored, part).await?))
         } else {
             Opened::Small(self.open(part).await?)
         };
@@ -251,7 +251,7 @@ impl Restorer {
 /// A part that is verified, as a whole where it is small.
 enum Opened {
     Small(Part),
-    Large(Outline),
+    Large(Box<Outline>),
 }
 
 /// Whether it is opened piece by piece.

@@ -198,8 +198,9 @@ impl Draft {
     }
 
     fn changed(&mut self, key: &str, names: Names) {
-        let before = self.names.insert(key.to_owned(), names.clone()).unwrap_or_default();
-        self.changes.extend(diff(key, &before, &names));
+        let before = self.names.get(key);
+        self.changes.extend(diff(key, before.unwrap_or(&Names::new()), &names));
+        self.names.insert(key.to_owned(), names);
     }
 
     fn large(&mut self, key: &str, old: Option<&PartRef>, large: Large, partial: Vec<Partial>) {

@@ -221,7 +221,9 @@ impl TabStorages {
                 taken
             };
             // Documents that came before the answer.
-            taken.iter().for_each(|key| self.taken(key));
+            for key in taken {
+                self.taken(&key);
+            }
         }
         Ok(())
     }

@@ -412,7 +412,9 @@ impl HiddenTab {
         for gone in std::mem::replace(&mut self.frames, urls.to_vec()) {
             hidden.remove(&gone);
         }
-        urls.iter().for_each(|url| hidden.add(url));
+        for url in urls {
+            hidden.add(url);
+        }
     }
 }
 
@@ -431,7 +433,9 @@ impl Drop for HiddenTab {
             inner.context.browser().cdp().send(CloseTargetParams::new(self.target.id().clone())).forget();
         }
         inner.hidden.remove(self.target.id().inner());
-        self.frames.iter().for_each(|url| inner.hidden.remove(url));
+        for url in &self.frames {
+            inner.hidden.remove(url);
+        }
     }
 }
 
