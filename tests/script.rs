@@ -11,8 +11,12 @@ mod check;
 mod console;
 #[path = "script/emulate.rs"]
 mod emulate;
+#[path = "script/endings.rs"]
+mod endings;
 #[path = "script/flow.rs"]
 mod flow;
+#[path = "script/guards.rs"]
+mod guards;
 #[path = "script/hostile.rs"]
 mod hostile;
 #[path = "script/limits.rs"]

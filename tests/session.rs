@@ -1,11 +1,18 @@
 //! Sessions against real Chromium and the embedded store.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "helpers of tests fail as tests do")]
+#![allow(clippy::print_stdout, reason = "tests with children talk through pipes, and say what they have counted")]
 
 #[path = "session/again.rs"]
 mod again;
+#[path = "session/child.rs"]
+mod child;
+#[path = "session/deletion.rs"]
+mod deletion;
 #[path = "session/checkpoints.rs"]
 mod checkpoints;
+#[path = "session/checks.rs"]
+mod checks;
 #[path = "session/dying.rs"]
 mod dying;
 #[path = "session/embedded.rs"]
@@ -22,6 +29,8 @@ mod identity;
 mod large;
 #[path = "session/matrix.rs"]
 mod matrix;
+#[path = "session/points.rs"]
+mod points;
 #[path = "session/outbox.rs"]
 mod outbox;
 #[path = "session/permissions.rs"]
@@ -34,7 +43,15 @@ mod profile;
 mod rig;
 #[path = "session/rotation.rs"]
 mod rotation;
+#[path = "session/tagged.rs"]
+mod tagged;
+#[path = "session/tampering.rs"]
+mod tampering;
+#[path = "session/updated.rs"]
+mod updated;
 #[path = "session/vault.rs"]
 mod vault;
 #[path = "session/versions.rs"]
 mod versions;
+#[path = "session/writers.rs"]
+mod writers;

@@ -138,10 +138,10 @@ fn markdown() -> String {
             }
             if !entry.options.is_empty() {
                 line(&mut text, "| option | takes | default | what it does |\n|---|---|---|---|");
-                for option in entry.options {
+                for (name, option) in entry.options_in_full() {
                     let cells =
                         [&option.kind.wanted(), option.default, option.doc].map(|cell| cell.replace('|', "\\|"));
-                    line(&mut text, &format!("| `{}` | {} |", option.name, cells.join(" | ")));
+                    line(&mut text, &format!("| `{name}` | {} |", cells.join(" | ")));
                 }
                 line(&mut text, "");
             }
@@ -159,9 +159,9 @@ fn code(text: &str) -> String {
 }
 
 fn json(entry: &Entry) -> serde_json::Value {
-    let options = entry.options.iter().map(|option| {
+    let options = entry.options_in_full().into_iter().map(|(name, option)| {
         serde_json::json!({
-            "name": option.name, "takes": option.kind.wanted(), "default": option.default, "doc": option.doc,
+            "name": name, "takes": option.kind.wanted(), "default": option.default, "doc": option.doc,
         })
     });
     serde_json::json!({

@@ -14,7 +14,7 @@ use super::terminal::Terminal;
 use crate::base::{SessionId, parse_duration};
 use crate::browser::{Flavor, LaunchOptions};
 use crate::run::{Job, Limits, Pauses};
-use crate::session::{Saving, WorkspaceConfig};
+use crate::session::{LeaseTimes, Saving, WorkspaceConfig};
 
 /// What the script is called that comes on stdin.
 const STDIN_NAME: &str = "<stdin>";
@@ -112,6 +112,7 @@ pub(super) fn workspace(launch: LaunchOptions, holder: String, settings: &Settin
         ttl: settings.ttl,
         profile_ttl: settings.profile_ttl,
         saving: Saving::AsAsked,
+        lease: LeaseTimes::default(),
         outbox: Some(settings.outbox()),
     }
 }

@@ -19,7 +19,7 @@ use super::terminal::Terminal;
 use crate::base::Deadline;
 use crate::diagnose::{self, Style};
 use crate::repl::{self, End, History, Screen, Setup, Signal, Source, Trace};
-use crate::run::{Dialogue, Event, FINISH, Failure, FailureKind, Job, Pauses};
+use crate::run::{Dialogue, Event, FINISH, Failure, Job, Pauses};
 use crate::session::Workspace;
 
 /// How inputs are called where a script's name is wanted.
@@ -88,10 +88,9 @@ pub(super) async fn execute(
     let _ = reaping.await;
     let Some(outcomes) = finished else { return Ok(INTERRUPTED) };
     terminal.sessions(&outcomes);
-    let is_unsaved = outcomes.iter().any(|outcome| outcome.save_error.is_some());
     Ok(match end {
         End { terminated: true, .. } => INTERRUPTED,
-        End { code: 0, .. } if is_unsaved => diagnose::exit_code(FailureKind::Store),
+        End { code: 0, .. } => diagnose::saving_exit_code(&outcomes),
         End { code, .. } => code,
     })
 }

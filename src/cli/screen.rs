@@ -16,7 +16,7 @@ use crate::base::show_duration;
 use crate::diagnose::{self, Tone, visible_line};
 use crate::files::write_numbered;
 use crate::repl::Explain;
-use crate::run::{Failure, FailureKind, Report};
+use crate::run::{Failure, Report};
 use crate::session::SessionOutcome;
 use crate::watch::News;
 
@@ -163,8 +163,7 @@ impl WatchScreen {
             terminal.value(&serde_json::json!({ "sessions": saved }));
         }
         terminal.sessions(saved);
-        let unsaved = saved.iter().any(|session| session.save_error.is_some());
-        if unsaved && state.code == 0 { diagnose::exit_code(FailureKind::Store) } else { state.code }
+        if state.code == 0 { diagnose::saving_exit_code(saved) } else { state.code }
     }
 
     /// Takes the status line away, draws, and puts it back.

@@ -18,16 +18,7 @@ pub fn harmless(event: Event) -> Event {
 
 /// `failure` with control characters written out, but for places, which name files.
 pub(super) fn harmless_failure(failure: Failure) -> Failure {
-    let lines = |lines: Vec<String>| lines.into_iter().map(text).collect();
-    Failure {
-        code: text(failure.code),
-        message: text(failure.message),
-        causes: lines(failure.causes),
-        log: lines(failure.log),
-        elements: failure.elements.into_iter().map(|(selector, preview)| (text(selector), text(preview))).collect(),
-        hint: failure.hint.map(text),
-        ..failure
-    }
+    failure.map_texts(text)
 }
 
 fn text(text: String) -> String {

@@ -14,7 +14,7 @@ mod style;
 mod table;
 mod visible;
 
-pub use exit::{exit_code, report_exit_code};
+pub use exit::{exit_code, report_exit_code, saving_exit_code};
 pub use failure::{Script, render};
 pub use harmless::harmless;
 pub use hints::hint;

@@ -37,6 +37,13 @@ fn summary(outcome: &SessionOutcome, all: bool, style: Style) -> String {
         (None, Some(at)) => format!("{} on {at}, started empty", style.paint(Tone::Warning, "expired")),
         (None, None) => "new".to_owned(),
     };
+    if outcome.deleted {
+        return format!("{start}, deleted");
+    }
+    let start = match outcome.rolled_back {
+        Some(version) => format!("{start}, rolled back to {version}"),
+        None => start,
+    };
     if let Some((code, message)) = &outcome.save_error {
         return format!("{start}, {} [{code}] {}", style.paint(Tone::Bad, "not saved:"), visible_line(message));
     }
@@ -120,6 +127,8 @@ mod tests {
             save_error: None,
             read_only: false,
             forked_from: None,
+            rolled_back: None,
+            deleted: false,
             forked_to: None,
             saved: None,
             profile_error: None,
@@ -150,6 +159,20 @@ mod tests {
         assert_eq!(line(&outcome()), "session acme: new, nothing to keep");
         let expired = SessionOutcome { expired_at: Some("2026-01-02T03:04:05Z".into()), ..outcome() };
         assert_eq!(line(&expired), "session acme: expired on 2026-01-02T03:04:05Z, started empty, nothing to keep");
+    }
+
+    #[test]
+    fn a_rollback_and_a_deletion_are_said() {
+        let back = SessionOutcome {
+            restored: Some(Version(4)),
+            version: Some(Version(5)),
+            updated: true,
+            rolled_back: Some(Version(2)),
+            ..outcome()
+        };
+        assert_eq!(line(&back), "session acme: restored v4, rolled back to v2 -> saved v5");
+        let gone = SessionOutcome { restored: Some(Version(4)), deleted: true, ..outcome() };
+        assert_eq!(line(&gone), "session acme: restored v4, deleted");
     }
 
     #[test]

@@ -16,9 +16,10 @@ pub fn reference(entry: &Entry, asking: &str, style: Style, is_terminal: bool) -
         line(&mut text, &format!("\nAlso a method of {}.", receivers(entry)));
     }
     if !entry.options.is_empty() {
-        let rows = entry.options.iter().map(|option| {
-            [option.name.to_owned(), option.kind.wanted(), option.default.to_owned(), option.doc.to_owned()]
-        });
+        let rows = entry
+            .options_in_full()
+            .into_iter()
+            .map(|(name, option)| [name, option.kind.wanted(), option.default.to_owned(), option.doc.to_owned()]);
         line(&mut text, &format!("\n{}", style.paint(Tone::Strong, "options")));
         line(&mut text, &table(["NAME", "TAKES", "DEFAULT", "WHAT IT DOES"], rows, style, is_terminal));
     }

@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use tokio::runtime::Handle;
 
-use super::complete::{Candidate, Completion, complete, escaped};
+use super::code::escaped;
+use super::complete::{Candidate, Completion, complete};
 use super::knowledge::Knowledge;
 use crate::base::Deadline;
 use crate::diagnose::{cut, visible_line};

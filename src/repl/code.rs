@@ -176,7 +176,8 @@ fn call(name: &str) -> String {
     format!("secret({name:?})")
 }
 
-fn escaped(text: &str) -> String {
+/// As it stands between the quotes of a script's string.
+pub(super) fn escaped(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for character in text.chars() {
         match character {

@@ -1,10 +1,11 @@
 //! What can stand at the cursor. Pure: what has to be looked up (elements of the page, files) is only named.
 
+use super::code::escaped;
 use super::commands::{COMMANDS, Takes};
 use super::context::{Context, Open};
 use super::knowledge::Knowledge;
 use super::members::members;
-use crate::script::{self, Entry, Kind, STD};
+use crate::script::{self, Kind, OptionDoc, STD};
 
 /// Something that can be put in.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -79,8 +80,8 @@ pub fn complete(text: &str, cursor: usize, knowledge: &Knowledge) -> (usize, Com
     }
     let words = if context.last() == Some(".") {
         members(&context, knowledge)
-    } else if let Some((entry, options)) = options_map(&context) {
-        in_options(entry, options)
+    } else if let Some((known, map)) = options_map(&context).or_else(|| fields_map(&context)) {
+        in_options(known, map)
     } else {
         anything(knowledge)
     };
@@ -122,7 +123,10 @@ fn in_text(context: &Context<'_>, knowledge: &Knowledge) -> Completion {
     let Some((call, options)) = context.call() else { return Completion::Words(Vec::new()) };
     let function = call.function.unwrap_or_default();
     let kinds: Vec<Kind> = match options {
-        Some(map) => option_kind(function, map).into_iter().collect(),
+        Some(map) => match fields_map(context) {
+            Some((known, map)) => kind_of(known, map).into_iter().collect(),
+            None => option_kind(function, map).into_iter().collect(),
+        },
         None => argument_kinds(function, call.commas),
     };
     match function {
@@ -154,28 +158,39 @@ pub(super) fn argument_kinds(function: &str, index: usize) -> Vec<Kind> {
 }
 
 fn option_kind(function: &str, map: &Open<'_>) -> Option<Kind> {
-    let entry = script::find(function)?;
-    entry.options.iter().find(|option| Some(option.name) == map.key).map(|option| option.kind)
+    kind_of(script::find(function)?.options, map)
+}
+
+fn kind_of(known: &[OptionDoc], map: &Open<'_>) -> Option<Kind> {
+    known.iter().find(|option| Some(option.name) == map.key).map(|option| option.kind)
 }
 
 /// The options map that the cursor is directly in, and whose it is.
-fn options_map<'c, 't>(context: &'c Context<'t>) -> Option<(&'static Entry, &'c Open<'t>)> {
+fn options_map<'c, 't>(context: &'c Context<'t>) -> Option<(&'static [OptionDoc], &'c Open<'t>)> {
     let (call, options) = context.call()?;
     let map = options.filter(|map| context.open.last() == Some(*map))?;
     let entry = script::find(call.function?)?;
-    argument_kinds(entry.name, call.commas).contains(&Kind::Options).then_some((entry, map))
+    argument_kinds(entry.name, call.commas).contains(&Kind::Options).then_some((entry.options, map))
+}
+
+/// The map that the cursor is directly in, where it is the value of an option and has entries of its own.
+fn fields_map<'c, 't>(context: &'c Context<'t>) -> Option<(&'static [OptionDoc], &'c Open<'t>)> {
+    let (call, options) = context.call()?;
+    let [.., outer, map] = context.open.as_slice() else { return None };
+    let is_value = options == Some(outer) && map.bracket == "#{";
+    match option_kind(call.function.filter(|_| is_value)?, outer)? {
+        Kind::Fields(fields) => Some((fields.known, map)),
+        _ => None,
+    }
 }
 
 /// Option names where one is wanted, values where its name stands there.
-fn in_options(entry: &'static Entry, map: &Open<'_>) -> Vec<Candidate> {
+fn in_options(known: &'static [OptionDoc], map: &Open<'_>) -> Vec<Candidate> {
     let Some(key) = map.key else {
-        return entry
-            .options
-            .iter()
-            .map(|option| Candidate::described(format!("{}: ", option.name), &option.kind.wanted()))
-            .collect();
+        let described = |option: &OptionDoc| Candidate::described(format!("{}: ", option.name), &option.kind.wanted());
+        return known.iter().map(described).collect();
     };
-    match entry.options.iter().find(|option| option.name == key).map(|option| option.kind) {
+    match known.iter().find(|option| option.name == key).map(|option| option.kind) {
         Some(Kind::Flag) => ["true", "false"].map(Candidate::new).into(),
         Some(Kind::OneOf(words)) => words.iter().map(|word| Candidate::new(format!("{word:?}"))).collect(),
         _ => Vec::new(),
@@ -201,11 +216,6 @@ fn beginning(words: impl IntoIterator<Item = Candidate>, prefix: &str) -> Vec<Ca
     let mut seen = std::collections::HashSet::new();
     words.retain(|word| seen.insert(word.text.clone()));
     words
-}
-
-/// As it stands between the quotes of a script's string.
-pub(super) fn escaped(text: &str) -> String {
-    text.replace('\\', "\\\\").replace('"', "\\\"")
 }
 
 fn unescaped(written: &str) -> String {

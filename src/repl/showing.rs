@@ -2,8 +2,8 @@
 
 use super::conversation::Conversation;
 use super::{pictures, show};
+use crate::diagnose::visible;
 use crate::diagnose::{self, Script};
-use crate::diagnose::{blanked, visible};
 use crate::run::Failure;
 use crate::script::{Shown, locate_module};
 
@@ -52,10 +52,10 @@ impl Conversation<'_> {
         let root = self.setup.import_root.clone();
         let redactor = self.dialogue.redactor();
         let imported = |file: &str| match self.dialogue.text(file) {
-            Some(earlier) => Some(blanked(&redactor.redact(earlier))),
-            None => locate_module(&root, file).ok().map(|module| blanked(&module.text)),
+            Some(earlier) => Some(redactor.redact(earlier)),
+            None => locate_module(&root, file).ok().map(|module| module.text),
         };
-        let text = blanked(&redactor.redact(text));
+        let text = redactor.redact(text);
         let script = Script { name, text: &text, imported: &imported };
         let shown = diagnose::render(&failure, &script, self.setup.screen.style());
         self.setup.screen.say(shown.trim_end());

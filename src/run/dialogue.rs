@@ -235,7 +235,7 @@ impl Dialogue {
         }
         let outcomes = host.workspace.finish(deadline).await;
         host.tell_notices();
-        outcomes
+        failure::redacted_outcomes(outcomes, &host.redactor)
     }
 }
 

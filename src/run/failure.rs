@@ -68,12 +68,8 @@ fn way_out(error: &Parts) -> Option<String> {
 pub fn of_saving(sessions: &[SessionOutcome]) -> Option<Failure> {
     let (session, (code, message)) =
         sessions.iter().find_map(|session| session.save_error.as_ref().map(|error| (session, error)))?;
-    let kind = match kind(code) {
-        FailureKind::Script => FailureKind::Store,
-        other => other,
-    };
     Some(Failure {
-        kind,
+        kind: FailureKind::of_saving(code),
         code: code.clone(),
         message: format!("session {:?} was not saved: {message}", session.id.as_str()),
         causes: Vec::new(),
@@ -85,20 +81,28 @@ pub fn of_saving(sessions: &[SessionOutcome]) -> Option<Failure> {
     })
 }
 
+impl FailureKind {
+    /// Of a session that could not be saved with this code.
+    pub fn of_saving(code: &str) -> Self {
+        match kind(code) {
+            Self::Script => Self::Store,
+            other => other,
+        }
+    }
+}
+
 /// `failure` without the value of any secret.
 pub fn redacted(failure: Failure, redactor: &Redactor) -> Failure {
-    let text = |text: String| redactor.redact(&text);
-    let lines = |lines: Vec<String>| lines.into_iter().map(text).collect();
-    Failure {
-        // A script may have made it.
-        code: text(failure.code),
-        message: text(failure.message),
-        causes: lines(failure.causes),
-        log: lines(failure.log),
-        elements: failure.elements.into_iter().map(|(selector, preview)| (text(selector), text(preview))).collect(),
-        hint: failure.hint.map(text),
-        ..failure
-    }
+    failure.map_texts(|text| redactor.redact(&text))
+}
+
+/// What became of sessions, without the value of any secret: an address that a guard found may have one in it.
+pub fn redacted_outcomes(outcomes: Vec<SessionOutcome>, redactor: &Redactor) -> Vec<SessionOutcome> {
+    let redacted = |outcome: SessionOutcome| SessionOutcome {
+        save_error: outcome.save_error.map(|(code, message)| (code, redactor.redact(&message))),
+        ..outcome
+    };
+    outcomes.into_iter().map(redacted).collect()
 }
 
 /// Which exit code an error of a running script leads to.

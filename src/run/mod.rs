@@ -44,7 +44,7 @@ pub async fn run(job: Job, cancel: CancellationToken, events: impl Fn(Event) + S
     let (shown, told) = (events.clone(), events.clone());
     let _telling = tell_of_transfers(&workspace, move |text| told(Event::Notice { text }));
     let mut report = execute(&workspace, job, &redactor, cancel, move |event| shown(event)).await;
-    report.sessions = workspace.finish(Deadline::after(FINISH)).await;
+    report.sessions = failure::redacted_outcomes(workspace.finish(Deadline::after(FINISH)).await, &redactor);
     for text in workspace.take_notices() {
         events(Event::Notice { text: redactor.redact(&text) });
     }

@@ -68,6 +68,23 @@ pub struct Failure {
     pub hint: Option<String>,
 }
 
+impl Failure {
+    /// The same with every text in it changed but for places, which name files. The code is one: a script may have made it.
+    #[must_use]
+    pub fn map_texts(self, text: impl Fn(String) -> String) -> Self {
+        let lines = |lines: Vec<String>| lines.into_iter().map(&text).collect();
+        Self {
+            code: text(self.code),
+            message: text(self.message),
+            causes: lines(self.causes),
+            log: lines(self.log),
+            elements: self.elements.into_iter().map(|(selector, preview)| (text(selector), text(preview))).collect(),
+            hint: self.hint.map(&text),
+            ..self
+        }
+    }
+}
+
 fn millis<S: serde::Serializer>(span: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_u128(span.as_millis())
 }

@@ -58,9 +58,9 @@ fn documentation(entry: &Entry) -> String {
     }
     if !entry.options.is_empty() {
         lines.push(String::new());
-        for option in entry.options {
+        for (name, option) in entry.options_in_full() {
             let doc = format!("{} (takes {}; default: {})", option.doc, option.kind.wanted(), option.default);
-            lines.push(format!("- `{}`: {doc}", option.name));
+            lines.push(format!("- `{name}`: {doc}"));
         }
     }
     lines.extend([String::new(), "```rhai".to_owned(), entry.example.to_owned(), "```".to_owned()]);
@@ -75,6 +75,7 @@ fn type_name(kind: Kind) -> &'static str {
     match kind {
         Kind::Any => "?",
         Kind::Text
+        | Kind::Url
         | Kind::Selector
         | Kind::Picture
         | Kind::OneOf(_)
@@ -84,8 +85,8 @@ fn type_name(kind: Kind) -> &'static str {
         Kind::Time | Kind::TimeOrNever => "int | float | String",
         Kind::Count | Kind::Times => "int",
         Kind::Flag => "bool",
-        Kind::SomeOf(_) => "Array",
-        Kind::Point | Kind::Options | Kind::Trait(Trait::Viewport | Trait::Geolocation) => "Map",
+        Kind::SomeOf(_) | Kind::Cookies => "Array",
+        Kind::Point | Kind::Fields(_) | Kind::Options | Kind::Trait(Trait::Viewport | Trait::Geolocation) => "Map",
         Kind::Pattern => "String | Pattern",
         Kind::Choice => "String | Map | Array",
         Kind::Function => "FnPtr",

@@ -21,6 +21,9 @@ pub fn hint(code: &str) -> Option<&'static str> {
         "browser_launch_failed" => "rhaven doctor checks the browser and what it needs",
         "browser_gone" => "the browser ended while the script ran, often for want of memory; run again",
         "session_busy" => "wait for the other run, or open it with session(id, #{ mode: \"wait\" })",
+        "auth_required" => {
+            "sign in and run again, or have it done: session(id, #{ check: .., login: |s| { .. } }); `rhaven docs sessions` tells more"
+        }
         "session_exists" => "another id; `rhaven session list` shows those that there are",
         "identity_not_found" => {
             "`rhaven identity list` shows those that there are; `rhaven identity set NAME ..` keeps one"

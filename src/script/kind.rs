@@ -5,9 +5,11 @@ use std::time::Duration;
 use rhai::{Array, Dynamic, FnPtr, INT, Map};
 
 use crate::base::{Secret, closest, parse_duration};
-use crate::page::Selector;
+use crate::page::{Selector, check_glob, check_url};
 
 use super::ScriptError;
+use super::cookies;
+use super::fields::Fields;
 use super::identity::Trait;
 use super::pattern::Pattern;
 
@@ -48,6 +50,12 @@ pub enum Kind {
     Choice,
     /// A function or closure.
     Function,
+    /// Text that is a whole URL.
+    Url,
+    /// A list of cookies, as `cookies()` answers them.
+    Cookies,
+    /// A map with entries of its own.
+    Fields(&'static Fields),
     /// What an identity is made of.
     Trait(Trait),
     /// An options map.
@@ -75,6 +83,11 @@ impl Kind {
             Self::Pattern => "a glob (text) or regex(..)".into(),
             Self::Choice => "text, #{ value: .. }, #{ label: .. }, #{ index: .. }, or a list of them".into(),
             Self::Function => "a function such as || ..".into(),
+            Self::Url => "a URL such as \"https://example.com\"".into(),
+            Self::Cookies => {
+                "a list of maps such as #{ name: \"sid\", value: \"..\", url: \"https://example.com\" }".into()
+            }
+            Self::Fields(fields) => fields.wanted(),
             Self::Trait(told) => told.wanted().into(),
             Self::Options => "an options map #{ .. }".into(),
         }
@@ -84,7 +97,7 @@ impl Kind {
     pub fn takes(self, value: &Dynamic) -> bool {
         match self {
             Self::Any => true,
-            Self::Text | Self::Picture | Self::Selector | Self::OneOf(_) => value.is_string(),
+            Self::Text | Self::Url | Self::Picture | Self::Selector | Self::OneOf(_) => value.is_string(),
             Self::Input => value.is_string() || value.is::<Secret>(),
             Self::Selectors => value.is_string() || all(value, Dynamic::is_string),
             Self::Time | Self::TimeOrNever => value.is_string() || value.is_int() || value.is_float(),
@@ -96,8 +109,9 @@ impl Kind {
             Self::Pattern => value.is_string() || value.is::<Pattern>(),
             Self::Choice => value.is_string() || value.is_map() || value.is_array(),
             Self::Function => value.is::<FnPtr>(),
+            Self::Cookies => all(value, Dynamic::is_map),
             Self::Trait(told) => told.takes(value),
-            Self::Options => value.is_map(),
+            Self::Options | Self::Fields(_) => value.is_map(),
         }
     }
 
@@ -110,6 +124,12 @@ impl Kind {
             Self::TimeOrNever if is_word(value, "never") => None,
             Self::Time | Self::TimeOrNever => time(value).err(),
             Self::Picture => not_a_picture(&text(value)),
+            Self::Url => check_url(&text(value)).err().map(|error| invalid(error.to_string())),
+            Self::Pattern if value.is_string() => {
+                check_glob(&text(value)).err().map(|error| invalid(error.to_string()))
+            }
+            Self::Cookies => cookies::fault(value),
+            Self::Fields(fields) => entries(value, fields),
             Self::OneOf(words) => unknown_word(value, words),
             Self::SomeOf(words) => value.read_lock::<Array>()?.iter().find_map(|word| unknown_word(word, words)),
             Self::Selector => Selector::parse(&text(value)).err().map(|error| selector_fault(&error)),
@@ -173,6 +193,21 @@ pub fn found(value: &Dynamic) -> String {
         other => other,
     };
     name.rsplit("::").next().unwrap_or(name).to_owned()
+}
+
+/// What is wrong with the entries of a map.
+fn entries(value: &Dynamic, fields: &Fields) -> Option<ScriptError> {
+    let map = value.read_lock::<Map>()?;
+    let fault = map.iter().find_map(|(name, value)| match fields.find(name) {
+        Some(field) => field.kind.fault(value).map(|fault| in_entry(name, &fault)),
+        None => Some(fields.unknown(name)),
+    });
+    fault.or_else(|| fields.missing(|name| map.contains_key(name)))
+}
+
+/// The error for an entry of a map that is the value of an option.
+pub fn in_entry(name: &str, fault: &ScriptError) -> ScriptError {
+    ScriptError::new(fault.parts().code.clone(), format!("{name:?}: {}", fault.parts().message))
 }
 
 /// A path that names no kind of picture is most often a selector.

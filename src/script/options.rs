@@ -33,6 +33,11 @@ impl Options {
         kind::time(self.0.get(name)?).ok()
     }
 
+    /// A map that is the value of an option, with what it may hold.
+    pub fn fields(&self, name: &str) -> Option<Options> {
+        self.0.get(name)?.read_lock::<Map>().map(|map| Self(map.clone()))
+    }
+
     /// The value itself.
     pub fn value(&self, name: &str) -> Option<&rhai::Dynamic> {
         self.0.get(name)

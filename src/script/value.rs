@@ -57,7 +57,7 @@ fn foreign_to_json(value: &Dynamic) -> Result<Value, ScriptError> {
         return Ok(serde_json::json!({ "code": parts.code, "message": parts.message, "log": parts.log }));
     }
     if let Some(session) = value.read_lock::<Session>() {
-        let version = session.version().map(|version| version.0);
+        let version = session.latest().version().map(|version| version.0);
         return Ok(serde_json::json!({ "id": session.id().map(crate::base::SessionId::as_str), "version": version }));
     }
     if value.is::<Page>() {

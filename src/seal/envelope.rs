@@ -11,6 +11,7 @@ use zeroize::Zeroizing;
 use crate::base::{Fence, SessionId, Tenant, Version};
 
 use super::header::{Form, HEADER_LEN, Header};
+use super::keys::KEY_ID_LEN;
 use super::{DataKey, KeyId, NameTag, SealError};
 
 /// Bytes of the authentication tag that ends every message.
@@ -107,23 +108,34 @@ pub enum Context<'a> {
     },
 }
 
-/// Bytes that only [`super::seal`] makes. What comes back from a store is wrapped by [`Sealed::from_stored`], which checks
-/// the header's form (magic, format, length) but can prove nothing; [`open`] does. Cheap to clone.
+/// Bytes that only [`super::seal`] makes. What comes back from a store is wrapped by [`Sealed::kept`] or, where its form
+/// (magic, format, length) is to be checked at once, by [`Sealed::from_stored`]. Neither can prove anything; [`open`] does.
+/// Cheap to clone.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Sealed {
     bytes: Bytes,
-    header: Header,
+    /// None where it is damaged so that it has none.
+    header: Option<Header>,
 }
 
 impl Sealed {
     /// Wraps what a store gave back.
     pub fn from_stored(bytes: impl Into<Bytes>) -> Result<Self, SealError> {
+        let sealed = Self::kept(bytes);
+        sealed.header().map(|_| sealed.clone())
+    }
+
+    /// Wraps what a store gave back, whatever it is: damage is told by [`open`], so that one damaged object of many does not
+    /// hide the others.
+    pub fn kept(bytes: impl Into<Bytes>) -> Self {
         let bytes = bytes.into();
-        let header = Header::parse(Form::Whole, &bytes)?;
-        if bytes.len() < HEADER_LEN + TAG_LEN {
-            return Err(SealError::NotSealed("it ends before the tag"));
-        }
-        Ok(Self { bytes, header })
+        let header = parse(&bytes).ok();
+        Self { bytes, header }
+    }
+
+    /// Its header; what is wrong with it where it has none.
+    pub(super) fn header(&self) -> Result<Header, SealError> {
+        self.header.map_or_else(|| parse(&self.bytes), Ok)
     }
 
     /// The bytes to store.
@@ -131,9 +143,9 @@ impl Sealed {
         &self.bytes
     }
 
-    /// The id of the key it was sealed with.
+    /// The id of the key it was sealed with; zeros where it is damaged so that it names none.
     pub fn key_id(&self) -> KeyId {
-        self.header.key_id
+        self.header.map_or(KeyId([0; KEY_ID_LEN]), |header| header.key_id)
     }
 
     /// Its length in bytes.
@@ -141,7 +153,7 @@ impl Sealed {
         self.bytes.len()
     }
 
-    /// Never true: a header is always there.
+    /// Whether nothing is there, which only damage brings about.
     pub fn is_empty(&self) -> bool {
         self.bytes.is_empty()
     }
@@ -177,15 +189,25 @@ pub(super) fn seal_under(
     let mut bytes = header.to_bytes();
     bytes.reserve_exact(body.len());
     bytes.extend_from_slice(&body);
-    Ok(Sealed { bytes: bytes.into(), header })
+    Ok(Sealed { bytes: bytes.into(), header: Some(header) })
+}
+
+/// The header of an object that is long enough to be one.
+fn parse(bytes: &[u8]) -> Result<Header, SealError> {
+    let header = Header::parse(Form::Whole, bytes)?;
+    if bytes.len() < HEADER_LEN + TAG_LEN {
+        return Err(SealError::NotSealed("it ends before the tag"));
+    }
+    Ok(header)
 }
 
 /// Opens what [`seal`] made with the same key and context.
 pub fn open(key: &DataKey, context: Context<'_>, sealed: &Sealed) -> Result<Zeroizing<Vec<u8>>, SealError> {
-    let cipher = sealed.header.cipher(key)?;
+    let header = sealed.header()?;
+    let cipher = header.cipher(key)?;
     let mut body = Zeroizing::new(sealed.bytes[HEADER_LEN..].to_vec());
     cipher
-        .decrypt_in_place(&aes_gcm::Nonce::default(), &sealed.header.additional_data(&context), &mut *body)
+        .decrypt_in_place(&aes_gcm::Nonce::default(), &header.additional_data(&context), &mut *body)
         .map_err(|_| SealError::Authentication)?;
     decompress(&body)
 }

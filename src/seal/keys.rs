@@ -141,12 +141,12 @@ impl KeyRing {
 
     /// The tenant's key under the root key that `sealed` names, to open what an older root key sealed.
     pub fn tenant_key_for(&self, tenant: &Tenant, sealed: &Sealed) -> Result<DataKey, SealError> {
-        Ok(self.root(sealed.key_id())?.below(&[TENANT_KEY, tenant.as_str().as_bytes()]))
+        Ok(self.root(sealed.header()?.key_id)?.below(&[TENANT_KEY, tenant.as_str().as_bytes()]))
     }
 
     /// The key of the store-wide check document, by the root key that `sealed` names; the current one where none.
     pub fn store_key(&self, sealed: Option<&Sealed>) -> Result<DataKey, SealError> {
-        let root = sealed.map_or(Ok(&*self.current), |sealed| self.root(sealed.key_id()))?;
+        let root = sealed.map_or(Ok(&*self.current), |sealed| self.root(sealed.header()?.key_id))?;
         Ok(root.below(&[STORE_KEY]))
     }
 

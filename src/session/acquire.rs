@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
-use crate::base::{Deadline, SessionId};
+use crate::base::{Deadline, SessionId, reached};
 use crate::store::Checkpoint;
 
 use super::kept::{Named, Opening};
@@ -63,12 +63,13 @@ impl Workspace {
                 return Err(error);
             }
         };
+        reached("open.index_opened");
         let base = Base::of(stored, granted.parts.into_iter().collect());
         let mut opening = self.opening(sessions, id, options, Some(lease), base);
         opening.named.expired_at = expired_at;
         let checked = check_kind(&opening, options);
         let settled = match checked {
-            Ok(()) => self.settle(&mut opening, granted.checkpoint).await,
+            Ok(()) => self.settle(&mut opening, granted.checkpoint, options.guard.is_some()).await,
             error => error,
         };
         if let Err(error) = settled {
@@ -78,15 +79,26 @@ impl Workspace {
         Ok(opening)
     }
 
-    /// Takes up what earlier runs left.
-    async fn settle(&self, opening: &mut Opening, checkpoint: Option<Checkpoint>) -> Result<(), SessionError> {
+    /// Takes up what earlier runs left. Of what a run left that ended without saving no version is written yet where the session
+    /// is guarded: see [`Self::admit`].
+    async fn settle(
+        &self,
+        opening: &mut Opening,
+        checkpoint: Option<Checkpoint>,
+        guarded: bool,
+    ) -> Result<(), SessionError> {
         let Some(target) = opening.target() else { return Ok(()) };
         let settled = recover::settle(&target, Base::clone(&opening.base), checkpoint).await?;
         self.notices().extend(settled.notices);
         opening.named.profile |= settled.base.stored().is_some_and(|stored| stored.is_profile());
         opening.base = Arc::new(settled.base);
         opening.named.recovered = settled.recovered.map(Arc::new);
-        let told = opening.confirm(Deadline::after(CONFIRM)).await?;
+        if guarded { Ok(()) } else { self.confirm(opening).await }
+    }
+
+    /// Makes a version of what it was recovered to, and tells so.
+    pub(super) async fn confirm(&self, named: &Named) -> Result<(), SessionError> {
+        let told = named.confirm(Deadline::after(CONFIRM)).await?;
         self.notices().extend(told);
         Ok(())
     }
@@ -95,6 +107,7 @@ impl Workspace {
     async fn look_at(&self, id: &SessionId, options: &SessionOptions) -> Result<Opening, SessionError> {
         let (sessions, tenant) = (self.sessions().await?, &self.0.config.tenant);
         let name = sessions.name(tenant, id);
+        sessions.follow_keys().await?;
         let head = sessions.records().read(&name, None).await?.ok_or_else(|| SessionError::NotFound(id.clone()))?;
         let base = Base::of(Some(sessions.open_head(tenant, &name, &head)?), Prefetched::new());
         let opening = self.opening(sessions, id, options, None, base);
@@ -133,6 +146,7 @@ impl Workspace {
             saving: config.saving,
             expired_at: None,
             profile,
+            rolled_back: None,
             recovered: None,
         };
         Opening { named, base: Arc::new(base) }

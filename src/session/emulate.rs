@@ -42,6 +42,11 @@ impl KeptIdentity {
         self.asked.clone().over(&self.own)
     }
 
+    /// What was asked for, devices written out.
+    pub(super) fn asked(&self) -> Identity {
+        self.asked.clone()
+    }
+
     /// Whether something else was asked for than with `kept`, what the browser has anew included. What it has where nothing was
     /// known is no reason for a version.
     pub(super) fn asks_otherwise(&self, kept: Option<&Self>) -> bool {

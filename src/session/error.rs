@@ -130,6 +130,31 @@ pub enum SessionError {
         /// Which; none for a throw-away one.
         id: Option<SessionId>,
     },
+    /// What shows that it is signed in was not there.
+    #[error("session {id} is not signed in: {what}{}", stays(*.saving, *.version))]
+    AuthRequired {
+        /// Which.
+        id: SessionId,
+        /// What was looked for, and what was found.
+        what: String,
+        /// It was looked for before a save, which was not made.
+        saving: bool,
+        /// The version that is the newest, if there is one.
+        version: Option<Version>,
+    },
+    /// What is done to what is kept of it cannot be done to this one.
+    #[error("{} cannot be {what}: {why}", named(.id.as_ref()))]
+    Fixed {
+        /// Which; none for a throw-away one.
+        id: Option<SessionId>,
+        /// `rolled back`, `deleted`.
+        what: &'static str,
+        /// Why not, and the way out.
+        why: &'static str,
+    },
+    /// A cookie that no browser would take.
+    #[error("{0}")]
+    Cookie(String),
     /// A user-data directory as no archive may be made of it.
     #[error("the profile is not in a state to be kept: {reason}")]
     ProfileDirty {
@@ -199,7 +224,8 @@ impl SessionError {
             Self::NotFound(_) => "session_not_found",
             Self::Exists(_) => "session_exists",
             Self::NoVersion { .. } => "version_not_found",
-            Self::ReadOnly(_) | Self::OpenForWriting(_) => "session_read_only",
+            Self::ReadOnly(_) | Self::OpenForWriting(_) | Self::Fixed { id: Some(_), .. } => "session_read_only",
+            Self::AuthRequired { .. } => "auth_required",
             Self::Kind { .. } => "session_kind",
             Self::Late { .. } => "timeout",
             Self::ProfileDirty { .. } => "profile_dirty",
@@ -208,7 +234,12 @@ impl SessionError {
             Self::ProfileFile { .. } => "file_error",
             Self::Closed { .. } => "session_closed",
             Self::RestoreIncomplete { .. } => "restore_incomplete",
-            Self::Id(_) | Self::Url { .. } | Self::Secret(_) | Self::Identity(_) => "invalid_argument",
+            Self::Id(_)
+            | Self::Url { .. }
+            | Self::Secret(_)
+            | Self::Cookie(_)
+            | Self::Identity(_)
+            | Self::Fixed { id: None, .. } => "invalid_argument",
             Self::WrongKey { .. } => "wrong_key",
             Self::NoSecret(_) => "secret_not_set",
             Self::NoIdentity(_) => "identity_not_found",
@@ -226,7 +257,19 @@ impl SessionError {
 
 /// Versions in words.
 fn listed(versions: &[Version]) -> String {
+    if versions.is_empty() {
+        return "none, as it was not saved yet".to_owned();
+    }
     versions.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+}
+
+/// What a save that was not made leaves, in words.
+fn stays(saving: bool, version: Option<Version>) -> String {
+    match version {
+        _ if !saving => String::new(),
+        None => "; nothing of it was saved".to_owned(),
+        Some(version) => format!("; {version} stays the newest"),
+    }
 }
 
 /// The session in words.

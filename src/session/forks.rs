@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
-use crate::base::{SessionId, Tenant, Version};
+use crate::base::{SessionId, Tenant, Version, reached};
 use crate::seal::{DataKey, Sealed};
 use crate::store::PartId;
 
@@ -125,6 +125,7 @@ impl Sessions {
         version: Option<Version>,
     ) -> Result<Option<Seed>, SessionError> {
         let name = self.name(tenant, id);
+        self.follow_keys().await?;
         let Some(head) = self.records().read(&name, version).await? else {
             return match version {
                 // Says whether it is the session or the version that is not there.
@@ -233,7 +234,9 @@ impl Sessions {
             None => Record::new(id.clone(), &key, ttl.map(|ttl| ttl.as_secs())),
         };
         let commit = target.commit(&record, &key, None, &index, new_parts.clone().into_iter().collect())?;
+        reached("fork.sealed");
         self.records().commit(&target.name(), &commit).await?;
+        reached("fork.committed");
         if let Some(source) = source.as_ref().filter(|_| shares_blobs) {
             self.prove_source(&target, source).await?;
         }

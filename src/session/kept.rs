@@ -42,6 +42,17 @@ pub(super) struct Named {
     pub(super) profile: bool,
     /// Set where it was opened with what a run that ended without saving had left.
     pub(super) recovered: Option<Arc<Recovered>>,
+    /// Set where the run has rolled it back.
+    pub(super) rolled_back: Option<Back>,
+}
+
+/// What a rollback in the middle of a run leaves to be told.
+#[derive(Clone, Copy)]
+pub(super) struct Back {
+    /// The version that the run had begun with.
+    pub(super) restored: Option<Version>,
+    /// The version whose content was taken.
+    pub(super) to: Version,
 }
 
 /// What only a named session has while it is open.
@@ -185,7 +196,8 @@ impl Kept {
         let base = Arc::new(save::commit(&target, draft, deadline).await?);
         let version = base.version();
         *self.base.lock().unwrap_or_else(PoisonError::into_inner) = base;
-        let outcome = SessionOutcome { version, updated: !changes.is_empty(), changes, partial, ..self.outcome() };
+        let updated = !changes.is_empty() || self.rolled_back.is_some();
+        let outcome = SessionOutcome { version, updated, changes, partial, ..self.outcome() };
         Ok((now, outcome))
     }
 
@@ -297,8 +309,10 @@ impl Kept {
     pub(super) fn outcome(&self) -> SessionOutcome {
         SessionOutcome {
             id: self.id.clone(),
-            restored: self.opened.version(),
+            restored: self.rolled_back.map_or(self.opened.version(), |back| back.restored),
             version: self.written_version(),
+            updated: self.rolled_back.is_some(),
+            rolled_back: self.rolled_back.map(|back| back.to),
             read_only: self.lease.is_none(),
             forked_from: self.forked_from.clone(),
             saved: self.own.as_ref().map(|_| self.saved()),
@@ -322,8 +336,10 @@ impl Opening {
         }
         self.release().await;
         SessionOutcome {
-            restored: version,
+            restored: self.rolled_back.map_or(version, |back| back.restored),
             version,
+            updated: self.rolled_back.is_some(),
+            rolled_back: self.rolled_back.map(|back| back.to),
             read_only: is_read_only,
             saved: self.profile.then_some(Saved::None),
             recovered: self.is_recovered(),

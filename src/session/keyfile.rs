@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use zeroize::Zeroizing;
 
+use crate::base::reached;
 use crate::seal::{KeyId, KeyRing, RootKey};
 
 /// Makes a key file, or reads the one that another process made at the same time.
@@ -80,10 +81,12 @@ fn change(path: &Path, by: impl FnOnce(&str, &KeyRing) -> io::Result<Changed>) -
     let Some((id, text)) = by(&text, &ring)? else { return Ok(None) };
     // Under the lock the name is ours: what a killed process left there is written over.
     let draft = draft(&path, ".new", &text)?;
+    reached("key_file.drafted");
     if let Err(error) = std::fs::rename(&draft, &path) {
         let _ = std::fs::remove_file(&draft);
         return Err(error);
     }
+    reached("key_file.replaced");
     File::open(folder_of(&path))?.sync_all()?;
     Ok(Some(id))
 }

@@ -7,19 +7,15 @@ use serde::{Deserialize, Serialize};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use crate::base::{Deadline, Fence, ProcessId, SessionId, Tenant};
+use crate::base::{Deadline, Fence, ProcessId, SessionId, Tenant, reached};
 use crate::seal::{Context, SealError, Sealed, seal};
 use crate::store::{AcquireRequest, Acquired, Granted, OwnerId, RecordName, StoreError};
 
-use super::SessionError;
 use super::keys::seal_error;
 use super::sessions::{Sessions, busy};
 use super::state::{decode, encode};
+use super::{LeaseTimes, SessionError};
 
-/// How long a lease lasts unless renewed.
-const LEASE: Duration = Duration::from_secs(15);
-/// How often it is renewed.
-const HEARTBEAT: Duration = Duration::from_secs(5);
 /// Parts of HEAD that fit this much come along with the lease: an ordinary session opens in one round trip.
 const PREFETCH_BYTES: usize = 1 << 20;
 /// How often a waiter looks again, at first and at most.
@@ -101,7 +97,7 @@ impl Lease {
         let mut request = AcquireRequest {
             owner,
             holder: holder.seal(sessions, tenant, id)?,
-            lease: LEASE,
+            lease: sessions.lease_times().lasts,
             replace: None,
             prefetch: PREFETCH_BYTES,
         };
@@ -110,6 +106,7 @@ impl Lease {
             let held = match sessions.records().acquire(&name, &request).await? {
                 Acquired::Granted(granted) => {
                     let lease = Self::hold(sessions, name, owner, granted.fence);
+                    reached("open.leased");
                     // Of the session as it was before it ran out.
                     sessions.tidy(&granted.orphaned).await;
                     return Ok((lease, granted));
@@ -162,6 +159,7 @@ impl Lease {
         if let Err(error) = self.sessions.records().release(&self.name, self.owner, self.fence).await {
             tracing::debug!(code = error.code(), "a lease was not given back");
         }
+        reached("lease.released");
     }
 }
 
@@ -183,15 +181,16 @@ impl Drop for Lease {
 
 /// Renews until the lease is lost. A store that cannot be reached is asked again until the lease must have run out.
 async fn beat(sessions: Sessions, name: RecordName, owner: OwnerId, fence: Fence, lost: CancellationToken) {
-    let mut valid_until = Deadline::after(LEASE);
-    let mut ticks = tokio::time::interval(HEARTBEAT);
+    let LeaseTimes { lasts, renewed_every } = sessions.lease_times();
+    let mut valid_until = Deadline::after(lasts);
+    let mut ticks = tokio::time::interval(renewed_every);
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     ticks.tick().await;
     loop {
         ticks.tick().await;
         // Counted from before the question: the store's lease cannot end earlier than this.
-        let renewed = Deadline::after(LEASE);
-        match sessions.records().renew(&name, owner, fence, LEASE).await {
+        let renewed = Deadline::after(lasts);
+        match sessions.records().renew(&name, owner, fence, lasts).await {
             Ok(()) => valid_until = renewed,
             Err(StoreError::LeaseLost | StoreError::NotFound(_)) => break,
             Err(_) if !valid_until.passed() => {}

@@ -1,19 +1,20 @@
 //! An open session: a browser context, its pages, what it was restored from, and its lease.
 
 use std::collections::BTreeSet;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
 use chromiumoxide::cdp::browser_protocol::page::StopLoadingParams;
 use tokio::sync::OwnedMutexGuard;
 use tokio_util::sync::CancellationToken;
 
-use crate::base::{Deadline, SessionId, Version};
+use crate::base::{Deadline, SessionId, Version, reached};
 use crate::page::Page;
 
 use super::capture::{Captured, snapshot};
 use super::checkpoint::Checkpoints;
-use super::kept::{Kept, Opening};
+use super::guard::Watch;
+use super::kept::{Kept, Named, Opening};
 use super::lease::Lease;
 use super::profile::{Overlay, OwnBrowser};
 use super::restorer::{Gate, Restorer};
@@ -39,6 +40,10 @@ pub(super) struct Inner {
     pub(super) checkpoints: Checkpoints,
     /// Cancelled when it is closed under whoever holds it.
     closed: CancellationToken,
+    /// What shows that it is signed in.
+    pub(super) watch: Mutex<Watch>,
+    /// What stands in for it since it was rolled back.
+    pub(super) successor: OnceLock<Session>,
 }
 
 /// A state that was read, compared with what is kept.
@@ -57,7 +62,8 @@ impl Session {
 
     fn of(kept: Option<Kept>, room: Room) -> Self {
         let (busy, checkpoints, closed) = (Arc::default(), Checkpoints::default(), CancellationToken::new());
-        Self(Arc::new(Inner { kept, room, busy, checkpoints, closed }))
+        let (watch, successor) = (Mutex::default(), OnceLock::new());
+        Self(Arc::new(Inner { kept, room, busy, checkpoints, closed, watch, successor }))
     }
 
     /// A named session: its cookies are in place and its storages will be before a page script can look.
@@ -84,6 +90,7 @@ impl Session {
         let (opened, base, identity) = (base.clone(), Mutex::new(base), Mutex::new(identity));
         let session = Self::of(Some(Kept { named, restorer, base, opened, own, identity }), room);
         session.identify_at_first().await?;
+        reached("open.ready");
         session.0.checkpoints.begin(&session.0);
         Ok(session)
     }
@@ -118,6 +125,17 @@ impl Session {
         self.0.kept.as_ref()?.own.as_ref()
     }
 
+    /// Whether it was opened with something that was saved.
+    pub(super) fn is_restored(&self) -> bool {
+        self.0.kept.as_ref().is_some_and(|kept| kept.opened.version().is_some())
+    }
+
+    /// The session that it is by now: another where it was rolled back since it was got.
+    #[must_use]
+    pub fn latest(&self) -> Session {
+        self.0.successor.get().map_or_else(|| self.clone(), Session::latest)
+    }
+
     /// The newest saved version.
     pub fn version(&self) -> Option<Version> {
         self.0.kept.as_ref().and_then(|kept| kept.base().version())
@@ -127,6 +145,7 @@ impl Session {
     pub async fn page(&self) -> Result<Page, SessionError> {
         // Whoever asks is about to do something.
         self.0.room.tabs.storages().dirty().stir();
+        self.used();
         if let Some(page) = self.open_page() {
             return Ok(page);
         }
@@ -153,7 +172,10 @@ impl Session {
     }
 
     /// `work`, unless the session is or gets closed.
-    async fn unless_closed<T>(&self, work: impl Future<Output = Result<T, SessionError>>) -> Result<T, SessionError> {
+    pub(super) async fn unless_closed<T>(
+        &self,
+        work: impl Future<Output = Result<T, SessionError>>,
+    ) -> Result<T, SessionError> {
         let closed = || Err(SessionError::Closed { id: self.id().cloned() });
         match self.0.closed.run_until_cancelled(work).await {
             // What the closing broke off tells of that, not of the page that went.
@@ -186,7 +208,10 @@ impl Session {
 
     /// [`Self::opening`] as things are at this moment.
     pub(super) fn opening_now(&self) -> Option<Opening> {
-        let of = |kept: &Kept| Opening { named: kept.named.clone(), base: Arc::new(kept.base().afresh()) };
+        let of = |kept: &Kept| {
+            let named = Named { rolled_back: None, ..kept.named.clone() };
+            Opening { named, base: Arc::new(kept.base().afresh()) }
+        };
         self.0.kept.as_ref().map(of)
     }
 
@@ -224,7 +249,7 @@ impl Session {
         if kept.lease.is_none() {
             return Err(SessionError::ReadOnly(kept.id.clone()));
         }
-        let (one_at_a_time, Read { draft, failed }) = self.read_now(kept, deadline).await?;
+        let (one_at_a_time, Read { draft, failed }) = self.unless_closed(self.read_to_save(kept, deadline)).await?;
         if !failed.is_empty() {
             return Err(kept.incomplete(failed));
         }
@@ -300,6 +325,38 @@ impl Session {
         self.unless_closed(read).await
     }
 
+    /// The save of a session that is about to be closed: the outcome tells of the whole run.
+    pub(super) async fn save_at_close(&self, deadline: Deadline) -> Result<SessionOutcome, SessionError> {
+        let Some(kept) = &self.0.kept else { return Err(SessionError::Closed { id: None }) };
+        if kept.lease.is_none() {
+            kept.used().await;
+            return Ok(kept.outcome());
+        }
+        let (_one_at_a_time, Read { draft, failed }) = self.unless_closed(self.read_to_save(kept, deadline)).await?;
+        if !failed.is_empty() {
+            return Err(kept.incomplete(failed));
+        }
+        Ok(kept.commit(&draft, deadline).await?.1)
+    }
+
+    /// Reads the state as [`Self::read_now`] does, and where a version would be written of it, once it has passed its check.
+    async fn read_to_save(&self, kept: &Kept, deadline: Deadline) -> Result<(OwnedMutexGuard<()>, Read), SessionError> {
+        let one_at_a_time = self.0.busy.clone().lock_owned().await;
+        self.settled(deadline).await?;
+        Ok((one_at_a_time, Box::pin(self.read_checked(kept, deadline)).await?))
+    }
+
+    /// Reads the state. Where it is one to be written, it is checked and then read again: a check is a visit to the site, which
+    /// may change what there is.
+    async fn read_checked(&self, kept: &Kept, deadline: Deadline) -> Result<Read, SessionError> {
+        let read = self.read(kept, deadline).await?;
+        if !self.is_guarded() || !read.failed.is_empty() || read.draft.is_unchanged() || kept.is_lost() {
+            return Ok(read);
+        }
+        self.check_before_saving(deadline).await?;
+        self.read(kept, deadline).await
+    }
+
     /// [`Self::save`] whose failure stands in the outcome.
     pub(super) async fn save_or_say(&self, deadline: Deadline) -> Option<SessionOutcome> {
         let kept = self.0.kept.as_ref()?;
@@ -337,7 +394,7 @@ impl Session {
         };
         let reading = async {
             self.settle().await;
-            self.read(kept, deadline).await
+            Box::pin(self.read_checked(kept, deadline)).await
         };
         let now = deadline.race(reading).await.unwrap_or_else(|| Err(SessionError::Late { id: kept.id.clone() }));
         read();
@@ -349,7 +406,9 @@ impl Session {
         if let Some(own) = &kept.own {
             own.end().await;
         }
-        let unsaved = outcome.save_error.as_ref().is_some_and(|(code, _)| code != "lease_lost");
+        // One that is signed out is not to come back either.
+        let lost = |code: &str| matches!(code, "lease_lost" | "auth_required");
+        let unsaved = outcome.save_error.as_ref().is_some_and(|(code, _)| !lost(code));
         if unsaved && outcome.forked_to.is_none() && self.0.checkpoints.any() {
             // What it had a moment ago is all that is left of this run.
             lease.let_run_out().await;
@@ -399,6 +458,7 @@ impl Session {
             now.cookies = own.with_lost(&self.0.room, now.cookies);
             own.learn(kept, &now).await;
         }
+        reached("save.captured");
         now.beside.identity = Some(kept.identity().clone());
         let (restored, failed) = kept.restored();
         let has_failed =

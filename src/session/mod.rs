@@ -20,8 +20,11 @@ mod devices;
 mod dirty;
 mod documents;
 mod emulate;
+mod endings;
 mod error;
 mod forks;
+mod given;
+mod guard;
 mod hidden;
 mod hints;
 mod identities;
@@ -63,6 +66,8 @@ mod workspace;
 pub use audit::{Audit, Damage, VersionAudit};
 pub use devices::{DEVICES, Device};
 pub use error::SessionError;
+pub use given::check_cookies;
+pub use guard::{Admission, Guard, SigningIn};
 pub use identities::{IdentityInfo, identity_name};
 pub use identity::{Identity, Viewport};
 pub use keys::KeySource;
@@ -71,7 +76,7 @@ pub use model::{
     Change, ChangeKind, CookieInfo, HistoryEntry, Left, LeftIn, Listing, ObjectStoreInfo, OriginInfo, Partial,
     ProfileInfo, Saved, SessionInfo, SessionOutcome, SessionSummary, Taken, VersionDiff, VersionInfo,
 };
-pub use options::{Cookie, Mode, OpenSession, Saving, SessionOptions, WorkspaceConfig};
+pub use options::{Cookie, LeaseTimes, Mode, OpenSession, Saving, SessionOptions, WorkspaceConfig};
 pub use portable::{Exported, Format, ImportOptions, Imported, PortableError, Source};
 pub use profile::{ImportedProfile, ProfileTransfer, Progress, Transfer};
 pub use rotate::{KeyUse, Rotated};

@@ -101,6 +101,10 @@ pub struct SessionOutcome {
     pub read_only: bool,
     /// It is a fork, because the session that was asked for was in use: which one that was.
     pub forked_from: Option<SessionId>,
+    /// The run rolled it back to what this version held, which `version` then began with; `changes` are those since.
+    pub rolled_back: Option<Version>,
+    /// The run deleted it: nothing of it is kept.
+    pub deleted: bool,
     /// The session that the new state went to, because this one could not be restored in full and was not saved over.
     pub forked_to: Option<SessionId>,
     /// What was saved of a profile session; none for others.
@@ -165,6 +169,8 @@ impl SessionOutcome {
             save_error: None,
             read_only: false,
             forked_from: None,
+            rolled_back: None,
+            deleted: false,
             forked_to: None,
             saved: None,
             profile_error: None,

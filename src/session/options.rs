@@ -8,7 +8,7 @@ use crate::browser::LaunchOptions;
 
 use super::emulate::Asked;
 use super::identity::Identity;
-use super::{KeySource, StoreConfig};
+use super::{Guard, KeySource, StoreConfig};
 #[cfg(doc)]
 use super::{SessionError, Workspace};
 
@@ -34,8 +34,26 @@ pub struct WorkspaceConfig {
     pub profile_ttl: Option<Duration>,
     /// When what is saved is written.
     pub saving: Saving,
+    /// How long this run's leases last. The default is right for all but tests that cannot wait for it.
+    pub lease: LeaseTimes,
     /// Where states are put, sealed, that could not be saved because the store was away; none: nowhere.
     pub outbox: Option<PathBuf>,
+}
+
+/// How long a lease lasts in which nothing is heard of its holder, and how often a holder lets hear of itself. Each process has
+/// its own; whoever waits goes by what the store says of the lease.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LeaseTimes {
+    /// How long it lasts unless renewed: 15 s.
+    pub lasts: Duration,
+    /// How often it is renewed: every 5 s.
+    pub renewed_every: Duration,
+}
+
+impl Default for LeaseTimes {
+    fn default() -> Self {
+        Self { lasts: Duration::from_secs(15), renewed_every: Duration::from_secs(5) }
+    }
 }
 
 /// When a session's saves are written to the store.
@@ -74,6 +92,8 @@ pub struct SessionOptions {
     pub identity: Identity,
     /// What it told sites before does not count: it takes what the browser of this run has by itself.
     pub anew: bool,
+    /// What shows that it is signed in: looked for before a version is written, and by [`Workspace::admit`].
+    pub guard: Option<Guard>,
 }
 
 impl SessionOptions {

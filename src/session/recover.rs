@@ -25,6 +25,8 @@ pub(super) struct Recovered {
     pub(super) id: SessionId,
     /// HEAD without it.
     pub(super) before: Option<Version>,
+    /// What HEAD without it is.
+    base: Base,
     pub(super) version: Version,
     /// When it was read.
     made: String,
@@ -70,6 +72,18 @@ impl Recovered {
         Ok(Some(format!(
             "session {id:?}: a run that ended without saving left changes from {made}: they are {version} now{missing}"
         )))
+    }
+
+    /// Has nothing come of it, unless it is a version; what the session is without it, and what the user is told.
+    pub(super) async fn decline(&self, target: &Target<'_>) -> Option<(Base, String)> {
+        // Never again, whoever asks meanwhile.
+        self.pending.lock().unwrap_or_else(PoisonError::into_inner).take()?;
+        drop_checkpoint(target, &self.base).await;
+        let (id, made) = (self.id.as_str(), &self.made);
+        let told = format!(
+            "session {id:?}: what a run that ended without saving left at {made} is dropped: it is not signed in"
+        );
+        Some((self.base.afresh(), told))
     }
 
     fn taken(&self) -> Taken {
@@ -152,6 +166,7 @@ async fn prepare(
     let recovered = Recovered {
         id: target.id.clone(),
         before: base.version(),
+        base: base.afresh(),
         version: commit.version,
         made: waiting.made.clone(),
         changes: draft.changes(),

@@ -132,6 +132,7 @@ impl Workspace {
             open.retained.extend(retained.into_iter().flatten());
             open.retained.retain(|opening| !opening.is_lost());
             open.named.clear();
+            open.ended.clear();
             (open.throw_away, open.current) = (None, None);
         });
     }

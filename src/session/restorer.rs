@@ -13,7 +13,7 @@ use futures_util::future::join_all;
 use serde::Deserialize;
 use zeroize::Zeroizing;
 
-use crate::base::{Deadline, Tenant, with_causes};
+use crate::base::{Deadline, Tenant, reached, with_causes};
 use crate::browser::{Browser, BrowserError, RawEvent};
 
 use super::emulate::Own;
@@ -197,6 +197,7 @@ impl Restorer {
         }
         drop(done);
         self.pending.lock().unwrap_or_else(PoisonError::into_inner).remove(key);
+        reached("restore.done");
     }
 
     async fn restore(
@@ -211,6 +212,7 @@ impl Restorer {
         } else {
             Opened::Small(self.open(part).await?)
         };
+        reached("restore.part_opened");
         let page = match hidden {
             Some(page) => page,
             None => hidden.insert(HiddenPage::prepare(self.tabs.open_hidden().await?).await?),
@@ -234,6 +236,7 @@ impl Restorer {
                 door.written(&part.storage_key, deadline).await?
             }
         };
+        reached("restore.part_written");
         let (workers, scopes, names) = match opened {
             Opened::Small(part) => (part.worker_lines(), part.scopes(), part.names()),
             Opened::Large(outline) => (outline.worker_lines(), outline.scopes(), outline.names()),

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use crate::base::Tenant;
+use crate::base::{Tenant, reached};
 use crate::seal::{Context, KeyId, KeyRing, SealError, Sealed, TenantTag, open, seal};
 use crate::store::{Kept, KeptDocument};
 
@@ -111,11 +111,13 @@ impl Sessions {
         self.before_sealing(tenant).await?;
         let unfinished = self.key_uses().await?.iter().any(|key| key.given && !key.seals && key.stored() > 0);
         let new = !unfinished && self.new_key().await?;
+        reached("rotate.key_added");
         self.keys().reread(self.documents()).await?;
         let (mut resealed, mut left) = (0, Vec::new());
         loop {
             let pass = self.reseal_all().await?;
             resealed += pass.done;
+            reached("rotate.passed");
             if !pass.overtaken {
                 left.extend(pass.left);
                 break;
@@ -180,6 +182,7 @@ impl Sessions {
         let ring = self.keys().ring();
         let mut pass = Pass::default();
         self.reseal_documents(&ring, &BTreeMap::new(), &mut pass, true).await?;
+        reached("rotate.check_resealed");
         let tenants = tenants::all(self).await?;
         self.reseal_documents(&ring, &tenants, &mut pass, false).await?;
         let mut after = None;
@@ -197,7 +200,10 @@ impl Sessions {
                     None => Err(unknown_tenant()),
                 };
                 match new.map_err(|error| seal_error("a session's record", error)) {
-                    Ok(new) => pass.count(self.records().reseal(name, record, &new).await?),
+                    Ok(new) => {
+                        pass.count(self.records().reseal(name, record, &new).await?);
+                        reached("rotate.record_resealed");
+                    }
                     Err(error) => pass.left(&error),
                 }
             }
@@ -222,7 +228,10 @@ impl Sessions {
             let old = page.iter().filter(meant).filter(|document| document.value.key_id() != ring.current_id());
             for document in old.filter(|document| document.kind != UNDER_NO_KEY) {
                 match reseal_document(ring, tenants, document) {
-                    Ok(new) => pass.count(self.documents().reseal(document, &new).await?),
+                    Ok(new) => {
+                        pass.count(self.documents().reseal(document, &new).await?);
+                        reached("rotate.document_resealed");
+                    }
                     Err(error) => pass.left(&seal_error(&format!("a document ({})", document.kind), error)),
                 }
             }

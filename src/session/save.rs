@@ -7,7 +7,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures_util::stream;
 
-use crate::base::{Deadline, Fence, SessionId, Tenant, Version};
+use crate::base::{Deadline, Fence, SessionId, Tenant, Version, reached};
 use crate::seal::{Context, DataKey, SealError, Sealed, seal, seal_stream};
 use crate::store::{BlobId, Commit, PartId, RecordName};
 
@@ -345,12 +345,15 @@ pub(super) async fn commit(target: &Target<'_>, draft: &Draft, deadline: Deadlin
         if draft.base.stored.is_some() {
             let (name, records) = (&target.name(), sessions.records());
             patiently(deadline, || async { Ok(records.touch(name, target.ttl).await?) }).await?;
+            reached("save.touched");
         }
         return Ok(Base { names: draft.names.clone(), ..draft.base.clone() });
     }
+    reached("save.begun");
     let Prepared { commit, base } = patiently(deadline, || prepare(target, draft)).await?;
     // Not after the commit: where its answer is lost the store may refer to them.
     draft.large.iter().for_each(|(_, large, _)| large.keep());
+    reached("save.sealed");
     write(target, &commit, deadline).await?;
     Ok(base)
 }
@@ -360,7 +363,9 @@ pub(super) async fn commit(target: &Target<'_>, draft: &Draft, deadline: Deadlin
 pub(super) async fn write(target: &Target<'_>, commit: &Commit, deadline: Deadline) -> Result<(), SessionError> {
     let (name, records) = (&target.name(), target.sessions.records());
     let committed = patiently(deadline, || async { Ok(records.commit(name, commit).await?) }).await?;
+    reached("save.committed");
     target.sessions.tidy(&committed.orphaned).await;
+    reached("save.tidied");
     Ok(())
 }
 
@@ -492,6 +497,7 @@ pub(super) async fn seal_part(
     let sealed =
         seal_stream(key, Context::Blob { tenant, id: &blob }, body).map_err(|error| seal_error(&what(), error))?;
     target.sessions.blobs().put(&BlobId(blob), sealed).await?;
+    reached("save.blob_written");
     part_ref.blob = Some(data_encoding::HEXLOWER.encode(&blob));
     Ok((part_ref, None))
 }

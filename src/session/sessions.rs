@@ -6,8 +6,8 @@ use std::sync::{Arc, OnceLock};
 use tokio_util::sync::CancellationToken;
 use zeroize::Zeroizing;
 
-use crate::base::{Fence, SessionId, Tenant, Version};
-use crate::seal::{Context, DataKey, Sealed, open, open_stream_among};
+use crate::base::{Fence, SessionId, Tenant, Version, reached};
+use crate::seal::{Context, DataKey, SealError, Sealed, open, open_stream_among};
 use crate::store::{
     Acquired, BlobId, Blobs, Documents, FileBlobs, Head, Held, Listed, MemoryStore, PartId, RecordName, Records,
     SqliteStore, StoreError,
@@ -21,7 +21,7 @@ use super::part::Part;
 use super::profile::{Archived, ProfileRef};
 use super::state::{Index, PartRef, Record, decode};
 use super::tenants::Tenants;
-use super::{Partial, ProfileInfo, Saved, SessionError, SessionInfo, cookies, outbox};
+use super::{LeaseTimes, Partial, ProfileInfo, Saved, SessionError, SessionInfo, cookies, outbox};
 
 /// How many sessions are read from the store at a time.
 const LIST_PAGE: usize = 100;
@@ -63,6 +63,7 @@ struct Inner {
     blobs: Box<dyn Blobs>,
     keys: Keys,
     tenants: Tenants,
+    lease: LeaseTimes,
     /// Where states are put that could not be written.
     outbox: OnceLock<PathBuf>,
 }
@@ -116,6 +117,15 @@ impl Stored {
 impl Sessions {
     /// Opens the store and proves the key against its key check (made on first use).
     pub async fn open(store: StoreConfig, key: KeySource) -> Result<Self, SessionError> {
+        Self::open_leasing(store, key, LeaseTimes::default()).await
+    }
+
+    /// [`Self::open`] with other times for the leases that it takes.
+    pub(super) async fn open_leasing(
+        store: StoreConfig,
+        key: KeySource,
+        lease: LeaseTimes,
+    ) -> Result<Self, SessionError> {
         let place = store.place();
         let (records, documents, blobs): Backends = match store {
             StoreConfig::Memory => {
@@ -140,6 +150,7 @@ impl Sessions {
             blobs,
             keys,
             tenants: Tenants::default(),
+            lease,
             outbox: OnceLock::new(),
         })))
     }
@@ -156,7 +167,7 @@ impl Sessions {
 
     /// All sessions of a tenant, by id. One that cannot be opened does not hide the others.
     pub async fn list(&self, tenant: &Tenant) -> Result<Listing, SessionError> {
-        self.0.keys.refresh(self.documents()).await?;
+        self.follow_keys().await?;
         let tag = self.keys().names().tenant(tenant);
         let (mut listing, mut after) = (Listing::default(), None);
         loop {
@@ -200,7 +211,7 @@ impl Sessions {
 
     /// One session.
     pub async fn show(&self, tenant: &Tenant, id: &SessionId) -> Result<SessionInfo, SessionError> {
-        self.0.keys.refresh(self.documents()).await?;
+        self.follow_keys().await?;
         let name = self.name(tenant, id);
         let records = &self.0.records;
         let (head, holder, history) =
@@ -246,9 +257,11 @@ impl Sessions {
         let holder = Holder::new("rhaven session delete");
         let (lease, _) = Lease::acquire(self, tenant, id, &holder, None, &CancellationToken::new()).await?;
         let deleted = self.0.records.delete(&name, lease.owner(), lease.fence()).await;
+        reached("delete.key_gone");
         // Of a deleted record there is no lease left; giving that back is no error.
         lease.release().await;
         self.0.blobs.delete(&deleted?).await?;
+        reached("delete.blobs_gone");
         // The key that opens it has gone with the record.
         outbox::forget(self, tenant, id).map(drop)
     }
@@ -256,7 +269,10 @@ impl Sessions {
     /// Removes sessions that have run out. Quick where there is none; what fails is tried again at the next end of a run.
     pub(super) async fn purge(&self) {
         match self.0.records.purge_expired().await {
-            Ok(blobs) => self.tidy(&blobs).await,
+            Ok(blobs) => {
+                reached("purge.keys_gone");
+                self.tidy(&blobs).await;
+            }
             Err(error) => tracing::debug!(code = error.code(), "sessions that have run out were not removed"),
         }
     }
@@ -269,6 +285,10 @@ impl Sessions {
         if let Err(error) = self.0.blobs.delete(orphaned).await {
             tracing::debug!(code = error.code(), "unreferenced blobs were not deleted");
         }
+    }
+
+    pub(super) fn lease_times(&self) -> LeaseTimes {
+        self.0.lease
     }
 
     pub(super) fn records(&self) -> &dyn Records {
@@ -288,6 +308,11 @@ impl Sessions {
     pub(super) async fn before_sealing(&self, tenant: &Tenant) -> Result<(), SessionError> {
         self.0.keys.refresh(self.documents()).await?;
         self.0.tenants.register(self, tenant).await
+    }
+
+    /// To be called before what is sealed under a tenant's key is only read: the keys are those that the store is at now.
+    pub(super) async fn follow_keys(&self) -> Result<(), SessionError> {
+        self.0.keys.refresh(self.documents()).await
     }
 
     pub(super) fn blobs(&self) -> &dyn Blobs {
@@ -311,7 +336,11 @@ impl Sessions {
         sealed: &Sealed,
         what: &str,
     ) -> Result<Zeroizing<Vec<u8>>, SessionError> {
-        let key = self.0.keys.ring().tenant_key_for(tenant, sealed).map_err(|error| seal_error(what, error))?;
+        let key = self.0.keys.ring().tenant_key_for(tenant, sealed).map_err(|error| match error {
+            // The store's check has proven the keys: an object that names another one is damaged or from elsewhere.
+            SealError::UnknownKey { needed, given } => seal_error(what, SealError::ForeignKey { needed, given }),
+            error => seal_error(what, error),
+        })?;
         open(&key, context, sealed).map_err(|error| seal_error(what, error))
     }
 

@@ -189,6 +189,18 @@ impl TabStorages {
         enabled.await.map(drop)
     }
 
+    /// Makes a copy of what the tabs hold ready in a page that is not followed and has been nowhere yet: what changes there goes
+    /// with it, and what is kept waits for another tab still.
+    pub(super) async fn copy_to(&self, page: &Page) -> Result<(), BrowserError> {
+        let copy = {
+            let state = self.state();
+            let seen = state.tabs.iter().flat_map(|tab| tab.seen.keys());
+            let keys: BTreeSet<&String> = state.kept.keys().chain(seen).collect();
+            keys.into_iter().filter_map(|key| Some((key.clone(), state.now(key)?))).collect()
+        };
+        self.install(page.target().id().inner(), page.target().cdp(), &copy).await
+    }
+
     /// Takes what is kept, and makes it ready in the pages that are open.
     pub(super) async fn keep(&self, kept: KeptLines) -> Result<(), BrowserError> {
         let tabs: Vec<_> = {
@@ -312,13 +324,32 @@ impl TabStorages {
     /// Where the sessionStorage of `key` is read: in the tab that was used last there, among those that ever held something.
     pub(super) fn source(&self, key: &str) -> Source {
         let state = self.state();
-        let here = state.tabs.iter().filter_map(|tab| Some((tab, tab.seen.get(key)?)));
-        let last = here.max_by_key(|(tab, seen)| (seen.touched, tab.is_open, seen.used_at));
+        let last = state.last(key);
         Source {
             tab: last.map(|(tab, _)| tab.id.clone()),
             items: last.map(|(_, seen)| seen.items.clone().into_iter().collect()).unwrap_or_default(),
             kept: state.kept.get(key).cloned(),
             workers: state.workers.get(key).cloned(),
+        }
+    }
+}
+
+impl State {
+    /// The tab that was used last at `key`, among those that ever held something.
+    fn last(&self, key: &str) -> Option<(&Tab, &Seen)> {
+        let here = self.tabs.iter().filter_map(|tab| Some((tab, tab.seen.get(key)?)));
+        here.max_by_key(|(tab, seen)| (seen.touched, tab.is_open, seen.used_at))
+    }
+
+    /// What the session holds of `key` now, as lines of a part; none where that is nothing.
+    fn now(&self, key: &str) -> Option<Zeroizing<String>> {
+        match self.last(key).filter(|(_, seen)| seen.touched) {
+            Some((_, seen)) if seen.items.is_empty() => None,
+            Some((_, seen)) => {
+                let line = |(k, v): (&String, &String)| format!("{}\n", json!({"t": "ss", "k": k, "v": v}));
+                Some(Zeroizing::new(seen.items.iter().map(line).collect()))
+            }
+            None => self.kept.get(key).cloned(),
         }
     }
 }

@@ -100,6 +100,8 @@ struct State {
     /// What an origin may that nobody has met, by whether it is secure.
     strangers: HashMap<bool, Permissions>,
     notices: Vec<String>,
+    /// The main frames of tabs that scripts do not see, and whose documents are loaded as those of the others.
+    guests: HashSet<String>,
 }
 
 /// The documents of a page.
@@ -325,6 +327,18 @@ impl Tabs {
         Ok(page)
     }
 
+    /// Opens a page that scripts do not see: it has the storages that they have, and a copy of their sessionStorage.
+    pub(super) async fn open_guest(&self) -> Result<Guest, SessionError> {
+        let tab = GuestTab { target: self.open_target().await?, tabs: self.clone() };
+        self.state().guests.insert(tab.target.id().inner().clone());
+        let told = self.told().now().clone();
+        let page = Page::attach_as(tab.target.clone(), told).await?;
+        self.storages().copy_to(&page).await?;
+        let main = page.target().id().inner().clone();
+        self.state().commits.push(Commits { main, top: None, queue: page.commits() });
+        Ok(Guest { page, _tab: tab })
+    }
+
     /// The pages that are open, oldest first.
     pub(super) fn pages(&self) -> Vec<Page> {
         let mut state = self.state();
@@ -335,7 +349,7 @@ impl Tabs {
     /// Where a document is that is asked for in `frame`.
     pub(super) fn position_of(&self, frame: &str) -> Position {
         let state = self.state();
-        if state.pages.iter().any(|page| page.target().id().inner() == frame) {
+        if state.guests.contains(frame) || state.pages.iter().any(|page| page.target().id().inner() == frame) {
             return Position::InTab;
         }
         let page = state.pages.iter().find(|page| page.frames().iter().any(|known| known.id() == frame));
@@ -436,6 +450,35 @@ impl Drop for HiddenTab {
         for url in &self.frames {
             inner.hidden.remove(url);
         }
+    }
+}
+
+/// A page that scripts do not see. Closed when it goes.
+pub(super) struct Guest {
+    page: Page,
+    _tab: GuestTab,
+}
+
+struct GuestTab {
+    target: Target,
+    tabs: Tabs,
+}
+
+impl Deref for Guest {
+    type Target = Page;
+
+    fn deref(&self) -> &Page {
+        &self.page
+    }
+}
+
+impl Drop for GuestTab {
+    fn drop(&mut self) {
+        if !self.target.is_gone() {
+            let close = CloseTargetParams::new(self.target.id().clone());
+            self.tabs.0.context.browser().cdp().send(close).forget();
+        }
+        self.tabs.state().guests.remove(self.target.id().inner());
     }
 }
 

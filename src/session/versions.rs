@@ -1,10 +1,11 @@
 //! The kept versions of a session: what each changed, going back to one, pinning one. Needs no browser.
 
 use std::collections::{BTreeMap, HashMap};
+use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
-use crate::base::{SessionId, Tenant, Version};
+use crate::base::{SessionId, Tenant, Version, reached};
 use crate::store::{Granted, Head, StoreError, VersionEntry};
 
 use super::lease::{Holder, Lease};
@@ -12,7 +13,7 @@ use super::model::{HistoryEntry, VersionDiff, VersionInfo};
 use super::part::{Names, diff};
 use super::save::Target;
 use super::sessions::{Sessions, Stored};
-use super::state::PartRef;
+use super::state::{PartRef, Record};
 use super::{Change, SessionError, cookies};
 
 /// The kept versions of a session as they were when it was asked for, newest first. What a version changed is worked out only
@@ -125,6 +126,7 @@ impl History {
 impl Sessions {
     /// The kept versions. [`SessionError::NotFound`] where there is no such session.
     pub async fn history(&self, tenant: &Tenant, id: &SessionId) -> Result<History, SessionError> {
+        self.follow_keys().await?;
         let name = self.name(tenant, id);
         let (head, entries) = tokio::try_join!(self.records().read(&name, None), self.records().history(&name))?;
         let head = head.ok_or_else(|| SessionError::NotFound(id.clone()))?;
@@ -170,26 +172,43 @@ impl Sessions {
         &self,
         tenant: &Tenant,
         id: &SessionId,
-        to: Version,
+        version: Version,
         lease: &Lease,
         granted: Granted,
     ) -> Result<RolledBack, SessionError> {
-        let name = self.name(tenant, id);
         let head = granted.head.ok_or_else(|| SessionError::NotFound(id.clone()))?;
-        let from = head.version;
+        Ok(self.roll_back_held(tenant, id, lease, Record::ttl, (head.version, version)).await?.0)
+    }
+
+    /// As [`Self::rollback`] under a lease that is held, from HEAD `from`; also what HEAD is now, where that was written. Kept for
+    /// `ttl`, which may follow the old version's.
+    pub(super) async fn roll_back_held(
+        &self,
+        tenant: &Tenant,
+        id: &SessionId,
+        lease: &Lease,
+        ttl: impl FnOnce(&Record) -> Option<Duration>,
+        (from, to): (Version, Version),
+    ) -> Result<(RolledBack, Option<Stored>), SessionError> {
         if from == to {
-            return Ok(RolledBack { from, to, version: from });
+            return Ok((RolledBack { from, to, version: from }, None));
         }
+        let name = self.name(tenant, id);
         let Some(old) = self.records().read(&name, Some(to)).await? else {
             return Err(self.history(tenant, id).await?.missing(to));
         };
         let old = self.open_head(tenant, &name, &old)?;
-        let target = Target { sessions: self, tenant, id, ttl: old.record.ttl(), lease };
+        let ttl = ttl(&old.record);
+        let record = old.record.kept_for(ttl.map(|ttl| ttl.as_secs()));
+        let target = Target { sessions: self, tenant, id, ttl, lease };
         // The same parts at their places: what seals them names the version that they were written with.
-        let commit = target.commit(&old.record, &old.key, Some(from), &old.index, Vec::new())?;
+        let commit = target.commit(&record, &old.key, Some(from), &old.index, Vec::new())?;
+        reached("rollback.sealed");
         let committed = self.records().commit(&name, &commit).await?;
+        reached("rollback.committed");
         self.tidy(&committed.orphaned).await;
-        Ok(RolledBack { from, to, version: commit.version })
+        let stored = Stored { record, version: commit.version, fence: lease.fence(), ..old };
+        Ok((RolledBack { from, to, version: commit.version }, Some(stored)))
     }
 
     /// Keeps a version however many come after it, or lets it go again. Possible while a run holds the session.

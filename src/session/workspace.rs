@@ -51,6 +51,8 @@ pub(super) struct Open {
     pub(super) running: Option<Arc<Running>>,
     /// How to start the next browser, where that is not as configured.
     pub(super) launch: Option<LaunchOptions>,
+    /// What was closed or deleted in the middle of the run.
+    pub(super) ended: Vec<SessionOutcome>,
     /// The end of the run: a browser that goes is no accident any more.
     pub(super) ending: bool,
 }
@@ -112,7 +114,7 @@ impl Workspace {
     pub(super) async fn sessions(&self) -> Result<&Sessions, SessionError> {
         let config = &self.0.config;
         let open = async {
-            let sessions = Sessions::open(config.store.clone(), config.key.clone()).await?;
+            let sessions = Sessions::open_leasing(config.store.clone(), config.key.clone(), config.lease).await?;
             config.outbox.iter().for_each(|folder| sessions.use_outbox(folder.clone()));
             Ok(sessions)
         };
@@ -155,7 +157,11 @@ impl Workspace {
     /// Opens a session and makes it current; the same one if the run has it already. After [`Self::reset`] it is opened as it
     /// was last saved, without asking the store, unless its lease was lost meanwhile.
     pub async fn session(&self, id: &SessionId, options: &SessionOptions) -> Result<Session, SessionError> {
-        self.session_in(self.turn().await, id, options).await
+        let session = self.session_in(self.turn().await, id, options).await?;
+        if let Some(guard) = &options.guard {
+            session.guard_by(guard);
+        }
+        Ok(session)
     }
 
     async fn session_in(
@@ -197,7 +203,7 @@ impl Workspace {
         opened.await.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()))
     }
 
-    async fn open(
+    pub(super) async fn open(
         &self,
         id: &SessionId,
         options: &SessionOptions,
@@ -371,6 +377,11 @@ impl Workspace {
         self.0.open.borrow().current.as_ref()?.open_page()
     }
 
+    /// Something is about to be done in a session, or was: what was found of whether one is signed in may be true no more.
+    pub fn used(&self) {
+        self.0.open.borrow().named.iter().for_each(|(_, session)| session.used());
+    }
+
     /// The named sessions that are open now, in the order of their opening.
     pub fn opened(&self) -> Vec<OpenSession> {
         let open = self.0.open.borrow();
@@ -400,8 +411,9 @@ impl Workspace {
     /// The browser is ended as soon as the states are read, while they are being written: nothing of it is needed then.
     pub async fn finish(&self, deadline: Deadline) -> Vec<SessionOutcome> {
         let _turn = self.turn().await;
-        let (mut named, mut retained, mut running) = (Vec::new(), Vec::new(), None);
+        let (mut named, mut retained, mut ended, mut running) = (Vec::new(), Vec::new(), Vec::new(), None);
         self.0.open.send_modify(|open| {
+            ended = std::mem::take(&mut open.ended);
             named = std::mem::take(&mut open.named);
             retained = std::mem::take(&mut open.retained);
             (open.throw_away, open.current, open.reopen) = (None, None, None);
@@ -431,6 +443,6 @@ impl Workspace {
         if let Some(sessions) = self.0.sessions.get() {
             sessions.purge().await;
         }
-        outcomes.into_iter().flatten().chain(unopened).collect()
+        ended.into_iter().chain(outcomes.into_iter().flatten()).chain(unopened).collect()
     }
 }

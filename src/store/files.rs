@@ -13,6 +13,7 @@ use futures_util::StreamExt;
 use tokio::io::{AsyncWriteExt, BufWriter};
 use tokio_util::io::ReaderStream;
 
+use crate::base::reached;
 use crate::seal::{RawBlob, SealedStream};
 
 use super::folder::{make_private, private_file, sync, unavailable};
@@ -98,6 +99,7 @@ fn settle(from: &Path, to: &Path, top: &Path) -> io::Result<()> {
         make_private(folder, "").map_err(io::Error::other)?;
         sync(top)?;
     }
+    reached("blob.written");
     std::fs::rename(from, to)?;
     sync(folder)
 }

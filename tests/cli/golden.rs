@@ -19,6 +19,7 @@ macro_rules! golden {
 
 golden! {
     ambiguous_selector,
+    auth_required,
     covered_button,
     failing_script_saves,
     form,

@@ -3,48 +3,115 @@
 
 use std::time::Duration;
 
-use crate::home::{Home, Running};
+use crate::home::{Home, Running, Said};
 use crate::processes::{browsers_of, outlived};
 
-/// Saves a counter and acknowledges each save, on and on.
-const COUNTS: &str = "\
-session(\"acme\");
-goto(args.base + \"/form\");
-loop {
-    evaluate(\"localStorage.setItem('n', String(1 + Number(localStorage.getItem('n') ?? 0)))\");
-    save();
-    emit(evaluate(\"Number(localStorage.getItem('n'))\"));
+/// Counts in a cookie and in every kind of storage, one of them so large that it is a blob, on two sites; answers the count where
+/// all of them agree and `torn` where they do not.
+const COUNTER: &str = r#"
+fn count(go_on) {
+    evaluate(`async (goOn) => {
+        const baked = () => Number((document.cookie.match(/(?:^|; )n=(\d+)/) ?? [0, 0])[1]);
+        const upgrade = r => { r.onupgradeneeded = () => r.result.createObjectStore('s'); };
+        const open = () => new Promise((done, failed) => { const r = indexedDB.open('d'); upgrade(r); r.onerror = failed; r.onsuccess = () => done(r.result); });
+        const ask = request => new Promise((done, failed) => { request.onsuccess = () => done(request.result); request.onerror = failed; });
+        const db = await open();
+        const store = () => db.transaction('s', 'readwrite').objectStore('s');
+        const cache = await caches.open('c');
+        const folder = await navigator.storage.getDirectory();
+        const file = await folder.getFileHandle('f', { create: true });
+        const all = async () => [baked(), Number(localStorage.n ?? 0), Number(sessionStorage.n ?? 0), Number((localStorage.large ?? '0').trim()),
+            Number(await ask(store().get('n')) ?? 0), Number(await (await cache.match('/n'))?.text() ?? 0), Number(await (await file.getFile()).text() || 0)];
+        let found = await all();
+        if (goOn && new Set(found).size === 1) {
+            const n = found[0] + 1;
+            document.cookie = 'n=' + n + '; max-age=99999';
+            localStorage.n = sessionStorage.n = n;
+            localStorage.large = n + ' '.repeat(300000);
+            await ask(store().put(n, 'n'));
+            await cache.put('/n', new Response(String(n)));
+            const writer = await file.createWritable();
+            await writer.write(String(n));
+            await writer.close();
+            found = await all();
+        }
+        db.close();
+        return new Set(found).size === 1 ? found[0] : 'torn ' + found.join();
+    }`, go_on)
 }
-";
 
-const READS: &str = "\
-session(\"acme\");
-goto(args.base + \"/form\");
-evaluate(\"Number(localStorage.getItem('n') ?? 0)\")
-";
+fn count_on_both(base, go_on) {
+    goto(base + "/form");
+    let one = count(go_on);
+    base.replace("127.0.0.1", "localhost");
+    goto(base + "/form");
+    let other = count(go_on);
+    if one == other { one } else { `torn ${one} ${other}` }
+}
+"#;
+
+/// Saves a counter and acknowledges each save, on and on.
+const COUNTS: &str = "session(\"acme\"); loop { let n = count_on_both(args.base, true); save(); emit(n); }";
+const READS: &str = "session(\"acme\"); count_on_both(args.base, false)";
+/// In watch mode each run counts once; it is saved, and by that acknowledged, before the next begins.
+const COUNTS_ONCE: &str = "session(\"acme\"); let n = count_on_both(args.base, true); print(`counted ${n}`);";
 
 /// The longest that a run is left alive, and a bit more than a start takes.
 const LONGEST_MILLIS: u64 = 2_500;
 
+fn kills() -> u64 {
+    std::env::var("RHAVEN_SOAK_KILLS").ok().and_then(|text| text.parse().ok()).unwrap_or(5)
+}
+
+fn script(main: &str) -> String {
+    format!("{COUNTER}\n{main}")
+}
+
+/// What the next run finds.
+fn found(next: &Said, about: &str) -> f64 {
+    next.out.trim().parse().unwrap_or_else(|_| panic!("{about}: found {}\n{}", next.out, next.err))
+}
+
 #[test]
 fn a_killed_run_leaves_no_browser_and_the_last_acknowledged_version() {
-    let kills = std::env::var("RHAVEN_SOAK_KILLS").ok().and_then(|text| text.parse().ok()).unwrap_or(5);
     let home = Home::new();
     let mut acknowledged = 0.0;
-    for round in 0..kills {
-        let run = Running::start(&mut home.run_command(COUNTS, &[]));
+    for round in 0..kills() {
+        let run = Running::start(&mut home.run_command(&script(COUNTS), &[]));
         let moment = Duration::from_millis(random() % LONGEST_MILLIS);
         let pid = run.pid();
         let mut browsers = Vec::new();
         let lines = run.kill_after(moment, || browsers = browsers_of(pid));
         acknowledged = lines.iter().filter_map(|line| line.parse::<f64>().ok()).fold(acknowledged, f64::max);
-        let next = home.run(READS, &[]).ends(0);
-        let found: f64 = next.out.trim().parse().expect("a number");
-        let about = format!("round {round}, killed after {moment:?}, acknowledged {acknowledged}, found {found}");
+        let next = home.run(&script(READS), &[]).ends(0);
+        let about = format!("round {round}, killed after {moment:?}, acknowledged {acknowledged}");
+        let found = found(&next, &about);
         // The one in flight may have been saved without having been acknowledged.
-        assert!(found >= acknowledged && found <= acknowledged + 1.0, "{about}\n{}", next.err);
+        assert!(found >= acknowledged && found <= acknowledged + 1.0, "{about}, found {found}\n{}", next.err);
         assert_eq!(outlived(&browsers, Duration::from_secs(5)), [], "{about}");
         acknowledged = found;
+    }
+}
+
+#[test]
+fn a_killed_watch_leaves_no_browser_and_a_whole_version() {
+    let home = Home::new();
+    let mut last = 0.0;
+    for round in 0..kills().div_ceil(5) {
+        home.write("watched.rhai", &script(COUNTS_ONCE));
+        let base = format!("base={}", home.site());
+        let watch = Running::start(&mut home.command(&["watch", "watched.rhai", "--keep-state", "--arg", &base]));
+        let moment = Duration::from_millis(random() % (2 * LONGEST_MILLIS));
+        let pid = watch.pid();
+        let mut browsers = Vec::new();
+        watch.kill_after(moment, || browsers = browsers_of(pid));
+        let next = home.run(&script(READS), &[]).ends(0);
+        let about = format!("round {round}, killed after {moment:?}");
+        let found = found(&next, &about);
+        // Nothing changes the script: there is one run in it.
+        assert!(found >= last && found <= last + 1.0, "{about}: {found} after {last}\n{}", next.err);
+        assert_eq!(outlived(&browsers, Duration::from_secs(5)), [], "{about}");
+        last = found;
     }
 }
 

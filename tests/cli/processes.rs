@@ -92,6 +92,15 @@ impl Process {
     }
 }
 
+/// How many renderers `pid` has in its browsers.
+pub fn renderers_of(pid: u32) -> usize {
+    let is_renderer = |pid: u32| {
+        let line = std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+        String::from_utf8_lossy(&line).contains("--type=renderer")
+    };
+    browsers_of(pid).iter().filter(|process| is_renderer(process.pid)).count()
+}
+
 /// The memory of `pid` and of its browsers, in KiB: what each has for itself, and its share of what they have together.
 pub fn memory_of(pid: u32) -> u64 {
     let pids = browsers_of(pid).into_iter().map(|process| process.pid).chain([pid]);

@@ -8,7 +8,7 @@ use rhaven::base::{Deadline, Redactor, Secret, Tenant};
 use rhaven::browser::LaunchOptions;
 use rhaven::run::{Event, Limits};
 use rhaven::script::{Host, Program, Progress, Source, Stopper};
-use rhaven::session::{KeySource, Saving, StoreConfig, Workspace, WorkspaceConfig};
+use rhaven::session::{KeySource, LeaseTimes, Saving, StoreConfig, Workspace, WorkspaceConfig};
 use serde_json::{Value, json};
 
 use super::rig::script;
@@ -35,6 +35,7 @@ impl Stage {
             ttl: None,
             profile_ttl: None,
             saving: Saving::AsAsked,
+            lease: LeaseTimes::default(),
             outbox: None,
         });
         let told = Arc::new(Mutex::new(Vec::new()));

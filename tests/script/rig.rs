@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use rhaven::base::{Secret, Tenant};
 use rhaven::browser::LaunchOptions;
 use rhaven::run::{Event, Failure, Job, Limits, Pauses, Report};
-use rhaven::session::{KeySource, Saving, StoreConfig, WorkspaceConfig};
+use rhaven::session::{KeySource, LeaseTimes, Saving, StoreConfig, WorkspaceConfig};
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
@@ -47,6 +47,7 @@ pub fn script(text: &str) -> Script {
             ttl: None,
             profile_ttl: None,
             saving: Saving::AsAsked,
+            lease: LeaseTimes::default(),
             outbox: None,
         },
         limits: Limits::default(),

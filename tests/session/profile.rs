@@ -5,9 +5,10 @@ use std::path::PathBuf;
 use rhaven::base::Tenant;
 use rhaven::browser::LaunchOptions;
 use rhaven::page::Page;
-use rhaven::session::{Mode, Saved, SessionOptions};
+use rhaven::session::{Mode, Saved, Saving, Session, SessionOptions};
 use serde_json::{Value, json};
 
+use super::dying::Run;
 use super::matrix::{KINDS, Kind};
 use super::rig::{Rig, changes, evaluate, goto, id, soon};
 
@@ -235,7 +236,7 @@ async fn a_browser_that_is_killed_leaves_the_last_archive() {
     let rig = Rig::start().await;
     let write = |text: &'static str| {
         let url = rig.url("/");
-        move |_, page: Page| async move {
+        move |_: Session, page: Page| async move {
             goto(&page, &url).await;
             evaluate(&page, &format!("localStorage.setItem('k', '{text}')")).await;
             if text == "two" {
@@ -244,12 +245,107 @@ async fn a_browser_that_is_killed_leaves_the_last_archive() {
         }
     };
     let first = rig.run_with(&profile(), write("one")).await;
-    let second = rig.run(write("two")).await;
+    // Without checkpoints: one might have been written by now.
+    let workspace = rig.workspace_saving(Saving::AtEnd);
+    let session = workspace.session(&id("acme"), &SessionOptions::default()).await.unwrap();
+    let page = session.page().await.unwrap();
+    write("two")(session, page).await;
+    let second = workspace.finish(soon()).await.remove(0);
     assert_eq!((second.saved, second.version), (Some(Saved::None), first.version));
     assert_eq!(second.save_error.unwrap().0, "browser_gone");
     let (_, seen) = rig.visit("localStorage.getItem('k')").await;
     assert_eq!(seen, json!("one"));
     assert_nothing_left();
+}
+
+/// What a killed run left on this machine goes; nobody else's does.
+fn assert_reaped() {
+    tokio::task::block_in_place(rhaven::browser::reap);
+    let folders = std::fs::read_dir("/dev/shm").unwrap().flatten();
+    let ours = folders.filter(|folder| folder.file_name().to_string_lossy().starts_with("rhaven-browser-"));
+    let dead = ours.filter(|folder| {
+        let owner = std::fs::read_to_string(folder.path().join("owner.json")).unwrap_or_default();
+        let owner: Value = serde_json::from_str(&owner).unwrap_or_default();
+        let pid = owner["owner"]["pid"].as_u64();
+        pid.is_some_and(|pid| !std::path::Path::new(&format!("/proc/{pid}")).exists()) && folder.path().exists()
+    });
+    assert_eq!(dead.map(|folder| folder.path()).collect::<Vec<_>>(), Vec::<PathBuf>::new());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_last_checkpoint_of_a_killed_run_is_laid_over_its_profile() {
+    let rig = Rig::start().await;
+    rig.run_with(&profile(), |_, page| {
+        let rig = &rig;
+        async move {
+            goto(&page, &rig.url("/")).await;
+            evaluate(&page, &write_all()).await;
+            goto(&page, &rig.other_url("/")).await;
+            evaluate(&page, "localStorage.setItem('k', 'before')").await;
+        }
+    })
+    .await;
+    let mut run = Run::start(&rig, None);
+    run.order(&format!("goto {}", rig.other_url("/")));
+    run.order("evaluate localStorage.setItem('k', 'after'); document.cookie = 'k=after; max-age=99'");
+    run.next("checkpoint.written").expect("a checkpoint");
+    run.kill();
+    let outcome = rig
+        .run(|session, page| {
+            let rig = &rig;
+            async move {
+                assert!(session.is_profile());
+                goto(&page, &rig.other_url("/")).await;
+                let seen = evaluate(&page, "[localStorage.getItem('k'), document.cookie.includes('k=after')]").await;
+                assert_eq!(seen, json!(["after", true]));
+                goto(&page, &rig.url("/")).await;
+                let key = evaluate(&page, &format!("async () => {}", SECRET_KEY.read)).await;
+                assert_eq!(key, (SECRET_KEY.wanted)());
+            }
+        })
+        .await;
+    assert_eq!((outcome.save_error, outcome.saved, outcome.recovered), (None, Some(Saved::Full), true));
+    assert_reaped();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_that_dies_while_it_archives_leaves_the_profile_of_before() {
+    let rig = Rig::start().await;
+    rig.run_with(&profile(), |_, page| {
+        let url = rig.url("/");
+        async move {
+            goto(&page, &url).await;
+            evaluate(&page, &write_all()).await;
+        }
+    })
+    .await;
+    let points = [
+        "profile.unpacked",
+        "profile.browser_ended",
+        "archive.blob_written",
+        "archive.manifest_written",
+        "profile.packed",
+    ];
+    for point in points {
+        let mut run = Run::start(&rig, Some(point));
+        if point != "profile.unpacked" {
+            run.order(&format!("goto {}", rig.url("/")));
+            run.begin("end");
+        }
+        run.dies();
+    }
+    let outcome = rig
+        .run(|session, page| {
+            let url = rig.url("/");
+            async move {
+                assert_eq!(session.version().map(|version| version.0), Some(1));
+                goto(&page, &url).await;
+                read_all(&page).await;
+            }
+        })
+        .await;
+    assert_eq!((outcome.save_error, outcome.saved, outcome.changes), (None, Some(Saved::Full), vec![]));
+    assert_reaped();
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -15,8 +15,8 @@ use rhaven::base::{Deadline, SessionId, Tenant};
 use rhaven::browser::LaunchOptions;
 use rhaven::page::{GotoOptions, Page};
 use rhaven::session::{
-    KeySource, Saving, Session, SessionError, SessionOptions, SessionOutcome, Sessions, StoreConfig, Workspace,
-    WorkspaceConfig,
+    KeySource, LeaseTimes, Saving, Session, SessionError, SessionOptions, SessionOutcome, Sessions, StoreConfig,
+    Workspace, WorkspaceConfig,
 };
 use serde_json::Value;
 
@@ -32,6 +32,12 @@ const FIRST: &str = "<!doctype html><title>first</title><script>
   window.first = { step: sessionStorage.getItem('step'), controlled: navigator.serviceWorker?.controller?.scriptURL ?? null };
   window.answered = 'server';
 </script><body>first";
+
+/// A page that shows `#in` to those who have a token, and uses it up in its tab.
+const SIGNED_IN: &str = "<!doctype html><body><script>
+  if ({}.getItem('token')) document.body.innerHTML = '<p id=in>signed in</p>';
+  sessionStorage.setItem('used', '1');
+</script>";
 
 /// A service worker that answers one path itself.
 const WORKER: &str = "self.addEventListener('install', () => self.skipWaiting());
@@ -96,6 +102,8 @@ impl Rig {
             .route("/cookies", get(cookies))
             .route("/echo", get(echo))
             .route("/first", get(|| async { Html(FIRST) }))
+            .route("/by-tab", get(|| async { Html(SIGNED_IN.replace("{}", "sessionStorage")) }))
+            .route("/by-origin", get(|| async { Html(SIGNED_IN.replace("{}", "localStorage")) }))
             .route("/sw.js", get(worker))
             .route(
                 "/embedded",
@@ -165,6 +173,7 @@ impl Rig {
             ttl: None,
             profile_ttl: None,
             saving: Saving::AsAsked,
+            lease: LeaseTimes::default(),
             outbox: Some(home.join("outbox")),
         }
     }

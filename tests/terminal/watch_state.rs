@@ -1,9 +1,9 @@
 //! What watch mode does with sessions, with its browser and with memory.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::home::Home;
-use crate::processes::{browsers_of, outlived};
+use crate::processes::{browsers_of, memory_of, outlived, renderers_of};
 use crate::rig::Terminal;
 
 /// Counts in localStorage and in a cookie; says both.
@@ -125,24 +125,46 @@ fn a_browser_that_dies_is_said_and_replaced() {
     assert_eq!(outlived(&browsers, Duration::from_secs(5)), []);
 }
 
+/// The memory once the renderer of the last run and that of the session made ready for the next are both there.
+fn memory_at_rest(terminal: &Terminal) -> u64 {
+    let deadline = Instant::now() + Duration::from_secs(20);
+    loop {
+        let memory = memory_of(terminal.pid());
+        if renderers_of(terminal.pid()) == 2 {
+            return memory;
+        }
+        assert!(Instant::now() < deadline, "there are not two renderers");
+        std::thread::yield_now();
+    }
+}
+
 /// `RHAVEN_SOAK_RERUNS` says how often (30 unless set).
 #[test]
 fn memory_does_not_grow_with_the_runs() {
-    const SETTLED: usize = 20;
+    const SETTLED: std::ops::RangeInclusive<usize> = 15..=20;
     let reruns = std::env::var("RHAVEN_SOAK_RERUNS").ok().and_then(|text| text.parse().ok()).unwrap_or(30);
     let home = Home::new();
     let mut terminal = watch(&home, COUNTS, &["--session", "acme"]);
     ran(&terminal, 1);
     let mut settled = 0;
-    for number in 2..=reruns.max(SETTLED + 1) {
+    for number in 2..=reruns.max(SETTLED.end() + 1) {
         terminal.keys("r");
         ran(&terminal, number);
-        if number == SETTLED {
-            settled = crate::processes::memory_of(terminal.pid());
+        // The largest of several: a renderer that is only starting is small.
+        if SETTLED.contains(&number) {
+            settled = settled.max(memory_at_rest(&terminal));
         }
     }
-    let at_last = crate::processes::memory_of(terminal.pid());
-    assert!(at_last * 100 <= settled * 115, "{settled} KiB after {SETTLED} runs, {at_last} KiB after {reruns}");
+    // What still ends is not counted: what has leaked stays.
+    let deadline = Instant::now() + Duration::from_secs(20);
+    loop {
+        let at_last = memory_at_rest(&terminal);
+        if at_last * 100 <= settled * 115 {
+            break;
+        }
+        assert!(Instant::now() < deadline, "{settled} KiB after 20 runs, {at_last} KiB after {reruns}");
+        std::thread::yield_now();
+    }
     terminal.keys("q");
     assert_eq!(terminal.ends(), 0);
 }

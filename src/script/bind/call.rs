@@ -9,6 +9,7 @@ use rhai::{Dynamic, EvalAltResult, Map, NativeCallContext};
 use super::{Answer, Verb, password};
 use crate::base::{Deadline, Input, Secret, show_duration};
 use crate::page::{Locator, Page, Selector};
+use crate::script::cookies;
 use crate::script::kind::{self, Kind, found};
 use crate::script::options::Options;
 use crate::script::table::{Entry, Group, Param, Receiver};
@@ -65,6 +66,9 @@ impl<'a> Call<'a> {
             return Err(bridge::terminated(self.host).into());
         }
         let asked = password::before(self)?;
+        if self.entry.group != Group::Script {
+            self.host.workspace.used();
+        }
         if self.entry.group != Group::Script {
             self.host.tell(Event::Verb { call: self.shown(), line: self.context.call_position().line() });
         }
@@ -126,7 +130,7 @@ impl<'a> Call<'a> {
     /// The session that the call is about.
     pub fn session(&self) -> Result<Session, Box<EvalAltResult>> {
         if let Some(session) = self.receiver.as_ref().and_then(Dynamic::read_lock::<Session>) {
-            return Ok(session.clone());
+            return Ok(session.latest());
         }
         self.wait(self.host.workspace.current())
     }
@@ -200,7 +204,11 @@ impl<'a> Call<'a> {
             Some((at, _)) => format!("{}..", text.get(..at).unwrap_or_default()),
             None => text,
         };
-        let args: Vec<String> = self.args.iter().map(|arg| cut(self.host.redactor.redact(&show(arg)))).collect();
+        let args = self.shape.iter().zip(&self.args).map(|(param, arg)| match param.kind {
+            Kind::Cookies => cookies::shown(arg),
+            _ => show(arg),
+        });
+        let args: Vec<String> = args.map(|arg| cut(self.host.redactor.redact(&arg))).collect();
         format!("{}({})", self.entry.name, args.join(", "))
     }
 }

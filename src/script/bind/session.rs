@@ -2,13 +2,15 @@
 
 use std::sync::Arc;
 
-use rhai::{Dynamic, Engine, EvalAltResult, Map};
+use rhai::{Dynamic, Engine, EvalAltResult, FnPtr, Map};
 
+use super::wait::url_pattern;
 use super::{Answer, Call, Verb};
-use crate::base::SessionId;
+use crate::base::{SessionId, Version};
 use crate::page::Page;
-use crate::script::{Host, ScriptError, bridge, identity, value};
-use crate::session::{Identity, Mode, Session, SessionError, SessionOptions};
+use crate::script::options::Options;
+use crate::script::{Host, ScriptError, bridge, cookies, identity, value};
+use crate::session::{Admission, Guard, Identity, Mode, Session, SessionError, SessionOptions, SessionOutcome};
 
 pub(super) const VERBS: &[(&str, Verb)] = &[
     ("session", session),
@@ -17,6 +19,11 @@ pub(super) const VERBS: &[(&str, Verb)] = &[
     ("changes", changes),
     ("history", history),
     ("fork", fork),
+    ("rollback", rollback),
+    ("delete", delete),
+    ("close", close),
+    ("add_cookies", add_cookies),
+    ("clear_cookies", clear_cookies),
 ];
 
 fn session(call: &Call) -> Answer {
@@ -30,13 +37,59 @@ fn session(call: &Call) -> Answer {
         Some("fork") => Mode::Fork,
         _ => Mode::Fail,
     };
+    let guard = options.fields("check").as_ref().map(guard);
     let (identity, anew) = asked(call)?;
-    let options = SessionOptions { ttl, mode, profile: options.maybe_flag("profile"), identity, anew };
-    let session = call.wait(call.host.workspace.session(&id, &options))?;
+    let profile = options.maybe_flag("profile");
+    let asked = SessionOptions { ttl, mode, profile, identity, anew, guard };
+    let session = call.wait(call.host.workspace.session(&id, &asked))?;
     // Of a fork that stands in for a busy session, its own.
-    let id = session.id().unwrap_or(&id);
-    call.host.announce(id.as_str(), session.version().map(|version| version.0));
-    Ok(Dynamic::from(session))
+    let own = session.id().unwrap_or(&id);
+    call.host.announce(own.as_str(), session.version().map(|version| version.0));
+    let login = options.value("login").and_then(|value| value.clone().try_cast::<FnPtr>());
+    match (call.wait(call.host.workspace.admit(&session, login.is_some()))?, login) {
+        (Admission::SignIn(signing_in), Some(login)) => {
+            sign_in(call, &login, &session.latest())?;
+            // It may have opened another meanwhile.
+            call.wait(call.host.workspace.session(own, &SessionOptions::default()))?;
+            call.wait(signing_in.done())?;
+        }
+        (Admission::SignIn(_) | Admission::Admitted, _) => {}
+    }
+    Ok(Dynamic::from(session.latest()))
+}
+
+/// Calls the script's function with the session, or without, if it takes nothing.
+fn sign_in(call: &Call, login: &FnPtr, session: &Session) -> Result<(), Box<EvalAltResult>> {
+    let Err(failed) = login.call_raw(call.context, None, [Dynamic::from(session.clone())]) else { return Ok(()) };
+    let is_another = |failed: &EvalAltResult| {
+        let EvalAltResult::ErrorFunctionNotFound(signature, _) = failed else { return false };
+        signature.split(' ').next() == Some(login.fn_name())
+    };
+    if !is_another(&failed) {
+        return Err(failed);
+    }
+    match login.call_raw(call.context, None, []) {
+        Ok(_) => Ok(()),
+        Err(failed) if is_another(&failed) => {
+            let message = "session, option \"login\": wanted a function with one parameter: |s| { .. }";
+            Err(ScriptError::new("invalid_option", message).into())
+        }
+        Err(failed) => Err(failed),
+    }
+}
+
+/// `check`; the table has seen to it that it is complete.
+fn guard(given: &Options) -> Guard {
+    let selector = |name| given.selectors(name).into_iter().next();
+    let guard = Guard::at(given.text("url").unwrap_or_default());
+    Guard {
+        visible: selector("visible"),
+        hidden: selector("hidden"),
+        ends_at: given.value("ends_at").map(url_pattern),
+        status: given.count("status").and_then(|status| u16::try_from(status).ok()),
+        timeout: given.time("timeout").unwrap_or(guard.timeout),
+        ..guard
+    }
 }
 
 /// What the session is to tell sites, and whether what it told before does not count.
@@ -52,7 +105,10 @@ fn asked(call: &Call) -> Result<(Identity, bool), Box<EvalAltResult>> {
 fn save(call: &Call) -> Answer {
     let session = call.session()?;
     // A throw-away session keeps nothing: there is no outcome.
-    let outcome = call.wait(session.save(call.deadline()))?;
+    saved(call.wait(session.save(call.deadline()))?)
+}
+
+fn saved(outcome: Option<SessionOutcome>) -> Answer {
     let mut answer = Map::new();
     answer.insert("version".into(), outcome.as_ref().and_then(|saved| saved.version).map_or(Dynamic::UNIT, version));
     answer.insert("updated".into(), outcome.as_ref().is_some_and(|saved| saved.updated).into());
@@ -86,16 +142,46 @@ fn fork(call: &Call) -> Answer {
     Ok(call.wait(session.fork(&new_id, call.deadline()))?.into())
 }
 
+fn rollback(call: &Call) -> Answer {
+    let session = call.session()?;
+    let to = call.arg("version").and_then(|value| value.as_int().ok()).and_then(|to| u64::try_from(to).ok());
+    let done = call.wait(call.host.workspace.roll_back(&session, Version(to.unwrap_or_default())))?;
+    // Nobody can sign in here: what it went back to is signed in, or is said not to be.
+    if let Admission::SignIn(_) = call.wait(call.host.workspace.admit(&session, false))? {}
+    Ok(as_json(&done)?)
+}
+
+fn delete(call: &Call) -> Answer {
+    let session = call.session()?;
+    call.wait(call.host.workspace.delete(&session)).map(Dynamic::from)
+}
+
+fn close(call: &Call) -> Answer {
+    let session = call.session()?;
+    saved(call.wait(call.host.workspace.close(&session, call.deadline()))?)
+}
+
+fn add_cookies(call: &Call) -> Answer {
+    let session = call.session()?;
+    let given = call.arg("cookies").map(cookies::read).transpose()?.unwrap_or_default();
+    call.wait_until(call.deadline(), session.add_cookies(&given)).map(Dynamic::from)
+}
+
+fn clear_cookies(call: &Call) -> Answer {
+    let session = call.session()?;
+    call.wait_until(call.deadline(), session.clear_cookies()).map(Dynamic::from)
+}
+
 /// The getters of the values that our functions answer; `table::PROPERTIES` documents them.
 pub(super) fn register_properties(engine: &mut Engine, host: &Arc<Host>) {
     engine.register_type_with_name::<Session>("Session").register_type_with_name::<Page>("Page");
     engine.register_get("id", |session: &mut Session| {
         session.id().map_or(Dynamic::UNIT, |id| Dynamic::from(id.as_str().to_owned()))
     });
-    engine.register_get("version", |session: &mut Session| session.version().map_or(Dynamic::UNIT, version));
+    engine.register_get("version", |session: &mut Session| session.latest().version().map_or(Dynamic::UNIT, version));
     let host = host.clone();
     engine.register_get("page", move |session: &mut Session| -> Result<Page, Box<EvalAltResult>> {
-        Ok(bridge::wait(&host, session.page())?.map_err(ScriptError::from)?)
+        Ok(bridge::wait(&host, session.latest().page())?.map_err(ScriptError::from)?)
     });
     engine.register_type_with_name::<ScriptError>("Error");
     engine.register_get("code", |error: &mut ScriptError| error.code().to_owned());

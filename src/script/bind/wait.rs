@@ -29,10 +29,15 @@ fn wait_for(call: &Call) -> Answer {
 
 fn wait_for_url(call: &Call) -> Answer {
     let deadline = call.deadline();
-    let regex = call.arg("pattern").and_then(|value| value.read_lock::<Pattern>().map(|pattern| pattern.0.clone()));
-    let pattern = regex.map_or_else(|| UrlPattern::Glob(call.text("pattern")), UrlPattern::Regex);
+    let pattern = call.arg("pattern").map_or_else(|| UrlPattern::Glob(String::new()), url_pattern);
     let page = call.page()?;
     call.wait(page.wait_for_url(&pattern, &options(call), deadline)).map(Dynamic::from)
+}
+
+/// A glob, or what `regex(..)` answered.
+pub(super) fn url_pattern(value: &Dynamic) -> UrlPattern {
+    let regex = value.read_lock::<Pattern>().map(|pattern| pattern.0.clone());
+    regex.map_or_else(|| UrlPattern::Glob(kind::text(value)), UrlPattern::Regex)
 }
 
 fn wait_for_load_state(call: &Call) -> Answer {

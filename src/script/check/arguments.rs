@@ -8,7 +8,8 @@ use super::scope::FileNames;
 use super::{schema, stock};
 use crate::base::{SessionId, closest};
 use crate::page;
-use crate::script::kind::Kind;
+use crate::script::fields::Fields;
+use crate::script::kind::{self, Kind};
 use crate::script::options::{misfit, unknown};
 use crate::script::pattern::Pattern;
 use crate::script::table::{self, Entry, Param, Receiver};
@@ -169,7 +170,7 @@ impl<'a> Call<'a> {
             ScriptError::from(parts)
         };
         if let (Kind::Options, Some(Expr::Map(map, _))) = (param.kind, given.written) {
-            return map.0.iter().filter_map(|(name, value)| self.option(entry, name, value)).collect();
+            return map.0.iter().flat_map(|(name, value)| self.option(entry, name, value)).collect();
         }
         if let Some(mut fault) = given.known.fault(param.kind) {
             if !given.known.fits(param.kind) && fault.parts().hint.is_none() {
@@ -185,12 +186,44 @@ impl<'a> Call<'a> {
     }
 
     /// What is wrong with one entry of an options map.
-    fn option(&self, entry: &Entry, name: &rhai::Ident, value: &Expr) -> Option<Found> {
+    fn option(&self, entry: &Entry, name: &rhai::Ident, value: &Expr) -> Vec<Found> {
         let Some(option) = entry.options.iter().find(|option| option.name == name.name.as_str()) else {
-            return Some((unknown(&name.name, entry.name, entry.options), name.pos));
+            return vec![(unknown(&name.name, entry.name, entry.options), name.pos)];
         };
-        let fault = known::of(value, self.file).fault(option.kind)?;
-        Some((misfit(option.name, entry.name, &fault), value.position()))
+        let found = match (option.kind, value) {
+            (Kind::Fields(fields), Expr::Map(map, position)) => self.fields(fields, &map.0, *position),
+            _ => known::of(value, self.file)
+                .fault(option.kind)
+                .map(|fault| (fault, value.position()))
+                .into_iter()
+                .collect(),
+        };
+        found.into_iter().map(|(fault, position)| (misfit(option.name, entry.name, &fault), position)).collect()
+    }
+
+    /// What is wrong with the entries of a map that is the value of an option.
+    fn fields<'m>(
+        &self,
+        fields: &Fields,
+        map: impl IntoIterator<Item = &'m (rhai::Ident, Expr)> + Copy,
+        position: Position,
+    ) -> Vec<Found> {
+        let mut found = Vec::new();
+        for (name, value) in map {
+            match fields.find(&name.name) {
+                None => found.push((fields.unknown(&name.name), name.pos)),
+                Some(field) => {
+                    let fault = known::of(value, self.file).fault(field.kind);
+                    found.extend(fault.map(|fault| (kind::in_entry(field.name, &fault), value.position())));
+                }
+            }
+        }
+        let has = |wanted: &str| map.into_iter().any(|(name, _)| name.name == wanted);
+        // Of a name that is only written wrongly enough is said.
+        if found.is_empty() {
+            found.extend(fields.missing(has).map(|fault| (fault, position)));
+        }
+        found
     }
 }
 
@@ -207,7 +240,6 @@ fn content_fault(entry: &Entry, param: &Param, known: &Known) -> Option<ScriptEr
         }
         ("goto", "url") => page::check_url(&text).err().map(ScriptError::from),
         ("press", "key") => page::check_key(&text).err().map(ScriptError::from),
-        (_, "pattern") if param.kind == Kind::Pattern => page::check_glob(&text).err().map(ScriptError::from),
         _ => None,
     }
 }

@@ -61,10 +61,6 @@ const LATER: &[&str] = &[
     "regex_replace",
     "sha256",
     "url_join",
-    "fork",
-    "rollback",
-    "history",
-    "changes",
     "storage_state",
     "set_storage_state",
 ];

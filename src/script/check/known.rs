@@ -46,10 +46,10 @@ impl Known {
             _ if kind == Kind::Any => true,
             Self::Value(value) => kind.takes(value),
             Self::Text => kind.takes(&"".into()),
-            Self::List => matches!(kind, Kind::Selectors | Kind::SomeOf(_) | Kind::Choice),
+            Self::List => matches!(kind, Kind::Selectors | Kind::SomeOf(_) | Kind::Choice | Kind::Cookies),
             Self::Map => {
                 let is_map = |told: Trait| told.takes(&Map::new().into());
-                matches!(kind, Kind::Options | Kind::Point | Kind::Choice)
+                matches!(kind, Kind::Options | Kind::Point | Kind::Choice | Kind::Fields(_))
                     || matches!(kind, Kind::Trait(told) if is_map(told))
             }
             Self::Secret => kind == Kind::Input,

@@ -64,7 +64,7 @@ pub struct Param {
 }
 
 /// One option of an options map.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct OptionDoc {
     /// Its name.
     pub name: &'static str,
@@ -98,6 +98,18 @@ pub struct Entry {
 }
 
 impl Entry {
+    /// Its options by name, the entries of those that are maps behind them: `check`, `check.url`, ..
+    pub fn options_in_full(&self) -> Vec<(String, &'static OptionDoc)> {
+        let mut all = Vec::new();
+        for option in self.options {
+            all.push((option.name.to_owned(), option));
+            if let Kind::Fields(fields) = option.kind {
+                all.extend(fields.known.iter().map(|field| (format!("{}.{}", option.name, field.name), field)));
+            }
+        }
+        all
+    }
+
     /// The ways to call it as a reader would write them: `click(selector, #{..})`.
     pub fn signatures(&self) -> Vec<String> {
         let show = |param: &Param| match param.kind {

@@ -1,12 +1,49 @@
 //! Sessions and their cookies.
 
 use super::{Entry, Group, ON_SESSION, OPTIONS, OptionDoc, Param, TIMEOUT};
+use crate::script::fields::Fields;
 use crate::script::identity::{self, Trait};
 use crate::script::kind::Kind;
 
 const ID: Param = Param { name: "id", kind: Kind::Text };
 const NEW_ID: Param = Param { name: "new_id", kind: Kind::Text };
+const VERSION: Param = Param { name: "version", kind: Kind::Times };
+const COOKIES: Param = Param { name: "cookies", kind: Kind::Cookies };
 const URL: Param = Param { name: "url", kind: Kind::Text };
+
+/// `check` of `session`.
+const CHECK: Fields = Fields {
+    known: &[
+        OptionDoc { name: "url", kind: Kind::Url, default: "needed", doc: "The page to look at." },
+        OptionDoc {
+            name: "visible",
+            kind: Kind::Selector,
+            default: "none",
+            doc: "An element that only those who are signed in see: one match is visible, also if there are more.",
+        },
+        OptionDoc {
+            name: "hidden",
+            kind: Kind::Selector,
+            default: "none",
+            doc: "An element that they do not see, such as the form to sign in: no match is visible.",
+        },
+        OptionDoc {
+            name: "ends_at",
+            kind: Kind::Pattern,
+            default: "none",
+            doc: "The address that the page has in the end, for sites that send strangers elsewhere.",
+        },
+        OptionDoc {
+            name: "status",
+            kind: Kind::Times,
+            default: "none",
+            doc: "The HTTP status that the page answers with, e.g. 200.",
+        },
+        OptionDoc { name: "timeout", kind: Kind::Time, default: "10s", doc: "How long all of it may take." },
+    ],
+    required: "url",
+    any_of: &["visible", "hidden", "ends_at", "status"],
+};
 
 pub(super) const ENTRIES: &[Entry] = &[
     Entry {
@@ -37,6 +74,21 @@ pub(super) const ENTRIES: &[Entry] = &[
                 default: "as it was made; false for a new one",
                 doc: "Runs in a full Chromium of its own and keeps its whole profile: history, bookmarks, saved passwords, keys that cannot \
                       leave a page. Makes a profile session of one that is not; a profile session is one without this option too.",
+            },
+            OptionDoc {
+                name: "check",
+                kind: Kind::Fields(&CHECK),
+                default: "none",
+                doc: "What shows that the session is signed in; give a url and what is to be seen there. Looked for in a tab of its own, \
+                      when what was saved has been restored, and before a new version is written. Where it is not there, the \
+                      error is `auth_required`, and nothing is saved.",
+            },
+            OptionDoc {
+                name: "login",
+                kind: Kind::Function,
+                default: "none",
+                doc: "Signs in: |s| { .. }, called with the session where the check fails, and at once where the session is new. \
+                      Then the check is made again.",
             },
             OptionDoc {
                 name: "timeout",
@@ -114,6 +166,61 @@ pub(super) const ENTRIES: &[Entry] = &[
               `session_exists`, where there is one of that id. Nothing is written in a throw-away session, and in watch mode without --keep-state.",
         options: &[TIMEOUT],
         example: "fork(\"acme before the change\");",
+        receivers: ON_SESSION,
+    },
+    Entry {
+        name: "rollback",
+        group: Group::Session,
+        shapes: &[&[VERSION]],
+        returns: "#{ from, to, version }",
+        doc: "Makes what a kept version holds the newest version again, as a version of its own, and opens the session anew with it: \
+              what was not saved is dropped, and its pages are closed. An error, `version_not_found`, where it is not kept; history() \
+              lists those that are. What `session(..)` checks is checked after it.",
+        options: &[],
+        example: "let s = session(\"acme\"); s.rollback(s.version - 1);",
+        receivers: ON_SESSION,
+    },
+    Entry {
+        name: "delete",
+        group: Group::Session,
+        shapes: &[&[]],
+        returns: "()",
+        doc: "Deletes all that is kept of the session, its key first, and closes it. The run goes on without it: verbs without a session \
+              go to a throw-away one, and session(..) with its id begins anew.",
+        options: &[],
+        example: "session(\"acme\").delete();",
+        receivers: ON_SESSION,
+    },
+    Entry {
+        name: "close",
+        group: Group::Session,
+        shapes: &[&[], &[OPTIONS]],
+        returns: "#{ version, updated, changes }",
+        doc: "Saves the session as save() does, lets others have it, and closes its pages before the run ends. Where it cannot be saved \
+              that is an error, and it stays open. In watch mode without --keep-state it stays open until the end.",
+        options: &[TIMEOUT],
+        example: "session(\"acme\").close();",
+        receivers: ON_SESSION,
+    },
+    Entry {
+        name: "add_cookies",
+        group: Group::Session,
+        shapes: &[&[COOKIES]],
+        returns: "()",
+        doc: "Gives the session cookies: maps with the attributes that cookies() answers. Each needs a name, a value (text or a secret) \
+              and either a `url` or a `domain`; one that begins with a dot is for subdomains too. All are taken, or none and an error.",
+        options: &[],
+        example: "add_cookies([#{ name: \"sid\", value: secret(\"SID\"), url: \"https://example.com\" }]);",
+        receivers: ON_SESSION,
+    },
+    Entry {
+        name: "clear_cookies",
+        group: Group::Session,
+        shapes: &[&[]],
+        returns: "()",
+        doc: "Removes all cookies of the session. Storages stay as they are.",
+        options: &[],
+        example: "clear_cookies();",
         receivers: ON_SESSION,
     },
 ];

@@ -49,7 +49,7 @@ impl Sessions {
         let folder = dir.to_owned();
         let chromium = blocking(move || look(&folder)).await?;
         let lease = self.claim(tenant, id, &Holder::new("rhaven session import")).await?;
-        let done = self.import_held(tenant, id, dir, ttl, chromium, &lease, progress).await;
+        let done = Box::pin(self.import_held(tenant, id, dir, ttl, chromium, &lease, progress)).await;
         lease.release().await;
         done
     }

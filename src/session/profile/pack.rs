@@ -50,7 +50,8 @@ pub(in crate::session) async fn pack(
         packing.folder.is_as_found(tabs).await?;
         packing.write_manifest(manifest, before, &old, &mut written).await
     };
-    let (manifest, blobs) = match made.await {
+    // Boxed: whoever awaits this need not be as large as it is.
+    let (manifest, blobs) = match Box::pin(made).await {
         Ok(made) => made,
         Err(error) => {
             written.remove().await;

@@ -46,7 +46,8 @@ pub(in crate::session) async fn unpack(
         Filling { vault, key: key(&vault, &manifest), tree: tree.clone(), counter }.fill(&manifest).await?;
         blocking(move || tree.finish()).await
     };
-    let filled = filled.await;
+    // Boxed: whoever awaits this need not be as large as it is.
+    let filled = Box::pin(filled).await;
     if filled.is_err() {
         return blocking(move || {
             made.remove();

@@ -10,8 +10,6 @@ use super::super::clock::later;
 use super::super::{DocumentName, Expected, KeptDocument, StoreError};
 use super::failure::{Failure, id, sealed};
 
-const WHAT: &str = "a document";
-
 pub(super) fn get(tx: &Transaction<'_>, now: u64, name: &DocumentName) -> Result<Option<Sealed>, Failure> {
     let mut query = tx.prepare_cached(
         "SELECT body FROM document
@@ -19,7 +17,7 @@ pub(super) fn get(tx: &Transaction<'_>, now: u64, name: &DocumentName) -> Result
     )?;
     let key = params![name.tenant.0, name.kind, name.name.0, now.cast_signed()];
     let found: Option<Vec<u8>> = query.query_row(key, |row| row.get(0)).optional()?;
-    found.map(|body| sealed(WHAT, body)).transpose()
+    Ok(found.map(sealed))
 }
 
 pub(super) fn put(
@@ -78,7 +76,7 @@ pub(super) fn list(
     let mut found = Vec::new();
     while let Some(row) = rows.next()? {
         let name: Vec<u8> = row.get(0)?;
-        found.push((NameTag(id(&name)?), sealed(WHAT, row.get(1)?)?));
+        found.push((NameTag(id(&name)?), sealed(row.get(1)?)));
     }
     Ok(found)
 }
@@ -105,7 +103,7 @@ pub(super) fn all(
             tenant: TenantTag(id(&tenant)?),
             kind: row.get(1)?,
             name: NameTag(id(&name)?),
-            value: sealed(WHAT, row.get(3)?)?,
+            value: sealed(row.get(3)?),
         });
     }
     Ok(found)

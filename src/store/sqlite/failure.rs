@@ -64,9 +64,9 @@ fn away(error: &rusqlite::Error) -> bool {
     )
 }
 
-/// A stored value; `what` names it where it is damaged.
-pub(super) fn sealed(what: &'static str, bytes: Vec<u8>) -> Result<Sealed, Failure> {
-    Sealed::from_stored(Bytes::from(bytes)).map_err(|error| Failure::Damaged(what, error))
+/// A stored value. Where it is damaged, whoever opens it says so.
+pub(super) fn sealed(bytes: Vec<u8>) -> Sealed {
+    Sealed::kept(Bytes::from(bytes))
 }
 
 /// A stored id of fixed length.

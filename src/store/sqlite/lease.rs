@@ -88,7 +88,7 @@ pub(super) type LeaseColumns = (Option<Vec<u8>>, Option<Vec<u8>>, Option<i64>);
 
 fn read_lease(columns: LeaseColumns) -> Result<Option<(OwnerId, Sealed, u64)>, Failure> {
     let (Some(owner), Some(holder), Some(end)) = columns else { return Ok(None) };
-    Ok(Some((OwnerId(id(&owner)?), sealed("a lease's holder", holder)?, end.cast_unsigned())))
+    Ok(Some((OwnerId(id(&owner)?), sealed(holder), end.cast_unsigned())))
 }
 
 /// The running lease that the columns hold.
@@ -172,7 +172,7 @@ fn checkpoint(tx: &Transaction<'_>, session: i64) -> Result<Option<Checkpoint>, 
     Ok(Some(Checkpoint {
         fence: Fence(fence.cast_unsigned()),
         base: base.map(versions::number),
-        state: sealed("a checkpoint", row.get(3)?)?,
+        state: sealed(row.get(3)?),
         saved_at: versions::time(row.get(2)?)?,
     }))
 }
@@ -200,7 +200,7 @@ fn prefetch(
         let Some(left) = usize::try_from(length).ok().and_then(|length| room.checked_sub(length)) else { continue };
         room = left;
         let (part, bytes): (Vec<u8>, Vec<u8>) = body.query_row([rowid], |row| Ok((row.get(0)?, row.get(1)?)))?;
-        parts.push((PartId(id(&part)?), sealed("a part", bytes)?));
+        parts.push((PartId(id(&part)?), sealed(bytes)));
     }
     Ok(parts)
 }

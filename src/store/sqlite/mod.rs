@@ -19,7 +19,7 @@ use async_trait::async_trait;
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 use tokio::sync::oneshot;
 
-use crate::base::{Fence, Version};
+use crate::base::{Fence, Version, reached};
 use crate::seal::{NameTag, Sealed, TenantTag};
 
 use self::failure::Failure;
@@ -112,6 +112,11 @@ impl SqliteStore {
         &self,
         work: impl FnOnce(&Transaction<'_>, u64) -> Result<T, Failure> + Send + 'static,
     ) -> Result<T, StoreError> {
+        let work = move |tx: &Transaction<'_>, now| {
+            let done = work(tx, now)?;
+            reached("store.uncommitted");
+            Ok(done)
+        };
         self.transaction(TransactionBehavior::Immediate, work).await
     }
 
@@ -146,7 +151,12 @@ impl std::fmt::Debug for SqliteStore {
 impl Records for SqliteStore {
     async fn acquire(&self, name: &RecordName, request: &AcquireRequest) -> Result<Acquired, StoreError> {
         let (name, request) = (*name, request.clone());
-        self.write(move |tx, now| lease::acquire(tx, now, &name, &request)).await
+        let acquired = self.write(move |tx, now| lease::acquire(tx, now, &name, &request)).await?;
+        if matches!(&acquired, Acquired::Granted(granted) if granted.expired_at.is_some()) {
+            // It was emptied just now, or by a purge whose process died before it came to this.
+            self.empty_log().await;
+        }
+        Ok(acquired)
     }
 
     async fn renew(&self, name: &RecordName, owner: OwnerId, fence: Fence, lease: Duration) -> Result<(), StoreError> {

@@ -60,9 +60,9 @@ pub(super) fn all(
         let (record, checkpoint): (Option<Vec<u8>>, Option<Vec<u8>>) = (row.get(2)?, row.get(6)?);
         all.push(Kept {
             name: RecordName { tenant: TenantTag(id(&tenant)?), session: NameTag(id(&name)?) },
-            record: record.map(|record| sealed("a record", record)).transpose()?,
+            record: record.map(sealed),
             holder: held((row.get(3)?, row.get(4)?, row.get(5)?), now)?.map(|held| held.holder),
-            checkpoint: checkpoint.map(|state| sealed("a checkpoint", state)).transpose()?,
+            checkpoint: checkpoint.map(sealed),
         });
     }
     Ok(all)

@@ -182,8 +182,8 @@ pub(super) fn head(tx: &Transaction<'_>, session: i64, version: i64) -> Result<O
     Ok(Some(Head {
         version: number(version),
         fence: Fence(fence.cast_unsigned()),
-        record: sealed("a session's record", row.get(1)?)?,
-        index: sealed("a version's index", row.get(2)?)?,
+        record: sealed(row.get(1)?),
+        index: sealed(row.get(2)?),
         saved_at: time(row.get(3)?)?,
         expires_at: expires_at.map(time).transpose()?,
     }))
@@ -212,7 +212,7 @@ pub(super) fn parts(tx: &Transaction<'_>, name: &RecordName, parts: &[PartId]) -
         .iter()
         .map(|part| {
             let body: Option<Vec<u8>> = query.query_row(params![row.id, part.0], |row| row.get(0)).optional()?;
-            sealed("a part", body.ok_or(StoreError::NotFound("part"))?)
+            Ok(sealed(body.ok_or(StoreError::NotFound("part"))?))
         })
         .collect()
 }
@@ -229,7 +229,7 @@ pub(super) fn history(tx: &Transaction<'_>, now: u64, name: &RecordName) -> Resu
         entries.push(VersionEntry {
             version: number(row.get(0)?),
             fence: Fence(fence.cast_unsigned()),
-            index: sealed("a version's index", row.get(3)?)?,
+            index: sealed(row.get(3)?),
             saved_at: time(row.get(2)?)?,
             pinned: row.get(4)?,
         });
