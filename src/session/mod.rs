@@ -60,6 +60,7 @@ mod tabs;
 mod tenants;
 mod vault;
 mod versions;
+mod visited;
 mod waiting;
 mod workspace;
 

@@ -182,9 +182,7 @@ impl Draft {
 
     /// With what its large parts were sealed under.
     pub(super) fn sealed_under(mut self, key: DataKey) -> Self {
-        if !self.large.is_empty() {
-            self.key = Some(key);
-        }
+        self.key = (!self.large.is_empty()).then_some(key).or(self.key);
         self
     }
 
@@ -198,8 +196,7 @@ impl Draft {
     }
 
     fn changed(&mut self, key: &str, names: Names) {
-        let before = self.names.get(key);
-        self.changes.extend(diff(key, before.unwrap_or(&Names::new()), &names));
+        self.changes.extend(diff(key, self.names.get(key).unwrap_or(&Names::new()), &names));
         self.names.insert(key.to_owned(), names);
     }
 

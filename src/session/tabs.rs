@@ -1,6 +1,6 @@
 //! The tabs of a session: those that we open, popups that open themselves, and which documents were ever in them.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 use std::ops::Deref;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
@@ -16,14 +16,14 @@ use crate::page::Page;
 use super::SessionError;
 use super::emulate::{KeptIdentity, Own, Told, grant_geolocation};
 use super::permissions::Permissions;
-use super::storage_key::{self, Position};
+use super::storage_key::Position;
 use super::tab_storage::TabStorages;
+use super::visited::Visited;
 
 /// How long a popup may take to take another identity.
 const LATE_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// The ids of hidden pages in one browser, and the addresses of frames in them, which nobody may mistake for the user's. Clones
-/// share them.
+/// The hidden pages in one browser, by id, and the frames in them, by address: not the user's. Clones share them.
 #[derive(Clone)]
 pub(super) struct HiddenIds {
     ids: Arc<Mutex<HashSet<String>>>,
@@ -111,28 +111,6 @@ struct Commits {
     /// The origin that it is at.
     top: Option<String>,
     queue: UnboundedReceiver<(String, String)>,
-}
-
-/// Where documents were, by origins with a slash at the end.
-#[derive(Clone, Default)]
-pub(super) struct Visited {
-    /// In tabs of their own, and in frames that are or may be of the tab's site.
-    pub(super) origins: BTreeSet<String>,
-    /// In frames of other sites: the tab's origin, the frame's.
-    pub(super) below: BTreeSet<(String, String)>,
-    /// Further storage keys that were in use.
-    pub(super) keys: BTreeSet<String>,
-}
-
-impl Visited {
-    fn add(&mut self, top: Option<&str>, origin: &str) {
-        match top.filter(|top| *top != origin) {
-            Some(top) if !storage_key::may_be_one_site(top, origin) => {
-                self.below.insert((top.to_owned(), origin.to_owned()));
-            }
-            _ => drop(self.origins.insert(origin.to_owned())),
-        }
-    }
 }
 
 impl Tabs {
