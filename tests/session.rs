@@ -15,6 +15,8 @@ mod checkpoints;
 mod checks;
 #[path = "session/dying.rs"]
 mod dying;
+#[path = "session/embedded.rs"]
+mod embedded;
 #[path = "session/fidelity.rs"]
 mod fidelity;
 #[path = "session/guards.rs"]
@@ -23,12 +25,16 @@ mod guards;
 mod history;
 #[path = "session/identity.rs"]
 mod identity;
+#[path = "session/large.rs"]
+mod large;
 #[path = "session/matrix.rs"]
 mod matrix;
 #[path = "session/points.rs"]
 mod points;
 #[path = "session/outbox.rs"]
 mod outbox;
+#[path = "session/permissions.rs"]
+mod permissions;
 #[path = "session/portable.rs"]
 mod portable;
 #[path = "session/profile.rs"]

@@ -8,6 +8,7 @@ mod error;
 mod header;
 mod keys;
 mod names;
+mod opening;
 mod passphrase;
 mod stream;
 #[cfg(test)]
@@ -20,5 +21,7 @@ pub use envelope::{Context, Sealed, open, seal};
 pub use error::SealError;
 pub use keys::{DataKey, KeyId, KeyRing, RootKey};
 pub use names::{NameKey, NameTag, TenantTag};
+pub(crate) use opening::append;
+pub use opening::{OpeningStream, open_pieces};
 pub use passphrase::PassphraseKdf;
 pub use stream::{RawBlob, SealedStream, open_stream, open_stream_among, seal_stream};

@@ -6,27 +6,28 @@
 use std::io;
 use std::pin::Pin;
 
-use aead_stream::{DecryptorBE32, EncryptorBE32};
+use aead_stream::EncryptorBE32;
 use aes_gcm::Aes256Gcm;
 use aes_gcm::aead::array::Array;
 use bytes::{Buf, Bytes};
 use futures_util::{Stream, StreamExt, stream};
 use zeroize::Zeroizing;
-use zstd::stream::raw::{Decoder, Encoder, InBuffer, Operation, OutBuffer};
+use zstd::stream::raw::{Encoder, InBuffer, Operation, OutBuffer};
 
 use super::envelope::{TAG_LEN, ZSTD_LEVEL};
-use super::header::{Form, HEADER_LEN, Header};
+use super::header::{Form, Header};
+use super::opening::{append, open_pieces};
 use super::{Context, DataKey, SealError};
 
 /// Compressed bytes in each segment but the last, which has 1 to this many.
 const SEGMENT_LEN: usize = 64 << 10;
 /// A segment as it is stored.
-const SEALED_SEGMENT_LEN: usize = SEGMENT_LEN + TAG_LEN;
+pub(super) const SEALED_SEGMENT_LEN: usize = SEGMENT_LEN + TAG_LEN;
 /// Plaintext that is compressed between two chances for other tasks to run.
-const STEP_LEN: usize = 64 << 10;
-/// The most plaintext that one stream holds, in bytes, since opening gathers it in memory. Enforced on sealing too: what
+pub(super) const STEP_LEN: usize = 64 << 10;
+/// The most plaintext that one stream holds, in bytes, since [`open_stream`] gathers it in memory. Enforced on sealing too: what
 /// could not be opened again is refused before it is kept.
-const MAX_PLAINTEXT: usize = 1 << 30;
+pub(super) const MAX_PLAINTEXT: usize = 1 << 30;
 
 type ByteStream = Pin<Box<dyn Stream<Item = io::Result<Bytes>> + Send>>;
 
@@ -183,94 +184,10 @@ pub async fn open_stream_among(
     context: Context<'_>,
     raw: RawBlob,
 ) -> Result<Zeroizing<Vec<u8>>, SealError> {
-    let mut raw = raw.0;
-    let mut stored = Vec::new();
-    while stored.len() < HEADER_LEN {
-        let Some(chunk) = raw.next().await else { break };
-        stored.extend_from_slice(&chunk?);
+    let mut opening = open_pieces(keys, context, raw).await?;
+    let mut plaintext = Zeroizing::new(Vec::new());
+    while let Some(piece) = opening.next().await? {
+        append(&mut plaintext, &piece);
     }
-    let header = Header::parse(Form::Stream, &stored)?;
-    let named = keys.iter().find(|key| key.id() == header.key_id).or(keys.first());
-    let key = named.ok_or(SealError::NotSealed("there is no key to open it with"))?;
-    let mut decryptor = DecryptorBE32::from_aead(header.cipher(key)?, &Array::default());
-    let additional = header.additional_data(&context);
-    let mut inflating = Inflating::new()?;
-    stored.drain(..HEADER_LEN);
-    loop {
-        // One byte more than a segment shows that it is not the last.
-        let mut done = 0;
-        while stored.len() - done > SEALED_SEGMENT_LEN {
-            let mut segment = Zeroizing::new(stored[done..done + SEALED_SEGMENT_LEN].to_vec());
-            decryptor.decrypt_next_in_place(&additional, &mut *segment).map_err(|_| SealError::Authentication)?;
-            inflating.push(&segment)?;
-            done += SEALED_SEGMENT_LEN;
-        }
-        stored.drain(..done);
-        if let Some(chunk) = raw.next().await {
-            stored.extend_from_slice(&chunk?);
-            continue;
-        }
-        let mut segment = Zeroizing::new(stored);
-        decryptor.decrypt_last_in_place(&additional, &mut *segment).map_err(|_| SealError::Authentication)?;
-        inflating.push(&segment)?;
-        return inflating.finish();
-    }
-}
-
-/// Plaintext being gathered from verified segments.
-struct Inflating {
-    decoder: Decoder<'static>,
-    /// Whether the compressed frame was complete after the last step.
-    complete: bool,
-    scratch: Zeroizing<Vec<u8>>,
-    plaintext: Zeroizing<Vec<u8>>,
-}
-
-impl Inflating {
-    fn new() -> Result<Self, SealError> {
-        Ok(Self {
-            decoder: Decoder::new().map_err(SealError::Compression)?,
-            complete: false,
-            scratch: Zeroizing::new(vec![0; STEP_LEN]),
-            plaintext: Zeroizing::new(Vec::new()),
-        })
-    }
-
-    fn push(&mut self, segment: &[u8]) -> Result<(), SealError> {
-        let mut input = InBuffer::around(segment);
-        loop {
-            let mut output = OutBuffer::around(&mut self.scratch[..]);
-            let left = self.decoder.run(&mut input, &mut output).map_err(SealError::Compression)?;
-            let written = output.pos();
-            if self.plaintext.len() + written > MAX_PLAINTEXT {
-                return Err(SealError::TooLarge { limit: MAX_PLAINTEXT });
-            }
-            append(&mut self.plaintext, &self.scratch[..written]);
-            self.complete = left == 0;
-            // A full scratch buffer may mean that the decoder holds more.
-            if input.pos() == segment.len() && (written < STEP_LEN || self.complete) {
-                return Ok(());
-            }
-        }
-    }
-
-    fn finish(self) -> Result<Zeroizing<Vec<u8>>, SealError> {
-        if self.complete {
-            Ok(self.plaintext)
-        } else {
-            Err(SealError::Compression(io::ErrorKind::UnexpectedEof.into()))
-        }
-    }
-}
-
-/// Appends to a buffer that must not leave copies: one that has to grow moves to a larger one and is zeroized, which a
-/// plain `Vec` would not do.
-fn append(to: &mut Zeroizing<Vec<u8>>, bytes: &[u8]) {
-    let needed = to.len() + bytes.len();
-    if needed > to.capacity() {
-        let mut larger = Zeroizing::new(Vec::with_capacity(needed.max(2 * to.capacity())));
-        larger.extend_from_slice(to);
-        *to = larger;
-    }
-    to.extend_from_slice(bytes);
+    Ok(plaintext)
 }

@@ -1,6 +1,7 @@
 //! The whole state of a session as its browser has it now: cookies, and the storage of every origin that was visited.
 
 use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use chromiumoxide::cdp::browser_protocol::page::FrameId;
@@ -13,24 +14,28 @@ use crate::browser::Context;
 use crate::page::Frame;
 
 use super::hidden::HiddenPage;
+use super::large::{Gathered, Large, Spool};
 use super::part::Part;
+use super::permissions::{ByOrigin, Permissions, Told};
 use super::state::Beside;
-use super::storage::Door;
+use super::storage::{Answer, Door};
+use super::storage_key::{Place, Position};
 use super::tab_storage::Source;
 use super::tabs::Tabs;
-use super::{Cookie, Partial, SessionError, cookies};
-
-/// How long reading one origin may take; an origin that takes longer keeps its old state, and is named as partial.
-const ORIGIN_TIMEOUT: Duration = Duration::from_secs(20);
+use super::{Cookie, Partial, SessionError, cookies, storage_key};
 
 /// How long a frame may take to show that its script thread is free. One that is stuck in a loop is left alone, and its
 /// origin is read in a hidden page.
 const LIVE_TIMEOUT: Duration = Duration::from_secs(2);
 
+const LATE: &str = "no time was left to read it";
+
 /// What one origin keeps now.
 pub(super) enum Captured {
     /// Read in full but for what is named.
     Read(Part, Vec<Partial>),
+    /// The same, too large to be held in memory.
+    Large(Large, Vec<Partial>),
     /// Not readable, and why: what was kept before stays.
     Unreadable(Partial),
 }
@@ -43,28 +48,44 @@ pub(super) struct Snapshot {
     pub(super) origins: BTreeMap<String, Captured>,
 }
 
-/// Reads the state: origins with an open frame there, the others, and those whose frame went away under the reading, one
+/// Reads the state: storage keys with an open frame there, the others, and those whose frame went away under the reading, one
 /// after another in a hidden page.
-pub(super) async fn snapshot(context: &Context, tabs: &Tabs, deadline: Deadline) -> Result<Snapshot, SessionError> {
+pub(super) async fn snapshot(
+    context: &Context,
+    tabs: &Tabs,
+    spool: Option<&Spool>,
+    deadline: Deadline,
+) -> Result<Snapshot, SessionError> {
     let visited = tabs.visited();
+    let reading = &Reading { spool, deadline, told: Mutex::default() };
     let storages = async {
-        let (doors, foreign) = live_frames(tabs).await;
+        let doors = live_frames(tabs).await;
         let live = join_all(doors.iter().map(|(key, door)| async move {
-            (key.clone(), read(&Door::Live(&door.frame), key, &door.session, deadline).await)
+            (key.clone(), read(&Door::Live(&door.frame), key, &door.session, reading).await)
         }));
         let mut origins: BTreeMap<String, Captured> = live.await.into_iter().collect();
-        origins.retain(|_, captured| matches!(captured, Captured::Read(..)));
-        let mut page = None;
-        for origin in visited.iter().chain(doors.keys()) {
-            if !origins.contains_key(origin) {
-                origins.insert(origin.clone(), read_away(tabs, &mut page, origin, deadline).await);
+        origins.retain(|key, captured| !matches!(captured, Captured::Unreadable(..)) || !has_place(key));
+        let mut away = Away { tabs, reading, page: None };
+        for key in visited.origins.iter().chain(&visited.keys).chain(doors.keys()) {
+            if !origins.contains_key(key) {
+                origins.insert(key.clone(), away.read(key).await);
             }
         }
-        origins.extend(foreign);
-        origins
+        for (top, origin) in &visited.below {
+            let is_there =
+                |key: &String| storage_key::may_use(key, origin, &Position::Below(top.clone())) && key.contains('^');
+            if !origins.keys().any(is_there) {
+                let (key, captured) = away.read_below(top, origin).await;
+                origins.entry(key).or_insert(captured);
+            }
+        }
+        origins.retain(|key, captured| has_place(key) || keeps_something(captured));
+        let permissions = away.permissions().await;
+        (origins.into_iter().map(|(key, captured)| said(key, captured)).collect(), permissions)
     };
-    let (cookies, origins) = tokio::join!(cookies::read(context), storages);
-    Ok(Snapshot { cookies: cookies?, beside: beside(tabs), origins })
+    let (cookies, (origins, permissions)) = tokio::join!(cookies::read(context), storages);
+    let beside = Beside { permissions, ..beside(tabs) };
+    Ok(Snapshot { cookies: cookies?, beside, origins })
 }
 
 /// What is kept with the state.
@@ -73,15 +94,35 @@ pub(super) fn beside(tabs: &Tabs) -> Beside {
     Beside { tabs, ..Beside::default() }
 }
 
+fn has_place(key: &str) -> bool {
+    !matches!(storage_key::place(key), Place::Nowhere(_))
+}
+
+fn keeps_something(captured: &Captured) -> bool {
+    match captured {
+        Captured::Read(part, partial) => !(part.is_empty() && partial.is_empty()),
+        Captured::Large(..) => true,
+        Captured::Unreadable(_) => false,
+    }
+}
+
+/// What can never be put back is not kept, and why.
+fn said(key: String, captured: Captured) -> (String, Captured) {
+    let captured = match storage_key::place(&key) {
+        Place::Nowhere(reason) => unreadable(&key, reason.to_owned()),
+        _ => captured,
+    };
+    (key, captured)
+}
+
 /// A frame that is open, and where sessionStorage is read with it.
 struct Open {
     frame: Frame,
     session: Value,
 }
 
-/// Open frames by storage key; and what embedded frames of other sites keep under keys of their own, which no hidden page
-/// can put back yet, as unreadable.
-async fn live_frames(tabs: &Tabs) -> (BTreeMap<String, Open>, Vec<(String, Captured)>) {
+/// Open frames by storage key.
+async fn live_frames(tabs: &Tabs) -> BTreeMap<String, Open> {
     let pages = tabs.pages();
     let frames =
         pages.iter().flat_map(|page| page.frames().into_iter().map(move |frame| (page.target().id().inner(), frame)));
@@ -91,7 +132,7 @@ async fn live_frames(tabs: &Tabs) -> (BTreeMap<String, Open>, Vec<(String, Captu
             .iter()
             .map(|(_, frame)| frame.cdp().send(GetStorageKeyParams { frame_id: Some(FrameId::new(frame.id())) })),
     );
-    let (mut doors, mut foreign) = (BTreeMap::new(), Vec::new());
+    let mut doors = BTreeMap::new();
     let free = join_all(
         frames.iter().map(|(_, frame)| async move { Door::Live(frame).is_free(Deadline::after(LIVE_TIMEOUT)).await }),
     );
@@ -99,57 +140,127 @@ async fn live_frames(tabs: &Tabs) -> (BTreeMap<String, Open>, Vec<(String, Captu
     for (((tab, frame), key), _) in frames.iter().zip(keys).zip(free).filter(|(_, free)| *free) {
         // A frame that went away meanwhile is read in the hidden page.
         let Ok(key) = key.map(|answer| String::from(answer.storage_key)) else { continue };
-        if !key.contains('^') {
-            let source = tabs.storages().source(&key);
-            let own = source.tab.as_ref().is_none_or(|last| last == *tab);
-            // sessionStorage is that of the tab that was used last, so a frame in that tab is asked where there is one.
-            if own || !doors.contains_key(&key) {
-                doors.insert(key, Open { frame: frame.clone(), session: source.argument(own) });
+        if key.contains('^') {
+            doors.insert(key, Open { frame: frame.clone(), session: Source::foreign() });
+            continue;
+        }
+        let source = tabs.storages().source(&key);
+        let own = source.tab.as_ref().is_none_or(|last| last == *tab);
+        // sessionStorage is that of the tab that was used last, so a frame in that tab is asked where there is one.
+        if own || !doors.contains_key(&key) {
+            doors.insert(key, Open { frame: frame.clone(), session: source.argument(own) });
+        }
+    }
+    doors
+}
+
+/// An origin that cannot be read, or not in time, keeps its old state, and is named as partial.
+async fn read(door: &Door<'_>, key: &str, session: &Value, reading: &Reading<'_>) -> Captured {
+    let Reading { spool, deadline, .. } = *reading;
+    match deadline.race(door.capture(key, session, spool, deadline)).await {
+        Some(Ok(Answer { gathered, partial, permissions })) => {
+            // Those of frames below other sites are the tab's.
+            if let Some(told) = permissions.filter(|_| !key.contains('^')) {
+                reading.told.lock().unwrap_or_else(PoisonError::into_inner).insert(key.to_owned(), told);
             }
-        } else if let Ok((part, partial)) =
-            Door::Live(frame).capture(&key, &Source::default().argument(true), Deadline::after(ORIGIN_TIMEOUT)).await
-            && !(part.is_empty() && partial.is_empty())
-        {
-            let reason = "storage of embedded frames of other sites is not kept yet".to_owned();
-            foreign.push((
-                key.clone(),
-                Captured::Unreadable(Partial { origin: key, store: "storage".into(), key: None, reason }),
-            ));
+            match gathered {
+                Gathered::Small(part) => Captured::Read(part, partial),
+                Gathered::Large(large) => Captured::Large(large, partial),
+                Gathered::TooLarge => unreadable(key, "it is too large to be held in memory".to_owned()),
+            }
         }
-    }
-    (doors, foreign)
-}
-
-async fn read(door: &Door<'_>, key: &str, session: &Value, deadline: Deadline) -> Captured {
-    let own = Deadline::after(ORIGIN_TIMEOUT).min(deadline);
-    match own.race(door.capture(key, session, own)).await {
-        Some(Ok((part, partial))) => Captured::Read(part, partial),
         Some(Err(error)) => unreadable(key, error.to_string()),
-        None => unreadable(key, format!("not read within {}", crate::base::show_duration(own.span()))),
+        None => unreadable(key, format!("not read within {}", crate::base::show_duration(deadline.span()))),
     }
 }
 
-async fn read_away(tabs: &Tabs, page: &mut Option<HiddenPage>, origin: &str, deadline: Deadline) -> Captured {
-    let ready = async {
-        if page.is_none() {
-            *page = Some(HiddenPage::prepare(tabs.open_hidden().await?).await?);
-        }
-        if let Some(page) = page {
-            page.visit(origin).await?;
-        }
-        Ok::<_, SessionError>(())
-    };
-    match deadline.race(ready).await {
-        Some(Ok(())) => {}
-        Some(Err(error)) => return unreadable(origin, error.to_string()),
-        None => return unreadable(origin, "no time was left to read it".to_owned()),
+/// What a whole reading has in common.
+struct Reading<'a> {
+    spool: Option<&'a Spool>,
+    deadline: Deadline,
+    /// What documents told of what they may do, by origin.
+    told: Mutex<BTreeMap<String, Told>>,
+}
+
+/// Reads what no open frame tells, in a hidden page that is opened for the first of it.
+struct Away<'a> {
+    tabs: &'a Tabs,
+    reading: &'a Reading<'a>,
+    page: Option<HiddenPage>,
+}
+
+impl Away<'_> {
+    async fn read(&mut self, key: &str) -> Captured {
+        let session =
+            if key.contains('^') { Source::foreign() } else { self.tabs.storages().source(key).argument(false) };
+        let (deadline, reading) = (self.reading.deadline, self.reading);
+        let ready = async {
+            let page = self.page().await?;
+            page.visit(key).await?;
+            Ok::<_, SessionError>(page)
+        };
+        let page: &HiddenPage = match deadline.race(ready).await {
+            Some(Ok(page)) => page,
+            Some(Err(error)) => return unreadable(key, error.to_string()),
+            None => return unreadable(key, LATE.to_owned()),
+        };
+        read(&Door::Hidden(page), key, &session, reading).await
     }
-    match page {
-        Some(page) => {
-            let session = tabs.storages().source(origin).argument(false);
-            read(&Door::Hidden(page), origin, &session, deadline).await
+
+    /// What was decided for the origins that were read; nothing for those where it is not known.
+    async fn permissions(&mut self) -> ByOrigin {
+        let told = std::mem::take(&mut *self.reading.told.lock().unwrap_or_else(PoisonError::into_inner));
+        let mut all = ByOrigin::new();
+        for (origin, told) in told {
+            if told.is_usual() {
+                all.insert(origin, Permissions::new());
+            } else if let Some(stranger) = self.stranger(&told).await {
+                all.insert(origin, told.beyond(&stranger));
+            }
         }
-        None => unreadable(origin, "no page to read it in".to_owned()),
+        all
+    }
+
+    /// What an origin may that nobody has met.
+    async fn stranger(&mut self, told: &Told) -> Option<Permissions> {
+        if let Some(known) = self.tabs.stranger(told.secure) {
+            return Some(known);
+        }
+        let deadline = self.reading.deadline;
+        let asked = async {
+            let page = self.page().await.ok()?;
+            page.visit(told.stranger()).await.ok()?;
+            Door::Hidden(page).permissions(deadline).await.ok()?
+        };
+        let states = deadline.race(asked).await??.states;
+        self.tabs.know_stranger(told.secure, states.clone());
+        Some(states)
+    }
+
+    /// What `origin` keeps in frames of a tab that is at `top`, and its storage key.
+    async fn read_below(&mut self, top: &str, origin: &str) -> (String, Captured) {
+        let deadline = self.reading.deadline;
+        let ready = async {
+            let page = self.page().await?;
+            Ok::<_, SessionError>(page.visit_below(&[top.to_owned()], origin).await?)
+        };
+        // Where the key is not known, this is the closest to it.
+        let near = || format!("{origin}^0{}", top.trim_end_matches('/'));
+        match deadline.race(ready).await {
+            Some(Ok(key)) => {
+                let captured = self.read(&key).await;
+                (key, captured)
+            }
+            Some(Err(error)) => (near(), unreadable(&near(), error.to_string())),
+            None => (near(), unreadable(&near(), LATE.to_owned())),
+        }
+    }
+
+    async fn page(&mut self) -> Result<&mut HiddenPage, SessionError> {
+        match &mut self.page {
+            Some(page) => Ok(page),
+            none => Ok(none.insert(HiddenPage::prepare(self.tabs.open_hidden().await?).await?)),
+        }
     }
 }
 

@@ -22,11 +22,12 @@ use crate::store::StoreError;
 
 use super::capture::beside;
 use super::kept::Kept;
+use super::large::{Gathered, MEMORY_BYTES};
 use super::live::Inner;
 use super::part::Part;
 use super::recover::drop_checkpoint;
 use super::save::Base;
-use super::storage::{ASIDE_BYTES, Door};
+use super::storage::Door;
 use super::tabs::Tabs;
 use super::waiting::{Place, Waiting, WaitingPart};
 use super::{Cookie, Partial, Saving, SessionError, cookies};
@@ -43,7 +44,7 @@ const FREE: Duration = Duration::from_millis(300);
 /// How long reading one storage key may take.
 const READ: Duration = Duration::from_secs(2);
 /// Bytes of parts that go along; those that do not fit are left out and named, as a checkpoint is written again and again.
-const MOST: usize = ASIDE_BYTES;
+const MOST: usize = MEMORY_BYTES;
 
 /// The checkpoints of one session; ended with it.
 #[derive(Default)]
@@ -144,12 +145,15 @@ async fn one(session: &Arc<Inner>, seen: &mut Seen) -> Result<(), SessionError> 
     let wanted: BTreeSet<String> = seen.missed.difference(&seen.large).cloned().collect();
     let (now, read) = tokio::join!(cookies::read(&session.room.context), look(&session.room.tabs, &wanted));
     let now = cookies::unexpired(&now?);
-    for (key, part, partial) in read {
+    for (key, read) in read {
         // An origin that is not restored yet keeps what it had: its page is only about to load.
         let in_place = base.knows(&key) || restored.contains_key(&key) || kept.is_in_place(&key);
         if !base.has_part(&key) || in_place {
             seen.missed.remove(&key);
-            seen.take(&base, key, part, partial);
+            match read {
+                Some((part, partial)) => seen.take(&base, key, part, partial),
+                None => seen.leave_out(key),
+            }
         }
     }
     reached("checkpoint.read");
@@ -162,6 +166,12 @@ impl Seen {
         if self.version != base.version() {
             *self = Self { version: base.version(), missed: std::mem::take(&mut self.missed), ..Self::default() };
         }
+    }
+
+    /// Too large to go along.
+    fn leave_out(&mut self, key: String) {
+        self.parts.remove(&key);
+        self.large.insert(key);
     }
 
     fn take(&mut self, base: &Base, key: String, part: Part, partial: Vec<Partial>) {
@@ -241,7 +251,9 @@ async fn write(
 }
 
 /// Reads the wanted keys in frames that are open and free; those that cannot be read now are not in the answer.
-async fn look(tabs: &Tabs, wanted: &BTreeSet<String>) -> Vec<(String, Part, Vec<Partial>)> {
+///
+/// None in place of a part that is too large.
+async fn look(tabs: &Tabs, wanted: &BTreeSet<String>) -> Vec<(String, Option<(Part, Vec<Partial>)>)> {
     let pages: Vec<_> = tabs.pages().into_iter().filter(|page| !wanted.is_empty() && !page.is_leaving()).collect();
     let frames = pages.iter().flat_map(|page| {
         let tab = page.target().id().inner().clone();
@@ -265,8 +277,11 @@ async fn look(tabs: &Tabs, wanted: &BTreeSet<String>) -> Vec<(String, Part, Vec<
         if !door.is_free(Deadline::after(FREE)).await {
             return None;
         }
-        let (part, partial) = deadline.race(door.capture(&key, &session, deadline)).await?.ok()?;
-        Some((key, part, partial))
+        let answer = deadline.race(door.capture(&key, &session, None, deadline)).await?.ok()?;
+        match answer.gathered {
+            Gathered::Small(part) => Some((key, Some((part, answer.partial)))),
+            Gathered::Large(_) | Gathered::TooLarge => Some((key, None)),
+        }
     }));
     read.await.into_iter().flatten().collect()
 }

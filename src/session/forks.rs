@@ -11,6 +11,7 @@ use crate::seal::{DataKey, Sealed};
 use crate::store::PartId;
 
 use super::keys::seal_error;
+use super::large::Large;
 use super::lease::{Holder, Lease};
 use super::part::Part;
 use super::save::{Base, Draft, Target, seal_part};
@@ -31,6 +32,10 @@ pub(super) struct Seed {
     pub(super) sealed: Arc<Prefetched>,
     /// Parts that only the fork has.
     pub(super) fresh: Vec<(String, Part, Vec<Partial>)>,
+    /// Those of them that are blobs already.
+    pub(super) large: Vec<(String, Large, Vec<Partial>)>,
+    /// What these are sealed under, where there is no source.
+    pub(super) key: Option<DataKey>,
 }
 
 /// What is to become of a part that cannot be opened.
@@ -133,7 +138,14 @@ impl Sessions {
             source.index.parts.iter().filter(|part| part.blob.is_none()).map(PartRef::part_id).collect();
         let bodies = self.records().parts(&name, &inline).await?;
         let sealed = Arc::new(inline.into_iter().zip(bodies).collect());
-        Ok(Some(Seed { index: source.index.clone(), source: Some(source), sealed, fresh: Vec::new() }))
+        Ok(Some(Seed {
+            index: source.index.clone(),
+            source: Some(source),
+            sealed,
+            fresh: Vec::new(),
+            large: Vec::new(),
+            key: None,
+        }))
     }
 
     async fn missing(&self, tenant: &Tenant, id: &SessionId, version: Version) -> SessionError {
@@ -185,9 +197,13 @@ impl Sessions {
         seed: Seed,
         damaged: Damaged,
     ) -> Result<(Stored, Prefetched), SessionError> {
-        let Seed { source, mut index, sealed, fresh } = seed;
+        let Seed { source, mut index, sealed, fresh, large, key } = seed;
         let target = Target { sessions: self, tenant, id, ttl, lease };
-        let (key, version) = (DataKey::generate().map_err(|error| seal_error("a new key", error))?, Version(1));
+        let version = Version(1);
+        let key = match key.filter(|_| source.is_none()) {
+            Some(key) => key,
+            None => DataKey::generate().map_err(|error| seal_error("a new key", error))?,
+        };
         let (mut parts, mut new_parts) = (Vec::new(), Prefetched::new());
         for part in std::mem::take(&mut index.parts) {
             let Some(source) = &source else { continue };
@@ -206,6 +222,10 @@ impl Sessions {
             let (part, sealed) = seal_part(&target, &key, version, storage_key, part, partial).await?;
             new_parts.extend(sealed.map(|sealed| (part.part_id(), sealed)));
             parts.push(part);
+        }
+        for (storage_key, large, partial) in &large {
+            parts.push(large.part_ref(storage_key, version, lease.fence(), partial)?);
+            large.keep();
         }
         let index = index.with_parts(parts);
         let shares_blobs = !blobs_of(&index).is_empty();

@@ -7,7 +7,7 @@ use super::profile::Overlay;
 use super::restorer::{Gate, Restorer};
 use super::room::Room;
 use super::sessions::Stored;
-use super::{SessionError, cookies, storage};
+use super::{SessionError, cookies, permissions, storage};
 
 /// Cookies, the first page, and the gate that holds documents: all at once.
 pub(super) async fn put_in_place(
@@ -42,7 +42,12 @@ pub(super) async fn put_in_place(
         };
         tokio::try_join!(held, restorer.ready_tabs()).map(drop)
     };
-    let (cookies, storages, page) = tokio::join!(cookies, storages, room.page());
+    let permissions = async {
+        if let Some(stored) = stored {
+            room.tabs.notice(permissions::write(&room.context, &stored.index.beside.permissions).await);
+        }
+    };
+    let (cookies, storages, page, ()) = tokio::join!(cookies, storages, room.page(), permissions);
     cookies?;
     storages?;
     let page = page?;

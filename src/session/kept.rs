@@ -6,8 +6,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use crate::base::{Deadline, SessionId, Tenant, Version, with_causes};
+use crate::seal::DataKey;
 
 use super::emulate::KeptIdentity;
+use super::keys::seal_error;
+use super::large::Spool;
 use super::lease::Lease;
 use super::part::Names;
 use super::patience::is_away;
@@ -136,6 +139,15 @@ impl Named {
 impl Kept {
     pub(super) fn base(&self) -> Arc<Base> {
         self.base.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Where large parts go while they are read.
+    pub(super) fn spool(&self, base: &Base) -> Result<Spool, SessionError> {
+        let key = match base.stored() {
+            Some(stored) => stored.key.clone(),
+            None => DataKey::generate().map_err(|error| seal_error("a new key", error))?,
+        };
+        Ok(Spool { sessions: self.sessions.clone(), tenant: self.tenant.clone(), key })
     }
 
     /// What its pages tell sites. Never held over an await.

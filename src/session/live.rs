@@ -2,16 +2,12 @@
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, OnceLock};
-use std::time::Duration;
 
-use chromiumoxide::cdp::browser_protocol::page::StopLoadingParams;
-use tokio::sync::OwnedMutexGuard;
 use tokio_util::sync::CancellationToken;
 
 use crate::base::{Deadline, SessionId, Version, reached};
 use crate::page::Page;
 
-use super::capture::{Captured, snapshot};
 use super::checkpoint::Checkpoints;
 use super::guard::Watch;
 use super::in_place::put_in_place;
@@ -20,11 +16,8 @@ use super::lease::Lease;
 use super::profile::{Overlay, OwnBrowser};
 use super::restorer::{Gate, Restorer};
 use super::room::Room;
-use super::save::{self, Base};
-use super::{Change, Cookie, HistoryEntry, Partial, Saving, SessionError, SessionOutcome, cookies};
-
-/// How long the end of a run waits for a navigation that is under way.
-const SETTLE_TIMEOUT: Duration = Duration::from_secs(3);
+use super::save::Base;
+use super::{Cookie, SessionError, cookies};
 
 /// An open session. Cheap to clone.
 #[derive(Clone)]
@@ -42,13 +35,6 @@ pub(super) struct Inner {
     pub(super) watch: Mutex<Watch>,
     /// What stands in for it since it was rolled back.
     pub(super) successor: OnceLock<Session>,
-}
-
-/// A state that was read, compared with what is kept.
-struct Read {
-    draft: save::Draft,
-    /// What could not be restored: the draft must not be saved over what is kept.
-    failed: Vec<Partial>,
 }
 
 impl Session {
@@ -215,7 +201,7 @@ impl Session {
 
     /// The origins that had a document in it so far, with a slash at their ends.
     pub(super) fn visited(&self) -> BTreeSet<String> {
-        self.0.room.tabs.visited()
+        self.0.room.tabs.visited().origins
     }
 
     /// Puts in place what is kept of these origins, before a document of theirs is asked for. Whether all went well.
@@ -239,237 +225,9 @@ impl Session {
         })
     }
 
-    /// Saves now; a new version if cookies or storage changed. The outcome's changes are those of this save. A throw-away
-    /// session has nothing to save to: the outcome is none. With [`Saving::AtEnd`] it tells what would be written, with the
-    /// version that was written last.
-    pub async fn save(&self, deadline: Deadline) -> Result<Option<SessionOutcome>, SessionError> {
-        let Some(kept) = &self.0.kept else { return Ok(None) };
-        if kept.lease.is_none() {
-            return Err(SessionError::ReadOnly(kept.id.clone()));
-        }
-        let (one_at_a_time, Read { draft, failed }) = self.unless_closed(self.read_to_save(kept, deadline)).await?;
-        if !failed.is_empty() {
-            return Err(kept.incomplete(failed));
-        }
-        if kept.saving == Saving::AtEnd {
-            let (changes, partial) = (draft.changes(), draft.partial());
-            return Ok(Some(SessionOutcome { updated: !changes.is_empty(), changes, partial, ..kept.outcome() }));
-        }
-        // A commit is seen to its end although nobody may wait for it any more: a script that is stopped in this moment
-        // would leave a version in the store that the session does not know of.
-        let session = self.clone();
-        let commit = tokio::spawn(async move {
-            let outcome = match &session.0.kept {
-                Some(kept) => kept.commit(&draft, deadline).await.map(Some),
-                None => Ok(None),
-            };
-            drop(one_at_a_time);
-            outcome
-        });
-        let outcome = commit.await.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()))?;
-        Ok(outcome.map(|(changes, outcome)| SessionOutcome { updated: !changes.is_empty(), changes, ..outcome }))
-    }
-
-    /// What differs now from the version that it was opened with, by name; nothing is saved. None for a throw-away one.
-    pub async fn changes(&self, deadline: Deadline) -> Result<Option<Vec<Change>>, SessionError> {
-        let Some(kept) = &self.0.kept else { return Ok(None) };
-        let (_one_at_a_time, read) = self.read_now(kept, deadline).await?;
-        Ok(Some(read.draft.changes_since_opened()))
-    }
-
-    /// Its kept versions, newest first, as they are in the store. None for a throw-away one.
-    pub async fn history(&self) -> Result<Option<Vec<HistoryEntry>>, SessionError> {
-        let Some(kept) = &self.0.kept else { return Ok(None) };
-        match kept.sessions.history(&kept.tenant, &kept.id).await {
-            Ok(history) => history.all().await.map(Some),
-            // Open and not saved yet.
-            Err(SessionError::NotFound(_)) => Ok(Some(Vec::new())),
-            Err(error) => Err(error),
-        }
-    }
-
-    /// Keeps the state as it is now under another id as well, as that session's first version; this session is not saved by
-    /// it. [`SessionError::Exists`] where there is such a session. False for a throw-away one, of which nothing is kept, and
-    /// with [`Saving::AtEnd`].
-    pub async fn fork(&self, new_id: &SessionId, deadline: Deadline) -> Result<bool, SessionError> {
-        let Some(kept) = &self.0.kept else { return Ok(false) };
-        let (one_at_a_time, Read { draft, failed }) = self.read_now(kept, deadline).await?;
-        if !failed.is_empty() {
-            return Err(kept.incomplete(failed));
-        }
-        if kept.saving == Saving::AtEnd {
-            return Ok(false);
-        }
-        // Seen to its end, as a save is: a lease that was just taken has to be given back.
-        let (session, new_id) = (self.clone(), new_id.clone());
-        let fork = tokio::spawn(async move {
-            let forked = match &session.0.kept {
-                Some(kept) => kept.sessions.fork_draft(&kept.tenant, &new_id, draft, kept.ttl).await.map(|()| true),
-                None => Ok(false),
-            };
-            drop(one_at_a_time);
-            forked
-        });
-        fork.await.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()))
-    }
-
-    /// Reads the state once navigations under way have committed; no save begins while the answer is held.
-    async fn read_now(&self, kept: &Kept, deadline: Deadline) -> Result<(OwnedMutexGuard<()>, Read), SessionError> {
-        let read = async {
-            let one_at_a_time = self.0.busy.clone().lock_owned().await;
-            self.settled(deadline).await?;
-            Ok((one_at_a_time, self.read(kept, deadline).await?))
-        };
-        self.unless_closed(read).await
-    }
-
-    /// The save of a session that is about to be closed: the outcome tells of the whole run.
-    pub(super) async fn save_at_close(&self, deadline: Deadline) -> Result<SessionOutcome, SessionError> {
-        let Some(kept) = &self.0.kept else { return Err(SessionError::Closed { id: None }) };
-        if kept.lease.is_none() {
-            kept.used().await;
-            return Ok(kept.outcome());
-        }
-        let (_one_at_a_time, Read { draft, failed }) = self.unless_closed(self.read_to_save(kept, deadline)).await?;
-        if !failed.is_empty() {
-            return Err(kept.incomplete(failed));
-        }
-        Ok(kept.commit(&draft, deadline).await?.1)
-    }
-
-    /// Reads the state as [`Self::read_now`] does, and where a version would be written of it, once it has passed its check.
-    async fn read_to_save(&self, kept: &Kept, deadline: Deadline) -> Result<(OwnedMutexGuard<()>, Read), SessionError> {
-        let one_at_a_time = self.0.busy.clone().lock_owned().await;
-        self.settled(deadline).await?;
-        Ok((one_at_a_time, Box::pin(self.read_checked(kept, deadline)).await?))
-    }
-
-    /// Reads the state. Where it is one to be written, it is checked and then read again: a check is a visit to the site, which
-    /// may change what there is.
-    async fn read_checked(&self, kept: &Kept, deadline: Deadline) -> Result<Read, SessionError> {
-        let read = self.read(kept, deadline).await?;
-        if !self.is_guarded() || !read.failed.is_empty() || read.draft.is_unchanged() || kept.is_lost() {
-            return Ok(read);
-        }
-        self.check_before_saving(deadline).await?;
-        self.read(kept, deadline).await
-    }
-
-    /// [`Self::save`] whose failure stands in the outcome.
-    pub(super) async fn save_or_say(&self, deadline: Deadline) -> Option<SessionOutcome> {
-        let kept = self.0.kept.as_ref()?;
-        if kept.lease.is_none() {
-            return Some(kept.outcome());
-        }
-        self.save(deadline).await.unwrap_or_else(|error| Some(kept.unsaved(&error)))
-    }
-
     /// Told when its lease is lost; none where it has none.
     pub(super) fn lease_lost(&self) -> Option<&CancellationToken> {
         self.0.kept.as_ref()?.lease.as_ref().map(|lease| lease.lost())
-    }
-
-    /// Saves at the end of a run, whatever its end was; the outcome tells of the whole run. The browser may be ended as soon
-    /// as `read` was called. `deadline` is for reading the state, `writing` for a store that is away.
-    pub(super) async fn save_last(
-        &self,
-        deadline: Deadline,
-        writing: Deadline,
-        read: impl FnOnce(),
-    ) -> Option<SessionOutcome> {
-        let kept = self.0.kept.as_ref()?;
-        self.0.checkpoints.stop();
-        let _one_at_a_time = self.0.busy.lock().await;
-        let Some(lease) = &kept.lease else {
-            read();
-            let ended = async {
-                if let Some(own) = &kept.own {
-                    own.end().await;
-                }
-            };
-            tokio::join!(kept.used(), ended);
-            return Some(kept.outcome());
-        };
-        let reading = async {
-            self.settle().await;
-            Box::pin(self.read_checked(kept, deadline)).await
-        };
-        let now = deadline.race(reading).await.unwrap_or_else(|| Err(SessionError::Late { id: kept.id.clone() }));
-        read();
-        let mut outcome = match now {
-            Ok(Read { draft, failed }) if failed.is_empty() => kept.write_last(draft, writing).await,
-            Ok(Read { draft, failed }) => kept.save_aside(draft, failed).await,
-            Err(error) => kept.unsaved(&error),
-        };
-        if let Some(own) = &kept.own {
-            own.end().await;
-        }
-        // One that is signed out is not to come back either.
-        let lost = |code: &str| matches!(code, "lease_lost" | "auth_required");
-        let unsaved = outcome.save_error.as_ref().is_some_and(|(code, _)| !lost(code));
-        if unsaved && outcome.forked_to.is_none() && self.0.checkpoints.any() {
-            // What it had a moment ago is all that is left of this run.
-            lease.let_run_out().await;
-            if !outcome.kept_in_outbox
-                && let Some((_, told)) = &mut outcome.save_error
-            {
-                told.push_str("; what the last checkpoint had becomes a version when the session is next opened");
-            }
-        } else {
-            lease.release().await;
-        }
-        Some(outcome)
-    }
-
-    /// Waits until navigations under way have committed; a page that closes meanwhile is nobody's loss.
-    async fn settled(&self, deadline: Deadline) -> Result<(), SessionError> {
-        for page in self.0.room.tabs.pages() {
-            match page.url(deadline).await {
-                Err(error) if !page.is_closed() => return Err(error.into()),
-                _ => {}
-            }
-        }
-        Ok(())
-    }
-
-    /// Lets a navigation that the last verb began (a form that signs in) commit, and gives one up whose server does not
-    /// answer: until then Chromium holds back everything else that the page is asked, and the state could not be read.
-    async fn settle(&self) {
-        let pages = self.0.room.tabs.pages();
-        futures_util::future::join_all(pages.iter().map(|page| async move {
-            if page.url(Deadline::after(SETTLE_TIMEOUT)).await.is_err() {
-                page.main_frame().cdp().send(StopLoadingParams::default()).forget();
-            }
-        }))
-        .await;
-    }
-
-    /// Reads the state and works out what would be written; the browser is not needed after this.
-    async fn read(&self, kept: &Kept, deadline: Deadline) -> Result<Read, SessionError> {
-        let late = || Err(SessionError::Late { id: kept.id.clone() });
-        let now = deadline.race(Box::pin(snapshot(&self.0.room.context, &self.0.room.tabs, deadline))).await;
-        let mut now = now.unwrap_or_else(late)?;
-        if let Some(own) = &kept.own {
-            now.cookies = own.with_lost(&self.0.room, now.cookies);
-            own.learn(kept, &now).await;
-        }
-        reached("save.captured");
-        now.beside.identity = Some(kept.identity().clone());
-        let base = kept.base();
-        let (restored, failed) = kept.restored();
-        let has_failed =
-            |key: &str| failed.iter().any(|failed| failed.origin.trim_end_matches('/') == key.trim_end_matches('/'));
-        // An origin that was visited but is not restored yet keeps what it had: its page is only about to load.
-        now.origins.retain(|key, captured| {
-            !matches!(captured, Captured::Read(..))
-                || !base.has_part(key)
-                || base.knows(key)
-                || restored.contains_key(key)
-                || kept.is_in_place(key)
-                || has_failed(key)
-        });
-        let draft = save::Draft::new(&base.with_names(restored.clone()), &kept.opened, &restored, now);
-        Ok(Read { draft: draft.of_profile(kept.profile), failed })
     }
 
     /// Things that happened unasked in its pages.

@@ -38,6 +38,9 @@ pub(super) struct Part {
 /// What is named in a change: the kind of store and the name within it.
 type Name = (String, String);
 
+/// How lines begin that have no name of their own.
+const OWNED: [&str; 3] = [r#"{"t":"rec","#, r#"{"t":"body","#, r#"{"t":"entry","#];
+
 /// Digests by name: enough to tell what differs between two states of a part.
 pub(super) type Names = BTreeMap<Name, [u8; 32]>;
 
@@ -58,6 +61,11 @@ impl Part {
         let line = serde_json::json!({"t": "next", "db": database, "store": store, "n": next});
         self.text.push_str(&line.to_string());
         self.text.push('\n');
+    }
+
+    /// Its lines.
+    pub(super) fn as_str(&self) -> &str {
+        &self.text
     }
 
     /// The bytes to seal.
@@ -135,41 +143,9 @@ impl Part {
     /// Digests by name: one per key of localStorage and sessionStorage, object store, database (its version and schema), cache,
     /// file and directory, service worker.
     pub(super) fn names(&self) -> Names {
-        let mut names = BTreeMap::<Name, Sha256>::new();
-        let (mut database, mut store) = (String::new(), String::new());
-        // What a body belongs to.
-        let mut owner = Name::default();
-        for text in self.text.lines() {
-            let Ok(line) = serde_json::from_str::<Line>(text) else { continue };
-            let name = match line.t {
-                "ls" => ("localStorage".to_owned(), show(&line.k)),
-                "ss" => ("sessionStorage".to_owned(), show(&line.k)),
-                "cache" => {
-                    owner = ("cacheStorage".to_owned(), show(&line.name));
-                    owner.clone()
-                }
-                "dir" | "file" => {
-                    owner = ("fileSystem".to_owned(), show_path(&line.path));
-                    owner.clone()
-                }
-                "entry" | "body" => owner.clone(),
-                "sw" => ("serviceWorker".to_owned(), line.scope.into_owned()),
-                "db" => {
-                    database = show(&line.name);
-                    ("indexedDB".to_owned(), database.clone())
-                }
-                "store" => {
-                    store = show(&line.name);
-                    ("indexedDB".to_owned(), format!("{database}/{store}"))
-                }
-                "next" => ("indexedDB".to_owned(), format!("{}/{}", show(&line.db), show(&line.store))),
-                _ => ("indexedDB".to_owned(), format!("{database}/{store}")),
-            };
-            let digest = names.entry(name).or_default();
-            digest.update(text.as_bytes());
-            digest.update(b"\n");
-        }
-        names.into_iter().map(|(name, digest)| (name, digest.finalize().into())).collect()
+        let mut outline = Outline::default();
+        outline.add(&self.text);
+        outline.names()
     }
 
     /// Names for people; the key and the size are the caller's to say.
@@ -203,6 +179,100 @@ impl Part {
             }
         }
         info
+    }
+}
+
+/// What there is to know of a part without holding it: gathered from its lines as they go by.
+#[derive(Default)]
+pub(super) struct Outline {
+    whole: Sha256,
+    bytes: u64,
+    names: BTreeMap<Name, Sha256>,
+    /// Those of sessionStorage and of service workers.
+    session: Part,
+    workers: Part,
+    database: String,
+    /// What a line belongs to that has no name of its own.
+    owner: Name,
+}
+
+impl Outline {
+    /// Takes the next lines, whole ones.
+    pub(super) fn add(&mut self, lines: &str) {
+        self.whole.update(lines.as_bytes());
+        self.bytes += lines.len() as u64;
+        for line in lines.split_inclusive('\n') {
+            self.line(line);
+        }
+    }
+
+    fn line(&mut self, text: &str) {
+        // Most lines, and the longest: no need to look into them.
+        if !OWNED.iter().any(|begin| text.starts_with(begin)) {
+            let Ok(line) = serde_json::from_str::<Line>(text) else { return };
+            self.named(&line);
+            match line.t {
+                "ss" => self.session.push(text),
+                "sw" => self.workers.push(text),
+                _ => {}
+            }
+        }
+        // By reference: of a hundred thousand lines most belong to what the one before them did.
+        if !self.names.contains_key(&self.owner) {
+            self.names.insert(self.owner.clone(), Sha256::new());
+        }
+        if let Some(digest) = self.names.get_mut(&self.owner) {
+            digest.update(text.trim_end_matches('\n').as_bytes());
+            digest.update(b"\n");
+        }
+    }
+
+    fn named(&mut self, line: &Line) {
+        self.owner = match line.t {
+            "ls" => ("localStorage".to_owned(), show(&line.k)),
+            "ss" => ("sessionStorage".to_owned(), show(&line.k)),
+            "cache" => ("cacheStorage".to_owned(), show(&line.name)),
+            "dir" | "file" => ("fileSystem".to_owned(), show_path(&line.path)),
+            "sw" => ("serviceWorker".to_owned(), line.scope.to_string()),
+            "db" => {
+                self.database = show(&line.name);
+                ("indexedDB".to_owned(), self.database.clone())
+            }
+            "store" => ("indexedDB".to_owned(), format!("{}/{}", self.database, show(&line.name))),
+            "next" => ("indexedDB".to_owned(), format!("{}/{}", show(&line.db), show(&line.store))),
+            // What a later Rhaven may add belongs to what it follows.
+            _ => return,
+        };
+    }
+
+    /// Digests by name, as [`Part::names`].
+    pub(super) fn names(&self) -> Names {
+        self.names.iter().map(|(name, digest)| (name.clone(), digest.clone().finalize().into())).collect()
+    }
+
+    /// The digest of the whole, as [`Part::digest`].
+    pub(super) fn digest(&self) -> [u8; 32] {
+        self.whole.clone().finalize().into()
+    }
+
+    /// The length of the whole.
+    pub(super) fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    /// As [`Part::session_lines`].
+    pub(super) fn session_lines(&self) -> Option<Zeroizing<String>> {
+        self.session.session_lines()
+    }
+
+    /// As [`Part::worker_lines`].
+    pub(super) fn worker_lines(&self) -> Option<Zeroizing<String>> {
+        self.workers.worker_lines()
+    }
+
+    /// As [`Part::scopes`].
+    pub(super) fn scopes(&self) -> Vec<String> {
+        self.workers.scopes()
     }
 }
 

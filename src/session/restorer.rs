@@ -11,22 +11,26 @@ use chromiumoxide::cdp::browser_protocol::fetch::{
 use chromiumoxide::cdp::browser_protocol::network::ResourceType;
 use futures_util::future::join_all;
 use serde::Deserialize;
+use zeroize::Zeroizing;
 
 use crate::base::{Deadline, Tenant, reached, with_causes};
 use crate::browser::{Browser, BrowserError, RawEvent};
 
 use super::emulate::Own;
 use super::hidden::HiddenPage;
-use super::part::{Names, Part};
+use super::large::MEMORY_BYTES;
+use super::part::{Names, Outline, Part};
 use super::profile::Overlay;
 use super::sessions::{Prefetched, Sessions, Stored};
 use super::state::PartRef;
-use super::storage::{self, Door};
+use super::storage::{self, Door, PIECE_BYTES};
+use super::storage_key::{self, Place, Position};
 use super::tabs::{HiddenIds, Tabs, origin_of};
 use super::{Partial, SessionError};
 
-/// How long restoring one origin may take.
+/// How long restoring one origin may take: this, and more for what is large, at the least speed that counts as coming on.
 const RESTORE_TIMEOUT: Duration = Duration::from_secs(30);
+const BYTES_PER_SECOND: u64 = 1 << 20;
 
 /// What a session keeps and has not put in place yet.
 pub(super) struct Restorer {
@@ -89,11 +93,16 @@ impl Restorer {
     /// Makes sessionStorage ready in the tabs. Where a part cannot be opened, its origin's restoring will say so.
     pub(super) async fn ready_tabs(&self) -> Result<(), SessionError> {
         let parts = self.stored.index.parts.iter().filter(|part| part.session);
-        let opened = join_all(parts.map(|part| async move { (part, self.open(part).await) })).await;
-        let lines = opened
-            .into_iter()
-            .filter_map(|(part, opened)| Some((part.storage_key.clone(), opened.ok()?.session_lines()?)));
+        let opened = join_all(parts.map(|part| async move { (part, self.session_lines(part).await) })).await;
+        let lines = opened.into_iter().filter_map(|(part, lines)| Some((part.storage_key.clone(), lines?)));
         Ok(self.tabs.storages().keep(lines.collect()).await?)
+    }
+
+    async fn session_lines(&self, part: &PartRef) -> Option<Zeroizing<String>> {
+        if is_large(part) {
+            return self.sessions.outline(&self.tenant, &self.stored, part).await.ok()?.session_lines();
+        }
+        self.open(part).await.ok()?.session_lines()
     }
 
     async fn open(&self, part: &PartRef) -> Result<Part, SessionError> {
@@ -119,8 +128,21 @@ impl Restorer {
         }
     }
 
-    fn pending(&self, origin: &str) -> Option<PartRef> {
-        self.pending.lock().unwrap_or_else(PoisonError::into_inner).get(origin).cloned()
+    fn pending(&self, key: &str) -> Option<PartRef> {
+        self.pending.lock().unwrap_or_else(PoisonError::into_inner).get(key).cloned()
+    }
+
+    /// The storage keys that a document of `origin` which is asked for there may use, and that are not in place yet.
+    fn pending_for(&self, origin: &str, position: &Position) -> Vec<String> {
+        let pending = self.pending.lock().unwrap_or_else(PoisonError::into_inner);
+        pending.keys().filter(|key| storage_key::may_use(key, origin, position)).cloned().collect()
+    }
+
+    /// Puts in place what a document of `origin` finds there.
+    async fn ensure_for(&self, origin: &str, position: &Position) {
+        for key in self.pending_for(origin, position) {
+            self.ensure(&key).await;
+        }
     }
 
     /// Whether what is kept under this storage key is not in place yet.
@@ -138,15 +160,15 @@ impl Restorer {
         self.done.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Puts in place what is kept of `origin`, unless it is. What fails is noted, and the page loads all the same.
-    pub(super) async fn ensure(&self, origin: &str) {
-        if self.pending(origin).is_none() {
+    /// Puts in place what is kept under a storage key, unless it is. What fails is noted, and the page loads all the same.
+    pub(super) async fn ensure(&self, key: &str) {
+        if self.pending(key).is_none() {
             return;
         }
         let mut hidden = self.hidden.lock().await;
         // Another request for the same origin may have been first.
-        let Some(part) = self.pending(origin) else { return };
-        let deadline = Deadline::after(RESTORE_TIMEOUT);
+        let Some(part) = self.pending(key) else { return };
+        let deadline = Deadline::after(RESTORE_TIMEOUT + Duration::from_secs(part.bytes / BYTES_PER_SECOND));
         let restored = deadline
             .race(self.restore(&mut hidden, &part, deadline))
             .await
@@ -158,7 +180,7 @@ impl Restorer {
         let mut done = self.done();
         match restored {
             Ok((names, failed)) => {
-                done.names.insert(origin.to_owned(), names);
+                done.names.insert(key.to_owned(), names);
                 for lost in failed {
                     if lost.store == "serviceWorker" {
                         let scope = lost.key.unwrap_or_default();
@@ -170,11 +192,11 @@ impl Restorer {
             }
             Err(error) => {
                 let reason = with_causes(&error);
-                done.failed.push(Partial { origin: origin.to_owned(), store: "storage".into(), key: None, reason });
+                done.failed.push(Partial { origin: key.to_owned(), store: "storage".into(), key: None, reason });
             }
         }
         drop(done);
-        self.pending.lock().unwrap_or_else(PoisonError::into_inner).remove(origin);
+        self.pending.lock().unwrap_or_else(PoisonError::into_inner).remove(key);
         reached("restore.done");
     }
 
@@ -184,7 +206,12 @@ impl Restorer {
         part: &PartRef,
         deadline: Deadline,
     ) -> Result<(Names, Vec<Partial>), SessionError> {
-        let opened = self.open(part).await?;
+        // Nothing is written before the whole is verified.
+        let opened = if is_large(part) {
+            Opened::Large(Box::new(self.sessions.outline(&self.tenant, &self.stored, part).await?))
+        } else {
+            Opened::Small(self.open(part).await?)
+        };
         reached("restore.part_opened");
         let page = match hidden {
             Some(page) => page,
@@ -194,16 +221,45 @@ impl Restorer {
         if self.clears {
             storage::clear(page.cdp(), &part.storage_key).await?;
         }
-        let failed = Door::Hidden(page).restore(&part.storage_key, &opened, deadline).await?;
+        if storage_key::place(&part.storage_key) == Place::Between {
+            self.tabs.used(&part.storage_key);
+        }
+        let door = Door::Hidden(page);
+        let failed = match &opened {
+            Opened::Small(whole) => door.restore(&part.storage_key, whole, deadline).await?,
+            Opened::Large(_) => {
+                let (sessions, stored) = (&self.sessions, &self.stored);
+                let mut lines = sessions.open_lines(&self.tenant, stored, part, PIECE_BYTES).await?;
+                while let Some(piece) = lines.next().await? {
+                    door.write(&piece, deadline).await?;
+                }
+                door.written(&part.storage_key, deadline).await?
+            }
+        };
         reached("restore.part_written");
+        let (workers, scopes, names) = match opened {
+            Opened::Small(part) => (part.worker_lines(), part.scopes(), part.names()),
+            Opened::Large(outline) => (outline.worker_lines(), outline.scopes(), outline.names()),
+        };
         let away = failed.iter().filter(|lost| lost.store == "serviceWorker").filter_map(|lost| lost.key.clone());
         let away: Vec<_> = away.collect();
-        if let (Some(lines), false) = (opened.worker_lines(), away.is_empty()) {
+        if let (Some(lines), false) = (workers, away.is_empty()) {
             self.tabs.storages().keep_workers(&part.storage_key, lines);
         }
-        self.done().scopes.extend(opened.scopes().into_iter().filter(|scope| !away.contains(scope)));
-        Ok((opened.names(), failed))
+        self.done().scopes.extend(scopes.into_iter().filter(|scope| !away.contains(scope)));
+        Ok((names, failed))
     }
+}
+
+/// A part that is verified, as a whole where it is small.
+enum Opened {
+    Small(Part),
+    Large(Box<Outline>),
+}
+
+/// Whether it is opened piece by piece.
+fn is_large(part: &PartRef) -> bool {
+    part.blob.is_some() && part.bytes > MEMORY_BYTES as u64
 }
 
 /// Holds documents of one browser while any of its sessions has something left to restore.
@@ -289,16 +345,20 @@ impl Gate {
     /// Lets a held request go once its origin's storage is in place.
     async fn pass(&self, event: RawEvent) {
         let Some(paused) = event.decode::<Paused>() else { return };
-        let origin = origin_of(&paused.request.url).filter(|_| !self.hidden.contains(&paused.frame_id));
+        let url = &paused.request.url;
+        let origin = origin_of(url).filter(|_| !self.hidden.contains(&paused.frame_id, url));
         let mut again = false;
         if let Some(origin) = origin {
             let all: Vec<_> = self.restorers().iter().filter_map(Weak::upgrade).collect();
-            let owners: Vec<_> = all.iter().filter(|restorer| restorer.tabs.owns(&paused.frame_id)).cloned().collect();
-            // A subframe belongs to nobody that we know yet; restoring for all is never wrong, only rarely needed.
-            let owners = if owners.is_empty() { all } else { owners };
-            let waited = owners.iter().any(|restorer| restorer.pending(&origin).is_some());
-            join_all(owners.iter().map(|restorer| restorer.ensure(&origin))).await;
-            again = waited && owners.iter().any(|restorer| restorer.controls(&paused.request.url));
+            let places: Vec<_> = all.iter().map(|restorer| restorer.tabs.position_of(&paused.frame_id)).collect();
+            let known = places.iter().any(|position| *position != Position::Unknown);
+            // A frame belongs to nobody that we know where it is not announced yet; restoring for all is never wrong, only
+            // rarely needed.
+            let owners = all.iter().zip(&places).filter(|(_, position)| !known || **position != Position::Unknown);
+            let owners: Vec<_> = owners.collect();
+            let waited = owners.iter().any(|(restorer, position)| !restorer.pending_for(&origin, position).is_empty());
+            join_all(owners.iter().map(|(restorer, position)| restorer.ensure_for(&origin, position))).await;
+            again = waited && owners.iter().any(|(restorer, _)| restorer.controls(&paused.request.url));
         }
         // Its answer may never come: the tab can be closed meanwhile.
         if again {

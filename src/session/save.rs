@@ -15,6 +15,7 @@ use super::capture::{Captured, Snapshot};
 use super::emulate::KeptIdentity;
 use super::forks::Seed;
 use super::keys::seal_error;
+use super::large::Large;
 use super::lease::Lease;
 use super::part::{Names, Part, diff};
 use super::patience::patiently;
@@ -100,6 +101,10 @@ impl Base {
         self.stored.iter().flat_map(|stored| &stored.index.parts)
     }
 
+    fn beside(&self) -> Option<&Beside> {
+        self.stored.as_ref().map(|stored| &stored.index.beside)
+    }
+
     pub(super) fn cookies(&self) -> &[Cookie] {
         self.stored.as_ref().map_or(&[], |stored| &stored.index.cookies)
     }
@@ -118,6 +123,8 @@ pub(super) struct Draft {
     carried: Vec<PartRef>,
     /// Parts to be written.
     fresh: Vec<(String, Part, Vec<Partial>)>,
+    /// Those that are blobs already.
+    large: Vec<(String, Large, Vec<Partial>)>,
     names: HashMap<String, Names>,
     changes: Vec<Change>,
     since_opened: Vec<Change>,
@@ -143,13 +150,14 @@ impl Draft {
             beside: Beside {
                 profile: base.profile().cloned(),
                 archived: base.archived(),
-                identity: now.beside.identity.or_else(|| base.identity().cloned()),
-                ..now.beside
+                identity: now.beside.identity.clone().or_else(|| base.identity().cloned()),
+                ..now.beside.over(base.beside())
             },
             is_profile: false,
-            key: None,
             carried: Vec::new(),
             fresh: Vec::new(),
+            large: Vec::new(),
+            key: None,
             names: base.names.clone(),
             partial_differs: false,
         };
@@ -158,6 +166,7 @@ impl Draft {
             let old = parts.remove(key.as_str());
             match captured {
                 Captured::Read(part, partial) => draft.origin(&key, old, part, partial),
+                Captured::Large(large, partial) => draft.large(&key, old, large, partial),
                 Captured::Unreadable(partial) => draft.unreadable(&key, old, partial),
             }
         }
@@ -166,16 +175,45 @@ impl Draft {
         draft
     }
 
-    fn origin(&mut self, key: &str, old: Option<&PartRef>, part: Part, partial: Vec<Partial>) {
-        let digest = data_encoding::HEXLOWER.encode(&part.digest());
-        if let Some(old) = old.filter(|old| old.digest == digest) {
-            self.partial_differs |= old.partial != partial;
-            self.carried.push(PartRef { partial, ..old.clone() });
+    /// What something of a new session is sealed under already.
+    pub(super) fn key(&self) -> Option<&DataKey> {
+        self.key.as_ref()
+    }
+
+    /// With what its large parts were sealed under.
+    pub(super) fn sealed_under(mut self, key: DataKey) -> Self {
+        self.key = (!self.large.is_empty()).then_some(key).or(self.key);
+        self
+    }
+
+    /// Whether a part is what it was: then it is carried over.
+    fn carry(&mut self, old: Option<&PartRef>, digest: [u8; 32], partial: &[Partial]) -> bool {
+        let digest = data_encoding::HEXLOWER.encode(&digest);
+        let Some(old) = old.filter(|old| old.digest == digest) else { return false };
+        self.partial_differs |= old.partial != partial;
+        self.carried.push(PartRef { partial: partial.to_vec(), ..old.clone() });
+        true
+    }
+
+    fn changed(&mut self, key: &str, names: Names) {
+        self.changes.extend(diff(key, self.names.get(key).unwrap_or(&Names::new()), &names));
+        self.names.insert(key.to_owned(), names);
+    }
+
+    fn large(&mut self, key: &str, old: Option<&PartRef>, large: Large, partial: Vec<Partial>) {
+        if self.carry(old, large.outline.digest(), &partial) {
             return;
         }
-        let names = part.names();
-        let before = self.names.insert(key.to_owned(), names.clone()).unwrap_or_default();
-        self.changes.extend(diff(key, &before, &names));
+        self.changed(key, large.outline.names());
+        self.partial_differs |= old.map(|old| &old.partial) != Some(&partial) && !partial.is_empty();
+        self.large.push((key.to_owned(), large, partial));
+    }
+
+    fn origin(&mut self, key: &str, old: Option<&PartRef>, part: Part, partial: Vec<Partial>) {
+        if self.carry(old, part.digest(), &partial) {
+            return;
+        }
+        self.changed(key, part.names());
         if part.is_empty() && partial.is_empty() {
             self.partial_differs |= old.is_some_and(|old| !old.partial.is_empty());
             return;
@@ -217,7 +255,8 @@ impl Draft {
     /// What is not kept, over all origins.
     pub(super) fn partial(&self) -> Vec<Partial> {
         let carried = self.carried.iter().flat_map(|part| part.partial.clone());
-        carried.chain(self.fresh.iter().flat_map(|(_, _, partial)| partial.clone())).collect()
+        let large = self.large.iter().flat_map(|(_, _, partial)| partial.clone());
+        carried.chain(self.fresh.iter().flat_map(|(_, _, partial)| partial.clone())).chain(large).collect()
     }
 
     /// With a new archive of the user-data directory; `key` is what it was packed under. Worth a version, although nothing of
@@ -260,18 +299,24 @@ impl Draft {
     pub(super) fn waiting(&self, fence: Fence) -> Waiting {
         let fresh = self.fresh.iter().map(|(key, part, partial)| WaitingPart::of(key, part, partial));
         let is_kept = |key: &str| {
-            self.carried.iter().any(|part| part.storage_key == key) || self.fresh.iter().any(|(fresh, ..)| fresh == key)
+            self.carried.iter().any(|part| part.storage_key == key)
+                || self.fresh.iter().any(|(fresh, ..)| fresh == key)
+                || self.large.iter().any(|(large, ..)| large == key)
         };
         let gone = self.base.parts().map(|part| part.storage_key.as_str()).filter(|key| !is_kept(key));
         let parts = fresh.chain(gone.map(|key| WaitingPart::of(key, &Part::default(), &[]))).collect();
         let waiting = Waiting::new(fence, &self.base, self.cookies.clone(), parts, self.beside.clone());
-        waiting.of_profile(self.is_profile)
+        let mut waiting = waiting.of_profile(self.is_profile);
+        // Blobs that no version refers to would not outlive this run.
+        waiting.left_out = self.large.iter().map(|(key, ..)| key.clone()).collect();
+        waiting
     }
 
     /// The state that a fork begins with.
     pub(super) fn into_seed(self) -> Seed {
         let index = Index::new(self.cookies, self.carried, self.beside);
-        Seed { source: self.base.stored.clone(), index, sealed: self.base.sealed, fresh: self.fresh }
+        let Self { base, fresh, large, key, .. } = self;
+        Seed { source: base.stored.clone(), index, sealed: base.sealed, fresh, large, key }
     }
 
     /// Whether nothing was changed that a version would be made for.
@@ -303,6 +348,8 @@ pub(super) async fn commit(target: &Target<'_>, draft: &Draft, deadline: Deadlin
     }
     reached("save.begun");
     let Prepared { commit, base } = patiently(deadline, || prepare(target, draft)).await?;
+    // Not after the commit: where its answer is lost the store may refer to them.
+    draft.large.iter().for_each(|(_, large, _)| large.keep());
     reached("save.sealed");
     write(target, &commit, deadline).await?;
     Ok(base)
@@ -384,6 +431,9 @@ pub(super) async fn prepare(target: &Target<'_>, draft: &Draft) -> Result<Prepar
         let (part_ref, sealed) = seal_part(target, &key, version, storage_key, part, partial).await?;
         new_parts.extend(sealed.map(|sealed| (part_ref.part_id(), sealed)));
         parts.push(part_ref);
+    }
+    for (storage_key, large, partial) in &draft.large {
+        parts.push(large.part_ref(storage_key, version, target.lease.fence(), partial)?);
     }
     let index = Index::new(draft.cookies.clone(), parts, draft.beside.clone());
     let mut sealed: Prefetched = new_parts.iter().cloned().collect();

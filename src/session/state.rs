@@ -11,6 +11,7 @@ use crate::seal::DataKey;
 use crate::store::{BlobId, PartId};
 
 use super::emulate::KeptIdentity;
+use super::permissions::ByOrigin;
 use super::profile::{Archived, ProfileRef};
 use super::{Cookie, Partial, SessionError};
 
@@ -129,9 +130,12 @@ pub(super) struct Index {
 /// What is kept with a version and does not count as a change.
 #[derive(Clone, Default, Serialize, Deserialize)]
 pub(super) struct Beside {
-    /// The URLs of the tabs that were open. Nothing reopens them yet.
+    /// The URLs of the tabs that were open.
     #[serde(default)]
     pub(super) tabs: Vec<String>,
+    /// What was decided for origins that they may do.
+    #[serde(default, skip_serializing_if = "ByOrigin::is_empty")]
+    pub(super) permissions: ByOrigin,
     /// The archive of its user-data directory, where it has one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) profile: Option<ProfileRef>,
@@ -141,6 +145,18 @@ pub(super) struct Beside {
     /// What its browser told sites; none in what was saved before this was kept.
     #[serde(default)]
     pub(super) identity: Option<KeptIdentity>,
+}
+
+impl Beside {
+    /// With what the version before has of origins that were not visited since. An origin for which nothing is decided any more has an
+    /// empty entry, and none afterwards.
+    pub(super) fn over(mut self, before: Option<&Self>) -> Self {
+        for (origin, states) in before.iter().flat_map(|before| &before.permissions) {
+            self.permissions.entry(origin.clone()).or_insert_with(|| states.clone());
+        }
+        self.permissions.retain(|_, states| !states.is_empty());
+        self
+    }
 }
 
 impl Index {

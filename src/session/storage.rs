@@ -1,5 +1,7 @@
 //! What one origin keeps, read from and written to a live frame or a hidden page.
 
+use std::time::Duration;
+
 use chromiumoxide::cdp::browser_protocol::indexed_db::GetMetadataParams;
 use chromiumoxide::cdp::browser_protocol::storage::ClearDataForStorageKeyParams;
 use serde::Deserialize;
@@ -10,17 +12,19 @@ use crate::browser::{BrowserError, Cdp};
 use crate::page::Frame;
 
 use super::hidden::HiddenPage;
+use super::large::{Gathered, Gathering, Spool};
 use super::part::Part;
-use super::{Partial, SessionError};
+use super::permissions::Told;
+use super::{Partial, SessionError, storage_key};
 
 /// Bytes of text that one call carries, either way: memory is bounded by some of these, whatever an origin keeps.
-const PIECE_BYTES: usize = 4 << 20;
+pub(super) const PIECE_BYTES: usize = 1 << 20;
+/// How long one call may take. There is none for an origin as a whole: one that comes on may be as large as it likes.
+const PIECE_TIMEOUT: Duration = Duration::from_secs(20);
 /// What is emptied, in Chromium's words; the private file system is one of the file systems.
 const CLEARED: &str = "local_storage,indexeddb,cache_storage,file_systems,service_workers";
 /// The isolated world in live frames.
 const WORLD: &str = "rhaven-storage";
-/// Bytes of a part that a checkpoint has room for. What is larger is read no further.
-pub(super) const ASIDE_BYTES: usize = 4 << 20;
 /// That of checkpoints: a save may begin while one is being read, and must not get what that has begun.
 const ASIDE: &str = "rhaven-checkpoint";
 /// Makes the functions once per document, then calls one.
@@ -38,7 +42,7 @@ const BUNDLE: &str = concat!(
 pub(super) enum Door<'a> {
     /// A frame that is open anyway.
     Live(&'a Frame),
-    /// The same for a checkpoint. A part of more than [`ASIDE_BYTES`] is not whole.
+    /// The same for a checkpoint.
     Aside(&'a Frame),
     /// A hidden page that has visited the origin.
     Hidden(&'a HiddenPage),
@@ -53,6 +57,17 @@ struct Captured {
     auto: Vec<(String, String)>,
     /// The origin of the document that was asked.
     at: String,
+    /// What it may do; told at the end.
+    #[serde(default)]
+    permissions: Option<Told>,
+}
+
+/// What was read through a door.
+pub(super) struct Answer {
+    pub(super) gathered: Gathered,
+    pub(super) partial: Vec<Partial>,
+    /// What the document may do.
+    pub(super) permissions: Option<Told>,
 }
 
 /// What restore.js answers at its end.
@@ -72,10 +87,11 @@ struct Unkept {
 impl Door<'_> {
     async fn call(&self, name: &str, argument: Value, deadline: Deadline) -> Result<Value, SessionError> {
         let argument = json!({"name": name, "argument": argument});
+        let deadline = Deadline::after(PIECE_TIMEOUT).min(deadline);
         match self {
             Self::Live(frame) => Ok(frame.evaluate_isolated(WORLD, BUNDLE, &argument, deadline).await?),
             Self::Aside(frame) => Ok(frame.evaluate_isolated(ASIDE, BUNDLE, &argument, deadline).await?),
-            Self::Hidden(page) => Ok(page.call(BUNDLE, &argument, deadline).await?),
+            Self::Hidden(page) => Ok(page.call(BUNDLE, argument, deadline).await?),
         }
     }
 
@@ -92,38 +108,47 @@ impl Door<'_> {
             match self {
                 Self::Live(frame) => frame.evaluate_isolated(WORLD, "() => 1", &Value::Null, deadline).await.is_ok(),
                 Self::Aside(frame) => frame.evaluate_isolated(ASIDE, "() => 1", &Value::Null, deadline).await.is_ok(),
-                Self::Hidden(page) => page.call("() => 1", &Value::Null, deadline).await.is_ok(),
+                Self::Hidden(page) => page.call("() => 1", Value::Null, deadline).await.is_ok(),
             }
         };
         deadline.race(asked).await.unwrap_or(false)
     }
 
     /// Reads everything that `storage_key` keeps, and what could not be read; `session` says where sessionStorage is read
-    /// ([`super::tab_storage::Source`]).
+    /// ([`super::tab_storage::Source`]), `spool` where to put what is large.
     pub(super) async fn capture(
         &self,
         storage_key: &str,
         session: &Value,
+        spool: Option<&Spool>,
         deadline: Deadline,
-    ) -> Result<(Part, Vec<Partial>), SessionError> {
-        let mut part = Part::default();
+    ) -> Result<Answer, SessionError> {
+        let mut gathering = Gathering::new(storage_key, spool);
         let mut begin = true;
         let last = loop {
             let argument = json!({"begin": begin, "budget": PIECE_BYTES, "session": session});
             let captured: Captured = read(self.call("capture", argument, deadline).await?)?;
             // A document that came in between keeps something else; taken for this origin's it would empty it.
-            if !storage_key.contains('^') && format!("{}/", captured.at) != storage_key {
+            if format!("{}/", captured.at) != storage_key::origin(storage_key) {
                 return Err(moved(storage_key, &captured.at));
             }
-            part.push(&captured.text);
-            let is_enough = matches!(self, Self::Aside(_)) && part.as_bytes().len() > ASIDE_BYTES;
-            if captured.done || is_enough {
+            gathering.push(&captured.text).await?;
+            if captured.done || gathering.is_over() {
                 break captured;
             }
             begin = false;
         };
-        self.generators(storage_key, &last.auto, &mut part).await?;
-        Ok((part, last.partial.into_iter().map(|unkept| unkept.at(storage_key)).collect()))
+        let mut generators = Part::default();
+        self.generators(storage_key, &last.auto, &mut generators).await?;
+        gathering.push(generators.as_str()).await?;
+        let partial = last.partial.into_iter().map(|unkept| unkept.at(storage_key)).collect();
+        Ok(Answer { gathered: gathering.end().await?, partial, permissions: last.permissions })
+    }
+
+    /// What the document may do.
+    pub(super) async fn permissions(&self, deadline: Deadline) -> Result<Option<Told>, SessionError> {
+        let captured: Captured = read(self.call("capture", json!({"ask": true}), deadline).await?)?;
+        Ok(captured.permissions)
     }
 
     /// Adds where key generators stand: no page can read that, only Chromium tells.
@@ -159,8 +184,18 @@ impl Door<'_> {
         deadline: Deadline,
     ) -> Result<Vec<Partial>, SessionError> {
         for piece in part.pieces(PIECE_BYTES) {
-            self.call("restore", json!({"text": piece, "end": false}), deadline).await?;
+            self.write(piece, deadline).await?;
         }
+        self.written(storage_key, deadline).await
+    }
+
+    /// Writes some of a part's lines. The last are followed by [`Self::written`].
+    pub(super) async fn write(&self, lines: &str, deadline: Deadline) -> Result<(), SessionError> {
+        self.call("restore", json!({"text": lines, "end": false}), deadline).await.map(drop)
+    }
+
+    /// Ends the writing of a part; answers what could not be written.
+    pub(super) async fn written(&self, storage_key: &str, deadline: Deadline) -> Result<Vec<Partial>, SessionError> {
         let restored: Restored = read(self.call("restore", json!({"text": "", "end": true}), deadline).await?)?;
         Ok(restored.failed.into_iter().map(|unkept| unkept.at(storage_key)).collect())
     }

@@ -18,7 +18,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use zeroize::Zeroizing;
 
-use crate::browser::{BrowserError, Cdp, RawEvent};
+use crate::browser::{BrowserError, Cdp, Pending, RawEvent};
 use crate::page::Page;
 
 use super::dirty::{self, Dirty};
@@ -27,6 +27,8 @@ use super::tabs::origin_of;
 /// The isolated world that the script runs in.
 const WORLD: &str = "rhaven-storage";
 const SCRIPT: &str = include_str!("injected/session.js");
+/// About how much one script holds.
+const SCRIPT_BYTES: usize = 64 << 10;
 const EVENTS: [&str; 9] = [
     dirty::EVENTS[0],
     dirty::EVENTS[1],
@@ -66,8 +68,14 @@ struct Tab {
     has_opener: bool,
     /// What a closed tab held still counts where no open one ever held something: a script may close its page at the end.
     is_open: bool,
-    scripts: HashMap<String, ScriptIdentifier>,
+    scripts: Vec<Script>,
     seen: HashMap<String, Seen>,
+}
+
+/// A new-document script that is in force, and the storage keys that it is for.
+struct Script {
+    id: ScriptIdentifier,
+    keys: BTreeSet<String>,
 }
 
 /// What a tab holds of one origin.
@@ -93,6 +101,11 @@ pub(super) struct Source {
 }
 
 impl Source {
+    /// For capture.js, in a frame below another site.
+    pub(super) fn foreign() -> Value {
+        json!({"items": [], "foreign": true})
+    }
+
     /// For capture.js: where the document in which it runs has the tab's sessionStorage, or has not.
     pub(super) fn argument(&self, own: bool) -> Value {
         let text = |lines: &Option<Zeroizing<String>>| lines.as_ref().map(|lines| Value::from(lines.as_str()));
@@ -122,6 +135,26 @@ struct Changed {
     new_value: Option<String>,
 }
 
+/// A script on its way.
+type Sent = (BTreeSet<String>, Pending<AddScriptToEvaluateOnNewDocumentParams>);
+
+/// Puts scripts for new documents on the wire, each for some storage keys: a call for every key would be long with many.
+fn send_scripts(cdp: &Cdp, kept: &KeptLines) -> Vec<Sent> {
+    let (mut sent, mut rest) = (Vec::new(), kept.iter().peekable());
+    while rest.peek().is_some() {
+        let (mut keys, mut all) = (BTreeSet::new(), Zeroizing::new(String::new()));
+        while let Some((key, lines)) = rest.next_if(|_| all.len() < SCRIPT_BYTES) {
+            let entry = format!("{}:[{}],", json!(key.trim_end_matches('/')), lines.trim_end().replace('\n', ","));
+            all.push_str(&entry);
+            keys.insert(key.clone());
+        }
+        let mut params = AddScriptToEvaluateOnNewDocumentParams::new(format!("{SCRIPT}({{{}}})", all.as_str()));
+        params.world_name = Some(WORLD.to_owned());
+        sent.push((keys, cdp.send(params)));
+    }
+    sent
+}
+
 impl TabStorages {
     fn state(&self) -> std::sync::MutexGuard<'_, State> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
@@ -141,7 +174,7 @@ impl TabStorages {
         let enabled = cdp.send(EnableParams::default());
         let todo = {
             let mut state = self.state();
-            let (scripts, seen) = (HashMap::new(), HashMap::new());
+            let (scripts, seen) = (Vec::new(), HashMap::new());
             state.tabs.push(Tab { id: id.clone(), cdp: cdp.clone(), has_opener, is_open: true, scripts, seen });
             if has_opener { KeptLines::new() } else { state.kept.clone() }
         };
@@ -185,23 +218,45 @@ impl TabStorages {
     }
 
     async fn install(&self, id: &str, cdp: &Cdp, kept: &KeptLines) -> Result<(), BrowserError> {
-        let sent: Vec<_> = kept
-            .iter()
-            .map(|(key, lines)| {
-                let lines = lines.trim_end().replace('\n', ",");
-                let origin = json!(key.trim_end_matches('/'));
-                let mut params = AddScriptToEvaluateOnNewDocumentParams::new(format!("{SCRIPT}({origin},[{lines}])"));
-                params.world_name = Some(WORLD.to_owned());
-                (key.clone(), cdp.send(params))
-            })
-            .collect();
-        for (key, answer) in sent {
-            let script = answer.await?.identifier;
-            if let Some(tab) = self.state().tabs.iter_mut().find(|tab| tab.id == id) {
-                tab.scripts.insert(key, script);
+        self.installed(id, send_scripts(cdp, kept)).await
+    }
+
+    async fn installed(&self, id: &str, sent: Vec<Sent>) -> Result<(), BrowserError> {
+        for (keys, answer) in sent {
+            let identifier = answer.await?.identifier;
+            let taken = {
+                let mut state = self.state();
+                let taken: Vec<String> = keys.iter().filter(|key| !state.kept.contains_key(*key)).cloned().collect();
+                if let Some(tab) = state.tabs.iter_mut().find(|tab| tab.id == id) {
+                    tab.scripts.push(Script { id: identifier, keys });
+                }
+                taken
+            };
+            // Documents that came before the answer.
+            for key in taken {
+                self.taken(&key);
             }
         }
         Ok(())
+    }
+
+    /// What is kept under this key is in place in a tab: no other gets it. What shared a script with it gets another.
+    fn taken(&self, key: &str) {
+        let mut state = self.state();
+        let State { kept, tabs, .. } = &mut *state;
+        kept.remove(key);
+        for tab in tabs {
+            let mut sent = Vec::new();
+            for script in tab.scripts.extract_if(.., |script| script.keys.contains(key)) {
+                let left = kept.iter().filter(|(kept, _)| script.keys.contains(*kept));
+                // Before the old one goes: at no moment is there none.
+                sent.extend(send_scripts(&tab.cdp, &left.map(|(key, lines)| (key.clone(), lines.clone())).collect()));
+                tab.cdp.send(RemoveScriptToEvaluateOnNewDocumentParams::new(script.id)).forget();
+            }
+            // Chromium may answer late, and what happens meanwhile has to be noted. A tab that is gone needs none.
+            let (storages, id) = (self.clone(), tab.id.clone());
+            tokio::spawn(async move { drop(storages.installed(&id, sent).await) });
+        }
     }
 
     async fn note(&self, id: &str, event: &RawEvent) {
@@ -228,7 +283,7 @@ impl TabStorages {
 
     /// A document of `key` is in the tab: where something was ready for it, it is in place now, and is needed no more.
     async fn came(&self, id: &str, key: &str) {
-        let inherited = {
+        let (inherited, ready) = {
             let mut state = self.state();
             let state = &mut *state;
             state.clock += 1;
@@ -238,16 +293,11 @@ impl TabStorages {
             seen.used_at = state.clock;
             seen.touched |= tab.has_opener;
             let inherited = (first && tab.has_opener).then(|| tab.cdp.clone());
-            if tab.scripts.contains_key(key) {
-                state.kept.remove(key);
-                for tab in &mut state.tabs {
-                    if let Some(script) = tab.scripts.remove(key) {
-                        tab.cdp.send(RemoveScriptToEvaluateOnNewDocumentParams::new(script)).forget();
-                    }
-                }
-            }
-            inherited
+            (inherited, !tab.has_opener && state.kept.contains_key(key))
         };
+        if ready {
+            self.taken(key);
+        }
         // A popup begins with a copy of what its opener held, of which no event tells.
         let Some(cdp) = inherited else { return };
         let mut storage = StorageId::new(false);

@@ -1,6 +1,6 @@
 //! The tabs of a session: those that we open, popups that open themselves, and which documents were ever in them.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 use std::ops::Deref;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
@@ -15,12 +15,15 @@ use crate::page::Page;
 
 use super::SessionError;
 use super::emulate::{KeptIdentity, Own, Told, grant_geolocation};
+use super::permissions::Permissions;
+use super::storage_key::Position;
 use super::tab_storage::TabStorages;
+use super::visited::Visited;
 
 /// How long a popup may take to take another identity.
 const LATE_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// The ids of hidden pages in one browser, which nobody may mistake for the user's tabs. Clones share them.
+/// The hidden pages in one browser, by id, and the frames in them, by address: not the user's. Clones share them.
 #[derive(Clone)]
 pub(super) struct HiddenIds {
     ids: Arc<Mutex<HashSet<String>>>,
@@ -47,9 +50,10 @@ impl HiddenIds {
         self.ids.lock().unwrap_or_else(PoisonError::into_inner).remove(id);
     }
 
-    /// Whether the frame is the main frame of a hidden page.
-    pub(super) fn contains(&self, frame: &str) -> bool {
-        self.ids.lock().unwrap_or_else(PoisonError::into_inner).contains(frame)
+    /// Whether a document is one of a hidden page: its main frame's, or one below that, which no site knows the address of.
+    pub(super) fn contains(&self, frame: &str, url: &str) -> bool {
+        let all = self.ids.lock().unwrap_or_else(PoisonError::into_inner);
+        all.contains(frame) || all.contains(url)
     }
 }
 
@@ -90,11 +94,23 @@ struct State {
     /// Pages that scripts can see, oldest first.
     pages: Vec<Page>,
     /// The documents committed in each page, not yet looked at.
-    commits: Vec<UnboundedReceiver<(String, String)>>,
+    commits: Vec<Commits>,
     /// Origins (with a slash at the end) of http and https documents seen so far.
-    visited: BTreeSet<String>,
+    visited: Visited,
+    /// What an origin may that nobody has met, by whether it is secure.
+    strangers: HashMap<bool, Permissions>,
+    notices: Vec<String>,
     /// The main frames of tabs that scripts do not see, and whose documents are loaded as those of the others.
     guests: HashSet<String>,
+}
+
+/// The documents of a page.
+struct Commits {
+    /// The main frame.
+    main: String,
+    /// The origin that it is at.
+    top: Option<String>,
+    queue: UnboundedReceiver<(String, String)>,
 }
 
 impl Tabs {
@@ -219,7 +235,7 @@ impl Tabs {
         let target = self.open_target().await?;
         target.resume();
         self.0.hidden.add(target.id().inner());
-        Ok(HiddenTab { target, tabs: self.clone() })
+        Ok(HiddenTab { target, tabs: self.clone(), frames: Vec::new() })
     }
 
     /// Sees to it that a tab in no window can be had when there is none any more. To be called while there is one.
@@ -232,7 +248,8 @@ impl Tabs {
 
     fn add(&self, page: &Page) {
         let mut state = self.state();
-        state.commits.push(page.commits());
+        let main = page.target().id().inner().clone();
+        state.commits.push(Commits { main, top: None, queue: page.commits() });
         state.pages.push(page.clone());
     }
 
@@ -245,7 +262,7 @@ impl Tabs {
             None => self.open_target().await?,
         };
         self.0.hidden.add(target.id().inner());
-        Ok(HiddenTab { target, tabs: self.clone() })
+        Ok(HiddenTab { target, tabs: self.clone(), frames: Vec::new() })
     }
 
     /// Opens a tab without making a page of it.
@@ -295,7 +312,8 @@ impl Tabs {
         let told = self.told().now().clone();
         let page = Page::attach_as(tab.target.clone(), told).await?;
         self.storages().copy_to(&page).await?;
-        self.state().commits.push(page.commits());
+        let main = page.target().id().inner().clone();
+        self.state().commits.push(Commits { main, top: None, queue: page.commits() });
         Ok(Guest { page, _tab: tab })
     }
 
@@ -306,31 +324,68 @@ impl Tabs {
         state.pages.clone()
     }
 
-    /// Whether `frame` is the main frame of one of the pages, or of a guest.
-    pub(super) fn owns(&self, frame: &str) -> bool {
+    /// Where a document is that is asked for in `frame`.
+    pub(super) fn position_of(&self, frame: &str) -> Position {
         let state = self.state();
-        state.guests.contains(frame) || state.pages.iter().any(|page| page.target().id().inner() == frame)
+        if state.guests.contains(frame) || state.pages.iter().any(|page| page.target().id().inner() == frame) {
+            return Position::InTab;
+        }
+        let page = state.pages.iter().find(|page| page.frames().iter().any(|known| known.id() == frame));
+        page.and_then(|page| origin_of(&page.main_frame().url())).map_or(Position::Unknown, Position::Below)
     }
 
-    /// Every origin that had a document in one of the tabs so far, with a slash at its end.
-    pub(super) fn visited(&self) -> BTreeSet<String> {
+    /// What an origin may here that nobody has met, where it is known: in a secure context or not.
+    pub(super) fn stranger(&self, secure: bool) -> Option<Permissions> {
+        self.state().strangers.get(&secure).cloned()
+    }
+
+    pub(super) fn know_stranger(&self, secure: bool, states: Permissions) {
+        self.state().strangers.insert(secure, states);
+    }
+
+    /// Notes a storage key that the documents alone do not tell of.
+    pub(super) fn used(&self, key: &str) {
+        self.state().visited.keys.insert(key.to_owned());
+    }
+
+    /// Every origin that had a document in one of the tabs so far.
+    pub(super) fn visited(&self) -> Visited {
         let mut state = self.state();
-        let mut seen = Vec::new();
-        for receiver in &mut state.commits {
-            while let Ok((_, url)) = receiver.try_recv() {
-                seen.push(url);
+        let State { commits, visited, pages, .. } = &mut *state;
+        for Commits { main, top, queue } in commits {
+            while let Ok((frame, url)) = queue.try_recv() {
+                let origin = origin_of(&url);
+                if frame == *main {
+                    top.clone_from(&origin);
+                }
+                if let Some(origin) = origin {
+                    visited.add(top.as_deref().filter(|_| frame != *main), &origin);
+                }
             }
         }
         // What is open now may not have come through the channel yet.
-        let open = state.pages.iter().flat_map(Page::frames).map(|frame| frame.url());
-        seen.extend(open.collect::<Vec<_>>());
-        state.visited.extend(seen.iter().filter_map(|url| origin_of(url)));
-        state.visited.clone()
+        for page in pages {
+            let top = origin_of(&page.main_frame().url());
+            for frame in page.frames() {
+                if let Some(origin) = origin_of(&frame.url()) {
+                    visited.add(top.as_deref(), &origin);
+                }
+            }
+        }
+        visited.clone()
+    }
+
+    /// Something that the user should know.
+    pub(super) fn notice(&self, texts: Vec<String>) {
+        self.state().notices.extend(texts);
     }
 
     /// Notices of the pages since the last call.
     pub(super) fn take_notices(&self) -> Vec<String> {
-        self.state().pages.iter().flat_map(Page::take_notices).collect()
+        let mut state = self.state();
+        let mut notices = std::mem::take(&mut state.notices);
+        notices.extend(state.pages.iter().flat_map(Page::take_notices));
+        notices
     }
 }
 
@@ -338,6 +393,21 @@ impl Tabs {
 pub(super) struct HiddenTab {
     target: Target,
     tabs: Tabs,
+    /// Addresses of frames in it.
+    frames: Vec<String>,
+}
+
+impl HiddenTab {
+    /// Announces the addresses that its frames are going to have, in place of those of before.
+    pub(super) fn expect(&mut self, urls: &[String]) {
+        let hidden = &self.tabs.0.hidden;
+        for gone in std::mem::replace(&mut self.frames, urls.to_vec()) {
+            hidden.remove(&gone);
+        }
+        for url in urls {
+            hidden.add(url);
+        }
+    }
 }
 
 impl Deref for HiddenTab {
@@ -355,6 +425,9 @@ impl Drop for HiddenTab {
             inner.context.browser().cdp().send(CloseTargetParams::new(self.target.id().clone())).forget();
         }
         inner.hidden.remove(self.target.id().inner());
+        for url in &self.frames {
+            inner.hidden.remove(url);
+        }
     }
 }
 

@@ -94,12 +94,11 @@ const bodies = (() => {
     return at;
   };
 
-  const putFile = async (head, body) => {
+  // The file is there once this is closed.
+  const createFile = async (head) => {
     const parent = await directory(head.path.slice(0, -1));
     const handle = await parent.getFileHandle(codec.decodeString(head.path.at(-1)), { create: true });
-    const writable = await handle.createWritable();
-    for (const piece of body) await writable.write(piece);
-    await writable.close();
+    return handle.createWritable();
   };
 
   // Fetches the script from the site and waits until it can control a page. No page can read of which type it was.
@@ -123,5 +122,5 @@ const bodies = (() => {
     await Promise.race([active(), late]);
   };
 
-  return { caches: cachesHere, files, putEntry, putFile, directory, register, shown };
+  return { caches: cachesHere, files, putEntry, createFile, directory, register, shown };
 })();

@@ -44,20 +44,23 @@ const capture = (() => {
       const source = db.transaction(store, 'readonly').objectStore(store);
       const [keys, values] = await Promise.all([wait(source.getAllKeys(range, size)), wait(source.getAll(range, size))]);
       let weight = 0;
+      // Together: a turn of all the generators above per record would cost more than the record.
+      const lines = [];
       for (let i = 0; i < keys.length; i++) {
         let line;
         try {
           const jobs = [];
           const node = { t: 'rec', k: codec.encode(keys[i], jobs), v: codec.encode(values[i], jobs) };
-          await Promise.all(jobs);
+          if (jobs.length) await Promise.all(jobs);
           line = JSON.stringify(node);
         } catch (error) {
           note(`indexedDB:${db.name}/${store}`, previewKey(keys[i]), error.message || String(error));
           continue;
         }
         weight += line.length;
-        yield line;
+        lines.push(line);
       }
+      if (lines.length) yield lines.join('\n');
       if (keys.length < size) return;
       range = IDBKeyRange.lowerBound(keys[keys.length - 1], true);
       size = Math.max(1, Math.min(4096, weight ? Math.round((size * 1e6) / weight) : size * 2));
@@ -88,7 +91,11 @@ const capture = (() => {
   }
 
   // What the tab in question holds: this document's own, where it is in that tab (`items` is null); else what was seen of it.
-  const sessionLines = ({ items, kept }, note) => {
+  const sessionLines = ({ items, kept, foreign }, note) => {
+    if (foreign) {
+      if (sessionStorage.length) note('sessionStorage', null, 'that of frames below other sites is not kept');
+      return [];
+    }
     const pairs = items ?? Array.from({ length: sessionStorage.length }, (_, i) => {
       const key = sessionStorage.key(i);
       return [key, sessionStorage.getItem(key)];
@@ -132,7 +139,19 @@ const capture = (() => {
     for (const each of all.sort((a, b) => byCodeUnits(a.scope, b.scope))) yield JSON.stringify(each);
   }
 
-  return async ({ begin, budget, session }) => {
+  // Names that Chromium takes and a page can ask for. One that it does not know is left out.
+  const PERMISSIONS = ['accelerometer', 'background-sync', 'camera', 'captured-surface-control', 'clipboard-read', 'clipboard-write',
+    'display-capture', 'geolocation', 'gyroscope', 'idle-detection', 'keyboard-lock', 'local-fonts', 'local-network-access',
+    'magnetometer', 'microphone', 'midi', 'nfc', 'notifications', 'payment-handler', 'persistent-storage', 'pointer-lock',
+    'screen-wake-lock', 'speaker-selection', 'storage-access', 'window-management'];
+  const permissions = async () => {
+    const asked = PERMISSIONS.map(async (name) => [name, (await navigator.permissions.query({ name })).state]);
+    const told = await Promise.allSettled(navigator.permissions ? asked : []);
+    return { secure: isSecureContext, states: Object.fromEntries(told.filter((t) => t.value).map((t) => t.value)) };
+  };
+
+  return async ({ begin, budget, session, ask }) => {
+    if (ask) return { text: '', done: true, partial: [], auto: [], at: location.origin, permissions: await permissions() };
     const self = capture;
     if (begin) {
       // One that nobody asked to its end closes its database.
@@ -144,7 +163,10 @@ const capture = (() => {
     const page = [];
     for (let size = 0; size < budget; ) {
       const { value, done } = await self.source.next();
-      if (done) return { text: page.join(''), done, partial: self.partial, auto: self.auto, at: location.origin };
+      if (done) {
+        const permitted = await permissions();
+        return { text: page.join(''), done, partial: self.partial, auto: self.auto, at: location.origin, permissions: permitted };
+      }
       page.push(value + '\n');
       size += value.length;
     }

@@ -45,7 +45,7 @@ const restore = (() => {
     await finished(store.transaction);
   };
 
-  const state = { db: null, store: null, inline: false, batch: [], failed: [], cache: null, cacheName: '', head: null, body: [] };
+  const state = { db: null, store: null, inline: false, batch: [], failed: [], cache: null, cacheName: '', head: null, body: [], file: null };
   const fail = (store, key, error) => state.failed.push({ store, key, reason: error?.message || String(error) });
 
   const flush = async () => {
@@ -70,14 +70,16 @@ const restore = (() => {
 
   // The head of a cached response or of a file; its body comes in lines after it.
   const whole = async () => {
-    const { head, body } = state;
+    const { head, body, file } = state;
     if (!head) return;
-    [state.head, state.body] = [null, []];
-    const store = head.t === 'entry' ? `cacheStorage:${state.cacheName}` : 'fileSystem';
-    const key = head.t === 'entry' ? bodies.shown(head.url) : head.path.map(codec.decodeString).join('/');
+    [state.head, state.body, state.file] = [null, [], null];
     try {
-      head.t === 'entry' ? await bodies.putEntry(state.cache, head, body) : await bodies.putFile(head, body);
-    } catch (error) { fail(store, key, error); }
+      head.t === 'entry' ? await bodies.putEntry(state.cache, head, body) : await file?.close();
+    } catch (error) { failHead(head, error); }
+  };
+  const failHead = (head, error) => {
+    if (head.t === 'entry') fail(`cacheStorage:${state.cacheName}`, bodies.shown(head.url), error);
+    else fail('fileSystem', head.path.map(codec.decodeString).join('/'), error);
   };
 
   const line = async (entry) => {
@@ -92,13 +94,19 @@ const restore = (() => {
         return;
       case 'file':
         state.head = entry;
+        state.file = await bodies.createFile(entry).catch((error) => ((state.head = null), failHead(entry, error), null));
         return;
       case 'dir':
         await bodies.directory(entry.path).catch((error) => fail('fileSystem', entry.path.map(codec.decodeString).join('/'), error));
         return;
       case 'body':
-        // As a Blob it is Chromium's to hold, and leaves this script's memory.
-        if (state.head) state.body.push(new Blob([codec.fromBase64(entry.d)]));
+        // A file is written as it comes. As a Blob a piece is Chromium's to hold, and leaves this script's memory.
+        if (state.file)
+          await state.file.write(codec.fromBase64(entry.d)).catch((error) => {
+            failHead(state.head, error);
+            [state.head, state.file] = [null, null];
+          });
+        else if (state.head) state.body.push(new Blob([codec.fromBase64(entry.d)]));
         return;
       case 'sw':
         try { await bodies.register(entry); } catch (error) { fail('serviceWorker', entry.scope, error); }
@@ -123,7 +131,8 @@ const restore = (() => {
       case 'rec':
         if (!state.db) return;
         try {
-          await codec.importKeys(entry.v);
+          // Few values hold keys, and looking for one is slow.
+          if (entry.keyed) await codec.importKeys(entry.v);
           state.batch.push({ key: codec.decode(entry.k), value: codec.decode(entry.v) });
         } catch (error) {
           fail(`indexedDB:${state.db.name}/${state.store}`, JSON.stringify(entry.k), error);
@@ -144,7 +153,8 @@ const restore = (() => {
   };
 
   return async ({ text, end }) => {
-    for (const each of text.split('\n')) if (each) await line(JSON.parse(each));
+    for (const each of text.split('\n'))
+      if (each) await line(each.includes('["key",') ? { ...JSON.parse(each), keyed: true } : JSON.parse(each));
     // Batches do not outlive a call, so memory is bounded by the text of one.
     await flush();
     if (end) {

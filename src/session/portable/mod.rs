@@ -174,7 +174,7 @@ impl Sessions {
         let read = options.given_up.run_until_cancelled(read(source, options.passphrase.as_ref())).await;
         let (mut way, lost) = read.unwrap_or_else(|| Err(PortableError::GivenUp.into()))?;
         let intake = Intake { sessions: self, tenant, id, options };
-        let taken = intake.take(&mut way).await?;
+        let taken = Box::pin(intake.take(&mut way)).await?;
         let (replaced, version, cookies, origins) = (taken.replaced, taken.version, taken.cookies, taken.origins);
         Ok(Imported { format, replaced, version, cookies, origins, lost })
     }

@@ -185,7 +185,9 @@ impl OwnBrowser {
         let (key, keys) = if let Some(stored) = base.stored() {
             (stored.key.clone(), stored.record.keys()?)
         } else {
-            let key = DataKey::generate().map_err(|error| seal_error("a new key", error))?;
+            // What is large of its state may be sealed under one already.
+            let key = draft.key().map_or_else(DataKey::generate, |key| Ok(key.clone()));
+            let key = key.map_err(|error| seal_error("a new key", error))?;
             (key.clone(), vec![key])
         };
         named.sessions.before_sealing(&named.tenant).await?;

@@ -1,0 +1,28 @@
+//! Where documents were during a run: what a save looks at.
+
+use std::collections::BTreeSet;
+
+use super::storage_key;
+
+/// Where documents were, by origins with a slash at the end.
+#[derive(Clone, Default)]
+pub(super) struct Visited {
+    /// In tabs of their own, and in frames that are or may be of the tab's site.
+    pub(super) origins: BTreeSet<String>,
+    /// In frames of other sites: the tab's origin, the frame's.
+    pub(super) below: BTreeSet<(String, String)>,
+    /// Further storage keys that were in use.
+    pub(super) keys: BTreeSet<String>,
+}
+
+impl Visited {
+    /// A document of `origin`, in a tab that is at `top` or in that of its own.
+    pub(super) fn add(&mut self, top: Option<&str>, origin: &str) {
+        match top.filter(|top| *top != origin) {
+            Some(top) if !storage_key::may_be_one_site(top, origin) => {
+                self.below.insert((top.to_owned(), origin.to_owned()));
+            }
+            _ => drop(self.origins.insert(origin.to_owned())),
+        }
+    }
+}
