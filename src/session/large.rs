@@ -290,7 +290,9 @@ mod tests {
     }
 
     fn lines(from: usize) -> String {
-        (from..from + 5_000).map(|n| format!("{{\"t\":\"rec\",\"k\":{n},\"v\":\"{}\"}}\n", "ž".repeat(100))).collect()
+        let value = "ž".repeat(100);
+        let line = |n| format!("{{\"t\":\"rec\",\"k\":{n},\"v\":\"{value}\"}}");
+        (from..from + 5_000).map(line).chain([String::new()]).collect::<Vec<_>>().join("\n")
     }
 
     #[tokio::test]
