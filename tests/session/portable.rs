@@ -30,7 +30,7 @@ async fn import(rig: &Rig, name: &str, bytes: &[u8], replace: bool) -> Result<Im
     let sessions = rig.sessions().await.unwrap();
     let options = ImportOptions { replace, passphrase: Some(phrase("correct horse")), ..ImportOptions::default() };
     let source = Source::open(std::io::Cursor::new(bytes.to_vec()), None).await?;
-    sessions.import(&Tenant::default(), &id(name), source, &options).await
+    Box::pin(sessions.import(&Tenant::default(), &id(name), source, &options)).await
 }
 
 /// A run of a session that evaluates `script` at `path`; no browser is left after it.
