@@ -5,14 +5,14 @@
 
 #[path = "session/again.rs"]
 mod again;
-#[path = "session/child.rs"]
-mod child;
-#[path = "session/deletion.rs"]
-mod deletion;
 #[path = "session/checkpoints.rs"]
 mod checkpoints;
 #[path = "session/checks.rs"]
 mod checks;
+#[path = "session/child.rs"]
+mod child;
+#[path = "session/deletion.rs"]
+mod deletion;
 #[path = "session/dying.rs"]
 mod dying;
 #[path = "session/embedded.rs"]
@@ -29,12 +29,12 @@ mod identity;
 mod large;
 #[path = "session/matrix.rs"]
 mod matrix;
-#[path = "session/points.rs"]
-mod points;
 #[path = "session/outbox.rs"]
 mod outbox;
 #[path = "session/permissions.rs"]
 mod permissions;
+#[path = "session/points.rs"]
+mod points;
 #[path = "session/portable.rs"]
 mod portable;
 #[path = "session/profile.rs"]

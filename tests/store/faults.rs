@@ -9,8 +9,8 @@ use async_trait::async_trait;
 use rhaven::base::{Fence, Version};
 use rhaven::seal::{NameTag, RawBlob, Sealed, SealedStream, TenantTag};
 use rhaven::store::{
-    AcquireRequest, Acquired, BlobId, Blobs, Checkpoint, Commit, Committed, DocumentName, Documents, Expected, Head, Held, Kept,
-    KeptDocument, Listed, OwnerId, PartId, RecordName, Records, StoreError, VersionEntry,
+    AcquireRequest, Acquired, BlobId, Blobs, Checkpoint, Commit, Committed, DocumentName, Documents, Expected, Head,
+    Held, Kept, KeptDocument, Listed, OwnerId, PartId, RecordName, Records, StoreError, VersionEntry,
 };
 
 use super::fixture::TestStore;

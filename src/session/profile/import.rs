@@ -72,7 +72,7 @@ impl Sessions {
         self.before_sealing(tenant).await?;
         let beside = Beside { profile: Some(profile.clone()), ..Beside::default() };
         let index = Index::new(Vec::new(), Vec::new(), beside);
-        let record = Record::new(id.clone(), &key, ttl.map(|ttl| ttl.as_secs()));
+        let record = Record::new(id.clone(), &key, ttl.map(|ttl| ttl.as_secs())).of_profile(true);
         let target = Target { sessions: self, tenant, id, ttl, lease };
         let commit = target.commit(&record, &key, None, &index, Vec::new())?;
         if let Err(error) = self.records().commit(&target.name(), &commit).await {

@@ -25,8 +25,8 @@ use crate::seal::{NameTag, Sealed, TenantTag};
 use self::failure::Failure;
 use super::clock::{Clock, system_clock};
 use super::{
-    AcquireRequest, Acquired, BlobId, Checkpoint, Commit, Committed, DocumentName, Documents, Expected, Head, Held, Kept,
-    KeptDocument, Listed, OwnerId, PartId, RecordName, Records, StoreError, VersionEntry,
+    AcquireRequest, Acquired, BlobId, Checkpoint, Commit, Committed, DocumentName, Documents, Expected, Head, Held,
+    Kept, KeptDocument, Listed, OwnerId, PartId, RecordName, Records, StoreError, VersionEntry,
 };
 
 /// Work for the thread that owns the connection.
