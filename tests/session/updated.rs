@@ -17,7 +17,7 @@ const RUNS: usize = 10;
 async fn runs_that_change_nothing_make_no_version() {
     let (rig, practice) = (Rig::start().await, Practice::start(([127, 0, 0, 1], 0).into()).await.unwrap());
     // Of sessionStorage only what can be told exactly of a tab that has left: a version is made for what cannot be kept.
-    let kinds: Vec<_> = KINDS.iter().filter(|kind| kind.name != "sessionStorage").collect();
+    let kinds: Vec<_> = KINDS.iter().filter(|kind| kind.store != "sessionStorage").collect();
     let writes: Vec<_> = kinds.iter().map(|kind| format!("{{ {}; }}", kind.write)).collect();
     let write = format!("async () => {{ {} sessionStorage.setItem('step', '2'); }}", writes.join("\n"));
     // All kinds on one site, the usual ones on another, and a login.
