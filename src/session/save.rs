@@ -279,15 +279,16 @@ impl Draft {
 
     /// What of it is in a directory that has all but what is `pending`, and of that what it had `before`.
     pub(super) fn archived(&self, pending: impl Fn(&str) -> bool, before: Option<&Archived>) -> Archived {
-        let digest = |part: &Part| data_encoding::HEXLOWER.encode(&part.digest());
-        let fresh = self.fresh.iter().map(|(key, part, _)| (key.as_str(), digest(part)));
-        Archived::of(&self.cookies, digests(&self.carried).chain(fresh), pending, before)
+        let hex = |digest: [u8; 32]| data_encoding::HEXLOWER.encode(&digest);
+        let fresh = self.fresh.iter().map(|(key, part, _)| (key.as_str(), hex(part.digest())));
+        let large = self.large.iter().map(|(key, large, _)| (key.as_str(), hex(large.outline.digest())));
+        Archived::of(&self.cookies, digests(&self.carried).chain(fresh).chain(large), pending, before)
     }
 
     /// The storage keys that it keeps something of.
     pub(super) fn origins(&self) -> Vec<String> {
-        let carried = self.carried.iter().map(|part| part.storage_key.clone());
-        carried.chain(self.fresh.iter().map(|(key, _, _)| key.clone())).collect()
+        let fresh = self.fresh.iter().map(|(key, ..)| key).chain(self.large.iter().map(|(key, ..)| key));
+        self.carried.iter().map(|part| &part.storage_key).chain(fresh).cloned().collect()
     }
 
     /// What it is told against.
