@@ -15,6 +15,8 @@ mod child;
 mod deletion;
 #[path = "session/dying.rs"]
 mod dying;
+#[path = "session/elsewhere.rs"]
+mod elsewhere;
 #[path = "session/embedded.rs"]
 mod embedded;
 #[path = "session/fidelity.rs"]
@@ -45,6 +47,8 @@ mod profile_ends;
 mod rig;
 #[path = "session/rotation.rs"]
 mod rotation;
+#[path = "session/tabs.rs"]
+mod tabs;
 #[path = "session/tagged.rs"]
 mod tagged;
 #[path = "session/tampering.rs"]

@@ -323,7 +323,7 @@ fn any_visible(selector: &Selector) -> Selector {
 }
 
 /// An address without what nobody is to see (query, fragment, password), and not too long.
-fn shown(url: &str) -> String {
+pub(super) fn shown(url: &str) -> String {
     let url = match url::Url::parse(url) {
         // Neither fails where there is a host; where there is none there is nothing to take away.
         Ok(mut url) => {

@@ -47,6 +47,7 @@ mod permissions;
 mod portable;
 mod profile;
 mod recover;
+mod reopen;
 mod reset;
 mod restorer;
 mod room;

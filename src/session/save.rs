@@ -277,8 +277,7 @@ pub(super) async fn commit(target: &Target<'_>, draft: &Draft, deadline: Deadlin
     Ok(base)
 }
 
-/// Writes a version that is prepared. The very same commit may be written again: where its answer was lost it is answered as
-/// done.
+/// Writes a version that is prepared. The very same commit may be written again: where its answer was lost it is answered as done.
 pub(super) async fn write(target: &Target<'_>, commit: &Commit, deadline: Deadline) -> Result<(), SessionError> {
     let (name, records) = (&target.name(), target.sessions.records());
     let committed = patiently(deadline, || async { Ok(records.commit(name, commit).await?) }).await?;

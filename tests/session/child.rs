@@ -15,7 +15,7 @@ use tracing::field::{Field, Visit};
 use tracing::span;
 
 use super::rig::Rig;
-use super::{points, writers};
+use super::{elsewhere, points, writers};
 
 /// The task as JSON.
 const TASK: &str = "RHAVEN_TEST_CHILD";
@@ -63,6 +63,7 @@ async fn entry_of_child_processes() {
     let watch = Watch { task: task.clone(), reached: Mutex::default() };
     tracing::subscriber::set_global_default(watch).unwrap();
     match task.what.as_str() {
+        "visit" => elsewhere::visit(&task).await,
         "write" => writers::write_for_ever(&task).await,
         _ => points::child(&task).await,
     }

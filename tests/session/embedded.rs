@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::rig::{Rig, changes, evaluate, goto, soon};
 
 /// Puts a frame into `frame` and answers it once it has loaded.
-async fn embed(page: &Page, frame: &Frame, url: &str) -> Frame {
+pub async fn embed(page: &Page, frame: &Frame, url: &str) -> Frame {
     let script = format!(
         "new Promise(done => {{ const f = document.createElement('iframe'); f.src = '{url}'; f.onload = () => done(); document.body.append(f); }})"
     );

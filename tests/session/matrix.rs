@@ -1,4 +1,5 @@
-//! Every kind of state that is promised: written by a page, saved, and read by a page in another workspace.
+//! Every kind of state of an origin that is promised, as a page writes and reads it (`elsewhere` has it go through another process),
+//! and what is particular to each.
 
 use rhaven::base::Tenant;
 use rhaven::page::{ClickOptions, Page, Selector};
@@ -9,6 +10,9 @@ use super::rig::{Rig, changes, evaluate, goto, id, soon};
 
 /// One kind of state, as a page writes it and reads it again.
 pub struct Kind {
+    /// As a change of it is named.
+    pub store: &'static str,
+    /// Which of those.
     pub name: &'static str,
     pub write: &'static str,
     pub read: &'static str,
@@ -17,25 +21,98 @@ pub struct Kind {
 
 pub const KINDS: &[Kind] = &[
     Kind {
-        name: "cookies",
+        store: "cookie",
+        name: "cookies of a page",
         write: "document.cookie = 'c=1; max-age=3600'; document.cookie = 's=2'",
         read: "document.cookie.split('; ').sort().join()",
         wanted: || json!("c=1,s=2"),
     },
     Kind {
+        store: "localStorage",
         name: "localStorage",
         write: "localStorage.setItem('l', 'local')",
         read: "localStorage.getItem('l')",
         wanted: || json!("local"),
     },
     Kind {
+        store: "sessionStorage",
         name: "sessionStorage",
-        write: "sessionStorage.setItem('step', '2'); sessionStorage.setItem('\\ud800', 'lone')",
-        read: "[sessionStorage.getItem('step'), sessionStorage.getItem('\\ud800'), sessionStorage.length]",
-        wanted: || json!(["2", "lone", 2]),
+        write: "sessionStorage.setItem('step', '2')",
+        read: "sessionStorage.getItem('step')",
+        wanted: || json!("2"),
     },
     Kind {
-        name: "indexedDB",
+        store: "localStorage",
+        name: "localStorage with odd keys",
+        write: "['length', 'getItem', '\\ud800', '\\0'].forEach(key => localStorage.setItem(key, key + '\\udfff'))",
+        read: "['length', 'getItem', '\\ud800', '\\0'].map(key => localStorage.getItem(key) === key + '\\udfff')",
+        wanted: || json!([true, true, true, true]),
+    },
+    Kind {
+        store: "sessionStorage",
+        name: "sessionStorage with odd keys",
+        write: "['length', 'getItem', '__proto__', '', '\\ud800', '\\0'].forEach(key => sessionStorage.setItem(key, key + '\\udfff'))",
+        read: "['length', 'getItem', '__proto__', '', '\\ud800', '\\0'].map(key => sessionStorage.getItem(key) === key + '\\udfff')",
+        wanted: || json!([true, true, true, true, true, true]),
+    },
+    Kind {
+        store: "indexedDB",
+        name: "a schema: version, key paths, autoIncrement, indexes, stores without records",
+        write: "await new Promise((done, fail) => { const r = indexedDB.open('schema', 7); r.onerror = () => fail(r.error);
+                  r.onupgradeneeded = () => { const d = r.result;
+                    const a = d.createObjectStore('inline', { keyPath: 'id', autoIncrement: true });
+                    a.createIndex('tag', 'tags', { multiEntry: true }); a.createIndex('unique', ['a', 'b.c'], { unique: true });
+                    d.createObjectStore('compound', { keyPath: ['x', 'y.z'] }).put({ x: 1, y: { z: 'two' } });
+                    d.createObjectStore('nested', { keyPath: 'deep.er' }); d.createObjectStore('out', { autoIncrement: true }); };
+                  r.onsuccess = () => { r.result.close(); done(); }; })",
+        read: "await new Promise(done => { const r = indexedDB.open('schema'); r.onsuccess = () => { const d = r.result;
+                 const t = d.transaction([...d.objectStoreNames]);
+                 const stores = [...d.objectStoreNames].map(n => { const s = t.objectStore(n);
+                   return [n, s.keyPath, s.autoIncrement, [...s.indexNames].map(i => { const x = s.index(i); return [i, x.keyPath, x.unique, x.multiEntry]; })]; });
+                 const g = t.objectStore('compound').getAllKeys(); g.onsuccess = () => { d.close(); done([d.version, stores, g.result]); }; }; })",
+        wanted: || {
+            let indexes = json!([["tag", "tags", false, true], ["unique", ["a", "b.c"], true, false]]);
+            let stores = json!([
+                ["compound", ["x", "y.z"], false, []],
+                ["inline", "id", true, indexes],
+                ["nested", "deep.er", false, []],
+                ["out", null, true, []]
+            ]);
+            json!([7, stores, [[1, "two"]]])
+        },
+    },
+    Kind {
+        store: "indexedDB",
+        name: "the position of key generators",
+        write: "await new Promise((done, fail) => { const r = indexedDB.open('generators', 1); r.onerror = () => fail(r.error);
+                  r.onupgradeneeded = () => { const s = [r.result.createObjectStore('in', { keyPath: 'a.b', autoIncrement: true }),
+                      r.result.createObjectStore('out', { autoIncrement: true })];
+                    for (let i = 0; i < 4; i++) s.forEach(s => s.add({})); s.forEach(s => { s.delete(3); s.delete(4); }); };
+                  r.onsuccess = () => { r.result.close(); done(); }; })",
+        // An aborted transaction leaves the generators where they were.
+        read: "await new Promise(done => { const r = indexedDB.open('generators'); r.onsuccess = () => { const d = r.result, keys = [];
+                 const t = d.transaction(['in', 'out'], 'readwrite'); t.onabort = () => { d.close(); done(keys); };
+                 t.objectStore('in').add({}).onsuccess = e => keys.push(e.target.result);
+                 t.objectStore('out').add({}).onsuccess = e => { keys.push(e.target.result); t.abort(); }; }; })",
+        wanted: || json!([5, 5]),
+    },
+    Kind {
+        store: "indexedDB",
+        name: "a database without stores",
+        write: "await new Promise(done => { const r = indexedDB.open('void', 3); r.onsuccess = () => { r.result.close(); done(); }; })",
+        read: "(await indexedDB.databases()).find(d => d.name === 'void')?.version",
+        wanted: || json!(3),
+    },
+    Kind {
+        store: "indexedDB",
+        name: "values and keys",
+        write: concat!(include_str!("values.js"), "; await write()"),
+        read: concat!("await (async () => { ", include_str!("values.js"), "; return (await check()).failures; })()"),
+        wanted: || json!([]),
+    },
+    Kind {
+        store: "indexedDB",
+        name: "a database",
         write: "await new Promise(done => { const r = indexedDB.open('d', 2);
                   r.onupgradeneeded = () => r.result.createObjectStore('s').put(new Date(7), 'k');
                   r.onsuccess = () => { r.result.close(); done(); }; })",
@@ -45,7 +122,8 @@ pub const KINDS: &[Kind] = &[
         wanted: || json!([2, 7]),
     },
     Kind {
-        name: "cacheStorage",
+        store: "cacheStorage",
+        name: "Cache Storage",
         write: "const made = (body, init) => new Response(body, init);
                 const bytes = Uint8Array.from({ length: 2000000 }, (_, i) => i * 7);
                 const z = await caches.open('z'); const a = await caches.open('a');
@@ -65,7 +143,8 @@ pub const KINDS: &[Kind] = &[
         },
     },
     Kind {
-        name: "fileSystem",
+        store: "fileSystem",
+        name: "private files",
         write: "const root = await navigator.storage.getDirectory(); const dir = await root.getDirectoryHandle('deep', { create: true });
                 await root.getDirectoryHandle('empty', { create: true });
                 for (const [at, name, body] of [[root, 'a b.txt', 'text'], [dir, 'zero', ''], [dir, 'big', new Uint8Array(2000000).fill(9)]]) {
@@ -78,7 +157,8 @@ pub const KINDS: &[Kind] = &[
         wanted: || json!(["\"deep/\"", "\"empty/\"", "[\"a b.txt\",4,\"text\"]", "[\"deep/big\",2000000,\"\\t\\t\\t\\t\"]", "[\"deep/zero\",0,\"\"]"]),
     },
     Kind {
-        name: "serviceWorker",
+        store: "serviceWorker",
+        name: "a service worker",
         write: "await navigator.serviceWorker.register('/sw.js?v=1', { scope: '/first', updateViaCache: 'all' });
                 await new Promise(done => { const look = async () => {
                   (await navigator.serviceWorker.getRegistration('/first')).active?.state === 'activated' ? done() : setTimeout(look, 5); }; look(); })",
@@ -89,32 +169,6 @@ pub const KINDS: &[Kind] = &[
 ];
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_kind_of_state_comes_back() {
-    let rig = Rig::start().await;
-    let writes: Vec<_> = KINDS.iter().map(|kind| format!("{{ {}; }}", kind.write)).collect();
-    let (first, _) = rig.visit(&format!("async () => {{ {} }}", writes.join("\n"))).await;
-    assert_eq!(first.partial, []);
-    for kind in KINDS {
-        let store = if kind.name == "cookies" { "cookie" } else { kind.name };
-        assert!(
-            first.changes.iter().any(|change| change.store == store),
-            "{} is not named: {:?}",
-            kind.name,
-            first.changes
-        );
-    }
-    let reads: Vec<_> = KINDS.iter().map(|kind| format!("out.push({});", kind.read)).collect();
-    let (second, read) =
-        rig.visit(&format!("async () => {{ const out = []; {} return out; }}", reads.join("\n"))).await;
-    for (kind, read) in KINDS.iter().zip(read.as_array().unwrap()) {
-        assert_eq!(read, &(kind.wanted)(), "{}", kind.name);
-    }
-    assert!(!second.updated, "{:?}", second.changes);
-    assert_eq!(second.partial, []);
-    assert_eq!(second.version, first.version);
-}
-
-#[tokio::test(flavor = "multi_thread")]
 async fn what_is_kept_is_shown_by_name() {
     let rig = Rig::start().await;
     let writes: Vec<_> = KINDS.iter().map(|kind| format!("{{ {}; }}", kind.write)).collect();
@@ -122,8 +176,8 @@ async fn what_is_kept_is_shown_by_name() {
     let info = rig.sessions().await.unwrap().show(&Tenant::default(), &id("acme")).await.unwrap();
     assert_eq!(info.tabs, [rig.url("/")]);
     let origin = &info.origins[0];
-    assert_eq!(origin.local_storage, ["l"]);
-    assert_eq!(origin.session_storage.len(), 2);
+    assert!(origin.local_storage.iter().any(|key| key == "l"), "{:?}", origin.local_storage);
+    assert_eq!((origin.local_storage.len(), origin.session_storage.len()), (8, 7));
     let caches: Vec<_> = origin.caches.iter().map(|cache| (cache.name.as_str(), cache.records)).collect();
     assert_eq!(caches, [("z", 2), ("a", 1), ("empty", 0)]);
     assert_eq!(origin.files, ["a b.txt", "deep/", "deep/big", "deep/zero", "empty/"]);
@@ -217,13 +271,14 @@ async fn session_storage_of_an_origin_that_the_tab_has_left_is_kept() {
 }
 
 /// Clicks a link to the site that opens a tab of its own, and answers that tab.
-async fn popup(session: &Session, page: &Page, url: &str, rel: &str) -> Page {
+pub async fn popup(session: &Session, page: &Page, url: &str, rel: &str) -> Page {
+    let before = session.pages().len();
     let link = format!("document.body.innerHTML = `<a id=go target=_blank rel={rel} href='{url}'>open</a>`");
     evaluate(page, &link).await;
     page.locator(&Selector::parse("#go").unwrap()).click(&ClickOptions::default(), soon()).await.unwrap();
     let deadline = soon();
     loop {
-        if let Some(popup) = session.pages().into_iter().nth(1)
+        if let Some(popup) = session.pages().into_iter().nth(before)
             && popup.main_frame().url() == url
         {
             popup.wait_for_load_state(rhaven::page::LoadState::Load, soon()).await.unwrap();

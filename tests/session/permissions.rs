@@ -7,14 +7,14 @@ use serde_json::{Value, json};
 
 use super::rig::{Rig, changes, evaluate, goto, id, soon};
 
-async fn set(page: &Page, name: &str, setting: PermissionSetting, origin: &str) {
+pub async fn set(page: &Page, name: &str, setting: PermissionSetting, origin: &str) {
     let mut params = SetPermissionParams::new(PermissionDescriptor::new(name), setting);
     params.origin = Some(origin.to_owned());
     params.browser_context_id = page.target().context_id().cloned();
     page.main_frame().cdp().call(params).await.unwrap();
 }
 
-async fn states(page: &Page) -> Value {
+pub async fn states(page: &Page) -> Value {
     let ask = "async () => Promise.all(['geolocation', 'notifications', 'midi', 'clipboard-read'].map(async name =>
         (await navigator.permissions.query({ name })).state))";
     evaluate(page, ask).await

@@ -1,13 +1,16 @@
 //! `updated` tells the truth: false for a run that changed nothing, however many there are and whatever they looked at; true,
 //! with the right name, for each single kind of change.
 
+use chromiumoxide::cdp::browser_protocol::browser::PermissionSetting;
 use rhaven::base::Version;
 use rhaven::page::{ActionOptions, ClickOptions, GotoOptions, Selector, UrlPattern};
 use rhaven::practice::{EMAIL, PASSWORD, Practice};
 use serde_json::json;
 
 use super::child::times;
-use super::matrix::KINDS;
+use super::embedded::embed;
+use super::matrix::{KINDS, popup};
+use super::permissions::set;
 use super::rig::{Rig, changes, evaluate, goto, soon};
 
 /// Runs where `RHAVEN_SOAK_KILLS` does not say.
@@ -17,7 +20,7 @@ const RUNS: usize = 10;
 async fn runs_that_change_nothing_make_no_version() {
     let (rig, practice) = (Rig::start().await, Practice::start(([127, 0, 0, 1], 0).into()).await.unwrap());
     // Of sessionStorage only what can be told exactly of a tab that has left: a version is made for what cannot be kept.
-    let kinds: Vec<_> = KINDS.iter().filter(|kind| kind.name != "sessionStorage").collect();
+    let kinds: Vec<_> = KINDS.iter().filter(|kind| kind.store != "sessionStorage").collect();
     let writes: Vec<_> = kinds.iter().map(|kind| format!("{{ {}; }}", kind.write)).collect();
     let write = format!("async () => {{ {} sessionStorage.setItem('step', '2'); }}", writes.join("\n"));
     // All kinds on one site, the usual ones on another, and a login.
@@ -165,4 +168,52 @@ async fn what_has_run_out_is_neither_kept_nor_removed() {
     assert_eq!((seen, second.updated, second.version), (json!("stays=1"), false, Some(Version(1))));
     let (third, seen) = rig.visit("document.cookie").await;
     assert_eq!((seen, third.updated), (json!("stays=1"), false));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn frames_of_other_sites_count_and_what_sites_may_and_tabs_do_not() {
+    let rig = Rig::start().await;
+    let below = async |script: &str| {
+        rig.run(async |_, page| {
+            goto(&page, &rig.url("/")).await;
+            let frame = embed(&page, &page.main_frame(), &rig.other_url("/")).await;
+            frame.evaluate(script, None, soon()).await.unwrap();
+        })
+        .await
+    };
+    let first = below("localStorage.setItem('inner', '1')").await;
+    let [change] = &*first.changes else { panic!("{:?}", first.changes) };
+    assert_eq!((change.store.as_str(), change.name.as_str(), first.updated), ("localStorage", "inner", true));
+    // Not that of the site itself: it is kept apart.
+    let key = &change.origin;
+    assert!(key.starts_with(&rig.other_url("/^0")), "{key}");
+    let same = below("localStorage.setItem('inner', '1')").await;
+    assert_eq!((same.changes, same.updated, same.version), (vec![], false, first.version));
+    let other = below("localStorage.setItem('inner', '2')").await;
+    assert_eq!((changes(&other), other.updated), (vec!["changed localstorage inner".to_owned()], true));
+
+    // Another tab, at another place, and what a site may.
+    let nothing = rig
+        .run(async |session, page| {
+            goto(&page, &rig.url("/first")).await;
+            set(&page, "geolocation", PermissionSetting::Granted, &rig.url("")).await;
+            popup(&session, &page, &rig.other_url("/first"), "noopener").await;
+        })
+        .await;
+    assert_eq!((nothing.changes, nothing.updated, nothing.version), (vec![], false, other.version));
+    let removed = below("localStorage.clear()").await;
+    assert_eq!((changes(&removed), removed.updated), (vec!["removed localstorage inner".to_owned()], true));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_later_expiry_counts_as_renewed_and_only_that() {
+    let rig = Rig::start().await;
+    rig.visit("document.cookie = 'a=1; max-age=5000'; document.cookie = 'b=1; max-age=5000'").await;
+    let (second, _) = rig.visit("document.cookie = 'a=1; max-age=9000'").await;
+    assert_eq!((changes(&second), second.updated), (vec!["renewed cookie a".to_owned()], true));
+    let (third, _) = rig.visit("document.cookie = 'b=2; max-age=9000'").await;
+    assert_eq!(changes(&third), ["changed cookie b"]);
+    // What the site lets expire at once is removed.
+    let (fourth, _) = rig.visit("document.cookie = 'a=1; max-age=0'").await;
+    assert_eq!((changes(&fourth), fourth.updated), (vec!["removed cookie a".to_owned()], true));
 }

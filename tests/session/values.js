@@ -118,8 +118,8 @@ async function write() {
 async function check() {
   const open = await db();
   const failures = [];
-  let count = 0;
-  const expect = (name, holds) => { count++; if (!holds) failures.push(name); };
+  const names = [];
+  const expect = (name, holds) => { names.push(name); if (!holds) failures.push(name); };
   for (const [name, [, holds]] of Object.entries(VALUES)) {
     const got = await answer(open.transaction('values').objectStore('values').get(name));
     expect(name, await Promise.resolve().then(() => holds(got)).catch(() => false));
@@ -134,5 +134,5 @@ async function check() {
     expect('idb key ' + i, (await answer(open.transaction('keys').objectStore('keys').get(key))) === i);
   open.close();
   expect('localStorage', localStorage.getItem('\ud800 lone') === '\udfff' && localStorage.getItem('') === 'empty key' && localStorage.getItem('__proto__') === 'p');
-  return { failures, count };
+  return { failures, names, count: names.length };
 }

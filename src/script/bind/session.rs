@@ -6,7 +6,7 @@ use rhai::{Dynamic, Engine, EvalAltResult, FnPtr, Map};
 
 use super::wait::url_pattern;
 use super::{Answer, Call, Verb};
-use crate::base::{SessionId, Version};
+use crate::base::{Deadline, SessionId, Version};
 use crate::page::Page;
 use crate::script::options::Options;
 use crate::script::{Host, ScriptError, bridge, cookies, identity, value};
@@ -42,6 +42,8 @@ fn session(call: &Call) -> Answer {
     let profile = options.maybe_flag("profile");
     let asked = SessionOptions { ttl, mode, profile, identity, anew, guard };
     let session = call.wait(call.host.workspace.session(&id, &asked))?;
+    // Not where it is open already: its pages are where the script has put them.
+    let with_tabs = options.flag("tabs") && session.is_untouched();
     // Of a fork that stands in for a busy session, its own.
     let own = session.id().unwrap_or(&id);
     call.host.announce(own.as_str(), session.version().map(|version| version.0));
@@ -55,7 +57,11 @@ fn session(call: &Call) -> Answer {
         }
         (Admission::SignIn(_) | Admission::Admitted, _) => {}
     }
-    Ok(Dynamic::from(session.latest()))
+    let session = session.latest();
+    if with_tabs {
+        call.wait(session.reopen_tabs(Deadline::after(call.timeout())))?;
+    }
+    Ok(Dynamic::from(session))
 }
 
 /// Calls the script's function with the session, or without, if it takes nothing.

@@ -91,10 +91,18 @@ pub(super) const ENTRIES: &[Entry] = &[
                       Then the check is made again.",
             },
             OptionDoc {
+                name: "tabs",
+                kind: Kind::Flag,
+                default: "false",
+                doc: "Opens the tabs again that were open when it was saved. All begin to load at once; the first is the current page, and \
+                      the only one that is waited for, until its document is there. One that does not load is a warning. Does \
+                      nothing where the session is open already.",
+            },
+            OptionDoc {
                 name: "timeout",
                 kind: Kind::Time,
                 default: "30s, or what set_default_timeout says",
-                doc: "With mode \"wait\": how long to wait for a busy session.",
+                doc: "With mode \"wait\": how long to wait for a busy session. With tabs: how long they may take to load.",
             },
             OptionDoc {
                 name: "identity",

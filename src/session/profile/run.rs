@@ -137,8 +137,12 @@ impl OwnBrowser {
     pub(in crate::session) async fn learn(&self, kept: &Kept, now: &Snapshot) {
         let Some(stored) = kept.opened.stored() else { return };
         for part in stored.index.parts.iter().filter(|part| self.overlay.in_place.contains(&part.storage_key)) {
-            let Some(Captured::Read(new, _)) = now.origins.get(&part.storage_key) else { continue };
-            let differs = data_encoding::HEXLOWER.encode(&new.digest()) != part.digest;
+            let digest = match now.origins.get(&part.storage_key) {
+                Some(Captured::Read(new, _)) => new.digest(),
+                Some(Captured::Large(new, _)) => new.outline.digest(),
+                Some(Captured::Unreadable(_)) | None => continue,
+            };
+            let differs = data_encoding::HEXLOWER.encode(&digest) != part.digest;
             if !differs || lock(&self.learnt).contains_key(&part.storage_key) {
                 continue;
             }
