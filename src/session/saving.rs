@@ -131,7 +131,9 @@ impl Session {
     /// may change what there is.
     async fn read_checked(&self, kept: &Kept, deadline: Deadline) -> Result<Read, SessionError> {
         let read = self.read(kept, deadline).await?;
-        if !self.is_guarded() || !read.failed.is_empty() || read.draft.is_unchanged() || kept.is_lost() {
+        // What it was recovered to and is no version yet is written along, so it counts as a change.
+        let is_written = read.draft.is_unchanged() && kept.is_confirmed();
+        if !self.is_guarded() || !read.failed.is_empty() || is_written || kept.is_lost() {
             return Ok(read);
         }
         self.check_before_saving(deadline).await?;
