@@ -241,13 +241,17 @@ impl Kept {
         };
         let tell = |told: String| Some((error.code().to_owned(), format!("{}; {told}", with_causes(&error))));
         match outbox::put(&self.sessions, &self.tenant, &self.id, draft, lease.fence()).await {
-            Ok(true) => {
+            Ok(Some(left_out)) => {
+                let lost = match &*left_out {
+                    [] => String::new(),
+                    keys => format!("; what changed at {} is lost, as it is too large for that", keys.join(", ")),
+                };
                 let told =
-                    "it is kept in the outbox; applied by the next run of this session on this machine".to_owned();
+                    format!("it is kept in the outbox; applied by the next run of this session on this machine{lost}");
                 let (changes, partial) = (draft.changes_since_opened(), draft.partial());
                 SessionOutcome { save_error: tell(told), kept_in_outbox: true, changes, partial, ..outcome }
             }
-            Ok(false) => outcome,
+            Ok(None) => outcome,
             Err(error) => {
                 let told = format!("nor could it be kept in the outbox: {}", with_causes(&error));
                 SessionOutcome { save_error: tell(told), ..outcome }

@@ -19,7 +19,7 @@ use super::model::{Left, LeftIn, Taken};
 use super::recover::Settled;
 use super::save::{self, Base, Draft, Target};
 use super::sessions::{Prefetched, Sessions};
-use super::waiting::{Place, Waiting};
+use super::waiting::{Place, Waiting, not_among};
 
 /// How a finished file ends.
 const ENDING: &str = ".sealed";
@@ -38,23 +38,25 @@ fn files(folder: &Path, stem: &str) -> Vec<PathBuf> {
     names.into_iter().map(|name| folder.join(name)).collect()
 }
 
-/// Keeps what a draft would have written. `fence` is that of the run's lease. Answers whether there is an outbox.
+/// Keeps what a draft would have written. `fence` is that of the run's lease. Answers the storage keys of which it has not what is
+/// new, as that is too large; none where there is no outbox.
 pub(super) async fn put(
     sessions: &Sessions,
     tenant: &Tenant,
     id: &SessionId,
     draft: &Draft,
     fence: Fence,
-) -> Result<bool, SessionError> {
-    let Some(folder) = sessions.outbox().map(Path::to_owned) else { return Ok(false) };
-    let sealed = draft.waiting(fence).seal(sessions, tenant, id, draft.base(), Place::Outbox)?;
+) -> Result<Option<Vec<String>>, SessionError> {
+    let Some(folder) = sessions.outbox().map(Path::to_owned) else { return Ok(None) };
+    let waiting = draft.waiting(fence);
+    let sealed = waiting.seal(sessions, tenant, id, draft.base(), Place::Outbox)?;
     // Fences grow: in the order of their names files are in the order of the runs.
     let file = folder.join(format!("{}{:016x}{ENDING}", stem(&sessions.name(tenant, id)), fence.0));
     let what = file.display().to_string();
     let written = tokio::task::spawn_blocking(move || write(&folder, &file, &sealed)).await;
     let written = written.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()));
     written.map_err(|source| crate::store::StoreError::Unavailable { what, source: source.into() })?;
-    Ok(true)
+    Ok(Some(waiting.left_out))
 }
 
 fn write(folder: &Path, file: &Path, sealed: &Sealed) -> io::Result<()> {
@@ -165,9 +167,9 @@ async fn apply_one(
         version,
         forked_to,
         changes: draft.changes(),
-        left_out: Vec::new(),
+        left_out: waiting.left_out.clone(),
     };
-    let (made, name) = (&waiting.made, id.as_str());
+    let (made, name, missing) = (&waiting.made, id.as_str(), not_among(&waiting.left_out));
     if waiting.base == head {
         let draft = waiting.draft(sessions, tenant, &settled.base).await?;
         if !draft.is_unchanged() {
@@ -175,7 +177,7 @@ async fn apply_one(
             let version = settled.base.version();
             let shown = version.unwrap_or(Version(1));
             settled.notices.push(format!(
-                "session {name:?}: what a run could not save at {made}, as the store was away, is {shown} now"
+                "session {name:?}: what a run could not save at {made}, as the store was away, is {shown} now{missing}"
             ));
             settled.taken.push(taken(version, None, &draft));
         }
@@ -198,7 +200,7 @@ async fn apply_one(
     let rest = if whole { "" } else { ", without what it had left as it was: that version is not kept any more" };
     settled.notices.push(format!(
         "session {name:?}: what a run could not save at {made}, as the store was away, is in session {fork}{rest}: others \
-         have written the session since"
+         have written the session since{missing}"
     ));
     settled.taken.push(Taken { forked_to: Some(fork), ..changed });
     Ok(())

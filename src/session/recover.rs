@@ -14,7 +14,7 @@ use super::model::{Left, LeftIn, Taken};
 use super::outbox;
 use super::save::{self, Base, Prepared, Target};
 use super::sessions::Sessions;
-use super::waiting::{Place, Waiting};
+use super::waiting::{Place, Waiting, not_among};
 use super::{Change, SessionError};
 
 /// How long a store that is away is waited for where a session is opened.
@@ -65,10 +65,7 @@ impl Recovered {
         reached("recover.committed");
         self.pending.lock().unwrap_or_else(PoisonError::into_inner).take();
         let (id, made, version) = (self.id.as_str(), &self.made, self.version);
-        let missing = match &*self.left_out {
-            [] => String::new(),
-            keys => format!("; not among them is what may have changed at {}", keys.join(", ")),
-        };
+        let missing = not_among(&self.left_out);
         Ok(Some(format!(
             "session {id:?}: a run that ended without saving left changes from {made}: they are {version} now{missing}"
         )))

@@ -146,11 +146,12 @@ impl Draft {
 
     /// What was kept before stays, with a note.
     fn unreadable(&mut self, key: &str, old: Option<&PartRef>, partial: Partial) {
+        self.partial_differs |= old.is_none_or(|old| !old.partial.contains(&partial));
         if let Some(old) = old {
-            self.partial_differs |= !old.partial.contains(&partial);
             self.carried.push(PartRef { partial: vec![partial], ..old.clone() });
         } else {
-            self.partial_differs = true;
+            // Nothing of it waits to be put in place: what can be read of it later in the run is new.
+            self.names.entry(key.to_owned()).or_default();
             self.fresh.push((key.to_owned(), Part::default(), vec![partial]));
         }
     }
@@ -259,10 +260,9 @@ fn identity_differs(base: &Base, now: &Beside) -> bool {
 /// Writes a draft as a new version and answers the new base; a draft without a change only keeps the session from running
 /// out. A store that is away is waited for until the deadline.
 pub(super) async fn commit(target: &Target<'_>, draft: &Draft, deadline: Deadline) -> Result<Base, SessionError> {
-    let Target { sessions, .. } = *target;
     if draft.is_unchanged() {
         if draft.base.stored.is_some() {
-            let (name, records) = (&target.name(), sessions.records());
+            let (name, records) = (&target.name(), target.sessions.records());
             patiently(deadline, || async { Ok(records.touch(name, target.ttl).await?) }).await?;
             reached("save.touched");
         }

@@ -131,7 +131,9 @@ impl Session {
     /// may change what there is.
     async fn read_checked(&self, kept: &Kept, deadline: Deadline) -> Result<Read, SessionError> {
         let read = self.read(kept, deadline).await?;
-        if !self.is_guarded() || !read.failed.is_empty() || read.draft.is_unchanged() || kept.is_lost() {
+        // What it was recovered to and is no version yet is written along, so it counts as a change.
+        let is_written = read.draft.is_unchanged() && kept.is_confirmed();
+        if !self.is_guarded() || !read.failed.is_empty() || is_written || kept.is_lost() {
             return Ok(read);
         }
         self.check_before_saving(deadline).await?;
@@ -250,5 +252,54 @@ impl Session {
         });
         let draft = save::Draft::new(&base.with_names(restored.clone()), &kept.opened, &restored, now);
         Ok(Read { draft: draft.of_profile(kept.profile).sealed_under(spool.key), failed })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::{BTreeMap, HashMap};
+
+    use tokio_util::sync::CancellationToken;
+
+    use super::super::capture::Snapshot;
+    use super::super::lease::{Holder, Lease};
+    use super::super::part::Part;
+    use super::super::save::{Base, Draft, Target};
+    use super::super::state::Beside;
+    use super::super::{KeySource, Sessions, StoreConfig};
+    use super::*;
+    use crate::base::Tenant;
+
+    const KEY: &str = "https://a.example/";
+
+    fn draft(base: &Base, captured: Captured) -> Draft {
+        let cookie = serde_json::json!({"name": "a", "value": "1", "domain": "a.example", "path": "/"});
+        let origins = BTreeMap::from([(KEY.to_owned(), captured)]);
+        let now = Snapshot { cookies: vec![cookie.as_object().unwrap().clone()], beside: Beside::default(), origins };
+        Draft::new(base, &Base::default(), &HashMap::new(), now)
+    }
+
+    #[tokio::test]
+    async fn what_could_not_be_read_once_is_kept_once_it_can_be() {
+        let folder = tempfile::tempdir().unwrap();
+        let key = KeySource::MadeOnFirstUse(folder.path().join("key"));
+        let sessions = Sessions::open(StoreConfig::Memory, key).await.unwrap();
+        let (tenant, id) = (Tenant::default(), SessionId::new("acme").unwrap());
+        let (holder, never) = (Holder::new("a test"), CancellationToken::new());
+        let (lease, _) = Lease::acquire(&sessions, &tenant, &id, &holder, None, &never).await.unwrap();
+        let target = Target { sessions: &sessions, tenant: &tenant, id: &id, ttl: None, lease: &lease };
+        let soon = Deadline::after(Duration::from_secs(5));
+        let reason = "no time was left to read it".to_owned();
+        let late = Partial { origin: KEY.to_owned(), store: "storage".into(), key: None, reason };
+
+        let first = draft(&Base::default(), Captured::Unreadable(late));
+        assert_eq!(first.partial().len(), 1);
+        let base = save::commit(&target, &first, soon).await.unwrap();
+        // What is kept and not known is taken for what still waits to be put in place, and what is read of it is dropped.
+        assert!(base.has_part(KEY) && base.knows(KEY));
+        let mut part = Part::default();
+        part.push("{\"t\":\"ls\",\"k\":\"token\",\"v\":\"1\"}\n");
+        let second = draft(&base, Captured::Read(part, Vec::new()));
+        assert_eq!((second.changes().len(), second.partial().len()), (1, 0));
     }
 }

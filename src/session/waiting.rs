@@ -148,6 +148,14 @@ impl Waiting {
     }
 }
 
+/// What is told of keys that were left out; nothing where none was.
+pub(super) fn not_among(left_out: &[String]) -> String {
+    match left_out {
+        [] => String::new(),
+        keys => format!("; not among them is what may have changed at {}", keys.join(", ")),
+    }
+}
+
 impl WaitingPart {
     /// All of a part.
     pub(super) fn of(storage_key: &str, part: &Part, partial: &[Partial]) -> Self {

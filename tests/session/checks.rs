@@ -71,6 +71,27 @@ async fn a_check_sees_the_session_storage_and_takes_it_from_nobody() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_a_killed_run_left_is_no_version_before_a_check_has_passed_whatever_ends_the_run() {
+    let rig = Rig::start().await;
+    let mut run = Run::start(&rig, None);
+    run.order(&format!("goto {}", rig.url("/")));
+    run.order("evaluate localStorage.setItem('token', '1')");
+    run.next("checkpoint.written").expect("a checkpoint");
+    run.kill();
+    // Stopped before anybody has looked, and nothing was changed: a version is written all the same where the check passes.
+    for (path, version, code) in [("/", None, Some("auth_required")), (BY_TAB, Some(Version(1)), None)] {
+        let workspace = rig.workspace();
+        let status = (path == BY_TAB).then_some(200);
+        let guard =
+            Guard { visible: shows(&rig, path).visible.filter(|_| status.is_none()), status, ..shows(&rig, path) };
+        open(&workspace, guard).await;
+        let outcome = workspace.finish(soon()).await.remove(0);
+        let error = outcome.save_error.as_ref().map(|(code, _)| code.as_str());
+        assert_eq!((outcome.version, error), (version, code), "{outcome:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_a_check_changes_is_saved_with_what_it_was_made_for() {
     let rig = Rig::start().await;
     let guard = Guard { status: Some(200), ..Guard::at(rig.url("/cookies?checked=yes")) };

@@ -42,11 +42,16 @@ async fn comes_back(rig: &Rig, away: Away) {
 
 /// A run that changes `token` and cannot save it.
 async fn unsaved(rig: &Rig, value: &str) -> SessionOutcome {
+    unsaved_after(rig, &format!("localStorage.setItem('token', {}); document.cookie = 'who=me'", json!(value))).await
+}
+
+/// A run that cannot save what `script` changes.
+async fn unsaved_after(rig: &Rig, script: &str) -> SessionOutcome {
     let workspace = rig.workspace();
     let session = workspace.session(&id("acme"), &SessionOptions::default()).await.unwrap();
     let page = session.page().await.unwrap();
     goto(&page, &rig.url("/")).await;
-    evaluate(&page, &format!("localStorage.setItem('token', {}); document.cookie = 'who=me'", json!(value))).await;
+    evaluate(&page, script).await;
     // No time is left for a store that is away.
     let away = Away::begin(rig);
     let (mut outcomes, ()) = tokio::join!(
@@ -106,6 +111,23 @@ async fn what_could_not_be_saved_is_a_version_after_the_next_opening() {
     let (notices, found, outcome) = next(&rig).await;
     assert!(!told(&notices, "away"), "{notices:?}");
     assert_eq!((found, outcome.version), (json!([value, "who=me"]), saved));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_too_large_for_it_is_named() {
+    let rig = Rig::start().await;
+    rig.visit("localStorage.setItem('token', 'first')").await;
+    let large = "new Promise(done => { document.cookie = 'who=me'; const r = indexedDB.open('large', 1);
+        r.onupgradeneeded = () => r.result.createObjectStore('s').put('x'.repeat(6e6), 'k');
+        r.onsuccess = () => { r.result.close(); done(); }; })";
+    let outcome = unsaved_after(&rig, large).await;
+    let (_, message) = outcome.save_error.clone().expect("it was saved");
+    let wanted = format!("; what changed at {} is lost, as it is too large for that", rig.url("/"));
+    assert!(outcome.kept_in_outbox && message.ends_with(&wanted), "{message}");
+    let (notices, found, _) = next(&rig).await;
+    let wanted = format!("is v2 now; not among them is what may have changed at {}", rig.url("/"));
+    assert!(told(&notices, &wanted), "{notices:?}");
+    assert_eq!(found, json!(["first", "who=me"]));
 }
 
 #[tokio::test(flavor = "multi_thread")]
