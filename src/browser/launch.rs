@@ -73,7 +73,8 @@ impl LaunchOptions {
 pub(super) async fn launch(options: &LaunchOptions, cancel: &CancellationToken) -> Result<Browser, BrowserError> {
     let found = options.find()?;
     if options.headed && found.flavor == Flavor::HeadlessShell {
-        return Err(failed(&found.path, "it has no window; a headed run needs full Chromium"));
+        let tried = format!("{} is the headless shell, which has no window", found.path.display());
+        return Err(BrowserError::FullNotInstalled { tried });
     }
     if options.profile_dir.is_some() && found.flavor == Flavor::HeadlessShell {
         let tried = format!("{} is the headless shell, which keeps no profile", found.path.display());

@@ -20,7 +20,7 @@ Examples:
 
 Settings come from flags, RHAVEN_* variables, rhaven.toml here or above, and the user's configuration folder, \
 in this order. Exit codes: 0 ok, 1 usage or configuration, 2 script does not parse, 3 script failed, \
-4 an expectation failed, 5 store or key trouble, 130 interrupted.";
+4 not signed in any more, 5 store or key trouble, 130 interrupted.";
 
 /// Scripts drive real Chromium; what a site remembers of you is kept, encrypted, between runs.
 #[derive(Debug, Parser)]

@@ -22,7 +22,7 @@ pub(super) struct IdentityArgs {
 
 #[derive(Debug, clap::Subcommand)]
 enum IdentityCommand {
-    /// Keep an identity for session(id, #{ identity: \"NAME\" }); one of that name is replaced
+    /// Keep an identity for session(id, #{ identity: "NAME" }); one of that name is replaced
     #[command(after_help = "\
 Examples:
   rhaven identity set phone --device \"iPhone 15\" --locale de-DE --timezone Europe/Berlin

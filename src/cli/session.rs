@@ -1,6 +1,7 @@
 //! `rhaven session`: what is kept, by name and count; never values.
 
 mod audit;
+mod directory;
 mod left;
 mod open;
 mod portable;
@@ -103,7 +104,7 @@ enum SessionCommand {
     },
     /// Write a session to a file: for another machine, for Playwright, for curl
     Export(portable::ExportArgs),
-    /// Make a session from a file that rhaven, Playwright, curl or a browser's extension wrote
+    /// Make a session from a file that rhaven, Playwright, curl or a browser's extension wrote, or from a browser's profile
     Import(portable::ImportArgs),
     /// Open every kept version with all that belongs to it, and tell what is damaged; nothing is changed
     #[command(after_help = "Ends with 5 where something is damaged.")]

@@ -101,10 +101,17 @@ impl Settings {
     pub fn explainer(&self) -> Explain {
         let (chromium, named) = (self.chromium.clone(), self.chromium_from);
         Arc::new(move |failure| {
-            if failure.code == BROWSER_NOT_INSTALLED
-                && let Some((message, hint)) = missing(chromium.as_deref(), named)
-            {
+            if failure.code != BROWSER_NOT_INSTALLED {
+                return;
+            }
+            if let Some((message, hint)) = missing(chromium.as_deref(), named) {
                 failure.message = message;
+                failure.hint = Some(hint);
+            } else if chromium.is_some() {
+                // Another one is not looked for, even where it is there.
+                let hint = format!(
+                    "unset {named}, or let it name a full Chromium: `rhaven browser list` shows those that are here"
+                );
                 failure.hint = Some(hint);
             }
         })

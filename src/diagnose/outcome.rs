@@ -59,6 +59,8 @@ fn summary(outcome: &SessionOutcome, all: bool, style: Style) -> String {
         Some(version) if outcome.restored.is_some_and(|restored| restored != version) => {
             format!("{start} -> saved {version} (no value changed)")
         }
+        // A new profile holds more than what is counted.
+        Some(version) if outcome.restored.is_none() => format!("{start}, saved {version} (no cookie and no storage)"),
         Some(_) => format!("{start}, unchanged"),
         None => format!("{start}, nothing to keep"),
     }

@@ -1,10 +1,15 @@
-//! `rhaven session export|import` as its users meet them: files, modes, questions, exit codes. None of it opens a browser.
+//! `rhaven session export|import` as its users meet them: files, modes, questions, exit codes. Only a profile opens a browser.
 
 use std::io::{Read as _, Write as _};
 use std::os::unix::fs::PermissionsExt as _;
 use std::process::{Command, Stdio};
 
+use axum::Router;
+use axum::http::HeaderMap;
+use axum::response::{Html, IntoResponse};
+use axum::routing::get;
 use portable_pty::{CommandBuilder, PtySize, native_pty_system};
+use rhaven::browser::{Flavor, find};
 use rustix::process::Signal;
 use serde_json::json;
 
@@ -289,4 +294,85 @@ fn a_bundle_that_an_earlier_rhaven_wrote_is_read() {
     assert_eq!(state["origins"][0]["localStorage"][0]["value"], "needle-token");
     assert_eq!(state["origins"][1]["localStorage"][0]["value"].as_str().map(str::len), Some(600_000));
     home.rhaven(&["session", "check", "acme"]).ends(0);
+}
+
+/// Remembers whoever enters in a cookie and in localStorage.
+async fn enter() -> impl IntoResponse {
+    ([("set-cookie", "sid=known; max-age=9999")], Html("<script>localStorage.setItem('local', 'kept')</script>"))
+}
+
+/// Says whether it knows who is there.
+async fn look(headers: HeaderMap) -> impl IntoResponse {
+    let cookie = headers.get("cookie").and_then(|value| value.to_str().ok()).unwrap_or_default();
+    Html(format!(
+        "<title>look</title><p id=who>{}</p>",
+        if cookie.contains("sid=known") { "known" } else { "stranger" }
+    ))
+}
+
+/// A directory that Chromium has made by itself, in which somebody is signed in at `url`.
+fn user_data(home: &Home, url: &str) -> std::path::PathBuf {
+    let chromium = find(Flavor::Full, None).expect("a full Chromium: .ci/install chromium").path;
+    let dir = home.path().join("chrome");
+    let mut command = Command::new(chromium);
+    command.args(["--headless", "--no-sandbox", "--password-store=basic", "--dump-dom"]);
+    command.arg(format!("--user-data-dir={}", dir.display())).arg(format!("{url}/enter"));
+    let output = command.env("HOME", home.path()).stdin(Stdio::null()).output().expect("a start");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    dir
+}
+
+#[test]
+fn a_browsers_own_profile_becomes_a_session_that_is_signed_in() {
+    let home = Home::new();
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    let routes = Router::new().route("/enter", get(enter)).route("/look", get(look));
+    let listener = runtime.block_on(tokio::net::TcpListener::bind("127.0.0.1:0")).expect("a port");
+    let url = format!("http://{}", listener.local_addr().expect("an address"));
+    runtime.spawn(async move { axum::serve(listener, routes).await });
+    let dir = user_data(&home, &url);
+
+    let inside = home.rhaven(&["session", "import", "acme", "chrome/Default"]).ends(1);
+    inside.tells("error[profile_dirty]").tells("give the folder above it");
+    let lock = dir.join("SingletonLock");
+    std::os::unix::fs::symlink("host-1", &lock).expect("a link");
+    let import = ["session", "import", "acme", "chrome"];
+    home.rhaven(&import).ends(1).tells("error[profile_dirty]").tells("close the browser");
+    std::fs::remove_file(&lock).expect("a link");
+    home.rhaven(&["session", "show", "acme"]).ends(1);
+
+    let told = home.rhaven(&import).ends(0);
+    assert_eq!(told.out, "");
+    told.tells("session acme v1: ").tells(" files, ").tells(", of Chromium ").tells(" imported (profile)");
+    let again = home.rhaven(&import).ends(1).tells("error[session_exists]").tells("only imported as a new session");
+    assert!(!again.err.contains("--replace"), "{}", again.err);
+    let json = home.rhaven(&["session", "import", "copy", "chrome", "--format", "profile", "--json"]).ends(0).json();
+    assert_eq!((&json["session"], &json["version"], &json["format"]), (&"copy".into(), &1.into(), &"profile".into()));
+    assert!(json["files"].as_u64() > Some(10) && json["bytes"].as_u64() > Some(10_000), "{json}");
+
+    home.write("look.rhai", &format!(
+        "session(\"acme\"); goto(\"{url}/look\"); [text_content(\"#who\"), evaluate(\"localStorage.getItem('local')\")]"
+    ));
+    let seen = home.rhaven(&["run", "look.rhai"]).ends(0);
+    assert_eq!(seen.json(), json!(["known", "kept"]));
+    seen.tells("session acme: restored v1 -> saved v2 (").tells("), with its profile");
+    let shown = home.rhaven(&["session", "show", "acme", "--json"]).ends(0).json();
+    assert_eq!((&shown["profile"]["saved"], &shown["cookies"][0]["name"]), (&"full".into(), &"sid".into()));
+}
+
+#[test]
+fn what_cannot_be_a_profile_is_refused_before_anything_is_read() {
+    let home = with_session();
+    std::fs::create_dir(home.path().join("folder")).expect("a folder");
+    let import = |args: &[&str]| home.rhaven(&[&["session", "import", "other"], args].concat()).ends(1);
+    import(&["folder"]).tells("error[profile_dirty]").tells("is no user-data directory").tells("chrome://version");
+    let refused = import(&["folder", "--replace"]).tells("error[invalid_argument]");
+    refused.tells("--replace: a profile is only imported as a new session");
+    import(&["folder", "--format", "bundle"]).tells("folder is a directory; a directory is a profile");
+    import(&["state.json", "--format", "profile"]).tells("a user-data directory was wanted, and state.json is none");
+    import(&["-", "--format", "profile"]).tells("a user-data directory was wanted, and - is none");
+    home.rhaven(&["session", "export", "acme", "--format", "profile", "-o", "x"]).ends(1);
+    let forced = sealing(&home, &["session", "import", "other", "state.json", "--format", "bundle"], PHRASE).ends(5);
+    forced.tells("it does not begin as one").tells("without --format");
+    home.rhaven(&["session", "show", "other"]).ends(1);
 }

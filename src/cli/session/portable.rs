@@ -9,7 +9,7 @@ use clap::ValueEnum;
 use tokio::io::AsyncWrite;
 use tokio_util::sync::CancellationToken;
 
-use super::{Place, failure, with_near};
+use super::{Place, directory, failure, with_near};
 use crate::base::SessionId;
 use crate::cli::args::session_id;
 use crate::cli::environment::Environment;
@@ -58,27 +58,53 @@ pub(super) struct ExportArgs {
 #[command(after_help = "\
 Examples:
   rhaven session import acme acme.bundle
-  rhaven session import acme state.json --replace     a new version of a session that is there
+  rhaven session import acme state.json --replace    a new version of a session that is there
+  rhaven session import acme ~/.config/chromium      a browser's own user-data directory
 
-The format is told by what stands in the file. A bundle's passphrase is asked for, or taken from \
-RHAVEN_BUNDLE_PASSPHRASE.")]
+The format is told by what stands in the file; a directory is a profile. A bundle's passphrase is asked for, or taken from \
+RHAVEN_BUNDLE_PASSPHRASE. Close the browser before its profile is imported: it is read, and stays as it is.")]
 pub(super) struct ImportArgs {
     /// The session to make
     #[arg(value_parser = session_id)]
-    id: SessionId,
-    /// The file; - for standard input
-    file: PathBuf,
+    pub(super) id: SessionId,
+    /// The file, or a browser's user-data directory; - for standard input
+    pub(super) file: PathBuf,
     /// The format, where it is not to be told by what stands in the file
     #[arg(long, value_enum)]
-    format: Option<FormatArg>,
-    /// Where the session is there already, make this its newest version
+    pub(super) format: Option<ImportFormat>,
+    /// Where the session is there already, make this its newest version; not of a profile
     #[arg(long)]
-    replace: bool,
+    pub(super) replace: bool,
+}
+
+/// What can be imported: what can be exported, and a directory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum ImportFormat {
+    #[value(help = "Playwright's storageState: cookies, localStorage and IndexedDB, in clear")]
+    Playwright,
+    /// Netscape's cookies.txt, as curl reads it: cookies, in clear
+    Cookies,
+    /// Everything, sealed under a passphrase
+    Bundle,
+    /// A Chrome or Chromium user-data directory
+    Profile,
+}
+
+impl ImportFormat {
+    /// The format of a file; none of a directory.
+    fn of_file(self) -> Option<Format> {
+        match self {
+            Self::Playwright => Some(Format::Playwright),
+            Self::Cookies => Some(Format::Cookies),
+            Self::Bundle => Some(Format::Bundle),
+            Self::Profile => None,
+        }
+    }
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
 enum FormatArg {
-    /// Playwright's storageState: cookies, localStorage and `IndexedDB`, in clear
+    #[value(help = "Playwright's storageState: cookies, localStorage and IndexedDB, in clear")]
     Playwright,
     /// Netscape's cookies.txt, as curl reads it: cookies, in clear
     Cookies,
@@ -138,7 +164,7 @@ pub(super) async fn export(place: &Place<'_>, args: &ExportArgs) -> Outcome {
 }
 
 /// What `work` comes to; none after Ctrl-C or SIGTERM.
-async fn unless_interrupted<T>(work: impl Future<Output = T>) -> Option<T> {
+pub(super) async fn unless_interrupted<T>(work: impl Future<Output = T>) -> Option<T> {
     let Ok(mut interrupts) = Interrupts::catch() else { return Some(work.await) };
     tokio::select! {
         done = work => Some(done),
@@ -217,6 +243,9 @@ fn tell_export(args: &ExportArgs, format: Format, exported: &Exported, terminal:
 /// Makes a session from a file; the exit code.
 pub(super) async fn import(place: &Place<'_>, args: &ImportArgs) -> Outcome {
     let Place { sessions, settings, terminal, .. } = *place;
+    if args.format == Some(ImportFormat::Profile) || place.environment.working_folder.join(&args.file).is_dir() {
+        return directory::import(place, args).await;
+    }
     let source = source(args, place.environment).await?;
     let passphrase = match secret(place, source.format(), false).await? {
         Answer::Given(secret) => Some(secret),
@@ -244,7 +273,7 @@ pub(super) async fn import(place: &Place<'_>, args: &ImportArgs) -> Outcome {
 
 async fn source(args: &ImportArgs, environment: &Environment) -> Result<Source, Box<Failure>> {
     let unread = |reason: String| CliError::File { what: "the import", path: args.file.clone(), verb: "read", reason };
-    let format = args.format.map(Format::from);
+    let format = args.format.and_then(ImportFormat::of_file);
     let opened = if args.file.as_os_str() == "-" {
         if std::io::stdin().is_terminal() {
             return Err(unread("standard input is a terminal".to_owned()).into());
@@ -306,6 +335,9 @@ fn told(error: &SessionError) -> Box<Failure> {
         "session_exists" => Some("another id, or --replace to make this its newest version".to_owned()),
         "passphrase_required" => {
             Some(format!("set {PASSPHRASE}, or run it on a terminal, where the passphrase is asked for"))
+        }
+        "decrypt_failed" if failure.message.contains("does not begin as one") => {
+            Some("without --format it is told by what stands in the file; nothing was imported".to_owned())
         }
         "decrypt_failed" => Some("is it the right passphrase, and the whole file? nothing was imported".to_owned()),
         _ => failure.hint,

@@ -128,10 +128,11 @@ pub(super) async fn rollback(place: &Place<'_>, id: &SessionId, version: Version
     if terminal.json {
         terminal.value(&json!(done));
     }
+    let inner = changes.trim_matches(['(', ')']);
     terminal.note(&if done.from == done.version {
         format!("session {id}: {version} is its newest version already")
     } else {
-        format!("session {id}: {} -> {} with the content of {} ({changes})", done.from, done.version, done.to)
+        format!("session {id}: {} -> {} with the content of {} ({})", done.from, done.version, done.to, inner)
     });
     Ok(())
 }
