@@ -12,6 +12,7 @@
 
 mod acquire;
 mod audit;
+mod baseline;
 mod capture;
 mod checkpoint;
 mod chores;

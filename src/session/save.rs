@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use data_encoding::HEXLOWER;
 use futures_util::stream;
 
 use crate::base::{Deadline, Fence, SessionId, Tenant, Version, reached};
@@ -12,7 +13,6 @@ use crate::seal::{Context, DataKey, SealError, Sealed, seal, seal_stream};
 use crate::store::{BlobId, Commit, PartId, RecordName};
 
 use super::capture::{Captured, Snapshot};
-use super::emulate::KeptIdentity;
 use super::forks::Seed;
 use super::keys::seal_error;
 use super::large::Large;
@@ -25,90 +25,12 @@ use super::state::{Beside, Index, PartRef, Record, encode};
 use super::waiting::{Waiting, WaitingPart};
 use super::{Change, Cookie, Partial, SessionError, cookies};
 
+pub(super) use super::baseline::Base;
+
 /// Parts up to this size live with the record, larger ones are blobs.
 const INLINE_BYTES: usize = 256 << 10;
 /// How many versions are kept.
 pub(super) const KEEP_VERSIONS: usize = 20;
-
-/// A state to compare with: what a session was opened or last saved with.
-#[derive(Clone, Default)]
-pub(super) struct Base {
-    stored: Option<Arc<Stored>>,
-    /// Those of its parts that are at hand.
-    sealed: Arc<Prefetched>,
-    /// Names and digests of the parts that have been looked into, by storage key.
-    names: HashMap<String, Names>,
-}
-
-impl Base {
-    pub(super) fn of(stored: Option<Stored>, sealed: Prefetched) -> Self {
-        Self { stored: stored.map(Arc::new), sealed: Arc::new(sealed), names: HashMap::new() }
-    }
-
-    /// The same state in a browser that nothing of it has been restored to.
-    pub(super) fn afresh(&self) -> Self {
-        Self { stored: self.stored.clone(), sealed: self.sealed.clone(), names: HashMap::new() }
-    }
-
-    /// What is in the store; none where nothing has been saved.
-    pub(super) fn stored(&self) -> Option<&Arc<Stored>> {
-        self.stored.as_ref()
-    }
-
-    /// Parts that need not be asked of the store.
-    pub(super) fn sealed(&self) -> &Arc<Prefetched> {
-        &self.sealed
-    }
-
-    pub(super) fn version(&self) -> Option<Version> {
-        self.stored.as_ref().map(|stored| stored.version)
-    }
-
-    /// Whether something is kept of this storage key.
-    pub(super) fn has_part(&self, key: &str) -> bool {
-        self.parts().any(|part| part.storage_key == key)
-    }
-
-    /// Whether its part has been looked into.
-    pub(super) fn knows(&self, key: &str) -> bool {
-        self.names.contains_key(key)
-    }
-
-    /// With what has been learnt of the parts since.
-    pub(super) fn with_names(&self, names: HashMap<String, Names>) -> Self {
-        let mut all = names;
-        all.extend(self.names.clone());
-        Self { stored: self.stored.clone(), sealed: self.sealed.clone(), names: all }
-    }
-
-    /// The archive of its user-data directory, where it has one.
-    pub(super) fn profile(&self) -> Option<&ProfileRef> {
-        self.stored.as_ref()?.index.beside.profile.as_ref()
-    }
-
-    /// What it told sites; none where nothing is known of that.
-    pub(super) fn identity(&self) -> Option<&KeptIdentity> {
-        self.stored.as_ref()?.index.beside.identity.as_ref()
-    }
-
-    /// What of its state is in that archive; none where there is no archive.
-    pub(super) fn archived(&self) -> Option<Archived> {
-        let stored = self.stored.as_ref()?;
-        Archived::in_version(&stored.index, stored.version)
-    }
-
-    fn parts(&self) -> impl Iterator<Item = &PartRef> {
-        self.stored.iter().flat_map(|stored| &stored.index.parts)
-    }
-
-    fn beside(&self) -> Option<&Beside> {
-        self.stored.as_ref().map(|stored| &stored.index.beside)
-    }
-
-    pub(super) fn cookies(&self) -> &[Cookie] {
-        self.stored.as_ref().map_or(&[], |stored| &stored.index.cookies)
-    }
-}
 
 /// A new state, compared with its base.
 pub(super) struct Draft {
@@ -188,7 +110,7 @@ impl Draft {
 
     /// Whether a part is what it was: then it is carried over.
     fn carry(&mut self, old: Option<&PartRef>, digest: [u8; 32], partial: &[Partial]) -> bool {
-        let digest = data_encoding::HEXLOWER.encode(&digest);
+        let digest = HEXLOWER.encode(&digest);
         let Some(old) = old.filter(|old| old.digest == digest) else { return false };
         self.partial_differs |= old.partial != partial;
         self.carried.push(PartRef { partial: partial.to_vec(), ..old.clone() });
@@ -279,15 +201,15 @@ impl Draft {
 
     /// What of it is in a directory that has all but what is `pending`, and of that what it had `before`.
     pub(super) fn archived(&self, pending: impl Fn(&str) -> bool, before: Option<&Archived>) -> Archived {
-        let digest = |part: &Part| data_encoding::HEXLOWER.encode(&part.digest());
-        let fresh = self.fresh.iter().map(|(key, part, _)| (key.as_str(), digest(part)));
-        Archived::of(&self.cookies, digests(&self.carried).chain(fresh), pending, before)
+        let fresh = self.fresh.iter().map(|(key, part, _)| (key.as_str(), HEXLOWER.encode(&part.digest())));
+        let large = self.large.iter().map(|(key, large, _)| (key.as_str(), HEXLOWER.encode(&large.outline.digest())));
+        Archived::of(&self.cookies, digests(&self.carried).chain(fresh).chain(large), pending, before)
     }
 
     /// The storage keys that it keeps something of.
     pub(super) fn origins(&self) -> Vec<String> {
-        let carried = self.carried.iter().map(|part| part.storage_key.clone());
-        carried.chain(self.fresh.iter().map(|(key, _, _)| key.clone())).collect()
+        let fresh = self.fresh.iter().map(|(key, ..)| key).chain(self.large.iter().map(|(key, ..)| key));
+        self.carried.iter().map(|part| &part.storage_key).chain(fresh).cloned().collect()
     }
 
     /// What it is told against.
@@ -474,7 +396,7 @@ pub(super) async fn seal_part(
     let mut part_ref = PartRef {
         storage_key: storage_key.to_owned(),
         id,
-        digest: data_encoding::HEXLOWER.encode(&part.digest()),
+        digest: HEXLOWER.encode(&part.digest()),
         bytes: bytes.len() as u64,
         version,
         fence,
@@ -495,6 +417,6 @@ pub(super) async fn seal_part(
         seal_stream(key, Context::Blob { tenant, id: &blob }, body).map_err(|error| seal_error(&what(), error))?;
     target.sessions.blobs().put(&BlobId(blob), sealed).await?;
     reached("save.blob_written");
-    part_ref.blob = Some(data_encoding::HEXLOWER.encode(&blob));
+    part_ref.blob = Some(HEXLOWER.encode(&blob));
     Ok((part_ref, None))
 }

@@ -14,6 +14,7 @@ pub struct BlobId(pub [u8; 32]);
 #[async_trait]
 pub trait Blobs: Send + Sync {
     /// Writes the whole body or nothing; it is on disk when this answers. One that is there already is left as it is.
+    /// Of one that is given up before the answer nothing is left, as far as that is possible: nobody knows of it.
     async fn put(&self, id: &BlobId, body: SealedStream) -> Result<(), StoreError>;
 
     /// The body. [`StoreError::NotFound`] where there is none.

@@ -5,6 +5,7 @@
 use std::collections::BTreeSet;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
@@ -66,17 +67,32 @@ fn remove_unfinished(folder: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// A file being written; removed unless it is kept.
+/// A file being written; removed unless it is kept, also where whoever asked for it waits no more and it has its final name
+/// by then: nobody knows of it.
 struct Unfinished {
-    path: PathBuf,
+    place: Arc<Mutex<Place>>,
     kept: bool,
+}
+
+/// Where a file is that is being written, and whether anybody still waits for it.
+struct Place {
+    path: PathBuf,
+    given_up: bool,
+}
+
+impl Unfinished {
+    fn at(path: PathBuf) -> Self {
+        Self { place: Arc::new(Mutex::new(Place { path, given_up: false })), kept: false }
+    }
 }
 
 impl Drop for Unfinished {
     fn drop(&mut self) {
         if !self.kept {
+            let mut place = self.place.lock().unwrap_or_else(PoisonError::into_inner);
+            place.given_up = true;
             // It stays behind if this fails; opening the store removes it later.
-            let _ = std::fs::remove_file(&self.path);
+            let _ = std::fs::remove_file(&place.path);
         }
     }
 }
@@ -93,14 +109,21 @@ async fn write(path: &Path, body: SealedStream) -> io::Result<()> {
 }
 
 /// Gives the file its final name, for good.
-fn settle(from: &Path, to: &Path, top: &Path) -> io::Result<()> {
+fn settle(file: &Mutex<Place>, to: &Path, top: &Path) -> io::Result<()> {
     let folder = to.parent().unwrap_or(top);
     if !folder.is_dir() {
         make_private(folder, "").map_err(io::Error::other)?;
         sync(top)?;
     }
     reached("blob.written");
-    std::fs::rename(from, to)?;
+    {
+        let mut place = file.lock().unwrap_or_else(PoisonError::into_inner);
+        if place.given_up {
+            return Ok(());
+        }
+        std::fs::rename(&place.path, to)?;
+        to.clone_into(&mut place.path);
+    }
     sync(folder)
 }
 
@@ -118,10 +141,11 @@ impl Blobs for FileBlobs {
         let mut random = [0; 16];
         getrandom::fill(&mut random).map_err(|error| unavailable(&path, error.into()))?;
         let name = format!("{UNFINISHED}{}", HEXLOWER.encode(&random));
-        let mut file = Unfinished { path: self.folder.join(name), kept: false };
-        write(&file.path, body).await.map_err(|error| unavailable(&path, error))?;
-        let (from, to, top) = (file.path.clone(), path.clone(), self.folder.clone());
-        blocking(move || settle(&from, &to, &top)).await.map_err(|error| unavailable(&path, error))?;
+        let unfinished = self.folder.join(name);
+        let mut file = Unfinished::at(unfinished.clone());
+        write(&unfinished, body).await.map_err(|error| unavailable(&path, error))?;
+        let (place, to, top) = (file.place.clone(), path.clone(), self.folder.clone());
+        blocking(move || settle(&place, &to, &top)).await.map_err(|error| unavailable(&path, error))?;
         file.kept = true;
         Ok(())
     }
