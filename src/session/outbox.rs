@@ -12,7 +12,7 @@ use data_encoding::HEXLOWER;
 
 use crate::base::{Deadline, Fence, SessionId, Tenant, Version, reached, with_causes};
 use crate::seal::{KeyId, Sealed};
-use crate::store::RecordName;
+use crate::store::{RecordName, StoreError};
 
 use super::SessionError;
 use super::model::{Left, LeftIn, Taken};
@@ -55,7 +55,7 @@ pub(super) async fn put(
     let what = file.display().to_string();
     let written = tokio::task::spawn_blocking(move || write(&folder, &file, &sealed)).await;
     let written = written.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()));
-    written.map_err(|source| crate::store::StoreError::Unavailable { what, source: source.into() })?;
+    written.map_err(|source| StoreError::Unavailable { what, source: source.into() })?;
     Ok(Some(waiting.left_out))
 }
 
@@ -85,7 +85,7 @@ pub(super) fn forget(sessions: &Sessions, tenant: &Tenant, id: &SessionId) -> Re
     let files = files(folder, &stem(&sessions.name(tenant, id)));
     for file in &files {
         let what = || file.display().to_string();
-        remove(file).map_err(|source| crate::store::StoreError::Unavailable { what: what(), source: source.into() })?;
+        remove(file).map_err(|source| StoreError::Unavailable { what: what(), source: source.into() })?;
     }
     Ok(files.len())
 }
@@ -131,7 +131,10 @@ pub(super) async fn apply(
         };
         match apply_one(target, settled, &waiting, deadline).await {
             Ok(()) => fences.push(waiting.fence),
-            Err(error @ SessionError::Store(_)) => return Err(error),
+            // Anything else is wrong with what waits, and must not keep everybody out of the session.
+            Err(error @ SessionError::Store(StoreError::Unavailable { .. } | StoreError::LeaseLost)) => {
+                return Err(error);
+            }
             Err(error) => {
                 settled.notices.push(stays(with_causes(&error)));
                 continue;

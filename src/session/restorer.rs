@@ -28,9 +28,10 @@ use super::storage_key::{self, Place, Position};
 use super::tabs::{HiddenIds, Tabs, origin_of};
 use super::{Partial, SessionError};
 
-/// How long restoring one origin may take: this, and more for what is large, at the least speed that counts as coming on.
+/// How long restoring one origin may take: this, and more for what is large, at the least speed that counts as coming on. Where
+/// nothing comes on at all, the limit of a single piece ends it long before.
 const RESTORE_TIMEOUT: Duration = Duration::from_secs(30);
-const BYTES_PER_SECOND: u64 = 1 << 20;
+const BYTES_PER_SECOND: u64 = 64 << 10;
 
 /// What a session keeps and has not put in place yet.
 pub(super) struct Restorer {

@@ -46,24 +46,6 @@ pub async fn a_blob_whose_body_fails_is_not_there(store: TestStore) {
     assert_eq!(store.get_blob(&session, id).await.unwrap(), b"whole");
 }
 
-pub async fn a_blob_that_is_given_up_leaves_nothing(store: TestStore) {
-    let session = Session::new("prod");
-    // At a hundred moments of the way, the last steps of which are taken on another thread.
-    for number in 0..100_u32 {
-        let id = blob_id(1);
-        let body = stream::iter([Ok(Bytes::from(noise(2_000)))]);
-        let body = seal_stream(&session.key, Context::Blob { tenant: &session.tenant, id: &id.0 }, body).unwrap();
-        let patience = std::time::Duration::from_micros(20) * number;
-        match tokio::time::timeout(patience, store.blobs.put(&id, body)).await {
-            Ok(put) => {
-                put.unwrap();
-                store.blobs.delete(&[id]).await.unwrap();
-            }
-            Err(_) => assert_eq!(store.blobs.list(None, 10).await.unwrap(), [], "{number}"),
-        }
-    }
-}
-
 pub async fn blobs_are_deleted_and_listed(store: TestStore) {
     let session = Session::new("prod");
     let numbers = [7, 1, 200, 33, 34];

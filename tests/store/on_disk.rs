@@ -268,3 +268,21 @@ fn unfinished_blobs_of_a_crash_are_removed_once_they_are_old() {
     FileBlobs::open(folder.path()).unwrap();
     assert!(!old.exists() && fresh.exists());
 }
+
+#[tokio::test]
+async fn a_blob_that_is_given_up_leaves_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let blobs = FileBlobs::open(folder.path()).unwrap();
+    let (session, id) = (Session::new("prod"), blob_id(1));
+    // At a hundred moments of the way, the last steps of which are taken on another thread.
+    for number in 0..100_u32 {
+        let patience = std::time::Duration::from_micros(20) * number;
+        match tokio::time::timeout(patience, blobs.put(&id, session.seal_blob(id, b"short"))).await {
+            Ok(put) => {
+                put.unwrap();
+                blobs.delete(&[id]).await.unwrap();
+            }
+            Err(_) => assert_eq!(blobs.list(None, 10).await.unwrap(), [], "{number}"),
+        }
+    }
+}

@@ -68,7 +68,6 @@ async fn suite(make: impl Fn() -> TestStore) {
             a_blob_comes_back,
             a_blob_is_written_once,
             a_blob_whose_body_fails_is_not_there,
-            a_blob_that_is_given_up_leaves_nothing,
             blobs_are_deleted_and_listed,
         },
     );
