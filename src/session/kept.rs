@@ -5,7 +5,7 @@ use std::ops::Deref;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use crate::base::{Deadline, SessionId, Tenant, Version, with_causes};
+use crate::base::{Deadline, SessionId, Tenant, Version, reached, with_causes};
 use crate::seal::DataKey;
 
 use super::emulate::KeptIdentity;
@@ -19,6 +19,7 @@ use super::recover::Recovered;
 use super::restorer::Restorer;
 use super::save::{self, Base, Target};
 use super::sessions::Sessions;
+use super::waiting::Place;
 use super::{Change, Partial, Saved, Saving, SessionError, SessionOutcome, outbox, profile};
 
 /// The codes of commits that will never be done.
@@ -207,6 +208,7 @@ impl Kept {
         let Some(own) = self.own.as_ref().filter(|_| !self.is_lost()) else {
             return self.commit_last(&draft, deadline).await;
         };
+        self.set_aside(&draft).await;
         let (before, archived) = (self.base(), self.archived(&draft));
         let (draft, error) = own.archive(&self.named, &before, draft, archived).await;
         if let Some(error) = error {
@@ -226,6 +228,32 @@ impl Kept {
                 }
                 outcome
             }
+        }
+    }
+
+    /// Keeps what is about to be written beside HEAD: until a browser has ended and its directory is packed it may take long, and
+    /// whoever is killed in that time is to lose nothing of the state.
+    async fn set_aside(&self, draft: &save::Draft) {
+        let base = self.base();
+        // What an earlier run left stays where it is until it is a version.
+        let Some(lease) = self.lease.as_ref().filter(|_| self.written_version() == base.version()) else { return };
+        if draft.is_unchanged() {
+            return;
+        }
+        let aside = async {
+            if base.stored().is_none() {
+                self.sessions.before_sealing(&self.tenant).await?;
+            }
+            let (fence, name) = (lease.fence(), self.sessions.name(&self.tenant, &self.id));
+            let waiting = draft.waiting(fence);
+            let state = waiting.seal(&self.sessions, &self.tenant, &self.id, &base, Place::Store(fence))?;
+            let records = self.sessions.records();
+            Ok::<_, SessionError>(records.checkpoint(&name, lease.owner(), fence, base.version(), &state).await?)
+        };
+        match aside.await {
+            Ok(()) => reached("save.set_aside"),
+            // The save itself may still come to its end.
+            Err(error) => tracing::debug!(code = error.code(), "the state was not set aside"),
         }
     }
 

@@ -184,3 +184,30 @@ async fn a_run_that_dies_while_it_archives_leaves_the_profile_of_before() {
     assert_eq!((outcome.save_error, outcome.saved, outcome.changes), (None, Some(Saved::Full), vec![]));
     assert_reaped();
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_that_dies_while_it_archives_loses_nothing_of_the_state() {
+    let rig = Rig::start().await;
+    rig.run_with(&profile(), |_, page| {
+        let url = rig.url("/");
+        async move { goto(&page, &url).await }
+    })
+    .await;
+    let mut run = Run::start(&rig, Some("profile.browser_ended"));
+    run.order(&format!("goto {}", rig.url("/")));
+    run.order("evaluate localStorage.setItem('k', 'last'); document.cookie = 'k=last; max-age=99'");
+    run.begin("end");
+    run.dies();
+    let outcome = rig
+        .run(|_, page| {
+            let url = rig.url("/");
+            async move {
+                goto(&page, &url).await;
+                let seen = evaluate(&page, "[localStorage.getItem('k'), document.cookie.includes('k=last')]").await;
+                assert_eq!(seen, json!(["last", true]));
+            }
+        })
+        .await;
+    assert_eq!((outcome.save_error, outcome.saved, outcome.recovered), (None, Some(Saved::Full), true));
+    assert_reaped();
+}
