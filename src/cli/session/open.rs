@@ -116,8 +116,7 @@ async fn show(
 
 /// Goes to the page that was asked for. Where that fails the window is there all the same.
 async fn visit(session: &Session, page: &Page, url: &str, terminal: &Terminal) {
-    // As an address bar takes it.
-    let url = if url.contains(':') { url.to_owned() } else { format!("https://{url}") };
+    let url = completed(url);
     let deadline = Deadline::after(ARRIVAL);
     let options = GotoOptions::default();
     tokio::select! {
@@ -130,6 +129,18 @@ async fn visit(session: &Session, page: &Page, url: &str, terminal: &Terminal) {
         }
         () = session.left() => {}
     }
+}
+
+/// An address as an address bar takes it: without a scheme it is one of the web, unencrypted on this machine only.
+fn completed(url: &str) -> String {
+    let host = url.split(['/', '?', '#']).next().unwrap_or_default();
+    let (name, port) = host.rsplit_once(':').unwrap_or((host, ""));
+    // `localhost:8080` has a port and no scheme, `about:blank` has a scheme.
+    if url.contains("://") || (host.contains(':') && (port.is_empty() || !port.bytes().all(|b| b.is_ascii_digit()))) {
+        return url.to_owned();
+    }
+    let is_here = name == "localhost" || name.starts_with("127.") || name == "[::1]";
+    format!("{}://{url}", if is_here { "http" } else { "https" })
 }
 
 fn tell_notices(workspace: &Workspace, terminal: &Terminal) {
@@ -160,4 +171,24 @@ fn failure(error: &SessionError, settings: &Settings, environment: &Environment)
     let mut failure = super::failure(error);
     settings.explain_missing_browser(&mut failure);
     failure
+}
+
+#[cfg(test)]
+mod tests {
+    use super::completed;
+
+    #[test]
+    fn an_address_needs_no_scheme() {
+        for (given, wanted) in [
+            ("example.com/login", "https://example.com/login"),
+            ("example.com:8443/a:b", "https://example.com:8443/a:b"),
+            ("localhost:8080", "http://localhost:8080"),
+            ("127.0.0.1:7410/login?next=a:b", "http://127.0.0.1:7410/login?next=a:b"),
+            ("http://example.com", "http://example.com"),
+            ("about:blank", "about:blank"),
+            ("chrome://history", "chrome://history"),
+        ] {
+            assert_eq!(completed(given), wanted);
+        }
+    }
 }
