@@ -10,7 +10,7 @@ use futures_util::{TryStreamExt, stream};
 
 use crate::seal::{NameTag, RawBlob, Sealed, SealedStream, TenantTag};
 
-use super::super::clock::later;
+use super::super::clock::{later, timestamp};
 use super::super::{BlobId, Blobs, DocumentName, Documents, Expected, KeptDocument, StoreError};
 use super::{DocumentKey, MemoryStore, State};
 
@@ -84,11 +84,12 @@ impl Documents for MemoryStore {
             after.is_none_or(|after| (key.0, key.1, key.2) > (after.tenant, after.kind.as_str(), after.name))
         };
         let living = state.documents.iter().filter(|(key, (_, at))| later(key) && at.is_none_or(|at| at > now));
-        let kept = living.map(|((tenant, kind, name), (value, _))| KeptDocument {
+        let kept = living.map(|((tenant, kind, name), (value, expires_at))| KeptDocument {
             tenant: *tenant,
             kind: (*kind).to_owned(),
             name: *name,
             value: value.clone(),
+            expires_at: expires_at.and_then(timestamp),
         });
         Ok(kept.take(limit).collect())
     }
