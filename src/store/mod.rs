@@ -14,7 +14,7 @@ mod memory;
 mod records;
 mod sqlite;
 
-pub use blobs::{BlobId, Blobs};
+pub use blobs::{BlobId, Blobs, ListedBlob, StoreId};
 pub use clock::Clock;
 pub use documents::{DocumentName, Documents, Expected, KeptDocument};
 pub use error::StoreError;
