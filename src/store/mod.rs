@@ -18,7 +18,7 @@ mod snapshot;
 mod sqlite;
 
 pub use backends::Backends;
-pub use blobs::{BlobId, Blobs};
+pub use blobs::{BlobId, Blobs, ListedBlob, StoreId};
 pub use clock::Clock;
 pub use documents::{DocumentName, Documents, Expected, KeptDocument};
 pub use error::StoreError;

@@ -264,6 +264,15 @@ pub trait Records: Send + Sync {
     /// removed included.
     async fn all(&self, after: Option<RecordName>, limit: usize) -> Result<Vec<Kept>, StoreError>;
 
+    /// Every session of every tenant by name, after `after`, at most `limit`, each with the blobs that any kept version of it
+    /// refers to, in order and each once: those that have run out and have not been removed included. A blob that was there
+    /// before this was called, and that no answer names, is one that nothing refers to, unless a commit has come between.
+    async fn references(
+        &self,
+        after: Option<RecordName>,
+        limit: usize,
+    ) -> Result<Vec<(RecordName, Vec<BlobId>)>, StoreError>;
+
     /// Puts `new` in the place of the record `expected`, and changes nothing else: no version, no lease, no expiry. Needs no
     /// lease: what is inside has to be the same, sealed anew. Answers false, with nothing written, where the record is
     /// another by now or gone; one that is `new` already is answered as done.

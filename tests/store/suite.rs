@@ -37,6 +37,7 @@ async fn suite(make: impl Fn() -> TestStore) {
             old_versions_go_with_parts_that_only_they_had,
             pinned_versions_stay_and_do_not_count,
             blobs_are_orphaned_when_nobody_refers_to_them,
+            what_refers_to_blobs_is_told_over_all_tenants,
             parts_are_sent_ahead_as_they_fit,
             a_checkpoint_survives_its_run_until_the_next_version,
             a_release_takes_its_own_checkpoint_only,
@@ -78,6 +79,9 @@ async fn suite(make: impl Fn() -> TestStore) {
             a_blob_is_written_once,
             a_blob_whose_body_fails_is_not_there,
             blobs_are_deleted_and_listed,
+            a_listing_says_how_large_and_how_old,
+            blobs_are_claimed_once,
+            of_many_claims_one_counts,
         },
     );
 }

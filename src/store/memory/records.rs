@@ -319,6 +319,18 @@ impl Records for MemoryStore {
         Ok(kept.take(limit).collect())
     }
 
+    async fn references(
+        &self,
+        after: Option<RecordName>,
+        limit: usize,
+    ) -> Result<Vec<(RecordName, Vec<BlobId>)>, StoreError> {
+        let (state, _) = self.lock();
+        let from = after.map_or(Bound::Unbounded, Bound::Excluded);
+        let blobs = |session: &Session| session.blobs().collect::<BTreeSet<_>>().into_iter().collect();
+        let sessions = state.sessions.range((from, Bound::Unbounded));
+        Ok(sessions.map(|(name, session)| (*name, blobs(session))).take(limit).collect())
+    }
+
     async fn reseal(&self, name: &RecordName, expected: &Sealed, new: &Sealed) -> Result<bool, StoreError> {
         let (mut state, _) = self.lock();
         let Some(record) = state.sessions.get_mut(name).and_then(|session| session.record.as_mut()) else {

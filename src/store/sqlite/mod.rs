@@ -237,6 +237,14 @@ impl Records for SqliteStore {
         self.look(move |tx, now| sessions::all(tx, now, after.as_ref(), limit)).await
     }
 
+    async fn references(
+        &self,
+        after: Option<RecordName>,
+        limit: usize,
+    ) -> Result<Vec<(RecordName, Vec<BlobId>)>, StoreError> {
+        self.look(move |tx, _| sessions::references(tx, after.as_ref(), limit)).await
+    }
+
     async fn reseal(&self, name: &RecordName, expected: &Sealed, new: &Sealed) -> Result<bool, StoreError> {
         let (name, expected, new) = (*name, expected.clone(), new.clone());
         self.write(move |tx, _| sessions::reseal(tx, &name, &expected, &new)).await
