@@ -7,12 +7,15 @@
 mod backends;
 mod blobs;
 mod clock;
+mod contents;
+mod copy;
 mod documents;
 mod error;
 mod files;
 mod folder;
 mod location;
 mod memory;
+mod probe;
 mod records;
 mod snapshot;
 mod sqlite;
@@ -20,11 +23,14 @@ mod sqlite;
 pub use backends::Backends;
 pub use blobs::{BlobId, Blobs, ListedBlob, StoreId};
 pub use clock::Clock;
+pub use contents::Contents;
+pub use copy::{Copied, CopyError, CopyPlan, CopyProgress, copy, plan};
 pub use documents::{DocumentName, Documents, Expected, KeptDocument};
 pub use error::StoreError;
 pub use files::FileBlobs;
 pub use location::{BlobsAt, Checksums, LocationError, RecordsAt, RedisUrl, S3Url};
 pub use memory::MemoryStore;
+pub use probe::honours_conditions;
 pub use records::{
     AcquireRequest, Acquired, Checkpoint, Commit, Committed, Granted, Head, Held, Kept, Listed, OwnerId, PartId,
     RecordName, Records, VersionEntry,
