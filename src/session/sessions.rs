@@ -97,7 +97,7 @@ impl Sessions {
         let (place, shared) = (store.place(), store.is_shared());
         let backends = match store.places() {
             None => Backends::memory(),
-            Some((records, blobs)) => Backends::open(&records, &blobs).await?,
+            Some((records, blobs)) => Box::pin(Backends::open(&records, &blobs)).await?,
         };
         let keys = Keys::unlock(&*backends.documents, key, place, shared).await?;
         Ok(Self(Arc::new(Inner { backends, keys, tenants: Tenants::default(), lease, outbox: OnceLock::new() })))
