@@ -12,6 +12,7 @@ mod files;
 mod folder;
 mod memory;
 mod records;
+mod redis;
 mod sqlite;
 
 pub use blobs::{BlobId, Blobs};
@@ -24,4 +25,5 @@ pub use records::{
     AcquireRequest, Acquired, Checkpoint, Commit, Committed, Granted, Head, Held, Kept, Listed, OwnerId, PartId,
     RecordName, Records, VersionEntry,
 };
+pub use redis::RedisStore;
 pub use sqlite::SqliteStore;
