@@ -238,7 +238,7 @@ async fn a_wrong_password_is_unavailable_and_never_shown() {
     let error = RedisStore::connect(&server.url_as("rhaven:tuna-fish@")).await.unwrap_err();
     assert_eq!(error.code(), "store_unavailable");
     let told = format!("{error} {error:?}");
-    assert!(told.contains("WRONGPASS") && told.contains(&server.place()), "{told}");
+    assert!(told.contains("does not take this user and password") && told.contains(&server.place()), "{told}");
     assert!(!told.contains("tuna-fish"), "{told}");
 }
 
@@ -252,6 +252,34 @@ async fn a_number_of_a_database_is_one_of_its_own() {
     third.commit(&session.name, &session.commit(&taken, 1)).await.unwrap();
     assert!(first.read(&session.name, None).await.unwrap().is_none());
     assert!(third.read(&session.name, None).await.unwrap().is_some());
+}
+
+#[tokio::test]
+async fn a_report_tells_what_a_server_is_and_lacks() {
+    let server = RedisServer::that_keeps();
+    let report = server.connect().await.report().await.unwrap();
+    assert!(report.round_trip < Duration::from_secs(1) && report.round_trip > Duration::ZERO);
+    let apart = report.clock.duration_until(jiff::Timestamp::now());
+    assert!(apart.abs() < jiff::SignedDuration::from_secs(5), "{apart}");
+    assert!(report.version.unwrap().split('.').count() >= 3);
+    assert_eq!(report.eviction.as_deref(), Some("noeviction"));
+    assert_eq!((report.append_only, report.is_replica), (Some(true), Some(false)));
+    assert_eq!((report.denied, report.refuses), (Vec::new(), None));
+    let left: Vec<String> = server.run(&["KEYS", "*probe*"]);
+    assert!(left.is_empty(), "{left:?}");
+
+    // A user who may neither ask nor do all that is needed.
+    let rules = ["ACL", "SETUSER", "few", "on", ">few", "~rhaven:*", "+@all", "-info", "-zadd", "-pexpireat"];
+    server.run::<()>(&rules);
+    let store = RedisStore::connect(&server.url_as("few:few@")).await.unwrap();
+    let report = store.report().await.unwrap();
+    assert_eq!((report.version, report.eviction, report.append_only), (None, None, None));
+    assert_eq!(report.denied, ["pexpireat", "zadd"]);
+
+    server.run::<()>(&["REPLICAOF", "127.0.0.1", "1"]);
+    let report = server.connect().await.report().await.unwrap();
+    assert_eq!(report.is_replica, Some(true));
+    assert!(report.refuses.unwrap().contains("READONLY"));
 }
 
 /// What a lease is granted with, or the text of why not.

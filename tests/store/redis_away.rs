@@ -205,7 +205,8 @@ async fn a_replica_a_busy_server_and_a_missing_permission_are_told() {
 
     server.run::<()>(&["CONFIG", "SET", "busy-reply-threshold", "1"]);
     let mut other = server.admin();
-    let script = std::thread::spawn(move || redis::cmd("EVAL").arg(&["while true do end", "0"]).query::<()>(&mut other));
+    let script =
+        std::thread::spawn(move || redis::cmd("EVAL").arg(&["while true do end", "0"]).query::<()>(&mut other));
     let why = loop {
         if let Err(why) = ask(&store, &Session::new(&format!("{:?}", Instant::now()))).await {
             break why;

@@ -20,13 +20,19 @@ impl RedisStore {
     }
 }
 
-/// A document as the scripts list it: kind, name, value.
-fn listed(reply: Reply) -> Result<(String, NameTag, Sealed), StoreError> {
+/// A document as the scripts list it.
+fn listed(tenant: TenantTag, reply: Reply) -> Result<KeptDocument, StoreError> {
     let mut fields = reply.list()?;
     let place = fields.field()?.text()?;
     let parts = place.split_once('\0').and_then(|(kind, name)| Some((kind.to_owned(), unhex(name.as_bytes())?)));
     let (kind, name) = parts.ok_or_else(|| fields.unknown(&place))?;
-    Ok((kind, NameTag(name), fields.field()?.sealed()?))
+    Ok(KeptDocument {
+        tenant,
+        kind,
+        name: NameTag(name),
+        value: fields.field()?.sealed()?,
+        expires_at: fields.field()?.some().map(Reply::time).transpose()?,
+    })
 }
 
 #[async_trait]
@@ -76,7 +82,7 @@ impl Documents for RedisStore {
         let after = after.map(|name| hex(&name.0)).unwrap_or_default();
         let call = Call::script(Op::DocumentList, &of_documents(tenant), self.now());
         let reply = self.send(call.arg(kind).arg(after).number(limit as u64)).await?;
-        reply.each(|document| listed(document).map(|(_, name, value)| (name, value)))
+        reply.each(|document| listed(tenant, document).map(|kept| (kept.name, kept.value)))
     }
 
     async fn all(&self, after: Option<&KeptDocument>, limit: usize) -> Result<Vec<KeptDocument>, StoreError> {
@@ -89,9 +95,7 @@ impl Documents for RedisStore {
             let after = after.filter(|after| after.tenant == tenant).map(|after| place(&after.kind, after.name));
             let call = Call::script(Op::DocumentAll, &of_documents(tenant), self.now());
             let reply = self.send(call.arg(after.unwrap_or_default()).number(room as u64)).await?;
-            found.extend(reply.each(|document| {
-                listed(document).map(|(kind, name, value)| KeptDocument { tenant, kind, name, value })
-            })?);
+            found.extend(reply.each(|document| listed(tenant, document))?);
         }
         Ok(found)
     }

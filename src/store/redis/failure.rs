@@ -1,6 +1,6 @@
 //! What can go wrong between us and the server, and which error of the store that is.
 
-use redis::{RedisError, ServerError};
+use redis::{ErrorKind, RedisError, ServerError};
 
 use super::super::StoreError;
 
@@ -15,6 +15,9 @@ pub(super) fn unavailable(place: &str, told: impl Into<String>) -> StoreError {
 
 /// An error on the way, or one of the server's while the connection was being made. None of them holds the password.
 pub(super) fn of_connection(place: &str, error: &RedisError) -> StoreError {
+    if error.kind() == ErrorKind::AuthenticationFailed {
+        return unavailable(place, "it does not take this user and password");
+    }
     match (error.code(), error.detail()) {
         (Some(code), detail) => of_server(place, code, detail.unwrap_or_default()),
         (None, _) => unavailable(place, error.to_string()),

@@ -49,6 +49,11 @@ pub(super) fn of_document(tenant: TenantTag, kind: &str, name: NameTag) -> Vec<S
     of_documents(tenant).into_iter().chain([own]).collect()
 }
 
+/// Keys for trying what is permitted.
+pub(super) fn of_probe() -> Vec<String> {
+    ["hash", "set"].map(|what| format!("rhaven:{LAYOUT}:{{probe}}:{what}")).into()
+}
+
 /// A document's place in its tenant's list.
 pub(super) fn place(kind: &str, name: NameTag) -> String {
     format!("{kind}\0{}", hex(&name.0))

@@ -37,13 +37,16 @@ mod keys;
 mod link;
 mod records;
 mod reply;
+mod report;
 mod scripts;
+mod snapshot;
 
 use std::sync::Arc;
 
 use self::call::Call;
 use self::link::Link;
 use self::reply::Reply;
+pub use self::report::RedisReport;
 use super::{Clock, RedisUrl, StoreError};
 
 /// Sealed records and documents in a Redis server. Clones share one connection, which comes back by itself: what is asked for
@@ -69,7 +72,8 @@ impl RedisStore {
 
     async fn open(url: &RedisUrl, clock: Option<Clock>) -> Result<Self, StoreError> {
         let store = Self { link: Arc::new(Link::new(url)?), clock };
-        store.link.open().await?;
+        // Boxed, for the futures of those who open a store are deep enough.
+        Box::pin(store.link.open()).await?;
         Ok(store)
     }
 

@@ -9,13 +9,14 @@ use crate::seal::{NameTag, Sealed, TenantTag};
 
 use super::super::{
     AcquireRequest, Acquired, BlobId, Checkpoint, Commit, Committed, Granted, Head, Held, Kept, Listed, OwnerId,
-    PartId, RecordName, Records, StoreError, VersionEntry,
+    PartId, RecordName, Records, Snapshot, StoreError, VersionEntry,
 };
 use super::RedisStore;
 use super::call::Call;
 use super::keys::{TENANTS_KEY, hex, of_session, of_sessions};
 use super::reply::{Fields, Reply};
 use super::scripts::Op;
+use super::snapshot;
 
 /// How many sessions one call purges: others wait meanwhile.
 const PURGED_AT_ONCE: u64 = 100;
@@ -24,7 +25,7 @@ fn micros(span: Duration) -> u64 {
     u64::try_from(span.as_micros()).unwrap_or(u64::MAX)
 }
 
-fn concat<'a, const N: usize>(ids: impl Iterator<Item = &'a [u8; N]>) -> Vec<u8> {
+pub(super) fn concat<'a, const N: usize>(ids: impl Iterator<Item = &'a [u8; N]>) -> Vec<u8> {
     ids.flatten().copied().collect()
 }
 
@@ -49,7 +50,7 @@ fn head(reply: Reply) -> Result<Head, StoreError> {
     })
 }
 
-fn checkpoint(reply: Reply) -> Result<Checkpoint, StoreError> {
+pub(super) fn checkpoint(reply: Reply) -> Result<Checkpoint, StoreError> {
     let mut fields = reply.list()?;
     Ok(Checkpoint {
         fence: Fence(fields.field()?.number()?),
@@ -59,15 +60,16 @@ fn checkpoint(reply: Reply) -> Result<Checkpoint, StoreError> {
     })
 }
 
-fn part(reply: Reply) -> Result<(PartId, Sealed), StoreError> {
+pub(super) fn part(reply: Reply) -> Result<(PartId, Sealed), StoreError> {
     let mut fields = reply.list()?;
     Ok((PartId(fields.field()?.id()?), fields.field()?.sealed()?))
 }
 
-/// Blobs that nothing refers to any more, in order.
+/// Blobs in order, each once.
 fn blobs(reply: Reply) -> Result<Vec<BlobId>, StoreError> {
     let mut blobs = reply.each(|blob| Ok(BlobId(blob.id()?)))?;
     blobs.sort_unstable();
+    blobs.dedup();
     Ok(blobs)
 }
 
@@ -119,6 +121,29 @@ impl RedisStore {
         let from = first.map_or_else(|| "-".to_owned(), |first| format!("[{}", hex(&first.0)));
         let call = Call::command("ZRANGEBYLEX").arg(TENANTS_KEY).arg(from).arg("+");
         self.send(call).await?.each(|tenant| Ok(TenantTag(tenant.tag()?)))
+    }
+}
+
+impl RedisStore {
+    /// The answers of a script that lists a tenant's sessions, for one tenant after the other.
+    async fn over_tenants<T>(
+        &self,
+        op: Op,
+        after: Option<RecordName>,
+        limit: usize,
+        read: impl Fn(TenantTag, &mut Fields) -> Result<T, StoreError>,
+    ) -> Result<Vec<T>, StoreError> {
+        let mut found = Vec::new();
+        for tenant in self.tenants(after.map(|after| after.tenant)).await? {
+            let room = limit - found.len();
+            if room == 0 {
+                break;
+            }
+            let after = after.filter(|after| after.tenant == tenant).map(|after| hex(&after.session.0));
+            let call = self.about_all(op, tenant).arg(after.unwrap_or_default()).number(room as u64);
+            found.extend(self.send(call).await?.each(|one| read(tenant, &mut one.list()?))?);
+        }
+        Ok(found)
     }
 }
 
@@ -244,26 +269,43 @@ impl Records for RedisStore {
     }
 
     async fn all(&self, after: Option<RecordName>, limit: usize) -> Result<Vec<Kept>, StoreError> {
-        let mut found = Vec::new();
-        for tenant in self.tenants(after.map(|after| after.tenant)).await? {
-            let room = limit - found.len();
-            if room == 0 {
-                break;
-            }
-            let after = after.filter(|after| after.tenant == tenant).map(|after| hex(&after.session.0));
-            let call = self.about_all(Op::All, tenant).arg(after.unwrap_or_default()).number(room as u64);
-            let page = self.send(call).await?.each(|kept| {
-                let mut fields = kept.list()?;
-                Ok(Kept {
-                    name: RecordName { tenant, session: NameTag(fields.field()?.tag()?) },
-                    record: fields.field()?.some().map(Reply::sealed).transpose()?,
-                    holder: fields.field()?.some().map(Reply::sealed).transpose()?,
-                    checkpoint: fields.field()?.some().map(Reply::sealed).transpose()?,
-                })
-            })?;
-            found.extend(page);
+        self.over_tenants(Op::All, after, limit, |tenant, fields| {
+            Ok(Kept {
+                name: RecordName { tenant, session: NameTag(fields.field()?.tag()?) },
+                record: fields.field()?.some().map(Reply::sealed).transpose()?,
+                holder: fields.field()?.some().map(Reply::sealed).transpose()?,
+                checkpoint: fields.field()?.some().map(Reply::sealed).transpose()?,
+            })
+        })
+        .await
+    }
+
+    async fn references(
+        &self,
+        after: Option<RecordName>,
+        limit: usize,
+    ) -> Result<Vec<(RecordName, Vec<BlobId>)>, StoreError> {
+        self.over_tenants(Op::References, after, limit, |tenant, fields| {
+            let name = RecordName { tenant, session: NameTag(fields.field()?.tag()?) };
+            Ok((name, blobs(fields.field()?)?))
+        })
+        .await
+    }
+
+    async fn snapshot(&self, name: &RecordName) -> Result<Option<Snapshot>, StoreError> {
+        self.send(self.about(Op::Snapshot, name)).await?.some().map(snapshot::read).transpose()
+    }
+
+    async fn restore(&self, name: &RecordName, snapshot: &Snapshot) -> Result<bool, StoreError> {
+        let call = Call::entering(name.tenant, Op::Restore, &of_session(name), self.now()).arg(hex(&name.session.0));
+        let mut fields = self.send(snapshot::write(call, snapshot)).await?.list()?;
+        if fields.field()?.text()? == "done" {
+            return Ok(true);
         }
-        Ok(found)
+        // What is there may be this very snapshot: then an answer was lost.
+        let there =
+            self.send(self.about(Op::Snapshot, name).arg("any")).await?.some().map(snapshot::read).transpose()?;
+        Ok(there.is_some_and(|there| snapshot.is_kept_as(&there)))
     }
 
     async fn reseal(&self, name: &RecordName, expected: &Sealed, new: &Sealed) -> Result<bool, StoreError> {

@@ -78,6 +78,14 @@ impl Reply {
         self.bytes()?.try_into().map_err(|_| Self::new(Value::Nil, &place).wrong("an id"))
     }
 
+    /// Ids, one after the other.
+    pub(super) fn ids<const N: usize>(self) -> Result<Vec<[u8; N]>, StoreError> {
+        let place = self.place.clone();
+        let bytes = self.bytes()?;
+        let (ids, rest) = bytes.as_chunks();
+        if rest.is_empty() { Ok(ids.to_vec()) } else { Err(Self::new(Value::Nil, &place).wrong("ids")) }
+    }
+
     /// A tag that is written as text.
     pub(super) fn tag<const N: usize>(self) -> Result<[u8; N], StoreError> {
         let place = self.place.clone();

@@ -8,6 +8,8 @@ use redis::Script;
 const SESSIONS: &str = include_str!("lua/sessions.lua");
 /// What all scripts about documents share.
 const DOCUMENTS: &str = include_str!("lua/documents.lua");
+/// What a script that stands alone shares with the others.
+const NOTHING: &str = "";
 
 macro_rules! scripts {
     ($($op:ident = $shared:ident + $file:literal),* $(,)?) => {
@@ -38,7 +40,11 @@ scripts! {
     Delete = SESSIONS + "delete.lua",
     All = SESSIONS + "all.lua",
     Reseal = SESSIONS + "reseal.lua",
+    References = SESSIONS + "references.lua",
+    Snapshot = SESSIONS + "snapshot.lua",
+    Restore = SESSIONS + "restore.lua",
     Purge = SESSIONS + "purge.lua",
+    Report = NOTHING + "report.lua",
     DocumentGet = DOCUMENTS + "document_get.lua",
     DocumentPut = DOCUMENTS + "document_put.lua",
     DocumentRemove = DOCUMENTS + "document_remove.lua",
