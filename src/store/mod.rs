@@ -17,6 +17,7 @@ mod location;
 mod memory;
 mod probe;
 mod records;
+mod redis;
 mod snapshot;
 mod sqlite;
 
@@ -35,5 +36,6 @@ pub use records::{
     AcquireRequest, Acquired, Checkpoint, Commit, Committed, Granted, Head, Held, Kept, Listed, OwnerId, PartId,
     RecordName, Records, VersionEntry,
 };
+pub use redis::{RedisReport, RedisStore};
 pub use snapshot::{Snapshot, SnapshotVersion};
 pub use sqlite::SqliteStore;
