@@ -15,6 +15,7 @@ test: ## every test, in real Chromium; installs what it needs where it may
 	@.ci/install toolchain
 	@.ci/install browsers
 	@.ci/install windows
+	@.ci/install moto
 	@.ci/install nextest
 	cargo nextest run --locked
 	cargo test --locked --quiet --doc

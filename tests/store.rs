@@ -12,9 +12,12 @@ mod store {
     pub mod fixture;
     pub mod leases;
     pub mod lifetimes;
+    pub mod moto;
     pub mod on_disk;
     pub mod races;
     pub mod reseal;
+    pub mod s3;
+    pub mod s3_server;
     pub mod suite;
     pub mod versions;
 }

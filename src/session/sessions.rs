@@ -44,6 +44,14 @@ impl StoreConfig {
         }
     }
 
+    /// Where its blobs are, for messages, and to know the place again.
+    pub fn blobs_place(&self) -> String {
+        match self {
+            Self::Memory => "memory".to_owned(),
+            Self::Embedded(folder) => format!("file:{}", folder.display()),
+        }
+    }
+
     /// Where it is, for messages.
     pub fn place(&self) -> String {
         match self {
@@ -64,6 +72,8 @@ struct Inner {
     keys: Keys,
     tenants: Tenants,
     lease: LeaseTimes,
+    /// Where its blobs are, as it is configured.
+    blobs_place: String,
     /// Where states are put that could not be written.
     outbox: OnceLock<PathBuf>,
 }
@@ -127,6 +137,7 @@ impl Sessions {
         lease: LeaseTimes,
     ) -> Result<Self, SessionError> {
         let place = store.place();
+        let blobs_place = store.blobs_place();
         let (records, documents, blobs): Backends = match store {
             StoreConfig::Memory => {
                 let memory = MemoryStore::default();
@@ -151,6 +162,7 @@ impl Sessions {
             keys,
             tenants: Tenants::default(),
             lease,
+            blobs_place,
             outbox: OnceLock::new(),
         })))
     }
@@ -313,6 +325,11 @@ impl Sessions {
     /// To be called before what is sealed under a tenant's key is only read: the keys are those that the store is at now.
     pub(super) async fn follow_keys(&self) -> Result<(), SessionError> {
         self.0.keys.refresh(self.documents()).await
+    }
+
+    /// Where its blobs are.
+    pub(super) fn blobs_place(&self) -> &str {
+        &self.0.blobs_place
     }
 
     pub(super) fn blobs(&self) -> &dyn Blobs {

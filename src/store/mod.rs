@@ -10,8 +10,10 @@ mod documents;
 mod error;
 mod files;
 mod folder;
+mod location;
 mod memory;
 mod records;
+mod s3;
 mod sqlite;
 
 pub use blobs::{BlobId, Blobs, ListedBlob, StoreId};
@@ -19,9 +21,11 @@ pub use clock::Clock;
 pub use documents::{DocumentName, Documents, Expected, KeptDocument};
 pub use error::StoreError;
 pub use files::FileBlobs;
+pub use location::{BlobsAt, Checksums, LocationError, RecordsAt, RedisUrl, S3Url};
 pub use memory::MemoryStore;
 pub use records::{
     AcquireRequest, Acquired, Checkpoint, Commit, Committed, Granted, Head, Held, Kept, Listed, OwnerId, PartId,
     RecordName, Records, VersionEntry,
 };
+pub use s3::{S3Blobs, S3Credentials, S3Finding, S3Limits, S3Options, S3Report};
 pub use sqlite::SqliteStore;

@@ -1,6 +1,7 @@
 //! The conformance suite: what every store promises, run on each of them, plain and behind one that loses answers.
 
 use super::fixture::TestStore;
+use super::s3_server::S3Server;
 use super::{blobs, documents, faults, leases, lifetimes, reseal, versions};
 
 /// Runs every check on a store of its own.
@@ -65,6 +66,13 @@ async fn suite(make: impl Fn() -> TestStore) {
             everything_is_listed_over_all_tenants,
             a_document_keeps_its_expiry_when_it_is_sealed_anew,
         },
+    );
+    of_blobs(make).await;
+}
+
+/// What every store of blobs promises.
+pub async fn of_blobs(make: impl Fn() -> TestStore) {
+    checks!(make:
         blobs::{
             a_blob_comes_back,
             a_blob_is_written_once,
@@ -95,4 +103,18 @@ async fn memory_keeps_them_when_answers_are_lost() {
 #[tokio::test]
 async fn sqlite_and_files_keep_them_when_answers_are_lost() {
     suite(|| faults::losing_answers(TestStore::embedded())).await;
+}
+
+#[tokio::test]
+async fn s3_keeps_the_promises() {
+    let server = S3Server::start();
+    suite(|| TestStore::s3(&server)).await;
+    assert_eq!(server.open_uploads(), 0);
+}
+
+#[tokio::test]
+async fn s3_keeps_them_when_answers_are_lost() {
+    let server = S3Server::start();
+    suite(|| faults::losing_answers(TestStore::s3(&server))).await;
+    assert_eq!(server.open_uploads(), 0);
 }
