@@ -13,6 +13,7 @@ mod store {
     pub mod leases;
     pub mod lifetimes;
     pub mod moto;
+    pub mod moving;
     pub mod on_disk;
     pub mod races;
     pub mod reseal;

@@ -15,8 +15,10 @@ pub(super) async fn read<T: DeserializeOwned>(
     sessions: &Sessions,
     kind: &'static str,
 ) -> Result<Option<(T, Sealed)>, SessionError> {
-    sessions.follow_keys().await?;
     let Some(sealed) = sessions.documents().get(&of_store(kind)).await? else { return Ok(None) };
+    if !sessions.keys().ring().knows(sealed.key_id()) {
+        sessions.follow_keys().await?;
+    }
     let what = what(kind);
     let opened = sessions.keys().ring().store_key(Some(&sealed));
     let opened = opened.and_then(|key| open(&key, Context::Store { kind }, &sealed));

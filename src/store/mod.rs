@@ -4,6 +4,7 @@
 //! atomicity: a lease is granted to one owner at a time, and a commit checks owner, fence and expected version in the
 //! same atomic step as it writes.
 
+mod backends;
 mod blobs;
 mod clock;
 mod documents;
@@ -14,8 +15,10 @@ mod location;
 mod memory;
 mod records;
 mod s3;
+mod snapshot;
 mod sqlite;
 
+pub use backends::Backends;
 pub use blobs::{BlobId, Blobs, ListedBlob, StoreId};
 pub use clock::Clock;
 pub use documents::{DocumentName, Documents, Expected, KeptDocument};
@@ -28,4 +31,5 @@ pub use records::{
     RecordName, Records, VersionEntry,
 };
 pub use s3::{S3Blobs, S3Credentials, S3Finding, S3Limits, S3Options, S3Report};
+pub use snapshot::{Snapshot, SnapshotVersion};
 pub use sqlite::SqliteStore;

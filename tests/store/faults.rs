@@ -11,7 +11,7 @@ use rhaven::base::{Fence, Version};
 use rhaven::seal::{NameTag, RawBlob, Sealed, SealedStream, TenantTag};
 use rhaven::store::{
     AcquireRequest, Acquired, BlobId, Blobs, Checkpoint, Commit, Committed, DocumentName, Documents, Expected, Head,
-    Held, Kept, KeptDocument, Listed, ListedBlob, OwnerId, PartId, RecordName, Records, StoreError, StoreId,
+    Held, Kept, KeptDocument, Listed, ListedBlob, OwnerId, PartId, RecordName, Records, Snapshot, StoreError, StoreId,
     VersionEntry,
 };
 
@@ -105,6 +105,12 @@ impl Records for Forgetful<dyn Records> {
     }
     async fn delete(&self, name: &RecordName, owner: OwnerId, fence: Fence) -> Result<Vec<BlobId>, StoreError> {
         twice!(self.inner.delete(name, owner, fence))
+    }
+    async fn snapshot(&self, name: &RecordName) -> Result<Option<Snapshot>, StoreError> {
+        twice!(self.inner.snapshot(name))
+    }
+    async fn restore(&self, name: &RecordName, snapshot: &Snapshot) -> Result<bool, StoreError> {
+        twice!(self.inner.restore(name, snapshot))
     }
     async fn purge_expired(&self) -> Result<Vec<BlobId>, StoreError> {
         twice!(self.inner.purge_expired())

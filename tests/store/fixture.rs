@@ -146,7 +146,8 @@ impl TestStore {
 
 /// Short ones, since tests let requests go without an answer.
 pub fn limits() -> S3Limits {
-    S3Limits { answer: Duration::from_secs(2), stalled: Duration::from_secs(2), ..S3Limits::default() }
+    let (answer, stalled) = (Duration::from_secs(2), Duration::from_secs(2));
+    S3Limits { answer, stalled, slowest: 2 << 20, ..S3Limits::default() }
 }
 
 /// The blobs below a prefix on a server of the tests.

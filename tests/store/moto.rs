@@ -51,7 +51,8 @@ impl Moto {
     fn make_bucket(&self) {
         let mut socket = TcpStream::connect(&self.address).unwrap();
         let address = &self.address;
-        let request = format!("PUT /{BUCKET} HTTP/1.1\r\nHost: {address}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
+        let request =
+            format!("PUT /{BUCKET} HTTP/1.1\r\nHost: {address}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
         socket.write_all(request.as_bytes()).unwrap();
         let mut answer = String::new();
         socket.read_to_string(&mut answer).unwrap();

@@ -2,7 +2,7 @@
 
 use super::fixture::TestStore;
 use super::s3_server::S3Server;
-use super::{blobs, documents, faults, leases, lifetimes, reseal, versions};
+use super::{blobs, documents, faults, leases, lifetimes, moving, reseal, versions};
 
 /// Runs every check on a store of its own.
 macro_rules! checks {
@@ -65,6 +65,15 @@ async fn suite(make: impl Fn() -> TestStore) {
             sealing_anew_and_commits_at_once_lose_neither,
             everything_is_listed_over_all_tenants,
             a_document_keeps_its_expiry_when_it_is_sealed_anew,
+        },
+        moving::{
+            a_snapshot_is_all_of_a_session,
+            what_is_not_there_has_no_snapshot,
+            a_restored_session_is_as_it_was,
+            nothing_is_restored_over_what_is_there,
+            what_ran_out_and_what_was_asked_for_are_replaced,
+            a_restored_session_runs_out_when_it_would_have,
+            a_document_tells_when_it_runs_out,
         },
     );
     of_blobs(make).await;

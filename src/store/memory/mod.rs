@@ -1,6 +1,7 @@
 //! A store in memory: throw-away runs and tests.
 
 mod records;
+mod snapshot;
 mod values;
 
 use std::collections::BTreeMap;

@@ -85,11 +85,12 @@ impl Documents for MemoryStore {
             after.is_none_or(|after| (key.0, key.1, key.2) > (after.tenant, after.kind.as_str(), after.name))
         };
         let living = state.documents.iter().filter(|(key, (_, at))| later(key) && at.is_none_or(|at| at > now));
-        let kept = living.map(|((tenant, kind, name), (value, _))| KeptDocument {
+        let kept = living.map(|((tenant, kind, name), (value, expires_at))| KeptDocument {
             tenant: *tenant,
             kind: (*kind).to_owned(),
             name: *name,
             value: value.clone(),
+            expires_at: expires_at.and_then(timestamp),
         });
         Ok(kept.take(limit).collect())
     }

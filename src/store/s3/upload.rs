@@ -154,13 +154,14 @@ impl Upload {
     /// Makes the object of its parts. Repeated where the answer is lost: then the object is there.
     async fn complete(&self, parts: Vec<CompletedPart>) -> Result<(), Failure> {
         let bucket = &self.bucket;
+        let count = parts.len();
         let parts = CompletedMultipartUpload::builder().set_parts(Some(parts)).build();
         let mut tried = 0;
         loop {
             let request = bucket.client.complete_multipart_upload().bucket(&bucket.url.bucket).key(&self.key);
             let request = request.upload_id(&self.id).multipart_upload(parts.clone()).if_none_match(IF_NONE);
-            // Servers write the object anew from its parts before they answer.
-            let long = patience(&bucket.limits, bucket.limits.part_bytes * bucket.limits.parallel);
+            // Servers may write the object anew from its parts before they answer: a second for each.
+            let long = patience(&bucket.limits, bucket.limits.slowest.saturating_mul(count));
             let sent = request.customize().config_override(long).send().await;
             let failure = match sent {
                 Ok(_) => break,
@@ -186,8 +187,8 @@ impl Upload {
 
     /// Removes its parts. What fails is left to the bucket's own rule for uploads that were never completed.
     async fn abort(&self) {
-        self.is_open.store(false, Ordering::Relaxed);
         abort(&self.bucket, &self.key, &self.id).await;
+        self.is_open.store(false, Ordering::Relaxed);
     }
 }
 

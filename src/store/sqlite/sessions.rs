@@ -121,7 +121,8 @@ pub(super) fn empty(tx: &Transaction<'_>, session: i64) -> Result<Vec<BlobId>, F
     Ok(orphaned)
 }
 
-fn remove(tx: &Transaction<'_>, session: i64) -> Result<Vec<BlobId>, Failure> {
+/// Removes a session with its lease; answers with the blobs that nothing refers to any more.
+pub(super) fn remove(tx: &Transaction<'_>, session: i64) -> Result<Vec<BlobId>, Failure> {
     let orphaned = versions::orphans(tx, session)?;
     tx.prepare_cached("DELETE FROM session WHERE id = ?1")?.execute([session])?;
     Ok(orphaned)
