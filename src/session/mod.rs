@@ -13,6 +13,7 @@
 mod acquire;
 mod audit;
 mod baseline;
+mod belonging;
 mod capture;
 mod checkpoint;
 mod chores;
@@ -60,6 +61,7 @@ mod sessions;
 mod state;
 mod storage;
 mod storage_key;
+mod sweep;
 mod tab_storage;
 mod tabs;
 mod tenants;
@@ -67,6 +69,7 @@ mod vault;
 mod versions;
 mod visited;
 mod waiting;
+mod whole;
 mod workspace;
 
 pub use audit::{Audit, Damage, VersionAudit};
@@ -87,6 +90,7 @@ pub use portable::{Exported, Format, ImportOptions, Imported, PortableError, Sou
 pub use profile::{ImportedProfile, ProfileTransfer, Progress, Transfer};
 pub use rotate::{KeyUse, Rotated};
 pub use sessions::Sessions;
+pub use sweep::{SWEEP_GRACE, Swept};
 pub use vault::{SecretInfo, secret_name};
 pub use versions::{History, RolledBack};
 pub use workspace::Workspace;

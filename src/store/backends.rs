@@ -4,7 +4,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::{
-    Blobs, BlobsAt, Documents, FileBlobs, MemoryStore, Records, RecordsAt, RedisStore, SqliteStore, StoreError,
+    Blobs, BlobsAt, Documents, FileBlobs, MemoryStore, Records, RecordsAt, RedisStore, S3Blobs, S3Options, SqliteStore,
+    StoreError,
 };
 
 /// The parts of an opened store. Cheap to clone.
@@ -50,7 +51,7 @@ async fn open_records(at: &RecordsAt) -> Result<Opened, StoreError> {
 async fn open_blobs(at: &BlobsAt) -> Result<Arc<dyn Blobs>, StoreError> {
     match at {
         BlobsAt::File(folder) => Ok(Arc::new(blocking(folder.clone(), |folder| FileBlobs::open(&folder)).await?)),
-        BlobsAt::S3(url) => Err(unknown(url)),
+        BlobsAt::S3(url) => Ok(Arc::new(S3Blobs::connect(url, S3Options::default()).await?)),
     }
 }
 
@@ -61,8 +62,4 @@ async fn blocking<T: Send + 'static>(
 ) -> Result<T, StoreError> {
     let opened = tokio::task::spawn_blocking(move || open(folder)).await;
     opened.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()))
-}
-
-fn unknown(what: &impl ToString) -> StoreError {
-    StoreError::Unavailable { what: what.to_string(), source: "this rhaven does not know it yet".into() }
 }

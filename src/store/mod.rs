@@ -18,6 +18,7 @@ mod memory;
 mod probe;
 mod records;
 mod redis;
+mod s3;
 mod snapshot;
 mod sqlite;
 
@@ -37,5 +38,6 @@ pub use records::{
     RecordName, Records, VersionEntry,
 };
 pub use redis::{RedisReport, RedisStore};
+pub use s3::{S3Blobs, S3Credentials, S3Finding, S3Limits, S3Options, S3Report};
 pub use snapshot::{Snapshot, SnapshotVersion};
 pub use sqlite::SqliteStore;
