@@ -99,6 +99,17 @@ impl Sessions {
             None => Backends::memory(),
             Some((records, blobs)) => Backends::open(&records, &blobs).await?,
         };
+        Self::over(backends, key, place, shared, lease).await
+    }
+
+    /// Of a store that is open: `place` names it in messages.
+    pub(super) async fn over(
+        backends: Backends,
+        key: KeySource,
+        place: String,
+        shared: bool,
+        lease: LeaseTimes,
+    ) -> Result<Self, SessionError> {
         let keys = Keys::unlock(&*backends.documents, key, place, shared).await?;
         Ok(Self(Arc::new(Inner { backends, keys, tenants: Tenants::default(), lease, outbox: OnceLock::new() })))
     }
@@ -237,6 +248,10 @@ impl Sessions {
 
     pub(super) fn lease_times(&self) -> LeaseTimes {
         self.0.lease
+    }
+
+    pub(super) fn backends(&self) -> &Backends {
+        &self.0.backends
     }
 
     pub(super) fn records(&self) -> &dyn Records {

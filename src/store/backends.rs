@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::{Blobs, BlobsAt, Documents, FileBlobs, MemoryStore, Records, RecordsAt, SqliteStore, StoreError};
+use super::{Blobs, BlobsAt, Documents, FileBlobs, MemoryStore, Mirrored, Records, RecordsAt, SqliteStore, StoreError};
 
 /// The parts of an opened store. Cheap to clone.
 #[derive(Clone)]
@@ -25,8 +25,18 @@ impl Backends {
 
     /// Opens both places side by side. Folders are made where they are missing; a server has to be there.
     pub async fn open(records: &RecordsAt, blobs: &BlobsAt) -> Result<Self, StoreError> {
+        let is_far = blobs.is_shared();
         let ((records, documents), blobs) = tokio::try_join!(open_records(records), open_blobs(blobs))?;
-        Ok(Self { records, documents, blobs })
+        let backends = Self { records, documents, blobs };
+        // Two places, one of which may be lost without the other.
+        Ok(if is_far { backends.mirrored() } else { backends })
+    }
+
+    /// The same with copies of HEADs beside the blobs.
+    #[must_use]
+    pub fn mirrored(self) -> Self {
+        let mirrored = Arc::new(Mirrored::new(self.records, self.documents, self.blobs.clone()));
+        Self { records: mirrored.clone(), documents: mirrored, blobs: self.blobs }
     }
 }
 

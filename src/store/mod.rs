@@ -13,6 +13,7 @@ mod files;
 mod folder;
 mod location;
 mod memory;
+mod mirror;
 mod records;
 mod snapshot;
 mod sqlite;
@@ -25,6 +26,7 @@ pub use error::StoreError;
 pub use files::FileBlobs;
 pub use location::{BlobsAt, Checksums, LocationError, RecordsAt, RedisUrl, S3Url};
 pub use memory::MemoryStore;
+pub use mirror::{Copies, Copy, HeadCopy, Mirrored, PaperCopy};
 pub use records::{
     AcquireRequest, Acquired, Checkpoint, Commit, Committed, Granted, Head, Held, Kept, Listed, OwnerId, PartId,
     RecordName, Records, VersionEntry,

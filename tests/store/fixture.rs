@@ -11,7 +11,7 @@ use rhaven::base::{Fence, SessionId, Tenant, Version};
 use rhaven::seal::{Context, DataKey, NameKey, SealError, Sealed, open, open_stream, seal, seal_stream};
 use rhaven::store::{
     AcquireRequest, Acquired, BlobId, Blobs, Clock, Commit, Documents, FileBlobs, Granted, Head, Held, MemoryStore,
-    OwnerId, PartId, RecordName, Records, SqliteStore, StoreError,
+    Mirrored, OwnerId, PartId, RecordName, Records, SqliteStore, StoreError,
 };
 use tempfile::TempDir;
 
@@ -69,6 +69,13 @@ impl TestStore {
         let store = Arc::new(SqliteStore::with_clock(folder.path(), clock.as_clock()).unwrap());
         let blobs = Arc::new(FileBlobs::open(folder.path()).unwrap());
         Self { records: store.clone(), documents: store, blobs, clock, loses_answers: false, _folder: Some(folder) }
+    }
+
+    /// The same with copies of HEADs beside its blobs.
+    pub fn mirrored(mut self) -> Self {
+        let mirrored = Arc::new(Mirrored::new(self.records, self.documents, self.blobs.clone()));
+        (self.records, self.documents) = (mirrored.clone(), mirrored);
+        self
     }
 
     /// Asks for the lease, for a new owner.
