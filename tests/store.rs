@@ -6,6 +6,7 @@
 mod store {
     pub mod blobs;
     pub mod child;
+    pub mod copying;
     pub mod crash;
     pub mod documents;
     pub mod faults;

@@ -38,6 +38,7 @@ mod large;
 mod lease;
 mod live;
 mod model;
+mod naming;
 mod nest;
 mod options;
 mod outbox;

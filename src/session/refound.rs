@@ -8,7 +8,7 @@ use serde::Serialize;
 use crate::base::{Tenant, Version};
 use crate::seal::{Context, Sealed, TenantTag, seal};
 use crate::store::{
-    Backends, BlobId, Copies, Copy, DocumentName, Expected, HeadCopy, Snapshot, SnapshotVersion, StoreError,
+    Backends, BlobId, Copies, CopyOf, DocumentName, Expected, HeadCopy, Snapshot, SnapshotVersion, StoreError,
 };
 
 use super::keys::{check_document, seal_error};
@@ -82,8 +82,8 @@ pub(super) async fn put_back_all(sessions: &Sessions) -> Result<Refounded, Sessi
     let mut done = Refounded::default();
     for id in copies.heads().await? {
         let found = match copies.read(&id).await {
-            Ok(Copy::Head(head)) => put_back(sessions, &tenants, &there, head).await,
-            Ok(Copy::Paper(_)) | Err(StoreError::NotFound(_)) => continue,
+            Ok(CopyOf::Head(head)) => put_back(sessions, &tenants, &there, head).await,
+            Ok(CopyOf::Paper(_)) | Err(StoreError::NotFound(_)) => continue,
             Err(error) => Err(error.into()),
         };
         match found {

@@ -7,6 +7,8 @@
 mod backends;
 mod blobs;
 mod clock;
+mod contents;
+mod copy;
 mod documents;
 mod error;
 mod files;
@@ -14,6 +16,7 @@ mod folder;
 mod location;
 mod memory;
 mod mirror;
+mod probe;
 mod records;
 mod snapshot;
 mod sqlite;
@@ -21,12 +24,15 @@ mod sqlite;
 pub use backends::Backends;
 pub use blobs::{BlobId, Blobs, ListedBlob, StoreId};
 pub use clock::Clock;
+pub use contents::Contents;
+pub use copy::{Copied, CopyError, CopyPlan, CopyProgress, copy, plan};
 pub use documents::{DocumentName, Documents, Expected, KeptDocument};
 pub use error::StoreError;
 pub use files::FileBlobs;
 pub use location::{BlobsAt, Checksums, LocationError, RecordsAt, RedisUrl, S3Url};
 pub use memory::MemoryStore;
-pub use mirror::{Copies, Copy, HeadCopy, Mirrored, PaperCopy};
+pub use mirror::{Copies, CopyOf, HeadCopy, Mirrored, PaperCopy};
+pub use probe::honours_conditions;
 pub use records::{
     AcquireRequest, Acquired, Checkpoint, Commit, Committed, Granted, Head, Held, Kept, Listed, OwnerId, PartId,
     RecordName, Records, VersionEntry,

@@ -149,7 +149,7 @@ impl PaperCopy {
 /// What is there as a copy.
 #[derive(Debug, Clone, PartialEq)]
 #[allow(clippy::large_enum_variant, reason = "read one at a time, and taken apart at once")]
-pub enum Copy {
+pub enum CopyOf {
     /// Of a version.
     Head(HeadCopy),
     /// Of a document.
@@ -209,7 +209,7 @@ fn body<'a>(of: Of, objects: impl Iterator<Item = &'a Sealed>) -> Result<SealedS
 }
 
 /// Reads a copy back.
-pub(super) async fn read(raw: RawBlob) -> Result<Copy, StoreError> {
+pub(super) async fn read(raw: RawBlob) -> Result<CopyOf, StoreError> {
     let pieces: Vec<Bytes> = raw
         .0
         .try_collect()
@@ -233,10 +233,10 @@ pub(super) async fn read(raw: RawBlob) -> Result<Copy, StoreError> {
     put_together(of, sealed.into_iter()).ok_or_else(|| damaged("its line and its objects do not agree"))
 }
 
-fn put_together(of: Of, mut sealed: impl Iterator<Item = Sealed>) -> Option<Copy> {
+fn put_together(of: Of, mut sealed: impl Iterator<Item = Sealed>) -> Option<CopyOf> {
     let copy = match of {
         Of::Document { kind, name } => {
-            Copy::Paper(PaperCopy { kind, name: NameTag(bytes(&name)?), value: sealed.next()? })
+            CopyOf::Paper(PaperCopy { kind, name: NameTag(bytes(&name)?), value: sealed.next()? })
         }
         Of::Version { tenant, session, version, fence, saved_at, expires_at, parts, left_out, blobs } => {
             let name = RecordName { tenant: TenantTag(bytes(&tenant)?), session: NameTag(bytes(&session)?) };
@@ -247,7 +247,7 @@ fn put_together(of: Of, mut sealed: impl Iterator<Item = Sealed>) -> Option<Copy
             let saved_at = Timestamp::from_microsecond(saved_at).ok()?;
             let expires_at = expires_at.map(Timestamp::from_microsecond).transpose().ok()?;
             let blobs = blobs.iter().map(|id| bytes(id).map(BlobId)).collect::<Option<_>>()?;
-            Copy::Head(HeadCopy { name, version, fence, saved_at, expires_at, record, index, parts, left_out, blobs })
+            CopyOf::Head(HeadCopy { name, version, fence, saved_at, expires_at, record, index, parts, left_out, blobs })
         }
     };
     sealed.next().is_none().then_some(copy)

@@ -24,7 +24,7 @@ use super::{
     Held, Kept, KeptDocument, Listed, OwnerId, PartId, RecordName, Records, Snapshot, StoreError, VersionEntry,
 };
 
-pub use self::copy::{Copy, HeadCopy, PaperCopy};
+pub use self::copy::{CopyOf, HeadCopy, PaperCopy};
 
 /// What the parts in one copy may take together, in bytes. A profile has most of the state in its archive; beyond this only the
 /// records store has it.
@@ -94,7 +94,7 @@ impl Copies {
     pub async fn papers(&self) -> Result<Vec<PaperCopy>, StoreError> {
         let mut newest = BTreeMap::new();
         for id in self.range(copy::whole_range()).await?.into_iter().filter(copy::is_paper) {
-            if let Copy::Paper(paper) = self.read(&id).await? {
+            if let CopyOf::Paper(paper) = self.read(&id).await? {
                 // In order of the time.
                 newest.insert((paper.kind.clone(), paper.name), paper);
             }
@@ -111,7 +111,7 @@ impl Copies {
     }
 
     /// One copy. [`StoreError::NotFound`] where it has gone since.
-    pub async fn read(&self, id: &BlobId) -> Result<Copy, StoreError> {
+    pub async fn read(&self, id: &BlobId) -> Result<CopyOf, StoreError> {
         copy::read(self.blobs.get(id).await?).await
     }
 
@@ -225,7 +225,7 @@ impl Mirrored {
     /// The copy of a session follows its record.
     async fn copy_record(&self, name: &RecordName, record: &Sealed) -> Result<(), StoreError> {
         let Some(id) = self.copies.range(copy::range(name)).await?.pop() else { return Ok(()) };
-        let Copy::Head(mut copy) = self.copies.read(&id).await? else { return Ok(()) };
+        let CopyOf::Head(mut copy) = self.copies.read(&id).await? else { return Ok(()) };
         if copy.name != *name || copy.record == *record {
             return Ok(());
         }
