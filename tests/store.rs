@@ -16,6 +16,10 @@ mod store {
     pub mod moving;
     pub mod on_disk;
     pub mod races;
+    pub mod redis;
+    pub mod redis_away;
+    pub mod redis_server;
+    pub mod relay;
     pub mod reseal;
     pub mod suite;
     pub mod versions;

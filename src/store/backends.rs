@@ -3,7 +3,10 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::{Blobs, BlobsAt, Documents, FileBlobs, MemoryStore, Mirrored, Records, RecordsAt, SqliteStore, StoreError};
+use super::{
+    Blobs, BlobsAt, Documents, FileBlobs, MemoryStore, Mirrored, Records, RecordsAt, RedisStore, SqliteStore,
+    StoreError,
+};
 
 /// The parts of an opened store. Cheap to clone.
 #[derive(Clone)]
@@ -48,7 +51,10 @@ async fn open_records(at: &RecordsAt) -> Result<Opened, StoreError> {
             let sqlite = Arc::new(blocking(folder.clone(), |folder| SqliteStore::open(&folder)).await?);
             Ok((sqlite.clone(), sqlite))
         }
-        RecordsAt::Redis(url) => Err(unknown(url)),
+        RecordsAt::Redis(url) => {
+            let redis = Arc::new(RedisStore::connect(url).await?);
+            Ok((redis.clone(), redis))
+        }
     }
 }
 

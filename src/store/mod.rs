@@ -18,6 +18,7 @@ mod memory;
 mod mirror;
 mod probe;
 mod records;
+mod redis;
 mod snapshot;
 mod sqlite;
 
@@ -37,5 +38,6 @@ pub use records::{
     AcquireRequest, Acquired, Checkpoint, Commit, Committed, Granted, Head, Held, Kept, Listed, OwnerId, PartId,
     RecordName, Records, VersionEntry,
 };
+pub use redis::{RedisReport, RedisStore};
 pub use snapshot::{Snapshot, SnapshotVersion};
 pub use sqlite::SqliteStore;

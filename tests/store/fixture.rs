@@ -11,9 +11,11 @@ use rhaven::base::{Fence, SessionId, Tenant, Version};
 use rhaven::seal::{Context, DataKey, NameKey, SealError, Sealed, open, open_stream, seal, seal_stream};
 use rhaven::store::{
     AcquireRequest, Acquired, BlobId, Blobs, Clock, Commit, Documents, FileBlobs, Granted, Head, Held, MemoryStore,
-    Mirrored, OwnerId, PartId, RecordName, Records, SqliteStore, StoreError,
+    Mirrored, OwnerId, PartId, RecordName, Records, RedisStore, SqliteStore, StoreError,
 };
 use tempfile::TempDir;
+
+use super::redis_server::RedisServer;
 
 pub const LEASE: Duration = Duration::from_secs(15);
 pub const DAY: Duration = Duration::from_hours(24);
@@ -76,6 +78,15 @@ impl TestStore {
         let mirrored = Arc::new(Mirrored::new(self.records, self.documents, self.blobs.clone()));
         (self.records, self.documents) = (mirrored.clone(), mirrored);
         self
+    }
+
+    /// Redis, emptied, with blobs in memory.
+    pub async fn redis(server: &RedisServer) -> Self {
+        server.run::<()>(&["FLUSHALL"]);
+        let clock = TestClock::new();
+        let store = Arc::new(RedisStore::with_clock(&server.url(), clock.as_clock()).await.unwrap());
+        let blobs = Arc::new(MemoryStore::with_clock(clock.as_clock()));
+        Self { records: store.clone(), documents: store, blobs, clock, loses_answers: false, _folder: None }
     }
 
     /// Asks for the lease, for a new owner.
