@@ -47,6 +47,8 @@ mod profile_ends;
 mod rig;
 #[path = "session/rotation.rs"]
 mod rotation;
+#[path = "session/sweep.rs"]
+mod sweep;
 #[path = "session/tabs.rs"]
 mod tabs;
 #[path = "session/tagged.rs"]

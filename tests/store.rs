@@ -13,6 +13,7 @@ mod store {
     pub mod fixture;
     pub mod leases;
     pub mod lifetimes;
+    pub mod moto;
     pub mod moving;
     pub mod on_disk;
     pub mod races;
@@ -21,6 +22,8 @@ mod store {
     pub mod redis_server;
     pub mod relay;
     pub mod reseal;
+    pub mod s3;
+    pub mod s3_server;
     pub mod suite;
     pub mod versions;
 }

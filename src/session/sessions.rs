@@ -20,7 +20,9 @@ use super::part::Part;
 use super::profile::{Archived, ProfileRef};
 use super::state::{Index, PartRef, Record, decode};
 use super::tenants::Tenants;
-use super::{LeaseTimes, Partial, ProfileInfo, Saved, SessionError, SessionInfo, StoreConfig, cookies, outbox};
+use super::{
+    LeaseTimes, Partial, ProfileInfo, Saved, SessionError, SessionInfo, StoreConfig, belonging, cookies, outbox,
+};
 
 /// How many sessions are read from the store at a time.
 const LIST_PAGE: usize = 100;
@@ -34,6 +36,8 @@ struct Inner {
     keys: Keys,
     tenants: Tenants,
     lease: LeaseTimes,
+    /// Where its blobs are, as it is configured.
+    blobs_place: String,
     /// Where states are put that could not be written.
     outbox: OnceLock<PathBuf>,
 }
@@ -94,24 +98,50 @@ impl Sessions {
         key: KeySource,
         lease: LeaseTimes,
     ) -> Result<Self, SessionError> {
+        let (blobs, is_apart) = (store.blobs_place(), store.keeps_blobs_apart());
+        let sessions = Self::open_unproven(store, key, lease, blobs).await?;
+        if is_apart {
+            belonging::prove(&sessions, sessions.blobs_place(), false).await?;
+        }
+        Ok(sessions)
+    }
+
+    /// [`Self::open`] for a store whose records were lost: where its blobs are another's and nothing else is known of them,
+    /// this store takes that one's place.
+    pub async fn open_to_recover(store: StoreConfig, key: KeySource) -> Result<Self, SessionError> {
+        let (blobs, is_apart) = (store.blobs_place(), store.keeps_blobs_apart());
+        let sessions = Self::open_unproven(store, key, LeaseTimes::default(), blobs).await?;
+        if is_apart {
+            belonging::adopt(&sessions, sessions.blobs_place()).await?;
+        }
+        Ok(sessions)
+    }
+
+    async fn open_unproven(
+        store: StoreConfig,
+        key: KeySource,
+        lease: LeaseTimes,
+        blobs_place: String,
+    ) -> Result<Self, SessionError> {
         let (place, shared) = (store.place(), store.is_shared());
         let backends = match store.places() {
             None => Backends::memory(),
             Some((records, blobs)) => Backends::open(&records, &blobs).await?,
         };
-        Self::over(backends, key, place, shared, lease).await
+        Self::over(backends, key, (place, blobs_place), shared, lease).await
     }
 
-    /// Of a store that is open: `place` names it in messages.
+    /// Of a store that is open; the places name it in messages, and its blobs.
     pub(super) async fn over(
         backends: Backends,
         key: KeySource,
-        place: String,
+        (place, blobs_place): (String, String),
         shared: bool,
         lease: LeaseTimes,
     ) -> Result<Self, SessionError> {
         let keys = Keys::unlock(&*backends.documents, key, place, shared).await?;
-        Ok(Self(Arc::new(Inner { backends, keys, tenants: Tenants::default(), lease, outbox: OnceLock::new() })))
+        let (tenants, outbox) = (Tenants::default(), OnceLock::new());
+        Ok(Self(Arc::new(Inner { backends, keys, tenants, lease, blobs_place, outbox })))
     }
 
     /// From now on states that cannot be written are put there, and what waits there is taken up. Set once; later calls change
@@ -276,6 +306,11 @@ impl Sessions {
     /// To be called before what is sealed under a tenant's key is only read: the keys are those that the store is at now.
     pub(super) async fn follow_keys(&self) -> Result<(), SessionError> {
         self.0.keys.refresh(self.documents()).await
+    }
+
+    /// Where its blobs are.
+    pub(super) fn blobs_place(&self) -> &str {
+        &self.0.blobs_place
     }
 
     pub(super) fn blobs(&self) -> &dyn Blobs {

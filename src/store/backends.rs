@@ -4,8 +4,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::{
-    Blobs, BlobsAt, Documents, FileBlobs, MemoryStore, Mirrored, Records, RecordsAt, RedisStore, SqliteStore,
-    StoreError,
+    Blobs, BlobsAt, Documents, FileBlobs, MemoryStore, Mirrored, Records, RecordsAt, RedisStore, S3Blobs, S3Options,
+    SqliteStore, StoreError,
 };
 
 /// The parts of an opened store. Cheap to clone.
@@ -28,11 +28,11 @@ impl Backends {
 
     /// Opens both places side by side. Folders are made where they are missing; a server has to be there.
     pub async fn open(records: &RecordsAt, blobs: &BlobsAt) -> Result<Self, StoreError> {
-        let is_far = blobs.is_shared();
+        let apart = !matches!((records, blobs), (RecordsAt::Sqlite(records), BlobsAt::File(blobs)) if records == blobs);
         let ((records, documents), blobs) = tokio::try_join!(open_records(records), open_blobs(blobs))?;
         let backends = Self { records, documents, blobs };
         // Two places, one of which may be lost without the other.
-        Ok(if is_far { backends.mirrored() } else { backends })
+        Ok(if apart { backends.mirrored() } else { backends })
     }
 
     /// The same with copies of HEADs beside the blobs.
@@ -61,7 +61,7 @@ async fn open_records(at: &RecordsAt) -> Result<Opened, StoreError> {
 async fn open_blobs(at: &BlobsAt) -> Result<Arc<dyn Blobs>, StoreError> {
     match at {
         BlobsAt::File(folder) => Ok(Arc::new(blocking(folder.clone(), |folder| FileBlobs::open(&folder)).await?)),
-        BlobsAt::S3(url) => Err(unknown(url)),
+        BlobsAt::S3(url) => Ok(Arc::new(S3Blobs::connect(url, S3Options::default()).await?)),
     }
 }
 

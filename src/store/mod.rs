@@ -19,6 +19,7 @@ mod mirror;
 mod probe;
 mod records;
 mod redis;
+mod s3;
 mod snapshot;
 mod sqlite;
 
@@ -39,5 +40,6 @@ pub use records::{
     RecordName, Records, VersionEntry,
 };
 pub use redis::{RedisReport, RedisStore};
+pub use s3::{S3Blobs, S3Credentials, S3Finding, S3Limits, S3Options, S3Report};
 pub use snapshot::{Snapshot, SnapshotVersion};
 pub use sqlite::SqliteStore;

@@ -15,7 +15,7 @@ use tracing::field::{Field, Visit};
 use tracing::span;
 
 use super::rig::Rig;
-use super::{elsewhere, points, writers};
+use super::{elsewhere, points, sweep, writers};
 
 /// The task as JSON.
 const TASK: &str = "RHAVEN_TEST_CHILD";
@@ -65,6 +65,7 @@ async fn entry_of_child_processes() {
     match task.what.as_str() {
         "visit" => elsewhere::visit(&task).await,
         "write" => writers::write_for_ever(&task).await,
+        "sweep" => sweep::child(&task).await,
         _ => points::child(&task).await,
     }
 }

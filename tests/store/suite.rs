@@ -2,6 +2,7 @@
 
 use super::fixture::TestStore;
 use super::redis_server::RedisServer;
+use super::s3_server::S3Server;
 use super::{blobs, documents, faults, leases, lifetimes, moving, reseal, versions};
 
 /// Runs every check on a store of its own.
@@ -75,6 +76,13 @@ async fn suite(make: impl AsyncFn() -> TestStore) {
             a_restored_session_runs_out_when_it_would_have,
             a_document_tells_when_it_runs_out,
         },
+    );
+    of_blobs(make).await;
+}
+
+/// What every store of blobs promises.
+pub async fn of_blobs(make: impl Fn() -> TestStore) {
+    checks!(make:
         blobs::{
             a_blob_comes_back,
             a_blob_is_written_once,
@@ -99,7 +107,7 @@ async fn sqlite_and_files_keep_the_promises() {
 
 #[tokio::test]
 async fn a_store_with_copies_beside_its_blobs_keeps_the_promises() {
-    suite(|| TestStore::memory().mirrored()).await;
+    suite(async || TestStore::memory().mirrored()).await;
 }
 
 #[tokio::test]
@@ -122,4 +130,18 @@ async fn redis_keeps_the_promises() {
 async fn redis_keeps_them_when_answers_are_lost() {
     let server = RedisServer::start();
     suite(async || faults::losing_answers(TestStore::redis(&server).await)).await;
+}
+
+#[tokio::test]
+async fn s3_keeps_the_promises() {
+    let server = S3Server::start();
+    suite(async || TestStore::s3(&server)).await;
+    assert_eq!(server.open_uploads(), 0);
+}
+
+#[tokio::test]
+async fn s3_keeps_them_when_answers_are_lost() {
+    let server = S3Server::start();
+    suite(async || faults::losing_answers(TestStore::s3(&server))).await;
+    assert_eq!(server.open_uploads(), 0);
 }

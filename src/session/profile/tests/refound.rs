@@ -19,7 +19,7 @@ fn backends(home: &Path, records: &str) -> Backends {
 
 async fn open(home: &Path, records: &str) -> Sessions {
     let key = KeySource::MadeOnFirstUse(home.join("key"));
-    let place = records.to_owned();
+    let place = (records.to_owned(), "blobs".to_owned());
     Sessions::over(backends(home, records), key, place, false, LeaseTimes::default()).await.unwrap()
 }
 
