@@ -148,6 +148,11 @@ impl Sealed {
         &self.bytes
     }
 
+    /// The same, given away.
+    pub(super) fn into_bytes(self) -> Bytes {
+        self.bytes
+    }
+
     /// The id of the key it was sealed with; zeros where it is damaged so that it names none.
     pub fn key_id(&self) -> KeyId {
         self.header.map_or(KeyId([0; KEY_ID_LEN]), |header| header.key_id)

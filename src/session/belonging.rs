@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::base::reached;
 use crate::seal::SealError;
-use crate::store::{StoreError, StoreId};
+use crate::store::{Copies, StoreError, StoreId};
 
 use super::keys::seal_error;
 use super::{SessionError, Sessions, whole};
@@ -66,6 +66,8 @@ pub(super) async fn prove(sessions: &Sessions, place: &str, again: bool) -> Resu
         if is_known {
             return Ok(());
         }
+        Copies::new(sessions.backends().blobs.clone()).complete(sessions.documents()).await?;
+        reached("belonging.copied");
         belonging.places.push(place.to_owned());
         let excess = belonging.places.len().saturating_sub(MOST_PLACES);
         belonging.places.drain(..excess);
@@ -89,6 +91,7 @@ pub(super) async fn adopt(sessions: &Sessions, place: &str) -> Result<(), Sessio
         if owner != id && !belonging.places.is_empty() {
             return Err(another(place, id, owner).into());
         }
+        Copies::new(sessions.backends().blobs.clone()).complete(sessions.documents()).await?;
         (belonging.id, belonging.places) = (owner.to_string(), vec![place.to_owned()]);
         if whole::write(sessions, KIND, sealed, &belonging).await? {
             return Ok(());

@@ -49,6 +49,7 @@ mod permissions;
 mod portable;
 mod profile;
 mod recover;
+mod refound;
 mod reopen;
 mod reset;
 mod restorer;
@@ -88,6 +89,7 @@ pub use model::{
 pub use options::{Cookie, LeaseTimes, Mode, OpenSession, Saving, SessionOptions, StoreConfig, WorkspaceConfig};
 pub use portable::{Exported, Format, ImportOptions, Imported, PortableError, Source};
 pub use profile::{ImportedProfile, ProfileTransfer, Progress, Transfer};
+pub use refound::{Found, FoundIs, Refounded, refound};
 pub use rotate::{KeyUse, Rotated};
 pub use sessions::Sessions;
 pub use sweep::{SWEEP_GRACE, Swept};

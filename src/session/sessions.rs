@@ -128,6 +128,17 @@ impl Sessions {
             None => Backends::memory(),
             Some((records, blobs)) => Box::pin(Backends::open(&records, &blobs)).await?,
         };
+        Self::over(backends, key, (place, blobs_place), shared, lease).await
+    }
+
+    /// Of a store that is open; the places name it in messages, and its blobs.
+    pub(super) async fn over(
+        backends: Backends,
+        key: KeySource,
+        (place, blobs_place): (String, String),
+        shared: bool,
+        lease: LeaseTimes,
+    ) -> Result<Self, SessionError> {
         let keys = Keys::unlock(&*backends.documents, key, place, shared).await?;
         let (tenants, outbox) = (Tenants::default(), OnceLock::new());
         Ok(Self(Arc::new(Inner { backends, keys, tenants, lease, blobs_place, outbox })))
@@ -267,6 +278,10 @@ impl Sessions {
 
     pub(super) fn lease_times(&self) -> LeaseTimes {
         self.0.lease
+    }
+
+    pub(super) fn backends(&self) -> &Backends {
+        &self.0.backends
     }
 
     pub(super) fn records(&self) -> &dyn Records {

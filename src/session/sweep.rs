@@ -7,15 +7,16 @@
 //! behind the reader and its source deleted before it. The age is told by the clock of the blobs themselves.
 
 use std::collections::BTreeMap;
+use std::ops::Bound;
 use std::time::Duration;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::base::reached;
-use crate::store::BlobId;
 #[cfg(doc)]
 use crate::store::StoreError;
+use crate::store::{BlobId, Copies};
 
 use super::{SessionError, Sessions, belonging, whole};
 
@@ -33,8 +34,6 @@ const AFTER: Duration = Duration::from_secs(10);
 const PAGE: usize = 1_000;
 /// How often all references are read before anything is removed.
 const PASSES: usize = 2;
-/// What the names of blobs begin with that no version refers to and that are kept all the same: copies of newest versions.
-pub(super) const HEAD_COPY: &[u8; 8] = b"rhvnhead";
 
 /// What a sweep has done.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
@@ -99,7 +98,7 @@ impl Sessions {
         loop {
             let page = self.blobs().list(after, PAGE).await?;
             swept.blobs += page.len();
-            let aged = page.iter().filter(|blob| blob.written_at < before && !blob.id.0.starts_with(HEAD_COPY));
+            let aged = page.iter().filter(|blob| blob.written_at < before && !Copies::is_paper(&blob.id));
             old.extend(aged.map(|blob| (blob.id, blob.bytes)));
             after = page.last().map(|blob| blob.id);
             if page.len() < PAGE {
@@ -108,14 +107,21 @@ impl Sessions {
         }
     }
 
-    /// Takes out of `old` what any version of any session refers to.
+    /// Takes out of `old` what any version of any session refers to, and the copies of sessions that there are.
     async fn spare_referred(&self, old: &mut BTreeMap<BlobId, u64>) -> Result<(), SessionError> {
         let mut after = None;
         loop {
             let page = self.records().references(after, PAGE).await?;
             after = page.last().map(|(name, _)| *name);
-            for blob in page.iter().flat_map(|(_, blobs)| blobs) {
-                old.remove(blob);
+            for (name, blobs) in &page {
+                for blob in blobs {
+                    old.remove(blob);
+                }
+                let (after, last) = Copies::range_of(name);
+                let copies = old.range((Bound::Excluded(after), Bound::Included(last)));
+                for copy in copies.map(|(id, _)| *id).collect::<Vec<_>>() {
+                    old.remove(&copy);
+                }
             }
             if page.len() < PAGE {
                 return Ok(());

@@ -15,6 +15,7 @@ mod files;
 mod folder;
 mod location;
 mod memory;
+mod mirror;
 mod probe;
 mod records;
 mod redis;
@@ -32,6 +33,7 @@ pub use error::StoreError;
 pub use files::FileBlobs;
 pub use location::{BlobsAt, Checksums, LocationError, RecordsAt, RedisUrl, S3Url};
 pub use memory::MemoryStore;
+pub use mirror::{Copies, CopyOf, HeadCopy, Mirrored, PaperCopy};
 pub use probe::honours_conditions;
 pub use records::{
     AcquireRequest, Acquired, Checkpoint, Commit, Committed, Granted, Head, Held, Kept, Listed, OwnerId, PartId,

@@ -11,8 +11,8 @@ use rhaven::base::{Fence, Secret, SessionId, Tenant, Version};
 use rhaven::seal::{Context, DataKey, NameKey, SealError, Sealed, open, open_stream, seal, seal_stream};
 use rhaven::store::{
     AcquireRequest, Acquired, BlobId, Blobs, Clock, Commit, Documents, FileBlobs, Granted, Head, Held, MemoryStore,
-    OwnerId, PartId, RecordName, Records, RedisStore, S3Blobs, S3Credentials, S3Limits, S3Options, S3Url, SqliteStore,
-    StoreError,
+    Mirrored, OwnerId, PartId, RecordName, Records, RedisStore, S3Blobs, S3Credentials, S3Limits, S3Options, S3Url,
+    SqliteStore, StoreError,
 };
 use tempfile::TempDir;
 
@@ -73,6 +73,13 @@ impl TestStore {
         let store = Arc::new(SqliteStore::with_clock(folder.path(), clock.as_clock()).unwrap());
         let blobs = Arc::new(FileBlobs::open(folder.path()).unwrap());
         Self { records: store.clone(), documents: store, blobs, clock, loses_answers: false, _folder: Some(folder) }
+    }
+
+    /// The same with copies of HEADs beside its blobs.
+    pub fn mirrored(mut self) -> Self {
+        let mirrored = Arc::new(Mirrored::new(self.records, self.documents, self.blobs.clone()));
+        (self.records, self.documents) = (mirrored.clone(), mirrored);
+        self
     }
 
     /// Redis, emptied, with blobs in memory.

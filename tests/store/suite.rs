@@ -106,6 +106,11 @@ async fn sqlite_and_files_keep_the_promises() {
 }
 
 #[tokio::test]
+async fn a_store_with_copies_beside_its_blobs_keeps_the_promises() {
+    suite(async || TestStore::memory().mirrored()).await;
+}
+
+#[tokio::test]
 async fn memory_keeps_them_when_answers_are_lost() {
     suite(async || faults::losing_answers(TestStore::memory())).await;
 }

@@ -26,15 +26,14 @@ pub(super) async fn look(settings: &Settings) -> Vec<Finding> {
     };
     let mut findings = Vec::new();
     match &records {
-        RecordsAt::Sqlite(folder) => {
-            let Some(mode) = mode(folder) else {
-                return vec![ok("store", format!("none yet; made on first use at {}", folder.display()))];
-            };
-            if mode & 0o077 != 0 {
+        RecordsAt::Sqlite(folder) => match mode(folder) {
+            None => findings.push(ok("store", format!("none yet; made on first use at {}", folder.display()))),
+            Some(mode) if mode & 0o077 != 0 => {
                 let text = format!("{} is open to other users (mode {mode:04o})", folder.display());
                 findings.push(warn("store", text, format!("chmod 700 {}", folder.display())));
             }
-        }
+            Some(_) => {}
+        },
         RecordsAt::Redis(url) => findings.extend(redis(url).await),
     }
     if let BlobsAt::S3(url) = &blobs {
@@ -44,7 +43,7 @@ pub(super) async fn look(settings: &Settings) -> Vec<Finding> {
         findings.push(warn("blobs", word, "redis:// goes with s3://, and a folder with a folder"));
     }
     // A server that is not there has been told of once.
-    if findings.iter().all(|finding| !finding.is_failure()) {
+    if settings.store.exists() && findings.iter().all(|finding| !finding.is_failure()) {
         findings.push(open(settings).await);
     }
     findings
