@@ -73,7 +73,3 @@ async fn blocking<T: Send + 'static>(
     let opened = tokio::task::spawn_blocking(move || open(folder)).await;
     opened.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()))
 }
-
-fn unknown(what: &impl ToString) -> StoreError {
-    StoreError::Unavailable { what: what.to_string(), source: "this rhaven does not know it yet".into() }
-}
