@@ -12,7 +12,8 @@ const NAMED_CHANGES: usize = 4;
 /// One line on what happened to the session, then one for each thing that could not be kept. `all` names every change.
 pub fn session_lines(outcome: &SessionOutcome, all: bool, style: Style) -> Vec<String> {
     let id = style.paint(Tone::Strong, outcome.id.as_str());
-    let mut lines = vec![format!("session {id}: {}{}", summary(outcome, all, style), with_profile(outcome))];
+    let (summary, profile, fork) = (summary(outcome, all, style), with_profile(outcome), forked(outcome));
+    let mut lines = vec![format!("session {id}: {summary}{profile}{fork}")];
     lines.extend(outcome.profile_error.as_ref().map(|(code, message)| {
         let label = style.paint(Tone::Warning, "profile not saved, the last one stands:");
         format!("  {label} [{code}] {}", visible_line(message))
@@ -24,6 +25,17 @@ pub fn session_lines(outcome: &SessionOutcome, all: bool, style: Style) -> Vec<S
         format!("  {label} {}", visible_line(&told))
     }));
     lines
+}
+
+/// Where the state of an earlier run went. That of this one is named where it is said why it was not saved.
+fn forked(outcome: &SessionOutcome) -> String {
+    let fork = outcome.forked_to.as_ref().filter(|_| !is_aside(outcome));
+    fork.map_or_else(String::new, |fork| format!(", what an earlier run could not save is in session {fork}"))
+}
+
+/// Whether the run's own state went to a fork.
+fn is_aside(outcome: &SessionOutcome) -> bool {
+    outcome.save_error.as_ref().is_some_and(|(code, _)| code == "restore_incomplete")
 }
 
 fn summary(outcome: &SessionOutcome, all: bool, style: Style) -> String {
@@ -156,8 +168,14 @@ mod tests {
         assert_eq!(line(&again), "session acme: restored v1 -> saved v2");
         let same = SessionOutcome { restored: Some(Version(3)), version: Some(Version(3)), ..outcome() };
         assert_eq!(line(&same), "session acme: restored v3, unchanged");
-        let recovered = SessionOutcome { recovered: true, ..same };
+        let recovered = SessionOutcome { recovered: true, ..same.clone() };
         assert_eq!(line(&recovered), "session acme: recovered v3, unchanged");
+        let forked = SessionOutcome { forked_to: Some(SessionId::new("acme.fork-1").unwrap()), ..same.clone() };
+        let told = "session acme: restored v3, unchanged, what an earlier run could not save is in session acme.fork-1";
+        assert_eq!(line(&forked), told);
+        let error = Some(("restore_incomplete".to_owned(), "what this run left is in session acme.fork-1".to_owned()));
+        let aside = SessionOutcome { save_error: error, ..forked };
+        assert_eq!(line(&aside).matches("acme.fork-1").count(), 1);
         assert_eq!(line(&outcome()), "session acme: new, nothing to keep");
         let expired = SessionOutcome { expired_at: Some("2026-01-02T03:04:05Z".into()), ..outcome() };
         assert_eq!(line(&expired), "session acme: expired on 2026-01-02T03:04:05Z, started empty, nothing to keep");

@@ -105,7 +105,8 @@ pub struct SessionOutcome {
     pub rolled_back: Option<Version>,
     /// The run deleted it: nothing of it is kept.
     pub deleted: bool,
-    /// The session that the new state went to, because this one could not be restored in full and was not saved over.
+    /// The session that a state went to which must not be saved over this one: the run's own, because it could not be restored
+    /// in full; else what an earlier run had left in the outbox, because others had written the session since.
     pub forked_to: Option<SessionId>,
     /// What was saved of a profile session; none for others.
     pub saved: Option<Saved>,
