@@ -5,7 +5,7 @@ use std::path::Path;
 use rhaven::base::Version;
 use rhaven::store::{Acquired, Records};
 
-use super::child::{ChildProcess, tell};
+use super::child::{done, start, tell};
 use super::fixture::{Session, Taken, open_embedded};
 
 const PROCESSES: usize = 4;
@@ -16,9 +16,8 @@ const COMMITS: usize = 15;
 fn of_many_processes_one_gets_each_lease() {
     let folder = tempfile::tempdir().unwrap();
     // They also race for creating the store.
-    let children: Vec<_> = (0..PROCESSES).map(|_| ChildProcess::start("race", ROUNDS, folder.path())).collect();
-    let mut won: Vec<usize> =
-        children.into_iter().flat_map(ChildProcess::wait).map(|round| round.parse().unwrap()).collect();
+    let children: Vec<_> = (0..PROCESSES).map(|_| start("race", ROUNDS, folder.path())).collect();
+    let mut won: Vec<usize> = children.into_iter().flat_map(done).map(|round| round.parse().unwrap()).collect();
     won.sort_unstable();
     assert_eq!(won, (0..ROUNDS).collect::<Vec<_>>());
 }
@@ -31,7 +30,7 @@ pub async fn race(folder: &Path, rounds: usize) {
         let mut request = session.request();
         request.lease = std::time::Duration::from_hours(1);
         if let Acquired::Granted(_) = records.acquire(&session.name, &request).await.unwrap() {
-            tell(&round.to_string());
+            tell(round);
         }
     }
 }
@@ -39,9 +38,9 @@ pub async fn race(folder: &Path, rounds: usize) {
 #[tokio::test]
 async fn no_write_of_any_process_is_lost() {
     let folder = tempfile::tempdir().unwrap();
-    let children: Vec<_> = (0..PROCESSES).map(|_| ChildProcess::start("count", COMMITS, folder.path())).collect();
+    let children: Vec<_> = (0..PROCESSES).map(|_| start("count", COMMITS, folder.path())).collect();
     for child in children {
-        child.wait();
+        done(child);
     }
     let session = Session::new("counter");
     let (records, _) = open_embedded(folder.path());
