@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{Style, Tone, report_exit_code, visible_line};
-use crate::run::Report;
+use crate::run::{Failure, Report};
 use crate::session::{Change, ChangeKind, Saved, SessionOutcome};
 
 /// Changes named in the line itself; the rest is counted, and listed where everything is wanted.
@@ -25,6 +25,19 @@ pub fn session_lines(outcome: &SessionOutcome, all: bool, style: Style) -> Vec<S
         format!("  {label} {}", visible_line(&told))
     }));
     lines
+}
+
+/// The same where `failure` has been shown: why it was not saved is not told twice.
+pub fn after_failure(outcome: &SessionOutcome, failure: Option<&Failure>) -> SessionOutcome {
+    let mut outcome = outcome.clone();
+    if let (Some((code, message)), Some(failure)) = (&mut outcome.save_error, failure)
+        && *code == failure.code
+        && let Some(rest) =
+            message.strip_prefix(&failure.message).or(failure.message.ends_with(&*message).then_some(""))
+    {
+        *message = format!("as said above{rest}");
+    }
+    outcome
 }
 
 /// Where the state of an earlier run went. That of this one is named where it is said why it was not saved.
@@ -211,6 +224,24 @@ mod tests {
         let failed =
             SessionOutcome { save_error: Some(("lease_lost".into(), "the lease is lost".into())), ..outcome() };
         assert_eq!(line(&failed), "session acme: new, not saved: [lease_lost] the lease is lost");
+    }
+
+    #[test]
+    fn a_reason_that_was_shown_is_not_told_again() {
+        let error = |code: &str| Some((code.to_owned(), "it is not signed in; v1 stays the newest".to_owned()));
+        let unsaved = SessionOutcome { save_error: error("auth_required"), ..outcome() };
+        let after = |code: &str, message: &str| {
+            let failure = crate::diagnose::usage_failure(code, message, None);
+            line(&after_failure(&unsaved, Some(&failure)))
+        };
+        let told = "session acme: new, not saved: [auth_required] as said above; v1 stays the newest";
+        assert_eq!(after("auth_required", "it is not signed in"), told);
+        let saving = "session \"acme\" was not saved: it is not signed in; v1 stays the newest";
+        assert_eq!(after("auth_required", saving), "session acme: new, not saved: [auth_required] as said above");
+        for (code, message) in [("auth_required", "another is not signed in"), ("timeout", "it is not signed in")] {
+            assert_eq!(after(code, message), line(&unsaved), "{code}");
+        }
+        assert_eq!(line(&after_failure(&unsaved, None)), line(&unsaved));
     }
 
     #[test]

@@ -75,6 +75,8 @@ pub struct ProfileInfo {
     pub bytes: u64,
     /// The Chromium that wrote it, which an older one may not open; none where there is no archive.
     pub chromium: Option<String>,
+    /// Whether nobody knows yet what cookies and storage are in it: it was imported, and no run has opened it since.
+    pub unread: bool,
 }
 
 /// What a run did to one session; the report and every HTTP answer carry it.
@@ -232,6 +234,8 @@ pub struct SessionSummary {
     pub origins: usize,
     /// Size of that storage, as plaintext, in bytes.
     pub bytes: u64,
+    /// The archive of its profile; none for a session without one.
+    pub profile: Option<ProfileInfo>,
     /// Who holds it now, for people.
     pub held_by: Option<String>,
 }
@@ -243,6 +247,9 @@ pub struct Listing {
     pub sessions: Vec<SessionSummary>,
     /// Why others cannot; their ids stand inside what cannot be opened.
     pub damaged: Vec<super::SessionError>,
+    /// How many have no version, and something that a run left which was killed before it saved one. Nothing tells their ids, as
+    /// those are in no record yet.
+    pub unsaved: usize,
 }
 
 /// A cookie without its value.

@@ -336,7 +336,7 @@ fn told(error: &SessionError) -> Box<Failure> {
         "passphrase_required" => {
             Some(format!("set {PASSPHRASE}, or run it on a terminal, where the passphrase is asked for"))
         }
-        "decrypt_failed" if failure.message.contains("does not begin as one") => {
+        "invalid_import" if failure.message.contains("does not begin as one") => {
             Some("without --format it is told by what stands in the file; nothing was imported".to_owned())
         }
         "decrypt_failed" => Some("is it the right passphrase, and the whole file? nothing was imported".to_owned()),

@@ -134,7 +134,11 @@ async fn any_flipped_bit_and_any_cut_is_refused() {
     let longer = [&bytes[..], &[0]].concat();
     assert_eq!(code(walk(&longer, &key, end).await), Some("decrypt_failed"));
     // By the way that a user goes: the header too, with its derivation.
-    for at in [0, bundle::MAGIC.len(), bundle::MAGIC.len() + 1, end - 1] {
+    let mut other = bytes.clone();
+    other[0] ^= 0x40;
+    let refused = Source::open(Cursor::new(other), Some(Format::Bundle)).await.err().unwrap();
+    assert_eq!(refused.code(), "invalid_import");
+    for at in [bundle::MAGIC.len(), bundle::MAGIC.len() + 1, end - 1] {
         let mut altered = bytes.clone();
         altered[at] ^= 0x40;
         let source = Source::open(Cursor::new(altered), Some(Format::Bundle)).await.unwrap();
