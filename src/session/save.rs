@@ -350,6 +350,7 @@ impl Target<'_> {
             parts: index.parts.iter().filter(|part| part.blob.is_none()).map(PartRef::part_id).collect(),
             blobs: blobs_of(index),
             keep: KEEP_VERSIONS,
+            saved_at: None,
             ttl: self.ttl,
         })
     }

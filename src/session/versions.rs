@@ -86,7 +86,8 @@ impl History {
         SessionError::NoVersion { id: self.id.clone(), version, kept }
     }
 
-    fn open(&self, version: Version) -> Result<Stored, SessionError> {
+    /// Opens one of them.
+    pub(super) fn open(&self, version: Version) -> Result<Stored, SessionError> {
         let entry = &self.entries[self.position(version)?];
         let VersionEntry { version, fence, index, saved_at, .. } = entry.clone();
         let head = Head { version, fence, index, saved_at, ..self.head.clone() };

@@ -366,6 +366,23 @@ fn a_browsers_own_profile_becomes_a_session_that_is_signed_in() {
 }
 
 #[test]
+fn a_bundle_takes_the_history_along() {
+    let home = with_session();
+    home.rhaven(&["session", "import", "acme", "state.json", "--replace"]).ends(0);
+    home.rhaven(&["session", "pin", "acme", "1"]).ends(0);
+    let clear = home.rhaven(&["session", "export", "acme", "--all-versions", "--format", "cookies", "-o", "x"]).ends(1);
+    clear.tells("--all-versions: only a bundle holds more than the newest version");
+    let export = ["session", "export", "acme", "--all-versions", "-o", "acme.bundle"];
+    sealing(&home, &export, PHRASE)
+        .ends(0)
+        .tells("session acme v2: 1 cookie, storage of 1 origin, 2 versions written to");
+    let import = ["session", "import", "copy", "acme.bundle", "--json"];
+    assert_eq!(sealing(&home, &import, PHRASE).ends(0).json()["versions"], 2);
+    let kept = |id: &str| home.rhaven(&["session", "history", id, "--json"]).ends(0).json();
+    assert_eq!(kept("copy"), kept("acme"));
+}
+
+#[test]
 fn what_cannot_be_a_profile_is_refused_before_anything_is_read() {
     let home = with_session();
     std::fs::create_dir(home.path().join("folder")).expect("a folder");
