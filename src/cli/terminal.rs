@@ -123,7 +123,9 @@ impl Terminal {
     pub fn sessions(&self, sessions: &[SessionOutcome], shown: Option<&Failure>) {
         for session in sessions {
             let session = after_failure(session, shown);
-            session_lines(&session, self.verbose(), self.style).iter().for_each(|line| self.note(line));
+            for line in session_lines(&session, self.verbose(), self.style) {
+                self.note(&line);
+            }
         }
     }
 

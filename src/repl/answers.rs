@@ -240,7 +240,7 @@ impl Conversation<'_> {
     async fn sessions(&mut self) -> Flow {
         let workspace = self.dialogue.workspace().clone();
         let open = workspace.opened();
-        let listing = match self.attended(workspace.list()).await {
+        let listing = match self.attended(Box::pin(workspace.list())).await {
             Ok(Ok(listing)) => listing,
             Ok(Err(error)) => {
                 self.problem(&error.to_string());

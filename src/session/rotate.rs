@@ -184,7 +184,9 @@ impl Sessions {
         self.reseal_documents(&ring, &BTreeMap::new(), &mut pass, true).await?;
         reached("rotate.check_resealed");
         let (tenants, damaged) = tenants::all(self).await?;
-        damaged.iter().for_each(|error| pass.left(error));
+        for error in &damaged {
+            pass.left(error);
+        }
         self.reseal_documents(&ring, &tenants, &mut pass, false).await?;
         let mut after = None;
         loop {
