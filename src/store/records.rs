@@ -147,6 +147,8 @@ pub struct Commit {
     pub keep: usize,
     /// When the session runs out, counted from now; none for never.
     pub ttl: Option<Duration>,
+    /// When it was saved first, where it comes from another store; none for now, by this store's clock.
+    pub saved_at: Option<Timestamp>,
 }
 
 /// A version that has been written.

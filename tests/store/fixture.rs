@@ -297,6 +297,7 @@ impl Session {
             parts,
             blobs: Vec::new(),
             keep: 20,
+            saved_at: None,
             ttl: Some(30 * DAY),
         }
     }
