@@ -59,6 +59,7 @@ mod sessions;
 mod state;
 mod storage;
 mod storage_key;
+mod tab_frames;
 mod tab_storage;
 mod tabs;
 mod tenants;
