@@ -241,6 +241,7 @@ impl Session {
             parts,
             blobs: Vec::new(),
             keep: 20,
+            first: Vec::new(),
             ttl: Some(30 * DAY),
         }
     }

@@ -52,6 +52,7 @@ async fn fill(records: &SqliteStore, blobs: &FileBlobs) -> Session {
         parts: vec![part_id(1)],
         blobs: vec![blob_id(1)],
         keep: 20,
+        first: Vec::new(),
         ttl: None,
     };
     records.commit(&session.name, &commit).await.unwrap();
