@@ -59,6 +59,7 @@ mod sessions;
 mod state;
 mod storage;
 mod storage_key;
+mod storage_state;
 mod tab_frames;
 mod tab_storage;
 mod tabs;
@@ -80,7 +81,7 @@ pub use keys::KeySource;
 pub use live::Session;
 pub use model::{
     Change, ChangeKind, CookieInfo, HistoryEntry, Left, LeftIn, Listing, ObjectStoreInfo, OriginInfo, Partial,
-    ProfileInfo, Saved, SessionInfo, SessionOutcome, SessionSummary, Taken, VersionDiff, VersionInfo,
+    ProfileChange, ProfileInfo, Saved, SessionInfo, SessionOutcome, SessionSummary, Taken, VersionDiff, VersionInfo,
 };
 pub use options::{Cookie, LeaseTimes, Mode, OpenSession, Saving, SessionOptions, WorkspaceConfig};
 pub use portable::{Exported, Format, ImportOptions, Imported, PortableError, Source};
@@ -88,6 +89,7 @@ pub use profile::{ImportedProfile, ProfileTransfer, Progress, Transfer};
 pub use rotate::{KeyUse, Rotated};
 pub use sessions::{Sessions, StoreConfig};
 pub use vault::{SecretInfo, secret_name};
+pub use storage_state::{GivenState, StorageState};
 pub use versions::{History, RolledBack};
 pub use workspace::Workspace;
 
