@@ -12,6 +12,7 @@ mod store {
     pub mod fixture;
     pub mod leases;
     pub mod lifetimes;
+    pub mod moving;
     pub mod on_disk;
     pub mod races;
     pub mod reseal;

@@ -40,11 +40,18 @@ pub(super) struct Global {
     pub tenant: Option<String>,
     #[arg(
         long,
-        help = "Where sessions are kept: a folder, or memory: for nowhere [env: RHAVEN_STORE]",
+        help = "Where sessions are kept: a folder, redis://.., rediss://.., or memory: for nowhere [env: RHAVEN_STORE]",
         global = true,
         value_name = "PLACE"
     )]
     pub store: Option<String>,
+    #[arg(
+        long,
+        help = "Where their large values are: a folder, or s3://BUCKET/PREFIX [default: the store's] [env: RHAVEN_BLOBS]",
+        global = true,
+        value_name = "PLACE"
+    )]
+    pub blobs: Option<String>,
     #[arg(
         long,
         help = "The folder of the store, the key and downloaded browsers [env: RHAVEN_HOME]",

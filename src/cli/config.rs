@@ -16,8 +16,11 @@ pub(super) const FILE_NAME: &str = "rhaven.toml";
 pub(super) struct Config {
     /// Whose sessions: "default" where nothing is said.
     pub tenant: Option<String>,
-    /// The folder that sessions are kept in, seen from this file's folder; "memory:" for nowhere.
+    /// The folder that sessions are kept in, seen from this file's folder; "memory:" for nowhere. In the user's own file also
+    /// a server, "redis://HOST" or "rediss://HOST".
     pub store: Option<String>,
+    /// The folder of large values, seen from this file's folder. In the user's own file also "s3://BUCKET/PREFIX".
+    pub blobs: Option<String>,
     /// One folder for store, key and downloaded browsers. Not in a project's file.
     pub home: Option<PathBuf>,
     /// When to colour: on a terminal ("auto"), "always" or "never".
@@ -81,12 +84,27 @@ fn without_null(property: &mut serde_json::Value) {
     }
 }
 
-const KEYS: [&str; 11] =
-    ["tenant", "store", "home", "color", "chromium", "key_file", "secrets_file", "timeout", "slow_mo", "headed", "ttl"];
+const KEYS: [&str; 12] = [
+    "tenant",
+    "store",
+    "blobs",
+    "home",
+    "color",
+    "chromium",
+    "key_file",
+    "secrets_file",
+    "timeout",
+    "slow_mo",
+    "headed",
+    "ttl",
+];
 
 /// Settings that name a program or say where the key lives: a folder that came with somebody else's
 /// project must not set them.
 const USER_ONLY: [&str; 3] = ["chromium", "key_file", "home"];
+
+/// What begins a place on a server, which a project must not choose either: credentials would be sent there.
+const SERVERS: [&str; 3] = ["redis:", "rediss:", "s3:"];
 
 /// How long a session is kept unused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -143,9 +161,12 @@ impl Config {
                 );
                 return Err((format!("there is no setting {key:?}"), Some(hint)));
             }
-            if owner == Owner::Project && USER_ONLY.contains(&key.as_str()) {
+            let is_server = || value.as_str().is_some_and(|text| SERVERS.iter().any(|server| text.starts_with(server)));
+            let is_place = matches!(key.as_str(), "store" | "blobs");
+            if owner == Owner::Project && (USER_ONLY.contains(&key.as_str()) || is_place && is_server()) {
+                let what = if is_place { "a server" } else { key };
                 let reason =
-                    format!("{key} cannot be set for a project: it would let a folder from elsewhere choose it");
+                    format!("{what} cannot be set for a project: it would let a folder from elsewhere choose it");
                 return Err((
                     reason,
                     Some("set it in the user's configuration folder, by flag or by variable".to_owned()),
@@ -168,6 +189,7 @@ impl Config {
         match key {
             "tenant" => self.tenant = Some(text()?),
             "store" => self.store = Some(place(&text()?, folder)),
+            "blobs" => self.blobs = Some(place(&text()?, folder)),
             "home" => self.home = Some(path()?),
             "color" => self.color = Some(text()?),
             "chromium" => self.chromium = Some(path()?),
@@ -186,6 +208,8 @@ impl Config {
     fn or(self, base: Self) -> Self {
         Self {
             tenant: self.tenant.or(base.tenant),
+            // The blobs of one file do not belong to the records of another.
+            blobs: if self.store.is_some() { self.blobs } else { self.blobs.or(base.blobs) },
             store: self.store.or(base.store),
             home: self.home.or(base.home),
             color: self.color.or(base.color),
@@ -211,7 +235,7 @@ fn show(value: &toml::Value) -> String {
 
 /// A store's place, where it is a relative path seen from the file's folder.
 fn place(text: &str, folder: &Path) -> String {
-    let path = text.strip_prefix("sqlite:").unwrap_or(text);
+    let path = text.strip_prefix("sqlite:").or_else(|| text.strip_prefix("file:")).unwrap_or(text);
     if path.contains(':') || path.is_empty() {
         text.to_owned()
     } else {
@@ -230,13 +254,14 @@ mod tests {
     #[test]
     fn every_setting_is_read() {
         let config = parse(
-            "tenant='t'\nstore='/s'\nhome='h'\ncolor='never'\nchromium='/c'\nkey_file='k'\nsecrets_file='s'\n\
+            "tenant='t'\nstore='/s'\nblobs='file:b'\nhome='h'\ncolor='never'\nchromium='/c'\nkey_file='k'\nsecrets_file='s'\n\
              timeout='5m'\nslow_mo=250\nheaded=true\nttl='never'",
             Owner::User,
         );
         let expected = Config {
             tenant: Some("t".into()),
             store: Some("/s".into()),
+            blobs: Some("/p/b".into()),
             home: Some("/p/h".into()),
             color: Some("never".into()),
             chromium: Some("/c".into()),
@@ -261,6 +286,11 @@ mod tests {
         assert!(parse("a = ", Owner::User).is_err());
         let (reason, _) = parse("chromium='/tmp/evil'", Owner::Project).unwrap_err();
         assert!(reason.starts_with("chromium cannot be set for a project"), "{reason}");
+        for text in ["store='redis://u:hunter2@h'", "blobs='s3://b'"] {
+            let (reason, _) = parse(text, Owner::Project).unwrap_err();
+            assert!(reason.starts_with("a server cannot be set for a project"), "{reason}");
+            assert!(parse(text, Owner::User).is_ok());
+        }
     }
 
     #[test]

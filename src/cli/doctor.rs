@@ -14,6 +14,7 @@ use crate::browser::{self, Browser, Flavor, Found, LaunchOptions};
 use crate::diagnose::{self, Tone};
 use crate::run::FailureKind;
 use crate::session::{KeySource, SessionError, Sessions};
+use crate::store::RecordsAt;
 
 /// Below this Chromium's shared memory can run out on heavy pages; we start it so that it does not need it.
 const SMALL_SHM: u64 = 256 << 20;
@@ -174,30 +175,33 @@ fn mode(path: &Path) -> Option<u32> {
 }
 
 async fn store(settings: &Settings) -> Vec<Finding> {
-    let Some(folder) = settings.store_folder() else {
+    let Some((records, _)) = settings.store.places() else {
         return vec![warn(
             "store",
             "in memory: sessions end with the process",
             "leave out --store memory: to keep them",
         )];
     };
-    let Some(mode) = mode(folder) else {
-        return vec![ok("store", format!("none yet; made on first use at {}", folder.display()))];
-    };
     let mut findings = Vec::new();
-    if mode & 0o077 != 0 {
-        let hint = format!("chmod 700 {}", folder.display());
-        findings.push(warn("store", format!("{} is open to other users (mode {mode:04o})", folder.display()), hint));
+    if let RecordsAt::Sqlite(folder) = &records {
+        let Some(mode) = mode(folder) else {
+            return vec![ok("store", format!("none yet; made on first use at {}", folder.display()))];
+        };
+        if mode & 0o077 != 0 {
+            let hint = format!("chmod 700 {}", folder.display());
+            findings.push(warn(
+                "store",
+                format!("{} is open to other users (mode {mode:04o})", folder.display()),
+                hint,
+            ));
+        }
     }
     let began = Instant::now();
     findings.push(match count(settings).await {
         Ok(count) => {
             let took = show_duration(began.elapsed());
-            let text = format!(
-                "{} opens in {took}; the key fits; {count} session(s) of {}",
-                folder.display(),
-                settings.tenant
-            );
+            let (place, tenant) = (settings.store.place(), &settings.tenant);
+            let text = format!("{place} opens in {took}; the key fits; {count} session(s) of {tenant}");
             ok("store", text)
         }
         Err(error) => fail("store", error.to_string(), diagnose::hint(error.code()).map(str::to_owned)),

@@ -15,11 +15,14 @@ use crate::base::{Secret, Tenant};
 use crate::repl::Explain;
 use crate::run::Failure;
 use crate::session::{KeySource, StoreConfig};
+use crate::store::{BlobsAt, RecordsAt};
 
 /// How long a session is kept unused where nothing else is said.
 const DEFAULT_TTL: Duration = Duration::from_hours(30 * 24);
 /// The same of a profile session.
 const PROFILE_TTL: Duration = Duration::from_hours(90 * 24);
+/// How a command line names the store that is configured.
+const CONFIGURED: &str = "configured";
 /// The code of a failure for want of a browser.
 const BROWSER_NOT_INSTALLED: &str = "browser_not_installed";
 
@@ -29,6 +32,8 @@ pub(super) struct Settings {
     pub tenant: Tenant,
     pub store: StoreConfig,
     pub key: KeySource,
+    /// Paths are seen from it.
+    pub working_folder: PathBuf,
     /// What was typed is kept below it.
     pub home: PathBuf,
     /// Downloaded browsers lie below it.
@@ -61,14 +66,16 @@ impl Settings {
             Some(name) => name?,
             None => config.tenant.unwrap_or_else(|| Tenant::default().to_string()),
         };
-        let store = match flags.store.clone().map(Ok).or_else(|| environment.text("RHAVEN_STORE").transpose()) {
-            Some(place) => Some(place?),
-            None => config.store,
-        };
+        let places = Places::of([
+            [("--store", flags.store.clone()), ("--blobs", flags.blobs.clone())],
+            [("RHAVEN_STORE", environment.text("RHAVEN_STORE")?), ("RHAVEN_BLOBS", environment.text("RHAVEN_BLOBS")?)],
+            [("store", config.store), ("blobs", config.blobs)],
+        ]);
         Ok(Self {
             tenant: Tenant::new(tenant).map_err(|error| bad("--tenant", &error))?,
-            store: store_config(store.as_deref(), &folders, &environment.working_folder)?,
+            store: places.config(&folders.store, &environment.working_folder)?,
             key: key_source(environment, config.key_file, folders.key)?,
+            working_folder: environment.working_folder.clone(),
             home: folders.home,
             downloads: folders.downloads,
             chromium: environment.path("RHAVEN_CHROMIUM").or(config.chromium),
@@ -122,12 +129,20 @@ impl Settings {
         self.home.join("outbox")
     }
 
-    /// The folder of the store, where it has one.
-    pub fn store_folder(&self) -> Option<&Path> {
-        match &self.store {
-            StoreConfig::Embedded(folder) => Some(folder),
-            StoreConfig::Memory => None,
+    /// Where a store is that is named on the command line: a place of records, and one of blobs where they are not in the same
+    /// folder. `configured` is the store that every other command uses.
+    pub fn named_store(
+        &self,
+        flags: [&'static str; 2],
+        store: &str,
+        blobs: Option<&str>,
+    ) -> Result<StoreConfig, CliError> {
+        if store == CONFIGURED && blobs.is_none() {
+            return Ok(self.store.clone());
         }
+        let place = |what: &'static str, text: &str| Place { what, text: text.to_owned() };
+        let places = Places { store: Some(place(flags[0], store)), blobs: blobs.map(|text| place(flags[1], text)) };
+        places.config(Path::new(""), &self.working_folder)
     }
 }
 
@@ -191,16 +206,70 @@ impl Folders {
     }
 }
 
-fn store_config(place: Option<&str>, folders: &Folders, working_folder: &Path) -> Result<StoreConfig, CliError> {
-    let Some(place) = place else { return Ok(StoreConfig::Embedded(folders.store.clone())) };
-    let path = place.strip_prefix("sqlite:").unwrap_or(place);
-    match place.split_once(':') {
-        Some(("memory", "")) => Ok(StoreConfig::Memory),
-        Some((scheme @ ("redis" | "rediss" | "s3"), _)) => {
-            Err(bad("--store", &format!("this rhaven does not know {scheme} stores yet; a folder is what it takes")))
+/// A place as it was given, and what gave it.
+struct Place {
+    what: &'static str,
+    text: String,
+}
+
+impl Place {
+    fn records(&self, folder: &Path) -> Result<RecordsAt, CliError> {
+        RecordsAt::parse(&self.text, folder).map_err(|error| bad(self.what, &error))
+    }
+
+    fn blobs(&self, folder: &Path) -> Result<BlobsAt, CliError> {
+        BlobsAt::parse(&self.text, folder).map_err(|error| bad(self.what, &error))
+    }
+}
+
+/// Where records and blobs are, as far as anybody said.
+struct Places {
+    store: Option<Place>,
+    blobs: Option<Place>,
+}
+
+impl Places {
+    /// From what was said, the first counting most: where a store was named without blobs, those that were said elsewhere are
+    /// another store's.
+    fn of(said: impl IntoIterator<Item = [(&'static str, Option<String>); 2]>) -> Self {
+        let mut places = Self { store: None, blobs: None };
+        let place = |(what, text): (&'static str, Option<String>)| text.map(|text| Place { what, text });
+        for [store, blobs] in said {
+            if places.store.is_none() {
+                places.store = place(store);
+                places.blobs = places.blobs.or_else(|| place(blobs));
+            }
         }
-        _ if path.is_empty() => Err(bad("--store", &"a folder is wanted, found nothing")),
-        _ => Ok(StoreConfig::Embedded(working_folder.join(path))),
+        places
+    }
+
+    /// What they come to: `own` is the folder where nothing is said, `folder` the one that paths are seen from.
+    fn config(&self, own: &Path, folder: &Path) -> Result<StoreConfig, CliError> {
+        let blobs = self.blobs.as_ref().map(|place| place.blobs(folder)).transpose()?;
+        let records = match &self.store {
+            Some(place) if place.text == "memory:" => {
+                return match &self.blobs {
+                    None => Ok(StoreConfig::Memory),
+                    Some(blobs) => Err(bad(blobs.what, &"a store in memory keeps its blobs there, too: leave it out")),
+                };
+            }
+            Some(place) => place.records(folder)?,
+            None => RecordsAt::Sqlite(own.to_owned()),
+        };
+        match (records, blobs) {
+            (RecordsAt::Sqlite(folder), None) => Ok(StoreConfig::Embedded(folder)),
+            (records, Some(blobs)) => Ok(StoreConfig::Placed { records, blobs }),
+            (records @ RecordsAt::Redis(_), None) => {
+                let what = self.store.as_ref().map_or("--store", |place| place.what);
+                Err(bad(
+                    what,
+                    &format!(
+                        "{records} keeps no blobs: say where they are with --blobs, s3://BUCKET/PREFIX, or file:FOLDER where \
+                         one machine uses it or all see the same folder"
+                    ),
+                ))
+            }
+        }
     }
 }
 
@@ -232,7 +301,10 @@ mod tests {
     }
 
     fn store_of(settings: &Settings) -> PathBuf {
-        settings.store_folder().unwrap().to_owned()
+        match &settings.store {
+            StoreConfig::Embedded(folder) => folder.clone(),
+            other => panic!("{other:?}"),
+        }
     }
 
     #[test]
@@ -295,10 +367,36 @@ mod tests {
             assert!(error.starts_with(message), "{error}");
         };
         check(Global { tenant: Some("a b".into()), ..Global::default() }, "--tenant: a tenant name has");
-        check(
-            Global { store: Some("redis://x".into()), ..Global::default() },
-            "--store: this rhaven does not know redis",
-        );
-        check(Global { store: Some("sqlite:".into()), ..Global::default() }, "--store: a folder is wanted");
+        let store = |text: &str| Global { store: Some(text.into()), ..Global::default() };
+        check(store("redis://:hunter2@x"), "--store: redis://:***@x:6379 keeps no blobs");
+        check(store("sqlite:"), "--store: a folder, sqlite:FOLDER");
+        check(store("reddis://x"), "--store: there are no reddis: stores; did you mean redis:?");
+        check(Global { blobs: Some("s3://".into()), ..Global::default() }, "--blobs: s3://BUCKET/PREFIX?endpoint");
+        check(Global { blobs: Some("file:b".into()), ..store("memory:") }, "--blobs: a store in memory");
+        let variables = [("RHAVEN_HOME", "/h"), ("RHAVEN_STORE", "redis:")];
+        let error = resolve(&Global::default(), &variables).unwrap_err().to_string();
+        assert!(error.starts_with("RHAVEN_STORE: redis://USER"), "{error}");
+    }
+
+    #[test]
+    fn records_and_blobs_can_be_in_any_two_places() {
+        let places = |store: Option<&str>, blobs: &str| {
+            let flags = Global { store: store.map(Into::into), blobs: Some(blobs.into()), ..Global::default() };
+            let (records, blobs) = resolve(&flags, &[("RHAVEN_HOME", "/h")]).unwrap().store.places().unwrap();
+            format!("{records} {blobs}")
+        };
+        assert_eq!(places(Some("redis://h"), "s3://b/p"), "redis://h:6379 s3://b/p");
+        assert_eq!(places(Some("redis://h"), "file:/b"), "redis://h:6379 file:/b");
+        assert_eq!(places(None, "s3://b"), "sqlite:/h/store s3://b");
+        assert_eq!(places(Some("s"), "b"), "sqlite:/nowhere/at/all/s file:/nowhere/at/all/b");
+        let variables = [("RHAVEN_STORE", "rediss://h"), ("RHAVEN_BLOBS", "s3://b"), ("RHAVEN_HOME", "/h")];
+        let settings = resolve(&Global::default(), &variables).unwrap();
+        assert!(settings.store.is_shared());
+        // The blobs of another store are not taken for those of this one.
+        let flags = Global { store: Some("x".into()), ..Global::default() };
+        assert!(matches!(resolve(&flags, &variables).unwrap().store, StoreConfig::Embedded(_)));
+        let named = |store, blobs| settings.named_store(["FROM", "--from-blobs"], store, blobs).unwrap().place();
+        assert_eq!(named("configured", None), "rediss://h:6379");
+        assert_eq!(named("x", None), "/nowhere/at/all/x");
     }
 }

@@ -20,7 +20,7 @@ pub use harmless::harmless;
 pub use hints::hint;
 pub use markdown::{markdown, paragraph};
 pub use outcome::{document, session_lines};
-pub use outside::{browser_failure, session_failure, usage_failure};
+pub use outside::{browser_failure, session_failure, store_failure, usage_failure};
 pub use reference::{receivers, reference};
 pub use style::{Style, Tone};
 pub use table::{table, table_of};

@@ -32,6 +32,11 @@ pub fn browser_failure(error: &BrowserError) -> Failure {
     bare(FailureKind::Usage, error.code(), error)
 }
 
+/// A failure of a store as a whole.
+pub fn store_failure(code: &str, error: &dyn Error) -> Failure {
+    bare(FailureKind::Store, code, error)
+}
+
 /// Something wrong with how the program was called or configured.
 pub fn usage_failure(code: &str, message: impl Into<String>, hint: Option<String>) -> Failure {
     Failure {

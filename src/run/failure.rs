@@ -112,8 +112,8 @@ fn kind(code: &str) -> FailureKind {
         "parse_error" | "module_not_found" | "module_refused" | "import_circle" => FailureKind::Parse,
         "expect_failed" | "auth_required" => FailureKind::Expect,
         "session_busy" | "session_not_found" | "lease_lost" | "conflict" | "not_found" | "store_corrupt"
-        | "store_unavailable" | "store_layout" | "wrong_key" | "invalid_key" | "key_unavailable" | "decrypt_failed"
-        | "save_failed" => FailureKind::Store,
+        | "store_unavailable" | "store_layout" | "store_unfit" | "wrong_key" | "invalid_key" | "key_unavailable"
+        | "decrypt_failed" | "save_failed" => FailureKind::Store,
         "cancelled" => FailureKind::Interrupted,
         _ => FailureKind::Script,
     }

@@ -9,13 +9,13 @@ use std::pin::Pin;
 use aead_stream::EncryptorBE32;
 use aes_gcm::Aes256Gcm;
 use aes_gcm::aead::array::Array;
-use bytes::{Buf, Bytes};
-use futures_util::{Stream, StreamExt, stream};
+use bytes::{Buf, Bytes, BytesMut};
+use futures_util::{Stream, StreamExt, TryStreamExt, stream};
 use zeroize::Zeroizing;
 use zstd::stream::raw::{Encoder, InBuffer, Operation, OutBuffer};
 
 use super::envelope::{TAG_LEN, ZSTD_LEVEL};
-use super::header::{Form, Header};
+use super::header::{Form, HEADER_LEN, Header};
 use super::opening::{append, open_pieces};
 use super::{Context, DataKey, SealError};
 
@@ -31,13 +31,33 @@ pub(super) const MAX_PLAINTEXT: usize = 1 << 30;
 
 type ByteStream = Pin<Box<dyn Stream<Item = io::Result<Bytes>> + Send>>;
 
-/// A sealed body on its way into a blob store; only [`seal_stream`] makes one.
+/// A sealed body on its way into a blob store: one that [`seal_stream`] makes, or one that another store held.
 pub struct SealedStream(ByteStream);
 
 impl SealedStream {
     /// The bytes to store, in order. An error means that nothing may be kept of what came before.
     pub fn into_inner(self) -> Pin<Box<dyn Stream<Item = io::Result<Bytes>> + Send>> {
         self.0
+    }
+
+    /// What one store held, on its way into another. It fails where it does not begin as what is sealed does; all else is
+    /// found by whoever opens it.
+    pub fn moved(held: RawBlob) -> Self {
+        Self(Box::pin(stream::try_unfold(
+            (held.0, BytesMut::new(), false),
+            |(mut rest, mut start, begun)| async move {
+                while !begun && start.len() < HEADER_LEN {
+                    let Some(piece) = rest.try_next().await? else { break };
+                    start.extend_from_slice(&piece);
+                }
+                if !begun {
+                    Header::parse(Form::Stream, &start)
+                        .map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))?;
+                    return Ok(Some((start.split().freeze(), (rest, start, true))));
+                }
+                Ok(rest.try_next().await?.map(|piece| (piece, (rest, start, true))))
+            },
+        )))
     }
 }
 

@@ -36,7 +36,8 @@ pub(super) async fn put_in_place(
         let Some(restorer) = restorer else { return Ok(()) };
         let held = async {
             if restorer.has_pending() {
-                tokio::try_join!(gate.hold_for(restorer), restorer.prepare())?;
+                restorer.prepare();
+                gate.hold_for(restorer).await?;
             }
             Ok(())
         };

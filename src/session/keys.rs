@@ -72,15 +72,31 @@ pub(super) struct Keys {
 }
 
 impl Keys {
-    /// Proves the keys against the store's check document, which is made where the store is new.
+    /// Proves the keys against the store's check document, which is made where the store is new. For a `shared` store no key
+    /// is made: each machine would make another.
     pub(super) async fn unlock(
         documents: &dyn Documents,
         source: KeySource,
         store: String,
+        shared: bool,
     ) -> Result<Self, SessionError> {
         let name = check_document();
         // The check first: a key file that is read later knows at least the key that the check was sealed under.
         let mut check = documents.get(&name).await?;
+        if let KeySource::MadeOnFirstUse(path) = &source
+            && shared
+            && !path.exists()
+        {
+            return Err(source.error(match check {
+                Some(_) => {
+                    format!("there is no key, and the store at {store} has one: take it from a machine that uses it")
+                }
+                None => format!(
+                    "there is no key, and none is made for the store at {store}, which other machines may share: \
+                     `rhaven key new` prints one, to be given to all of them"
+                ),
+            }));
+        }
         let ring = read(documents, &source, check.is_some().then_some(store.as_str())).await?;
         if check.is_none() {
             match documents.put(&name, &Expected::Absent, &new_check(&ring)?, None).await {

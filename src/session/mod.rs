@@ -83,11 +83,11 @@ pub use model::{
     Change, ChangeKind, CookieInfo, HistoryEntry, Left, LeftIn, Listing, ObjectStoreInfo, OriginInfo, Partial,
     ProfileChange, ProfileInfo, Saved, SessionInfo, SessionOutcome, SessionSummary, Taken, VersionDiff, VersionInfo,
 };
-pub use options::{Cookie, LeaseTimes, Mode, OpenSession, Saving, SessionOptions, WorkspaceConfig};
+pub use options::{Cookie, LeaseTimes, Mode, OpenSession, Saving, SessionOptions, StoreConfig, WorkspaceConfig};
 pub use portable::{Exported, Format, ImportOptions, Imported, PortableError, Source};
 pub use profile::{ImportedProfile, ProfileTransfer, Progress, Transfer};
 pub use rotate::{KeyUse, Rotated};
-pub use sessions::{Sessions, StoreConfig};
+pub use sessions::Sessions;
 pub use vault::{SecretInfo, secret_name};
 pub use storage_state::{GivenState, StorageState};
 pub use versions::{History, RolledBack};

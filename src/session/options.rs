@@ -5,10 +5,11 @@ use std::time::Duration;
 
 use crate::base::{SessionId, Tenant, Version};
 use crate::browser::LaunchOptions;
+use crate::store::{BlobsAt, RecordsAt, SqliteStore};
 
 use super::emulate::Asked;
 use super::identity::Identity;
-use super::{Guard, KeySource, StoreConfig};
+use super::{Guard, KeySource};
 #[cfg(doc)]
 use super::{SessionError, Workspace};
 
@@ -38,6 +39,60 @@ pub struct WorkspaceConfig {
     pub lease: LeaseTimes,
     /// Where states are put, sealed, that could not be saved because the store was away; none: nowhere.
     pub outbox: Option<PathBuf>,
+}
+
+/// Which store.
+#[derive(Debug, Clone)]
+pub enum StoreConfig {
+    /// In memory, gone with the process.
+    Memory,
+    /// SQLite and files below this folder (0700).
+    Embedded(PathBuf),
+    /// Records and documents in one place, blobs in another.
+    Placed {
+        /// Records and documents.
+        records: RecordsAt,
+        /// Blobs.
+        blobs: BlobsAt,
+    },
+}
+
+impl StoreConfig {
+    /// Whether there may be something in it. Makes nothing and asks no server.
+    pub fn exists(&self) -> bool {
+        match self {
+            Self::Memory => false,
+            Self::Embedded(folder) | Self::Placed { records: RecordsAt::Sqlite(folder), .. } => {
+                SqliteStore::exists(folder)
+            }
+            Self::Placed { records: RecordsAt::Redis(_), .. } => true,
+        }
+    }
+
+    /// Where it is, for messages. Without passwords.
+    pub fn place(&self) -> String {
+        match self {
+            Self::Memory => "memory".to_owned(),
+            Self::Embedded(folder) | Self::Placed { records: RecordsAt::Sqlite(folder), .. } => {
+                folder.display().to_string()
+            }
+            Self::Placed { records, .. } => records.to_string(),
+        }
+    }
+
+    /// Whether other machines may use it too. Such a store never makes a key by itself: it would be another on each of them.
+    pub fn is_shared(&self) -> bool {
+        matches!(self, Self::Placed { records, blobs } if records.is_shared() || blobs.is_shared())
+    }
+
+    /// Both places; none for a store in memory.
+    pub fn places(&self) -> Option<(RecordsAt, BlobsAt)> {
+        match self {
+            Self::Memory => None,
+            Self::Embedded(folder) => Some((RecordsAt::Sqlite(folder.clone()), BlobsAt::File(folder.clone()))),
+            Self::Placed { records, blobs } => Some((records.clone(), blobs.clone())),
+        }
+    }
 }
 
 /// How long a lease lasts in which nothing is heard of its holder, and how often a holder lets hear of itself. Each process has

@@ -22,8 +22,11 @@ pub(super) struct Told {
     pub(super) states: Permissions,
 }
 
-/// What the headless shell allows and refuses a site that nobody has met. Only there to save a look: where a document tells something
-/// else, such a site is asked.
+/// Nothing is decided.
+const OPEN: &str = "prompt";
+/// What a browser allows and refuses a site that nobody has met, where it does not leave everything to be asked (as the headless
+/// shell of Chromium 156 does). Only there to save a look, which costs a page: where a document tells something else than either,
+/// such a site is asked.
 const USUAL: [(&str, &str); 10] = [
     ("accelerometer", "granted"),
     ("background-sync", "granted"),
@@ -40,8 +43,8 @@ const USUAL: [(&str, &str); 10] = [
 impl Told {
     /// Whether nothing was ever decided for this origin, as far as can be told without a comparison.
     pub(super) fn is_usual(&self) -> bool {
-        let usual = |name: &str| USUAL.iter().find(|(usual, _)| *usual == name).map_or("prompt", |(_, state)| state);
-        self.states.iter().all(|(name, state)| state == usual(name))
+        let usual = |name: &str| USUAL.iter().find(|(usual, _)| *usual == name).map_or(OPEN, |(_, state)| state);
+        self.states.values().all(|state| state == OPEN) || self.states.iter().all(|(name, state)| state == usual(name))
     }
 
     /// An origin that nobody has met, of the same kind.
@@ -94,5 +97,6 @@ mod tests {
         );
         assert!(own.beyond(&own.states).is_empty());
         assert!(told(&[("geolocation", "prompt"), ("notifications", "denied")]).is_usual() && !own.is_usual());
+        assert!(told(&[("accelerometer", "prompt"), ("notifications", "prompt")]).is_usual());
     }
 }

@@ -82,13 +82,29 @@ impl Restorer {
         Arc::new(Self { sessions, tenant, stored, prefetched, tabs, clears, pending, done, hidden })
     }
 
-    /// Makes the hidden page ahead of its use.
-    pub(super) async fn prepare(&self) -> Result<(), BrowserError> {
-        let mut hidden = self.hidden.lock().await;
-        if hidden.is_none() {
-            *hidden = Some(HiddenPage::prepare(self.tabs.open_hidden().await?).await?);
-        }
-        Ok(())
+    /// Makes the hidden page ahead of its use, in the background, and goes where the run is likely to: to an empty document, and
+    /// nothing is put in place. What fails is tried again, and told, where it is needed.
+    pub(super) fn prepare(self: &Arc<Self>) {
+        let restorer = self.clone();
+        tokio::spawn(async move {
+            let mut hidden = restorer.hidden.lock().await;
+            let (None, Some(likely)) = (&*hidden, restorer.likely()) else { return };
+            let prepared = async {
+                let mut page = HiddenPage::prepare(restorer.tabs.open_hidden().await?).await?;
+                if storage_key::place(&likely) == Place::Tab {
+                    page.visit(&likely).await?;
+                }
+                Ok::<_, BrowserError>(page)
+            };
+            *hidden = prepared.await.ok();
+        });
+    }
+
+    /// What is to be put in place first, as far as can be told: what the first tab was at, else any.
+    fn likely(&self) -> Option<String> {
+        let pending = self.pending.lock().unwrap_or_else(PoisonError::into_inner);
+        let at = self.stored.index.beside.tabs.iter().find_map(|url| origin_of(url));
+        at.filter(|origin| pending.contains_key(origin)).or_else(|| pending.keys().next().cloned())
     }
 
     /// Makes sessionStorage ready in the tabs. Where a part cannot be opened, its origin's restoring will say so.

@@ -9,8 +9,7 @@ use zeroize::Zeroizing;
 use crate::base::{Fence, SessionId, Tenant, Version, reached};
 use crate::seal::{Context, DataKey, SealError, Sealed, open, open_stream_among};
 use crate::store::{
-    Acquired, BlobId, Blobs, Documents, FileBlobs, Head, Held, Listed, MemoryStore, PartId, RecordName, Records,
-    SqliteStore, StoreError,
+    Acquired, Backends, BlobId, Blobs, Documents, Head, Held, Listed, PartId, RecordName, Records, StoreError,
 };
 
 use super::emulate::KeptIdentity;
@@ -21,54 +20,23 @@ use super::part::Part;
 use super::profile::{Archived, ProfileRef};
 use super::state::{Index, PartRef, Record, decode};
 use super::tenants::Tenants;
-use super::{LeaseTimes, Partial, ProfileInfo, Saved, SessionError, SessionInfo, cookies, outbox};
+use super::{LeaseTimes, Partial, ProfileInfo, Saved, SessionError, SessionInfo, StoreConfig, cookies, outbox};
 
 /// How many sessions are read from the store at a time.
 const LIST_PAGE: usize = 100;
-
-/// Which store.
-#[derive(Debug, Clone)]
-pub enum StoreConfig {
-    /// In memory, gone with the process.
-    Memory,
-    /// SQLite and files below this folder (0700).
-    Embedded(PathBuf),
-}
-
-impl StoreConfig {
-    /// Whether there is something in it. Makes nothing.
-    pub fn exists(&self) -> bool {
-        match self {
-            Self::Memory => false,
-            Self::Embedded(folder) => SqliteStore::exists(folder),
-        }
-    }
-
-    /// Where it is, for messages.
-    pub fn place(&self) -> String {
-        match self {
-            Self::Memory => "memory".to_owned(),
-            Self::Embedded(folder) => folder.display().to_string(),
-        }
-    }
-}
 
 /// An opened store: records, documents, blobs and the keys. Cheap to clone.
 #[derive(Clone)]
 pub struct Sessions(Arc<Inner>);
 
 struct Inner {
-    records: Box<dyn Records>,
-    documents: Box<dyn Documents>,
-    blobs: Box<dyn Blobs>,
+    backends: Backends,
     keys: Keys,
     tenants: Tenants,
     lease: LeaseTimes,
     /// Where states are put that could not be written.
     outbox: OnceLock<PathBuf>,
 }
-
-type Backends = (Box<dyn Records>, Box<dyn Documents>, Box<dyn Blobs>);
 
 /// A version of a session, opened.
 pub(super) struct Stored {
@@ -126,33 +94,13 @@ impl Sessions {
         key: KeySource,
         lease: LeaseTimes,
     ) -> Result<Self, SessionError> {
-        let place = store.place();
-        let (records, documents, blobs): Backends = match store {
-            StoreConfig::Memory => {
-                let memory = MemoryStore::default();
-                (Box::new(memory.clone()), Box::new(memory.clone()), Box::new(memory))
-            }
-            StoreConfig::Embedded(folder) => {
-                // SQLite and the folder are opened by blocking calls.
-                let opened =
-                    tokio::task::spawn_blocking(move || Ok((SqliteStore::open(&folder)?, FileBlobs::open(&folder)?)));
-                let (sqlite, blobs) = opened
-                    .await
-                    .unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()))
-                    .map_err(|error: StoreError| SessionError::from(error))?;
-                (Box::new(sqlite.clone()), Box::new(sqlite), Box::new(blobs))
-            }
+        let (place, shared) = (store.place(), store.is_shared());
+        let backends = match store.places() {
+            None => Backends::memory(),
+            Some((records, blobs)) => Backends::open(&records, &blobs).await?,
         };
-        let keys = Keys::unlock(&*documents, key, place).await?;
-        Ok(Self(Arc::new(Inner {
-            records,
-            documents,
-            blobs,
-            keys,
-            tenants: Tenants::default(),
-            lease,
-            outbox: OnceLock::new(),
-        })))
+        let keys = Keys::unlock(&*backends.documents, key, place, shared).await?;
+        Ok(Self(Arc::new(Inner { backends, keys, tenants: Tenants::default(), lease, outbox: OnceLock::new() })))
     }
 
     /// From now on states that cannot be written are put there, and what waits there is taken up. Set once; later calls change
@@ -171,7 +119,7 @@ impl Sessions {
         let tag = self.keys().names().tenant(tenant);
         let (mut listing, mut after) = (Listing::default(), None);
         loop {
-            let page = self.0.records.list(tag, after, LIST_PAGE).await?;
+            let page = self.0.backends.records.list(tag, after, LIST_PAGE).await?;
             after = page.last().map(|listed| listed.name.session);
             let last = page.len() < LIST_PAGE;
             for listed in page {
@@ -213,7 +161,7 @@ impl Sessions {
     pub async fn show(&self, tenant: &Tenant, id: &SessionId) -> Result<SessionInfo, SessionError> {
         self.follow_keys().await?;
         let name = self.name(tenant, id);
-        let records = &self.0.records;
+        let records = &self.0.backends.records;
         let (head, holder, history) =
             tokio::try_join!(records.read(&name, None), records.holder(&name), records.history(&name))?;
         let head = head.ok_or_else(|| SessionError::NotFound(id.clone()))?;
@@ -251,16 +199,16 @@ impl Sessions {
     /// Deletes one: its wrapped data key first, then its data. [`SessionError::Busy`] while a run holds it.
     pub async fn delete(&self, tenant: &Tenant, id: &SessionId) -> Result<(), SessionError> {
         let name = self.name(tenant, id);
-        if self.0.records.read(&name, None).await?.is_none() {
+        if self.0.backends.records.read(&name, None).await?.is_none() {
             return Err(SessionError::NotFound(id.clone()));
         }
         let holder = Holder::new("rhaven session delete");
         let (lease, _) = Lease::acquire(self, tenant, id, &holder, None, &CancellationToken::new()).await?;
-        let deleted = self.0.records.delete(&name, lease.owner(), lease.fence()).await;
+        let deleted = self.0.backends.records.delete(&name, lease.owner(), lease.fence()).await;
         reached("delete.key_gone");
         // Of a deleted record there is no lease left; giving that back is no error.
         lease.release().await;
-        self.0.blobs.delete(&deleted?).await?;
+        self.0.backends.blobs.delete(&deleted?).await?;
         reached("delete.blobs_gone");
         // The key that opens it has gone with the record.
         outbox::forget(self, tenant, id).map(drop)
@@ -268,7 +216,7 @@ impl Sessions {
 
     /// Removes sessions that have run out. Quick where there is none; what fails is tried again at the next end of a run.
     pub(super) async fn purge(&self) {
-        match self.0.records.purge_expired().await {
+        match self.0.backends.records.purge_expired().await {
             Ok(blobs) => {
                 reached("purge.keys_gone");
                 self.tidy(&blobs).await;
@@ -282,7 +230,7 @@ impl Sessions {
         if orphaned.is_empty() {
             return;
         }
-        if let Err(error) = self.0.blobs.delete(orphaned).await {
+        if let Err(error) = self.0.backends.blobs.delete(orphaned).await {
             tracing::debug!(code = error.code(), "unreferenced blobs were not deleted");
         }
     }
@@ -292,11 +240,11 @@ impl Sessions {
     }
 
     pub(super) fn records(&self) -> &dyn Records {
-        &*self.0.records
+        &*self.0.backends.records
     }
 
     pub(super) fn documents(&self) -> &dyn Documents {
-        &*self.0.documents
+        &*self.0.backends.documents
     }
 
     pub(super) fn keys(&self) -> &Keys {
@@ -316,7 +264,7 @@ impl Sessions {
     }
 
     pub(super) fn blobs(&self) -> &dyn Blobs {
-        &*self.0.blobs
+        &*self.0.backends.blobs
     }
 
     pub(super) fn name(&self, tenant: &Tenant, id: &SessionId) -> RecordName {
@@ -377,7 +325,7 @@ impl Sessions {
                 sealed
             } else {
                 let name = self.name(tenant, id);
-                let answer = self.0.records.parts(&name, &[part.part_id()]).await?;
+                let answer = self.0.backends.records.parts(&name, &[part.part_id()]).await?;
                 fetched = answer.into_iter().next().ok_or(StoreError::NotFound("part"))?;
                 &fetched
             };
@@ -403,7 +351,7 @@ impl Sessions {
         blob: &BlobId,
         what: &str,
     ) -> Result<Zeroizing<Vec<u8>>, SessionError> {
-        let raw = self.0.blobs.get(blob).await?;
+        let raw = self.0.backends.blobs.get(blob).await?;
         let context = Context::Blob { tenant, id: &blob.0 };
         open_stream_among(&stored.record.keys()?, context, raw).await.map_err(|error| seal_error(what, error))
     }

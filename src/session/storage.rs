@@ -183,7 +183,11 @@ impl Door<'_> {
         part: &Part,
         deadline: Deadline,
     ) -> Result<Vec<Partial>, SessionError> {
-        for piece in part.pieces(PIECE_BYTES) {
+        let mut pieces = part.pieces(PIECE_BYTES).peekable();
+        while let Some(piece) = pieces.next() {
+            if pieces.peek().is_none() {
+                return self.end(piece, storage_key, deadline).await;
+            }
             self.write(piece, deadline).await?;
         }
         self.written(storage_key, deadline).await
@@ -196,7 +200,12 @@ impl Door<'_> {
 
     /// Ends the writing of a part; answers what could not be written.
     pub(super) async fn written(&self, storage_key: &str, deadline: Deadline) -> Result<Vec<Partial>, SessionError> {
-        let restored: Restored = read(self.call("restore", json!({"text": "", "end": true}), deadline).await?)?;
+        self.end("", storage_key, deadline).await
+    }
+
+    /// Writes the last lines of a part; answers what of it could not be written.
+    async fn end(&self, lines: &str, storage_key: &str, deadline: Deadline) -> Result<Vec<Partial>, SessionError> {
+        let restored: Restored = read(self.call("restore", json!({"text": lines, "end": true}), deadline).await?)?;
         Ok(restored.failed.into_iter().map(|unkept| unkept.at(storage_key)).collect())
     }
 }

@@ -40,3 +40,8 @@ pub(super) fn timestamp(micros: u64) -> Option<Timestamp> {
 pub(super) fn until(end: u64, now: u64) -> Duration {
     Duration::from_micros(end.saturating_sub(now))
 }
+
+/// The moment as a store keeps it; 1970 for what was before.
+pub(super) fn micros(at: Timestamp) -> u64 {
+    u64::try_from(at.as_microsecond()).unwrap_or(0)
+}

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
+use jiff::Timestamp;
 
 use crate::seal::{NameTag, Sealed, TenantTag};
 
@@ -41,6 +42,8 @@ pub struct KeptDocument {
     pub name: NameTag,
     /// What it holds.
     pub value: Sealed,
+    /// When it runs out; none for never.
+    pub expires_at: Option<Timestamp>,
 }
 
 /// Documents at rest. Every operation is one atomic step.

@@ -40,6 +40,14 @@ pub enum StoreError {
         #[source]
         source: Box<dyn std::error::Error + Send + Sync>,
     },
+    /// It cannot be used as it is, now or later.
+    #[error("{what} cannot be used: {why}")]
+    Unfit {
+        /// The file, folder or server.
+        what: String,
+        /// Why, and the way out.
+        why: String,
+    },
     /// Written by a later Rhaven.
     #[error("{what} has layout {found}, this Rhaven knows up to {known}")]
     Layout {
@@ -61,6 +69,7 @@ impl StoreError {
             Self::NotFound(_) => "not_found",
             Self::Corrupt { .. } => "store_corrupt",
             Self::Unavailable { .. } => "store_unavailable",
+            Self::Unfit { .. } => "store_unfit",
             Self::Layout { .. } => "store_layout",
         }
     }

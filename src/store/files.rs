@@ -11,6 +11,7 @@ use std::time::{Duration, SystemTime};
 use async_trait::async_trait;
 use data_encoding::HEXLOWER;
 use futures_util::StreamExt;
+use jiff::Timestamp;
 use tokio::io::{AsyncWriteExt, BufWriter};
 use tokio_util::io::ReaderStream;
 
@@ -18,12 +19,14 @@ use crate::base::reached;
 use crate::seal::{RawBlob, SealedStream};
 
 use super::folder::{make_private, private_file, sync, unavailable};
-use super::{BlobId, Blobs, StoreError};
+use super::{BlobId, Blobs, ListedBlob, StoreError, StoreId};
 
 /// The folder of the blobs within the store's folder.
 const FOLDER: &str = "blobs";
 /// How a file that is still being written is called.
 const UNFINISHED: &str = "unfinished-";
+/// The file that says whose the blobs are.
+const OWNER: &str = "rhaven-store";
 /// An unfinished file that nobody has written to for this long is the rest of a crash.
 const UNFINISHED_LIFE: Duration = Duration::from_hours(24);
 /// Bytes that are written, or read, at once.
@@ -41,7 +44,8 @@ impl FileBlobs {
         make_private(folder, FOLDER)?;
         let folder = folder.join(FOLDER);
         make_private(&folder, "")?;
-        remove_unfinished(&folder).map_err(|error| unavailable(&folder, error))?;
+        let before = SystemTime::now().checked_sub(UNFINISHED_LIFE).unwrap_or(SystemTime::UNIX_EPOCH);
+        remove_unfinished(&folder, before).map_err(|error| unavailable(&folder, error))?;
         Ok(Self { folder })
     }
 
@@ -52,7 +56,9 @@ impl FileBlobs {
     }
 }
 
-fn remove_unfinished(folder: &Path) -> io::Result<()> {
+/// Removes what nobody has written to since `before`; how many files.
+fn remove_unfinished(folder: &Path, before: SystemTime) -> io::Result<usize> {
+    let mut removed = 0;
     for entry in folder.read_dir()? {
         let entry = entry?;
         if !entry.file_name().to_string_lossy().starts_with(UNFINISHED) {
@@ -60,11 +66,11 @@ fn remove_unfinished(folder: &Path) -> io::Result<()> {
         }
         // One that has just been renamed or removed by its writer is no error.
         let Ok(written) = entry.metadata().and_then(|metadata| metadata.modified()) else { continue };
-        if SystemTime::now().duration_since(written).is_ok_and(|age| age > UNFINISHED_LIFE) {
-            let _ = std::fs::remove_file(entry.path());
+        if written < before && std::fs::remove_file(entry.path()).is_ok() {
+            removed += 1;
         }
     }
-    Ok(())
+    Ok(removed)
 }
 
 /// A file being written; removed unless it is kept, also where whoever asked for it waits no more and it has its final name
@@ -175,32 +181,90 @@ impl Blobs for FileBlobs {
         removed.await.map_err(|error| unavailable(&self.folder, error))
     }
 
-    async fn list(&self, after: Option<BlobId>, limit: usize) -> Result<Vec<BlobId>, StoreError> {
+    async fn list(&self, after: Option<BlobId>, limit: usize) -> Result<Vec<ListedBlob>, StoreError> {
         let folder = self.folder.clone();
         let listed = blocking(move || list(&folder, after, limit));
         listed.await.map_err(|error| unavailable(&self.folder, error))
     }
+
+    async fn claim(&self, store: StoreId) -> Result<StoreId, StoreError> {
+        let folder = self.folder.clone();
+        let claimed =
+            blocking(move || claim(&folder, store)).await.map_err(|error| unavailable(&self.folder, error))?;
+        claimed.ok_or_else(|| StoreError::Corrupt {
+            what: self.folder.join(OWNER).display().to_string(),
+            reason: "it does not hold the id of a store".to_owned(),
+        })
+    }
+
+    async fn discard_unfinished(&self, before: Timestamp) -> Result<usize, StoreError> {
+        let folder = self.folder.clone();
+        let removed = blocking(move || remove_unfinished(&folder, before.into()));
+        removed.await.map_err(|error| unavailable(&self.folder, error))
+    }
+
+    async fn now(&self) -> Result<Timestamp, StoreError> {
+        let folder = self.folder.clone();
+        blocking(move || now(&folder)).await.map_err(|error| unavailable(&self.folder, error))
+    }
 }
 
-fn list(folder: &Path, after: Option<BlobId>, limit: usize) -> io::Result<Vec<BlobId>> {
-    let mut ids = Vec::new();
+/// Writes whose the blobs are unless that is written; answers what is. The folder's lock lets one do so at a time.
+fn claim(folder: &Path, store: StoreId) -> io::Result<Option<StoreId>> {
+    let lock = std::fs::File::open(folder)?;
+    rustix::fs::flock(&lock, rustix::fs::FlockOperation::LockExclusive)?;
+    let mark = folder.join(OWNER);
+    match std::fs::read(&mark) {
+        Ok(found) => return Ok(StoreId::read(&found)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+        Err(error) => return Err(error),
+    }
+    let unfinished = folder.join(format!("{UNFINISHED}{OWNER}"));
+    let mut file = private_file().create(true).truncate(true).open(&unfinished)?;
+    io::Write::write_all(&mut file, format!("{store}\n").as_bytes())?;
+    file.sync_all()?;
+    std::fs::rename(&unfinished, &mark)?;
+    sync(folder)?;
+    Ok(Some(store))
+}
+
+/// When a file that is written now is told to be written: the clock may be that of another machine.
+fn now(folder: &Path) -> io::Result<Timestamp> {
+    let path = folder.join(format!("{UNFINISHED}clock"));
+    let mut file = private_file().create(true).truncate(true).open(&path)?;
+    io::Write::write_all(&mut file, b".")?;
+    let now = file.metadata()?.modified()?;
+    // Another may ask at the same time.
+    let _ = std::fs::remove_file(&path);
+    Timestamp::try_from(now).map_err(io::Error::other)
+}
+
+fn list(folder: &Path, after: Option<BlobId>, limit: usize) -> io::Result<Vec<ListedBlob>> {
+    let mut listed = Vec::new();
     for first in names(folder)? {
         // Two hex digits; what is being written stands beside them.
         let Ok(&[first_byte]) = HEXLOWER.decode(first.as_bytes()).as_deref() else { continue };
         if after.is_some_and(|after| first_byte < after.0[0]) {
             continue;
         }
-        for name in names(&folder.join(&first))? {
-            if ids.len() >= limit {
-                return Ok(ids);
+        let within = folder.join(&first);
+        for name in names(&within)? {
+            if listed.len() >= limit {
+                return Ok(listed);
             }
             let id = HEXLOWER.decode(name.as_bytes()).ok().and_then(|bytes| bytes.try_into().ok()).map(BlobId);
-            if let Some(id) = id.filter(|id| after.is_none_or(|after| *id > after)) {
-                ids.push(id);
-            }
+            let Some(id) = id.filter(|id| after.is_none_or(|after| *id > after)) else { continue };
+            // One that another has just deleted is not there any more.
+            let metadata = match within.join(&name).metadata() {
+                Ok(metadata) => metadata,
+                Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+                Err(error) => return Err(error),
+            };
+            let written_at = Timestamp::try_from(metadata.modified()?).map_err(io::Error::other)?;
+            listed.push(ListedBlob { id, bytes: metadata.len(), written_at });
         }
     }
-    Ok(ids)
+    Ok(listed)
 }
 
 /// The names in a folder, in order.

@@ -1,14 +1,16 @@
 //! Records: one per session, holding its lease, its versions in parts, and its checkpoint.
 
+use std::fmt;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use data_encoding::HEXLOWER;
 use jiff::Timestamp;
 
 use crate::base::{Fence, Version};
 use crate::seal::{NameTag, Sealed, TenantTag};
 
-use super::{BlobId, StoreError};
+use super::{BlobId, Snapshot, StoreError};
 
 /// A session's name in the store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -17,6 +19,14 @@ pub struct RecordName {
     pub tenant: TenantTag,
     /// Which.
     pub session: NameTag,
+}
+
+/// The beginnings of both, in hex: enough to tell sessions apart where nothing more is known of them.
+impl fmt::Display for RecordName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let beginning = |bytes: &[u8]| HEXLOWER.encode(&bytes[..4]);
+        write!(f, "{}/{}", beginning(&self.tenant.0), beginning(&self.session.0))
+    }
 }
 
 /// One holder of one lease: random, made anew for every acquire.
@@ -99,7 +109,7 @@ pub struct Head {
 }
 
 /// What a run keeps beside HEAD so that a crash loses little.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Checkpoint {
     /// The fence of the run that wrote it.
     pub fence: Fence,
@@ -268,10 +278,28 @@ pub trait Records: Send + Sync {
     /// removed included.
     async fn all(&self, after: Option<RecordName>, limit: usize) -> Result<Vec<Kept>, StoreError>;
 
+    /// Every session of every tenant by name, after `after`, at most `limit`, each with the blobs that any kept version of it
+    /// refers to, in order and each once: those that have run out and have not been removed included. A blob that was there
+    /// before this was called, and that no answer names, is one that nothing refers to, unless a commit has come between.
+    async fn references(
+        &self,
+        after: Option<RecordName>,
+        limit: usize,
+    ) -> Result<Vec<(RecordName, Vec<BlobId>)>, StoreError>;
+
     /// Puts `new` in the place of the record `expected`, and changes nothing else: no version, no lease, no expiry. Needs no
     /// lease: what is inside has to be the same, sealed anew. Answers false, with nothing written, where the record is
     /// another by now or gone; one that is `new` already is answered as done.
     async fn reseal(&self, name: &RecordName, expected: &Sealed, new: &Sealed) -> Result<bool, StoreError>;
+
+    /// A session as it stands, to be moved to another store; none where it has no version or has run out.
+    async fn snapshot(&self, name: &RecordName) -> Result<Option<Snapshot>, StoreError>;
+
+    /// Puts a session where there is none of that name: times, versions, pins and fences as they were, without a lease. One
+    /// that has run out there, or that was only asked for, is none. Answers false, with nothing written, where there is
+    /// another, a checkpoint without a version, or a running lease; true where the very same is there already, as after a
+    /// call whose answer was lost ([`Snapshot::is_kept_as`]). Its blobs have to be complete in the blob store before.
+    async fn restore(&self, name: &RecordName, snapshot: &Snapshot) -> Result<bool, StoreError>;
 
     /// Removes all sessions that have run out and are not held, and what crashed runs left of names that never got a
     /// version; answers with the blobs that nothing refers to any more. That a session ran out, and when, is told for 30

@@ -1,8 +1,9 @@
 //! Blobs: whole or not there.
 
 use bytes::Bytes;
-use futures_util::stream;
+use futures_util::{TryStreamExt, stream};
 use rhaven::seal::{Context, seal_stream};
+use rhaven::store::StoreId;
 
 use super::fixture::{Session, TestStore, blob_id, code};
 
@@ -54,7 +55,7 @@ pub async fn blobs_are_deleted_and_listed(store: TestStore) {
     }
     let list = async |after: Option<u8>, limit| {
         let ids = store.blobs.list(after.map(blob_id), limit).await.unwrap();
-        ids.iter().map(|id| id.0[0]).collect::<Vec<_>>()
+        ids.iter().map(|listed| listed.id.0[0]).collect::<Vec<_>>()
     };
     assert_eq!(list(None, 10).await, [1, 7, 33, 34, 200]);
     assert_eq!(list(None, 2).await, [1, 7]);
@@ -66,4 +67,30 @@ pub async fn blobs_are_deleted_and_listed(store: TestStore) {
     store.blobs.delete(&[blob_id(33), blob_id(1), blob_id(99)]).await.unwrap();
     assert_eq!(list(None, 10).await, [7, 34, 200]);
     assert_eq!(code(store.get_blob(&session, blob_id(33)).await), "not_found");
+}
+
+pub async fn blobs_are_claimed_once(store: TestStore) {
+    let [first, second] = [StoreId([1; 16]), StoreId([2; 16])];
+    assert_eq!(store.blobs.claim(first).await.unwrap(), first);
+    assert_eq!(store.blobs.claim(second).await.unwrap(), first);
+    assert_eq!(store.blobs.claim(first).await.unwrap(), first);
+    assert_eq!(store.blobs.list(None, 10).await.unwrap(), [], "what says so is no blob");
+}
+
+pub async fn of_many_claims_one_counts(store: TestStore) {
+    let claims = (0..8).map(|number| store.blobs.claim(StoreId([number; 16])));
+    let answers = futures_util::future::try_join_all(claims).await.unwrap();
+    assert!(answers.iter().all(|answer| *answer == answers[0]), "{answers:?}");
+}
+
+pub async fn a_listing_says_how_large_and_how_old(store: TestStore) {
+    let session = Session::new("prod");
+    let plain = noise(100_000);
+    store.put_blob(&session, blob_id(1), &plain).await;
+    let [listed] = store.blobs.list(None, 10).await.unwrap()[..] else { panic!("one blob is listed") };
+    let pieces: Vec<Bytes> = store.blobs.get(&blob_id(1)).await.unwrap().0.try_collect().await.unwrap();
+    assert_eq!(listed.bytes, pieces.iter().map(|piece| piece.len() as u64).sum::<u64>());
+    assert!(listed.bytes > 100_000, "it is that of what is stored");
+    let age = store.blobs.now().await.unwrap().as_second() - listed.written_at.as_second();
+    assert!((0..60).contains(&age), "{age} s old");
 }

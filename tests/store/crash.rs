@@ -126,7 +126,7 @@ async fn every_blob_that_is_listed_after_a_kill_is_whole() {
         }
         child.kill();
         let (_, blobs) = open_embedded(folder.path());
-        for id in blobs.list(None, 1_000).await.unwrap() {
+        for id in blobs.list(None, 1_000).await.unwrap().into_iter().map(|listed| listed.id) {
             let context = rhaven::seal::Context::Blob { tenant: &session.tenant, id: &id.0 };
             let raw = blobs.get(&id).await.unwrap();
             let plain = rhaven::seal::open_stream(&session.key, context, raw).await.unwrap();

@@ -6,11 +6,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use jiff::Timestamp;
 use rhaven::base::{Fence, Version};
 use rhaven::seal::{NameTag, RawBlob, Sealed, SealedStream, TenantTag};
 use rhaven::store::{
     AcquireRequest, Acquired, BlobId, Blobs, Checkpoint, Commit, Committed, DocumentName, Documents, Expected, Head,
-    Held, Kept, KeptDocument, Listed, OwnerId, PartId, RecordName, Records, StoreError, VersionEntry,
+    Held, Kept, KeptDocument, Listed, ListedBlob, OwnerId, PartId, RecordName, Records, Snapshot, StoreError, StoreId,
+    VersionEntry,
 };
 
 use super::fixture::TestStore;
@@ -88,6 +90,13 @@ impl Records for Forgetful<dyn Records> {
     async fn all(&self, after: Option<RecordName>, limit: usize) -> Result<Vec<Kept>, StoreError> {
         twice!(self.inner.all(after, limit))
     }
+    async fn references(
+        &self,
+        after: Option<RecordName>,
+        limit: usize,
+    ) -> Result<Vec<(RecordName, Vec<BlobId>)>, StoreError> {
+        twice!(self.inner.references(after, limit))
+    }
     async fn reseal(&self, name: &RecordName, expected: &Sealed, new: &Sealed) -> Result<bool, StoreError> {
         twice!(self.inner.reseal(name, expected, new))
     }
@@ -96,6 +105,12 @@ impl Records for Forgetful<dyn Records> {
     }
     async fn delete(&self, name: &RecordName, owner: OwnerId, fence: Fence) -> Result<Vec<BlobId>, StoreError> {
         twice!(self.inner.delete(name, owner, fence))
+    }
+    async fn snapshot(&self, name: &RecordName) -> Result<Option<Snapshot>, StoreError> {
+        twice!(self.inner.snapshot(name))
+    }
+    async fn restore(&self, name: &RecordName, snapshot: &Snapshot) -> Result<bool, StoreError> {
+        twice!(self.inner.restore(name, snapshot))
     }
     async fn purge_expired(&self) -> Result<Vec<BlobId>, StoreError> {
         twice!(self.inner.purge_expired())
@@ -157,7 +172,16 @@ impl Blobs for FailingBlobs {
     async fn delete(&self, ids: &[BlobId]) -> Result<(), StoreError> {
         twice!(self.inner.delete(ids))
     }
-    async fn list(&self, after: Option<BlobId>, limit: usize) -> Result<Vec<BlobId>, StoreError> {
+    async fn list(&self, after: Option<BlobId>, limit: usize) -> Result<Vec<ListedBlob>, StoreError> {
         twice!(self.inner.list(after, limit))
+    }
+    async fn claim(&self, store: StoreId) -> Result<StoreId, StoreError> {
+        twice!(self.inner.claim(store))
+    }
+    async fn discard_unfinished(&self, before: Timestamp) -> Result<usize, StoreError> {
+        twice!(self.inner.discard_unfinished(before))
+    }
+    async fn now(&self) -> Result<Timestamp, StoreError> {
+        twice!(self.inner.now())
     }
 }

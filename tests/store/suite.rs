@@ -1,7 +1,7 @@
 //! The conformance suite: what every store promises, run on each of them, plain and behind one that loses answers.
 
 use super::fixture::TestStore;
-use super::{blobs, documents, faults, leases, lifetimes, reseal, versions};
+use super::{blobs, documents, faults, leases, lifetimes, moving, reseal, versions};
 
 /// Runs every check on a store of its own.
 macro_rules! checks {
@@ -38,6 +38,7 @@ async fn suite(make: impl Fn() -> TestStore) {
             pinned_versions_stay_and_do_not_count,
             versions_that_are_named_go_before_older_ones,
             blobs_are_orphaned_when_nobody_refers_to_them,
+            what_refers_to_blobs_is_told_over_all_tenants,
             parts_are_sent_ahead_as_they_fit,
             a_checkpoint_survives_its_run_until_the_next_version,
             a_release_takes_its_own_checkpoint_only,
@@ -65,11 +66,23 @@ async fn suite(make: impl Fn() -> TestStore) {
             everything_is_listed_over_all_tenants,
             a_document_keeps_its_expiry_when_it_is_sealed_anew,
         },
+        moving::{
+            a_snapshot_is_all_of_a_session,
+            what_is_not_there_has_no_snapshot,
+            a_restored_session_is_as_it_was,
+            nothing_is_restored_over_what_is_there,
+            what_ran_out_and_what_was_asked_for_are_replaced,
+            a_restored_session_runs_out_when_it_would_have,
+            a_document_tells_when_it_runs_out,
+        },
         blobs::{
             a_blob_comes_back,
             a_blob_is_written_once,
             a_blob_whose_body_fails_is_not_there,
             blobs_are_deleted_and_listed,
+            a_listing_says_how_large_and_how_old,
+            blobs_are_claimed_once,
+            of_many_claims_one_counts,
         },
     );
 }

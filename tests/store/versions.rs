@@ -3,9 +3,9 @@
 use std::collections::BTreeSet;
 
 use rhaven::base::Version;
-use rhaven::store::{BlobId, PartId, StoreError};
+use rhaven::store::{BlobId, PartId, RecordName, StoreError};
 
-use super::fixture::{DAY, LEASE, Session, TestStore, assert_whole, blob_id, code, granted, part_id};
+use super::fixture::{DAY, LEASE, Session, Taken, TestStore, assert_whole, blob_id, code, granted, part_id};
 
 pub async fn a_commit_is_what_is_read(store: TestStore) {
     let session = Session::new("prod");
@@ -208,6 +208,48 @@ pub async fn blobs_are_orphaned_when_nobody_refers_to_them(store: TestStore) {
     check(save(&session, &taken, 2, &[3, 4]).await, &[1]);
     check(save(&fork, &taken_fork, 2, &[]).await, &[2]);
     check(store.records.delete(&session.name, taken.owner, taken.fence).await.unwrap(), &[3, 4]);
+}
+
+pub async fn what_refers_to_blobs_is_told_over_all_tenants(store: TestStore) {
+    let sessions = [Session::new("a"), Session::new("b"), Session::of("globex", "a")];
+    let save = async |session: &Session, taken: &Taken, version, keep, blobs: &[u8]| {
+        let mut commit = session.commit(taken, version);
+        (commit.keep, commit.blobs) = (keep, blobs.iter().copied().map(blob_id).collect());
+        store.records.commit(&session.name, &commit).await.unwrap();
+    };
+    let all = async |limit| {
+        let (mut found, mut after) = (Vec::new(), None);
+        loop {
+            let page = store.records.references(after, limit).await.unwrap();
+            assert!(page.len() <= limit);
+            let Some((last, _)) = page.last() else { return found };
+            after = Some(*last);
+            // A session without a version may be named; it refers to nothing.
+            let referring = page.into_iter().filter(|(_, blobs)| !blobs.is_empty());
+            found.extend(referring.map(|(name, blobs)| (name, blobs.iter().map(|id| id.0[0]).collect::<Vec<_>>())));
+        }
+    };
+    let by_name = |mut wanted: Vec<(RecordName, Vec<u8>)>| {
+        wanted.sort();
+        wanted
+    };
+    let taken = store.take(&sessions[0]).await;
+    save(&sessions[0], &taken, 1, 20, &[7, 3]).await;
+    save(&sessions[0], &taken, 2, 20, &[1, 7]).await;
+    for (session, blob) in sessions[1..].iter().zip([7, 9]) {
+        let taken = store.take(session).await;
+        save(session, &taken, 1, 20, &[blob]).await;
+    }
+    store.take(&Session::new("only opened")).await;
+    let [a, b, c] = sessions.each_ref().map(|session| session.name);
+    let wanted = by_name(vec![(a, vec![1, 3, 7]), (b, vec![7]), (c, vec![9])]);
+    assert_eq!(all(100).await, wanted);
+    assert_eq!(all(1).await, wanted);
+    // What no kept version refers to any more.
+    save(&sessions[0], &taken, 3, 1, &[8]).await;
+    assert_eq!(all(2).await, by_name(vec![(a, vec![8]), (b, vec![7]), (c, vec![9])]));
+    store.records.delete(&a, taken.owner, taken.fence).await.unwrap();
+    assert_eq!(all(2).await, by_name(vec![(b, vec![7]), (c, vec![9])]));
 }
 
 pub async fn parts_are_sent_ahead_as_they_fit(store: TestStore) {

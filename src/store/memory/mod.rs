@@ -1,6 +1,7 @@
 //! A store in memory: throw-away runs and tests.
 
 mod records;
+mod snapshot;
 mod values;
 
 use std::collections::BTreeMap;
@@ -13,7 +14,7 @@ use crate::seal::{NameTag, Sealed, TenantTag};
 
 use self::records::Session;
 use super::clock::{Clock, system_clock};
-use super::{BlobId, RecordName};
+use super::{BlobId, RecordName, StoreId};
 
 /// Records, documents and blobs in memory. Clones share it.
 #[derive(Clone)]
@@ -28,8 +29,16 @@ struct State {
     sessions: BTreeMap<RecordName, Session>,
     /// Each with the moment at which it runs out.
     documents: BTreeMap<DocumentKey, (Sealed, Option<u64>)>,
-    /// Pieces in the order in which they came.
-    blobs: BTreeMap<BlobId, Vec<Bytes>>,
+    blobs: BTreeMap<BlobId, Blob>,
+    /// Whose the blobs are, once somebody has claimed them.
+    owner: Option<StoreId>,
+}
+
+/// A blob.
+struct Blob {
+    /// In the order in which they came.
+    pieces: Vec<Bytes>,
+    written_at: u64,
 }
 
 type DocumentKey = (TenantTag, &'static str, NameTag);

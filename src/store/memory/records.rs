@@ -13,43 +13,43 @@ use crate::seal::{NameTag, Sealed, TenantTag};
 use super::super::clock::{TRACE_LIFE, earlier, later, timestamp, until};
 use super::super::{
     AcquireRequest, Acquired, BlobId, Checkpoint, Commit, Committed, Granted, Head, Held, Kept, Listed, OwnerId,
-    PartId, RecordName, Records, StoreError, VersionEntry,
+    PartId, RecordName, Records, Snapshot, StoreError, VersionEntry,
 };
 use super::{MemoryStore, State};
 
 /// One session.
 pub(super) struct Session {
     /// The last fence granted.
-    fence: Fence,
-    lease: Option<Lease>,
+    pub(super) fence: Fence,
+    pub(super) lease: Option<Lease>,
     /// Set with the first version.
-    record: Option<Sealed>,
-    expires_at: Option<u64>,
+    pub(super) record: Option<Sealed>,
+    pub(super) expires_at: Option<u64>,
     /// When it ran out, where it was emptied and has had no version since.
-    ran_out_at: Option<u64>,
-    versions: BTreeMap<Version, Stored>,
-    parts: BTreeMap<PartId, Sealed>,
-    checkpoint: Option<Checkpoint>,
+    pub(super) ran_out_at: Option<u64>,
+    pub(super) versions: BTreeMap<Version, Stored>,
+    pub(super) parts: BTreeMap<PartId, Sealed>,
+    pub(super) checkpoint: Option<Checkpoint>,
 }
 
-struct Lease {
+pub(super) struct Lease {
     owner: OwnerId,
     holder: Sealed,
     end: u64,
 }
 
 /// One version.
-struct Stored {
-    fence: Fence,
-    index: Sealed,
-    saved_at: Timestamp,
-    pinned: bool,
-    parts: Vec<PartId>,
-    blobs: Vec<BlobId>,
+pub(super) struct Stored {
+    pub(super) fence: Fence,
+    pub(super) index: Sealed,
+    pub(super) saved_at: Timestamp,
+    pub(super) pinned: bool,
+    pub(super) parts: Vec<PartId>,
+    pub(super) blobs: Vec<BlobId>,
 }
 
 impl Session {
-    fn new(fence: Fence) -> Self {
+    pub(super) fn new(fence: Fence) -> Self {
         Self {
             fence,
             lease: None,
@@ -66,11 +66,11 @@ impl Session {
         self.versions.last_key_value().map(|(version, _)| *version)
     }
 
-    fn expired(&self, now: u64) -> bool {
+    pub(super) fn expired(&self, now: u64) -> bool {
         self.head().is_some() && self.expires_at.is_some_and(|at| at <= now)
     }
 
-    fn held(&self, now: u64) -> Option<Held> {
+    pub(super) fn held(&self, now: u64) -> Option<Held> {
         let lease = self.lease.as_ref().filter(|lease| lease.end > now)?;
         Some(Held { owner: lease.owner, holder: lease.holder.clone(), expires_in: until(lease.end, now) })
     }
@@ -111,7 +111,7 @@ impl State {
     }
 
     /// The session, where it has a version and has not run out.
-    fn living(&self, now: u64, name: &RecordName) -> Option<&Session> {
+    pub(super) fn living(&self, now: u64, name: &RecordName) -> Option<&Session> {
         self.sessions.get(name).filter(|session| session.head().is_some() && !session.expired(now))
     }
 
@@ -319,6 +319,18 @@ impl Records for MemoryStore {
         Ok(kept.take(limit).collect())
     }
 
+    async fn references(
+        &self,
+        after: Option<RecordName>,
+        limit: usize,
+    ) -> Result<Vec<(RecordName, Vec<BlobId>)>, StoreError> {
+        let (state, _) = self.lock();
+        let from = after.map_or(Bound::Unbounded, Bound::Excluded);
+        let blobs = |session: &Session| session.blobs().collect::<BTreeSet<_>>().into_iter().collect();
+        let sessions = state.sessions.range((from, Bound::Unbounded));
+        Ok(sessions.map(|(name, session)| (*name, blobs(session))).take(limit).collect())
+    }
+
     async fn reseal(&self, name: &RecordName, expected: &Sealed, new: &Sealed) -> Result<bool, StoreError> {
         let (mut state, _) = self.lock();
         let Some(record) = state.sessions.get_mut(name).and_then(|session| session.record.as_mut()) else {
@@ -329,6 +341,16 @@ impl Records for MemoryStore {
             *record = new.clone();
         }
         Ok(same)
+    }
+
+    async fn snapshot(&self, name: &RecordName) -> Result<Option<Snapshot>, StoreError> {
+        let (state, now) = self.lock();
+        Ok(state.living(now, name).and_then(Session::snapshot))
+    }
+
+    async fn restore(&self, name: &RecordName, snapshot: &Snapshot) -> Result<bool, StoreError> {
+        let (mut state, now) = self.lock();
+        Ok(state.restore(now, name, snapshot))
     }
 
     async fn purge_expired(&self) -> Result<Vec<BlobId>, StoreError> {

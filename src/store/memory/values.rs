@@ -7,12 +7,13 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::Bytes;
 use futures_util::{TryStreamExt, stream};
+use jiff::Timestamp;
 
 use crate::seal::{NameTag, RawBlob, Sealed, SealedStream, TenantTag};
 
-use super::super::clock::later;
-use super::super::{BlobId, Blobs, DocumentName, Documents, Expected, KeptDocument, StoreError};
-use super::{DocumentKey, MemoryStore, State};
+use super::super::clock::{later, timestamp};
+use super::super::{BlobId, Blobs, DocumentName, Documents, Expected, KeptDocument, ListedBlob, StoreError, StoreId};
+use super::{Blob, DocumentKey, MemoryStore, State};
 
 fn key(name: &DocumentName) -> DocumentKey {
     (name.tenant, name.kind, name.name)
@@ -84,11 +85,12 @@ impl Documents for MemoryStore {
             after.is_none_or(|after| (key.0, key.1, key.2) > (after.tenant, after.kind.as_str(), after.name))
         };
         let living = state.documents.iter().filter(|(key, (_, at))| later(key) && at.is_none_or(|at| at > now));
-        let kept = living.map(|((tenant, kind, name), (value, _))| KeptDocument {
+        let kept = living.map(|((tenant, kind, name), (value, expires_at))| KeptDocument {
             tenant: *tenant,
             kind: (*kind).to_owned(),
             name: *name,
             value: value.clone(),
+            expires_at: expires_at.and_then(timestamp),
         });
         Ok(kept.take(limit).collect())
     }
@@ -111,16 +113,16 @@ impl Blobs for MemoryStore {
             what: "the body of a blob".to_owned(),
             source: source.into(),
         })?;
-        let (mut state, _) = self.lock();
+        let (mut state, now) = self.lock();
         if let Entry::Vacant(free) = state.blobs.entry(*id) {
-            free.insert(pieces);
+            free.insert(Blob { pieces, written_at: now });
         }
         Ok(())
     }
 
     async fn get(&self, id: &BlobId) -> Result<RawBlob, StoreError> {
         let (state, _) = self.lock();
-        let pieces = state.blobs.get(id).cloned().ok_or(StoreError::NotFound("blob"))?;
+        let pieces = state.blobs.get(id).map(|blob| blob.pieces.clone()).ok_or(StoreError::NotFound("blob"))?;
         Ok(RawBlob(Box::pin(stream::iter(pieces.into_iter().map(Ok)))))
     }
 
@@ -132,9 +134,28 @@ impl Blobs for MemoryStore {
         Ok(())
     }
 
-    async fn list(&self, after: Option<BlobId>, limit: usize) -> Result<Vec<BlobId>, StoreError> {
+    async fn list(&self, after: Option<BlobId>, limit: usize) -> Result<Vec<ListedBlob>, StoreError> {
         let (state, _) = self.lock();
         let from = after.map_or(Bound::Unbounded, Bound::Excluded);
-        Ok(state.blobs.range((from, Bound::Unbounded)).map(|(id, _)| *id).take(limit).collect())
+        let listed = state.blobs.range((from, Bound::Unbounded)).map(|(id, blob)| ListedBlob {
+            id: *id,
+            bytes: blob.pieces.iter().map(|piece| piece.len() as u64).sum(),
+            written_at: timestamp(blob.written_at).unwrap_or(Timestamp::MAX),
+        });
+        Ok(listed.take(limit).collect())
+    }
+
+    async fn claim(&self, store: StoreId) -> Result<StoreId, StoreError> {
+        let (mut state, _) = self.lock();
+        Ok(*state.owner.get_or_insert(store))
+    }
+
+    async fn discard_unfinished(&self, _before: Timestamp) -> Result<usize, StoreError> {
+        Ok(0)
+    }
+
+    async fn now(&self) -> Result<Timestamp, StoreError> {
+        let now = self.lock().1;
+        Ok(timestamp(now).unwrap_or(Timestamp::MAX))
     }
 }

@@ -9,6 +9,7 @@ use crate::seal::{NameTag, Sealed, TenantTag};
 use super::super::clock::later;
 use super::super::{DocumentName, Expected, KeptDocument, StoreError};
 use super::failure::{Failure, id, sealed};
+use super::versions;
 
 pub(super) fn get(tx: &Transaction<'_>, now: u64, name: &DocumentName) -> Result<Option<Sealed>, Failure> {
     let mut query = tx.prepare_cached(
@@ -88,7 +89,7 @@ pub(super) fn all(
     limit: usize,
 ) -> Result<Vec<KeptDocument>, Failure> {
     let mut query = tx.prepare_cached(
-        "SELECT tenant, kind, name, body FROM document
+        "SELECT tenant, kind, name, body, expires_at FROM document
          WHERE (?1 IS NULL OR (tenant, kind, name) > (?1, ?2, ?3)) AND (expires_at IS NULL OR expires_at > ?4)
          ORDER BY tenant, kind, name LIMIT ?5",
     )?;
@@ -99,11 +100,13 @@ pub(super) fn all(
     let mut found = Vec::new();
     while let Some(row) = rows.next()? {
         let (tenant, name): (Vec<u8>, Vec<u8>) = (row.get(0)?, row.get(2)?);
+        let expires_at: Option<i64> = row.get(4)?;
         found.push(KeptDocument {
             tenant: TenantTag(id(&tenant)?),
             kind: row.get(1)?,
             name: NameTag(id(&name)?),
             value: sealed(row.get(3)?),
+            expires_at: expires_at.map(versions::time).transpose()?,
         });
     }
     Ok(found)

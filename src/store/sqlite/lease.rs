@@ -21,7 +21,7 @@ pub(super) struct Row {
     /// The newest version's number.
     pub(super) head: Option<i64>,
     /// When it runs out.
-    expires_at: Option<u64>,
+    pub(super) expires_at: Option<u64>,
     /// When it ran out, where it was emptied and has had no version since.
     ran_out_at: Option<u64>,
     lease: Option<(OwnerId, Sealed, u64)>,
@@ -72,12 +72,12 @@ impl Row {
         Self::find(tx, name)?.filter(holds).ok_or_else(|| StoreError::LeaseLost.into())
     }
 
-    fn expired(&self, now: u64) -> bool {
+    pub(super) fn expired(&self, now: u64) -> bool {
         self.expires_at.is_some_and(|at| at <= now)
     }
 
     /// The running lease.
-    fn held(&self, now: u64) -> Option<Held> {
+    pub(super) fn held(&self, now: u64) -> Option<Held> {
         let (owner, holder, end) = self.lease.as_ref().filter(|(_, _, end)| *end > now)?;
         Some(Held { owner: *owner, holder: holder.clone(), expires_in: until(*end, now) })
     }
@@ -163,7 +163,8 @@ pub(super) fn waiting(tx: &Transaction<'_>, now: u64, name: &RecordName) -> Resu
     }
 }
 
-fn checkpoint(tx: &Transaction<'_>, session: i64) -> Result<Option<Checkpoint>, Failure> {
+/// The checkpoint of a session's row.
+pub(super) fn checkpoint(tx: &Transaction<'_>, session: i64) -> Result<Option<Checkpoint>, Failure> {
     let mut query = tx.prepare_cached("SELECT fence, base, saved_at, body FROM checkpoint WHERE session = ?1")?;
     let mut rows = query.query([session])?;
     let Some(row) = rows.next()? else { return Ok(None) };

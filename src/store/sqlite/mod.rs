@@ -8,6 +8,7 @@ mod failure;
 mod lease;
 mod schema;
 mod sessions;
+mod snapshot;
 mod versions;
 
 use std::path::{Path, PathBuf};
@@ -26,7 +27,7 @@ use self::failure::Failure;
 use super::clock::{Clock, system_clock};
 use super::{
     AcquireRequest, Acquired, BlobId, Checkpoint, Commit, Committed, DocumentName, Documents, Expected, Head, Held,
-    Kept, KeptDocument, Listed, OwnerId, PartId, RecordName, Records, StoreError, VersionEntry,
+    Kept, KeptDocument, Listed, OwnerId, PartId, RecordName, Records, Snapshot, StoreError, VersionEntry,
 };
 
 /// Work for the thread that owns the connection.
@@ -236,9 +237,27 @@ impl Records for SqliteStore {
         self.look(move |tx, now| sessions::all(tx, now, after.as_ref(), limit)).await
     }
 
+    async fn references(
+        &self,
+        after: Option<RecordName>,
+        limit: usize,
+    ) -> Result<Vec<(RecordName, Vec<BlobId>)>, StoreError> {
+        self.look(move |tx, _| sessions::references(tx, after.as_ref(), limit)).await
+    }
+
     async fn reseal(&self, name: &RecordName, expected: &Sealed, new: &Sealed) -> Result<bool, StoreError> {
         let (name, expected, new) = (*name, expected.clone(), new.clone());
         self.write(move |tx, _| sessions::reseal(tx, &name, &expected, &new)).await
+    }
+
+    async fn snapshot(&self, name: &RecordName) -> Result<Option<Snapshot>, StoreError> {
+        let name = *name;
+        self.look(move |tx, now| snapshot::take(tx, now, &name)).await
+    }
+
+    async fn restore(&self, name: &RecordName, snapshot: &Snapshot) -> Result<bool, StoreError> {
+        let (name, snapshot) = (*name, snapshot.clone());
+        self.write(move |tx, now| snapshot::restore(tx, now, &name, &snapshot)).await
     }
 
     async fn purge_expired(&self) -> Result<Vec<BlobId>, StoreError> {

@@ -68,6 +68,27 @@ pub(super) fn all(
     Ok(all)
 }
 
+pub(super) fn references(
+    tx: &Transaction<'_>,
+    after: Option<&RecordName>,
+    limit: usize,
+) -> Result<Vec<(RecordName, Vec<BlobId>)>, Failure> {
+    let mut query = tx.prepare_cached(
+        "SELECT id, tenant, name FROM session WHERE ?1 IS NULL OR (tenant, name) > (?1, ?2)
+         ORDER BY tenant, name LIMIT ?3",
+    )?;
+    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    let (tenant, name) = (after.map(|after| after.tenant.0), after.map(|after| after.session.0));
+    let mut rows = query.query(params![tenant, name, limit])?;
+    let mut found = Vec::new();
+    while let Some(row) = rows.next()? {
+        let (tenant, name): (Vec<u8>, Vec<u8>) = (row.get(1)?, row.get(2)?);
+        let name = RecordName { tenant: TenantTag(id(&tenant)?), session: NameTag(id(&name)?) };
+        found.push((name, versions::referred(tx, row.get(0)?)?));
+    }
+    Ok(found)
+}
+
 pub(super) fn reseal(
     tx: &Transaction<'_>,
     name: &RecordName,
@@ -100,7 +121,8 @@ pub(super) fn empty(tx: &Transaction<'_>, session: i64) -> Result<Vec<BlobId>, F
     Ok(orphaned)
 }
 
-fn remove(tx: &Transaction<'_>, session: i64) -> Result<Vec<BlobId>, Failure> {
+/// Removes a session with its lease; answers with the blobs that nothing refers to any more.
+pub(super) fn remove(tx: &Transaction<'_>, session: i64) -> Result<Vec<BlobId>, Failure> {
     let orphaned = versions::orphans(tx, session)?;
     tx.prepare_cached("DELETE FROM session WHERE id = ?1")?.execute([session])?;
     Ok(orphaned)

@@ -122,6 +122,12 @@ pub(super) fn orphans(tx: &Transaction<'_>, session: i64) -> Result<Vec<BlobId>,
     blobs(&mut query, params![session])
 }
 
+/// The blobs that any kept version of the session refers to.
+pub(super) fn referred(tx: &Transaction<'_>, session: i64) -> Result<Vec<BlobId>, Failure> {
+    let mut query = tx.prepare_cached("SELECT DISTINCT blob FROM version_blob WHERE session = ?1 ORDER BY blob")?;
+    blobs(&mut query, params![session])
+}
+
 fn blobs(query: &mut rusqlite::CachedStatement<'_>, key: impl rusqlite::Params) -> Result<Vec<BlobId>, Failure> {
     let mut rows = query.query(key)?;
     let mut found = Vec::new();

@@ -71,7 +71,7 @@ impl Rig {
     }
 
     pub(super) async fn blobs(&self) -> Vec<BlobId> {
-        self.sessions.blobs().list(None, 100_000).await.unwrap()
+        self.sessions.blobs().list(None, 100_000).await.unwrap().into_iter().map(|listed| listed.id).collect()
     }
 
     /// Bytes in the folder of the blobs.

@@ -1,0 +1,63 @@
+//! The three parts of a store, opened from where they are.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use super::{Blobs, BlobsAt, Documents, FileBlobs, MemoryStore, Records, RecordsAt, SqliteStore, StoreError};
+
+/// The parts of an opened store. Cheap to clone.
+#[derive(Clone)]
+pub struct Backends {
+    /// Its sessions.
+    pub records: Arc<dyn Records>,
+    /// Its small values.
+    pub documents: Arc<dyn Documents>,
+    /// Its large ones.
+    pub blobs: Arc<dyn Blobs>,
+}
+
+impl Backends {
+    /// A store in memory, gone with its last clone.
+    pub fn memory() -> Self {
+        let memory = Arc::new(MemoryStore::default());
+        Self { records: memory.clone(), documents: memory.clone(), blobs: memory }
+    }
+
+    /// Opens both places side by side. Folders are made where they are missing; a server has to be there.
+    pub async fn open(records: &RecordsAt, blobs: &BlobsAt) -> Result<Self, StoreError> {
+        let ((records, documents), blobs) = tokio::try_join!(open_records(records), open_blobs(blobs))?;
+        Ok(Self { records, documents, blobs })
+    }
+}
+
+type Opened = (Arc<dyn Records>, Arc<dyn Documents>);
+
+async fn open_records(at: &RecordsAt) -> Result<Opened, StoreError> {
+    match at {
+        RecordsAt::Sqlite(folder) => {
+            let sqlite = Arc::new(blocking(folder.clone(), |folder| SqliteStore::open(&folder)).await?);
+            Ok((sqlite.clone(), sqlite))
+        }
+        RecordsAt::Redis(url) => Err(unknown(url)),
+    }
+}
+
+async fn open_blobs(at: &BlobsAt) -> Result<Arc<dyn Blobs>, StoreError> {
+    match at {
+        BlobsAt::File(folder) => Ok(Arc::new(blocking(folder.clone(), |folder| FileBlobs::open(&folder)).await?)),
+        BlobsAt::S3(url) => Err(unknown(url)),
+    }
+}
+
+/// SQLite and folders are opened by blocking calls.
+async fn blocking<T: Send + 'static>(
+    folder: PathBuf,
+    open: impl FnOnce(PathBuf) -> Result<T, StoreError> + Send + 'static,
+) -> Result<T, StoreError> {
+    let opened = tokio::task::spawn_blocking(move || open(folder)).await;
+    opened.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()))
+}
+
+fn unknown(what: &impl ToString) -> StoreError {
+    StoreError::Unavailable { what: what.to_string(), source: "this rhaven does not know it yet".into() }
+}
