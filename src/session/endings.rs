@@ -25,7 +25,8 @@ const AT_END: &str = "in watch mode nothing is written before its end; --keep-st
 impl Workspace {
     /// Saves a session as [`Session::save`] does, gives its lease back and closes its context; its outcome is told by
     /// [`Self::finish`], too. Where it cannot be saved it stays open. None for a throw-away one, which is closed. With
-    /// [`Saving::AtEnd`] it stays open and is only not the current one any more.
+    /// [`Saving::AtEnd`] it stays open and is only not the current one any more. The browser of a profile session is ended, which may take
+    /// seconds, and its profile is kept; what fails after that stands in the outcome.
     pub async fn close(&self, session: &Session, deadline: Deadline) -> Result<Option<SessionOutcome>, SessionError> {
         self.on_open(session, move |workspace, session| async move {
             let Some(kept) = &session.0.kept else {
@@ -38,10 +39,12 @@ impl Workspace {
                 workspace.leave(&session);
                 return Ok(outcome);
             }
-            let outcome = session.save_at_close(deadline).await?;
+            // A browser that is ended on purpose is no accident: out of sight before it goes.
+            let ending = || drop(workspace.take_out(&session));
+            let mut outcome = session.save_at_close(deadline, ending).await?;
             workspace.take_out(&session);
             workspace.discard(&session);
-            kept.release().await;
+            session.give_back(kept, &mut outcome).await;
             workspace.0.open.send_modify(|open| open.ended.push(outcome.clone()));
             Ok(Some(outcome))
         })

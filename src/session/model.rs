@@ -284,6 +284,19 @@ pub struct HistoryEntry {
     pub against: Option<Version>,
     /// What differs, by name; none where nothing is known of what was before, because that is not kept any more.
     pub changes: Option<Vec<Change>>,
+    /// What differs of the profile; none where that is nothing, and where it is not known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub profile: Option<ProfileChange>,
+}
+
+/// What differs of a profile.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ProfileChange {
+    /// Files that the browser writes in every run by itself, and settings.
+    OwnFiles,
+    /// Others as well: history, bookmarks, passwords, storage.
+    Files,
 }
 
 /// What differs between two versions.

@@ -243,6 +243,13 @@ impl Draft {
         Seed { source: base.stored.clone(), index, sealed: base.sealed, fresh, large, key }
     }
 
+    /// Whether a version of it differs from the one before in nothing but the browser's own files.
+    fn has_own_files_only(&self) -> bool {
+        let differs = self.partial_differs || self.identity_differs || !self.changes.is_empty();
+        let is_new = |made: &&ProfileRef| self.base.profile().is_none_or(|old| old.manifest() != made.manifest());
+        !differs && self.beside.profile.as_ref().filter(is_new).is_some_and(|made| made.own_files)
+    }
+
     /// Whether nothing was changed that a version would be made for.
     pub(super) fn is_unchanged(&self) -> bool {
         // A new session of which nothing could be kept is not made only to say so: the run's report does.
@@ -351,6 +358,7 @@ impl Target<'_> {
             blobs: blobs_of(index),
             keep: KEEP_VERSIONS,
             saved_at: None,
+            first: Vec::new(),
             ttl: self.ttl,
         })
     }
@@ -379,11 +387,17 @@ pub(super) async fn prepare(target: &Target<'_>, draft: &Draft) -> Result<Prepar
     for (storage_key, large, partial) in &draft.large {
         parts.push(large.part_ref(storage_key, version, target.lease.fence(), partial)?);
     }
-    let index = Index::new(draft.cookies.clone(), parts, draft.beside.clone());
+    let own_files = draft.has_own_files_only().then_some(version);
+    let index = Index::new(draft.cookies.clone(), parts, Beside { own_files, ..draft.beside.clone() });
     let mut sealed: Prefetched = new_parts.iter().cloned().collect();
     let carried = index.parts.iter().map(PartRef::part_id);
     sealed.extend(carried.filter_map(|id| draft.base.sealed.get(&id).map(|part| (id, part.clone()))));
-    let commit = target.commit(&record, &key, expected, &index, new_parts)?;
+    let mut commit = target.commit(&record, &key, expected, &index, new_parts)?;
+    if draft.is_profile && expected.is_some() {
+        commit.first = target.sessions.own_file_versions(target.tenant, target.id).await?;
+        // One such version is kept beside the others, so that none makes one of them go.
+        commit.keep += usize::from(own_files.is_some());
+    }
     let stored = Stored { record, key, version, fence: target.lease.fence(), index };
     let base = Base { stored: Some(Arc::new(stored)), sealed: Arc::new(sealed), names: draft.names.clone() };
     Ok(Prepared { commit, base })

@@ -9,10 +9,11 @@ use crate::base::{Deadline, SessionId, Tenant, Version, reached};
 use crate::store::{Granted, Head, StoreError, VersionEntry};
 
 use super::lease::{Holder, Lease};
-use super::model::{HistoryEntry, VersionDiff, VersionInfo};
+use super::model::{HistoryEntry, ProfileChange, VersionDiff, VersionInfo};
 use super::part::{Names, diff};
 use super::patience::patiently;
-use super::save::Target;
+use super::profile::ProfileRef;
+use super::save::{KEEP_VERSIONS, Target};
 use super::sessions::{Sessions, Stored};
 use super::state::{PartRef, Record};
 use super::{Change, SessionError, cookies};
@@ -65,7 +66,27 @@ impl History {
             None if version != Version(1) => None,
             _ => Some(self.changes(against, version).await?),
         };
-        Ok(HistoryEntry { version: info, against, changes })
+        let profile = if changes.is_some() { self.profile_change(against, version)? } else { None };
+        Ok(HistoryEntry { version: info, against, changes, profile })
+    }
+
+    /// What differs of the profile that a version has, told against the kept one before it.
+    fn profile_change(
+        &self,
+        against: Option<Version>,
+        version: Version,
+    ) -> Result<Option<ProfileChange>, SessionError> {
+        let now = self.open(version)?.index.beside;
+        let before =
+            against.map(|against| self.open(against)).transpose()?.and_then(|stored| stored.index.beside.profile);
+        let manifest = |profile: &Option<ProfileRef>| profile.as_ref().map(|profile| profile.manifest().to_owned());
+        Ok(if manifest(&now.profile) == manifest(&before) {
+            None
+        } else if now.own_files == Some(version) {
+            Some(ProfileChange::OwnFiles)
+        } else {
+            Some(ProfileChange::Files)
+        })
     }
 
     /// Every version with what it changed.
@@ -129,6 +150,27 @@ impl History {
 }
 
 impl Sessions {
+    /// The versions that go first when there are more than are kept: nothing but the browser's own files differed in them. None while
+    /// there is room. One that cannot be opened is not among them.
+    pub(super) async fn own_file_versions(
+        &self,
+        tenant: &Tenant,
+        id: &SessionId,
+    ) -> Result<Vec<Version>, SessionError> {
+        let history = match self.history(tenant, id).await {
+            Err(SessionError::NotFound(_)) => return Ok(Vec::new()),
+            history => history?,
+        };
+        if history.entries.len() < KEEP_VERSIONS {
+            return Ok(Vec::new());
+        }
+        let all = history.entries.iter().map(|entry| entry.version);
+        let has_own = |version: &Version| {
+            history.open(*version).is_ok_and(|stored| stored.index.beside.own_files == Some(*version))
+        };
+        Ok(all.filter(has_own).collect())
+    }
+
     /// The kept versions. [`SessionError::NotFound`] where there is no such session.
     pub async fn history(&self, tenant: &Tenant, id: &SessionId) -> Result<History, SessionError> {
         self.follow_keys().await?;

@@ -74,6 +74,30 @@ async fn left(rig: &Rig) -> Vec<LeftIn> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_a_frame_of_another_site_kept_outlives_a_kill() {
+    let rig = Rig::start().await;
+    let mut run = Run::start(&rig, None);
+    run.order(&format!("goto {}", rig.url("/")));
+    let embed = format!(
+        "new Promise(done => {{ addEventListener('message', done, {{once: true}}); \
+         const f = document.createElement('iframe'); f.src = '{}'; document.body.append(f); }}).then(() => 1)",
+        rig.other_url("/telling?local")
+    );
+    run.order(&format!("evaluate {embed}"));
+    run.next("checkpoint.written").expect("a checkpoint");
+    run.kill();
+    let workspace = rig.workspace();
+    let session = workspace.session(&id("acme"), &SessionOptions::default()).await.unwrap();
+    let page = session.page().await.unwrap();
+    goto(&page, &rig.url("/")).await;
+    let frame = super::embedded::embed(&page, &page.main_frame(), &rig.other_url("/first")).await;
+    let found = frame.evaluate("[window.first.step, localStorage.getItem('token')]", None, soon()).await.unwrap();
+    assert_eq!(found, json!(["1", "1"]));
+    let outcome = workspace.finish(soon()).await.remove(0);
+    assert_eq!((outcome.save_error, outcome.updated, outcome.recovered), (None, false, true));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_a_killed_run_had_is_a_version_when_the_session_is_next_opened() {
     let rig = Rig::start().await;
     for (round, value) in ["first", "second"].into_iter().enumerate() {

@@ -298,6 +298,7 @@ impl Session {
             blobs: Vec::new(),
             keep: 20,
             saved_at: None,
+            first: Vec::new(),
             ttl: Some(30 * DAY),
         }
     }

@@ -53,6 +53,7 @@ pub async fn fill(records: &(impl Records + Documents), blobs: &impl Blobs) -> S
         blobs: vec![blob_id(1)],
         keep: 20,
         saved_at: None,
+        first: Vec::new(),
         ttl: None,
     };
     records.commit(&session.name, &commit).await.unwrap();

@@ -31,13 +31,14 @@ use zeroize::Zeroizing;
 
 use self::bundle::Dated;
 use self::commit::{Intake, Way};
-use self::contents::{Contents, beside, head};
+use self::contents::{beside, head};
 use self::unbundle::Bundle;
 use crate::base::{Secret, SessionId, Tenant, Version};
 
 use super::sessions::Stored;
 use super::{Partial, SessionError, Sessions};
 
+pub(super) use contents::{Contents, Storage};
 pub use error::PortableError;
 pub use source::Source;
 
@@ -222,4 +223,16 @@ async fn read(source: Source, passphrase: Option<&Secret>) -> Result<(Way, Vec<P
         Format::Cookies => netscape::read(&source.text().await?)?,
     };
     Ok((Way::Contents(contents), lost))
+}
+
+/// What a session holds as Playwright's `storageState`, and by name what that cannot hold. A text here holds no lone surrogates: they
+/// are U+FFFD in it, which is told.
+pub(super) fn to_playwright(contents: &Contents) -> (serde_json::Value, Vec<Partial>) {
+    playwright::value(contents)
+}
+
+/// The other way. The error names the place in `text`, never a value.
+pub(super) fn from_playwright(text: &str) -> Result<(Contents, Vec<Partial>), SessionError> {
+    let Read { contents, lost } = playwright::read(text)?;
+    Ok((contents, lost))
 }
