@@ -297,6 +297,8 @@ impl Session {
             parts,
             blobs: Vec::new(),
             keep: 20,
+            saved_at: None,
+            first: Vec::new(),
             ttl: Some(30 * DAY),
         }
     }
