@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout, reason = "a test says what failed by failing")]
 
 mod store {
+    pub mod alike;
     pub mod blobs;
     pub mod child;
     pub mod crash;
@@ -18,6 +19,7 @@ mod store {
     pub mod redis;
     pub mod redis_away;
     pub mod redis_server;
+    pub mod redis_tls;
     pub mod relay;
     pub mod reseal;
     pub mod suite;

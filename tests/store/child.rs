@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc;
 
-use super::{crash, races};
+use super::{crash, races, redis_tls};
 
 /// The task, as `TASK FOLDER ARGUMENT`.
 const TASK: &str = "RHAVEN_TEST_CHILD";
@@ -24,6 +24,7 @@ async fn entry_of_child_processes() {
         "race" => races::race(folder.to_str().unwrap(), argument.parse().unwrap()).await,
         "count" => races::count(folder.to_str().unwrap(), argument.parse().unwrap()).await,
         "commit" => crash::commit_for_ever(&folder).await,
+        "tls" => redis_tls::open(folder.to_str().unwrap()).await,
         _ => panic!("no such task: {task}"),
     }
 }
@@ -43,7 +44,13 @@ pub struct ChildProcess {
 
 impl ChildProcess {
     pub fn start(task: &str, argument: usize, folder: &Path) -> Self {
+        Self::start_in(task, argument, folder, &[])
+    }
+
+    /// With more in its environment.
+    pub fn start_in(task: &str, argument: usize, folder: &Path, variables: &[(&str, &str)]) -> Self {
         let mut child = Command::new(std::env::current_exe().unwrap())
+            .envs(variables.iter().copied())
             .args(["--exact", "store::child::entry_of_child_processes", "--nocapture"])
             .env(TASK, format!("{task} {argument} {}", folder.display()))
             .stdout(Stdio::piped())
