@@ -13,6 +13,7 @@
 mod acquire;
 mod audit;
 mod baseline;
+mod belonging;
 mod capture;
 mod checkpoint;
 mod chores;
@@ -38,6 +39,7 @@ mod large;
 mod lease;
 mod live;
 mod model;
+mod naming;
 mod nest;
 mod options;
 mod outbox;
@@ -47,6 +49,7 @@ mod permissions;
 mod portable;
 mod profile;
 mod recover;
+mod refound;
 mod reopen;
 mod reset;
 mod restorer;
@@ -59,6 +62,9 @@ mod sessions;
 mod state;
 mod storage;
 mod storage_key;
+mod sweep;
+mod storage_state;
+mod tab_frames;
 mod tab_storage;
 mod tabs;
 mod tenants;
@@ -66,6 +72,7 @@ mod vault;
 mod versions;
 mod visited;
 mod waiting;
+mod whole;
 mod workspace;
 
 pub use audit::{Audit, Damage, VersionAudit};
@@ -79,14 +86,17 @@ pub use keys::KeySource;
 pub use live::Session;
 pub use model::{
     Change, ChangeKind, CookieInfo, HistoryEntry, Left, LeftIn, Listing, ObjectStoreInfo, OriginInfo, Partial,
-    ProfileInfo, Saved, SessionInfo, SessionOutcome, SessionSummary, Taken, VersionDiff, VersionInfo,
+    ProfileChange, ProfileInfo, Saved, SessionInfo, SessionOutcome, SessionSummary, Taken, VersionDiff, VersionInfo,
 };
 pub use options::{Cookie, LeaseTimes, Mode, OpenSession, Saving, SessionOptions, StoreConfig, WorkspaceConfig};
 pub use portable::{Exported, Format, ImportOptions, Imported, PortableError, Source};
 pub use profile::{ImportedProfile, ProfileTransfer, Progress, Transfer};
+pub use refound::{Found, FoundIs, Refounded, refound};
 pub use rotate::{KeyUse, Rotated};
 pub use sessions::Sessions;
+pub use sweep::{SWEEP_GRACE, Swept};
 pub use vault::{SecretInfo, secret_name};
+pub use storage_state::{GivenState, StorageState};
 pub use versions::{History, RolledBack};
 pub use workspace::Workspace;
 

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use rhaven::store::{RedisStore, RedisUrl, StoreError};
 
-use super::child::{ChildProcess, tell};
+use super::child::{done, start_with, tell};
 use super::fixture::Session;
 use super::redis::ask;
 use super::redis_server::RedisServer;
@@ -42,8 +42,10 @@ fn tls_asks_for_a_certificate_that_is_trusted_and_names_the_server() {
     // What the machine trusts is read from there, where it is set.
     let told = |trusted: &str, host: &str| {
         let url = format!("rediss://{host}:{}", server.port);
-        let child = ChildProcess::start_in("tls", 0, Path::new(&url), &[("SSL_CERT_FILE", trusted)]);
-        child.wait().join(", ")
+        let child = start_with("tls", 0, Path::new(&url), |command| {
+            command.env("SSL_CERT_FILE", trusted);
+        });
+        done(child).join(", ")
     };
     assert_eq!(told(&file("authority.pem"), "127.0.0.1"), "a lease");
     let stranger = told(&certificate, "127.0.0.1");

@@ -2,6 +2,7 @@
 
 use super::fixture::TestStore;
 use super::redis_server::RedisServer;
+use super::s3_server::S3Server;
 use super::{blobs, documents, faults, leases, lifetimes, moving, reseal, versions};
 
 /// Runs every check on a store of its own.
@@ -37,6 +38,7 @@ async fn suite(make: impl AsyncFn() -> TestStore) {
             a_part_that_is_not_there_is_refused_with_everything,
             old_versions_go_with_parts_that_only_they_had,
             pinned_versions_stay_and_do_not_count,
+            versions_that_are_named_go_before_older_ones,
             blobs_are_orphaned_when_nobody_refers_to_them,
             what_refers_to_blobs_is_told_over_all_tenants,
             parts_are_sent_ahead_as_they_fit,
@@ -75,6 +77,13 @@ async fn suite(make: impl AsyncFn() -> TestStore) {
             a_restored_session_runs_out_when_it_would_have,
             a_document_tells_when_it_runs_out,
         },
+    );
+    of_blobs(make).await;
+}
+
+/// What every store of blobs promises.
+pub async fn of_blobs(make: impl Fn() -> TestStore) {
+    checks!(make:
         blobs::{
             a_blob_comes_back,
             a_blob_is_written_once,
@@ -98,6 +107,11 @@ async fn sqlite_and_files_keep_the_promises() {
 }
 
 #[tokio::test]
+async fn a_store_with_copies_beside_its_blobs_keeps_the_promises() {
+    suite(async || TestStore::memory().mirrored()).await;
+}
+
+#[tokio::test]
 async fn memory_keeps_them_when_answers_are_lost() {
     suite(async || faults::losing_answers(TestStore::memory())).await;
 }
@@ -117,4 +131,18 @@ async fn redis_keeps_the_promises() {
 async fn redis_keeps_them_when_answers_are_lost() {
     let server = RedisServer::start();
     suite(async || faults::losing_answers(TestStore::redis(&server).await)).await;
+}
+
+#[tokio::test]
+async fn s3_keeps_the_promises() {
+    let server = S3Server::start();
+    suite(async || TestStore::s3(&server)).await;
+    assert_eq!(server.open_uploads(), 0);
+}
+
+#[tokio::test]
+async fn s3_keeps_them_when_answers_are_lost() {
+    let server = S3Server::start();
+    suite(async || faults::losing_answers(TestStore::s3(&server))).await;
+    assert_eq!(server.open_uploads(), 0);
 }
