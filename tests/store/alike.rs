@@ -114,7 +114,13 @@ impl Sequence<'_> {
             parts,
             blobs: self.ids(at).into_iter().map(BlobId).collect(),
             keep: usize::try_from(self.dice.roll(4)).unwrap(),
+            first: (1..6).filter(|_| self.dice.roll(4) == 0).map(Version).collect(),
             ttl,
+            saved_at: if self.dice.often() {
+                None
+            } else {
+                Some(jiff::Timestamp::UNIX_EPOCH + jiff::SignedDuration::from_hours(9))
+            },
         };
         let _ = both!(self, format!("{at} {commit:?}"), store => store.records.commit(&name, &commit));
         if !self.dice.often() {
