@@ -3,18 +3,23 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint fmt bench audit soak
+.PHONY: help demo demo-shared test lint fmt bench audit soak
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
 
 demo: ## sign in once, be signed in ever after: the point of Rhaven, in about five minutes
 	@.ci/demo
 
-test: ## every test, in real Chromium; installs what it needs where it may
+demo-shared: ## one session on two machines, with Redis and S3 between them
+	@.ci/demo-shared
+
+test: ## every test, in real Chromium and with a real Redis; installs what it needs where it may
 	@.ci/install toolchain
 	@.ci/install browsers
 	@.ci/install windows
+	@.ci/install redis
+	@.ci/install moto
 	@.ci/install nextest
 	cargo nextest run --locked
 	cargo test --locked --quiet --doc
@@ -41,6 +46,7 @@ soak: ## the tests of crashes and concurrency at length: two to three hours
 	@.ci/install toolchain
 	@.ci/install browsers
 	@.ci/install windows
+	@.ci/install redis
 	@.ci/install nextest
 	RHAVEN_SOAK_KILLS=500 RHAVEN_SOAK_POINTS=1 RHAVEN_SOAK_RERUNS=200 RHAVEN_SOAK_RECORDS=100000 PROPTEST_CASES=20000 \
 		cargo nextest run --locked --profile soak

@@ -42,6 +42,8 @@ mod portable;
 mod processes;
 #[path = "cli/secret.rs"]
 mod secret;
+#[path = "cli/store.rs"]
+mod store;
 #[path = "cli/trouble.rs"]
 mod trouble;
 #[path = "cli/watch.rs"]

@@ -39,6 +39,8 @@ mod permissions;
 mod points;
 #[path = "session/portable.rs"]
 mod portable;
+#[path = "support/process.rs"]
+mod process;
 #[path = "session/profile.rs"]
 mod profile;
 #[path = "session/profile_ends.rs"]
@@ -47,6 +49,8 @@ mod profile_ends;
 mod rig;
 #[path = "session/rotation.rs"]
 mod rotation;
+#[path = "session/sweep.rs"]
+mod sweep;
 #[path = "session/tabs.rs"]
 mod tabs;
 #[path = "session/tagged.rs"]

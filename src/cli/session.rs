@@ -5,6 +5,8 @@ mod directory;
 mod left;
 mod open;
 mod portable;
+mod refound;
+mod rows;
 mod versions;
 
 use std::io::{BufRead as _, IsTerminal as _};
@@ -113,13 +115,14 @@ enum SessionCommand {
         #[arg(value_parser = session_id)]
         id: SessionId,
     },
-    /// Make a version of what runs left that ended without saving, and say what it changed; the next run would do the same
+    /// Make a version of what runs left that ended without saving, and say what it changed; the next run would do the same.
+    /// Without ID: found a store again whose Redis has lost its data, from what lies beside the blobs in S3
     Recover {
         /// The session
         #[arg(value_parser = session_id)]
-        id: SessionId,
+        id: Option<SessionId>,
         /// Drop it instead
-        #[arg(long)]
+        #[arg(long, requires = "id")]
         discard: bool,
         /// Do not ask
         #[arg(long, short)]
@@ -155,6 +158,9 @@ pub(super) async fn execute(
     if let SessionCommand::Open(args) = args.command {
         return Box::pin(open::execute(args, settings, environment, terminal)).await;
     }
+    if let SessionCommand::Recover { id: None, .. } = args.command {
+        return refound::recover(settings, terminal).await;
+    }
     let reaping = tokio::task::spawn_blocking(crate::browser::reap);
     let sessions = Sessions::open(settings.store.clone(), settings.key.clone()).await.map_err(|e| failure(&e))?;
     sessions.use_outbox(settings.outbox());
@@ -167,8 +173,8 @@ pub(super) async fn execute(
         SessionCommand::Fork { id, new_id, at } => versions::fork(&place, &id, &new_id, at).await?,
         SessionCommand::Pin { id, version } => versions::pin(&place, &id, version, true).await?,
         SessionCommand::Unpin { id, version } => versions::pin(&place, &id, version, false).await?,
-        SessionCommand::Open(_) => {}
-        SessionCommand::Recover { id, discard, yes } => left::recover(&place, &id, discard, yes).await?,
+        SessionCommand::Open(_) | SessionCommand::Recover { id: None, .. } => {}
+        SessionCommand::Recover { id: Some(id), discard, yes } => left::recover(&place, &id, discard, yes).await?,
         SessionCommand::List => list(&sessions, settings, terminal).await?,
         SessionCommand::Show { id } => show(&sessions, &id, settings, terminal).await?,
         SessionCommand::Export(args) => code = portable::export(&place, &args).await?,
@@ -191,26 +197,17 @@ fn failure(error: &SessionError) -> Box<Failure> {
 }
 
 async fn list(sessions: &Sessions, settings: &Settings, terminal: &Terminal) -> Result<(), Box<Failure>> {
-    let Listing { sessions: all, damaged } = sessions.list(&settings.tenant).await.map_err(|error| failure(&error))?;
+    let Listing { sessions: all, damaged, unsaved } =
+        sessions.list(&settings.tenant).await.map_err(|error| failure(&error))?;
     if terminal.json {
         terminal.value(&serde_json::json!(all));
-    } else if all.is_empty() && damaged.is_empty() {
+    } else if all.is_empty() && damaged.is_empty() && unsaved == 0 {
         terminal.note("no sessions yet; `rhaven run FILE --session ID` makes one");
     } else {
-        let rows = all.iter().map(|session| {
-            [
-                session.id.to_string(),
-                session.version.to_string(),
-                show_time(&session.saved_at),
-                expiry(session.expires_at.as_deref()),
-                session.cookies.to_string(),
-                session.origins.to_string(),
-                show_bytes(session.bytes),
-                session.held_by.clone().unwrap_or_else(|| "-".to_owned()),
-            ]
-        });
-        let headings = ["ID", "VERSION", "SAVED (UTC)", "EXPIRES", "COOKIES", "ORIGINS", "SIZE", "IN USE BY"];
-        terminal.data(&table(headings, rows, terminal.out_style, terminal.out_tty));
+        terminal.data(&rows::list(&all, terminal));
+    }
+    if let Some(unsaved) = rows::unsaved(unsaved) {
+        terminal.note(&unsaved);
     }
     if let Some(waiting) = left::waiting(sessions, settings) {
         terminal.note(&waiting);
@@ -259,7 +256,7 @@ fn describe(session: &SessionInfo, terminal: &Terminal) -> String {
         format!("session {}", style.paint(Tone::Strong, session.id.as_str())),
         format!("version   {}, saved {}", session.version, show_time(&session.saved_at)),
         format!("expires   {}", expiry(session.expires_at.as_deref())),
-        format!("storage   {} of {}", show_bytes(session.bytes), origins(session.origins.len())),
+        format!("storage   {}", storage_line(session)),
         format!("in use by {}", session.held_by.as_deref().unwrap_or("nobody")),
     ];
     lines.extend(session.profile.as_ref().map(|profile| format!("profile   {}", profile_line(profile))));
@@ -316,6 +313,13 @@ fn describe(session: &SessionInfo, terminal: &Terminal) -> String {
     lines.push(heading("versions"));
     lines.push(table(["VERSION", "SAVED (UTC)", "PINNED"], rows, style, is_terminal));
     lines.join("\n")
+}
+
+fn storage_line(session: &SessionInfo) -> String {
+    if session.profile.as_ref().is_some_and(|profile| profile.unread) {
+        return "not known yet: the profile was imported, and the first run reads it".to_owned();
+    }
+    format!("{} of {}", show_bytes(session.bytes), origins(session.origins.len()))
 }
 
 fn profile_line(profile: &ProfileInfo) -> String {

@@ -34,6 +34,11 @@ pub enum Context<'a> {
         /// Its name in the store.
         name: &'a NameTag,
     },
+    /// What the store keeps of itself: whose its blobs are, when it was last swept. Sealed with the store's key.
+    Store {
+        /// What it is.
+        kind: &'a str,
+    },
     /// How a passphrase becomes a key. Sealed with a key that everybody knows.
     Kdf,
     /// A session's record: its id, settings and wrapped data keys. Sealed with the tenant key.
@@ -141,6 +146,11 @@ impl Sealed {
     /// The bytes to store.
     pub fn as_bytes(&self) -> &[u8] {
         &self.bytes
+    }
+
+    /// The same, given away.
+    pub(super) fn into_bytes(self) -> Bytes {
+        self.bytes
     }
 
     /// The id of the key it was sealed with; zeros where it is damaged so that it names none.

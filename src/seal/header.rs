@@ -129,6 +129,7 @@ fn encode(context: &Context<'_>, to: &mut Vec<u8>) {
     match context {
         Context::Check => fields("check", &[]),
         Context::Tenant { name } => fields("tenant", &[&name.0]),
+        Context::Store { kind } => fields("store", &[kind.as_bytes()]),
         Context::Kdf => fields("kdf", &[]),
         Context::Record { tenant, name } => fields("record", &[tenant.as_str().as_bytes(), &name.0]),
         Context::Holder { tenant, session } => {

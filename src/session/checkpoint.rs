@@ -82,13 +82,18 @@ impl Checkpoints {
         self.written.load(Ordering::Acquire)
     }
 
+    /// A version was written, which takes the place of what is in the store. For whoever keeps others from being written.
+    pub(super) fn replaced(&self) {
+        self.written.store(false, Ordering::Release);
+    }
+
     /// Takes back what is in the store: what it held was given up. For whoever has stopped them and is alone with the session.
     pub(super) async fn withdraw(&self, kept: &Kept) {
         if self.any()
             && let Some(target) = kept.target()
         {
             drop_checkpoint(&target, &kept.base()).await;
-            self.written.store(false, Ordering::Release);
+            self.replaced();
             reached("checkpoint.withdrawn");
         }
     }

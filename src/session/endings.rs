@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
-use crate::base::{Deadline, Version, reached};
+use crate::base::{Deadline, Version, reached, with_causes};
 
 use super::emulate::Asked;
 use super::kept::{Back, Kept, Named, Opening};
@@ -13,7 +13,7 @@ use super::lease::Lease;
 use super::save::Base;
 use super::sessions::Prefetched;
 use super::versions::RolledBack;
-use super::{Saving, Session, SessionError, SessionOptions, SessionOutcome, Workspace};
+use super::{Saving, Session, SessionError, SessionOptions, SessionOutcome, Workspace, outbox};
 
 /// How long a store that is away is waited for with what a session was recovered to.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -72,6 +72,11 @@ impl Workspace {
             workspace.discard(&session);
             kept.release().await;
             kept.sessions.tidy(&orphaned).await;
+            // The key that opens it has gone with the record. What cannot be removed is of no use to anybody.
+            if let Err(error) = outbox::forget(&kept.sessions, &kept.tenant, &kept.id) {
+                let told = format!("session {:?}: {}", kept.id.as_str(), with_causes(&error));
+                workspace.notices().push(told);
+            }
             let outcome = SessionOutcome { version: None, updated: false, deleted: true, ..kept.outcome() };
             workspace.0.open.send_modify(|open| open.ended.push(outcome));
             Ok(())

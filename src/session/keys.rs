@@ -53,7 +53,7 @@ impl KeySource {
 }
 
 /// A document of the store as a whole.
-fn of_store(kind: &'static str) -> DocumentName {
+pub(super) fn of_store(kind: &'static str) -> DocumentName {
     DocumentName { tenant: TenantTag([0; 16]), kind, name: NameTag([0; 32]) }
 }
 

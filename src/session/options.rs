@@ -80,6 +80,20 @@ impl StoreConfig {
         }
     }
 
+    /// Where its blobs are, for messages and to know the place again.
+    pub(super) fn blobs_place(&self) -> String {
+        self.places().map_or_else(|| "memory".to_owned(), |(_, blobs)| blobs.to_string())
+    }
+
+    /// Whether its blobs are at a place of their own, which other stores may be told of too.
+    pub(super) fn keeps_blobs_apart(&self) -> bool {
+        match self.places() {
+            None => false,
+            Some((RecordsAt::Sqlite(records), BlobsAt::File(blobs))) => records != blobs,
+            Some(_) => true,
+        }
+    }
+
     /// Whether other machines may use it too. Such a store never makes a key by itself: it would be another on each of them.
     pub fn is_shared(&self) -> bool {
         matches!(self, Self::Placed { records, blobs } if records.is_shared() || blobs.is_shared())

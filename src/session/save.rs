@@ -1,7 +1,8 @@
 //! Saving: what has changed against the base, what is sealed anew, and the commit.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -10,7 +11,7 @@ use futures_util::stream;
 
 use crate::base::{Deadline, Fence, SessionId, Tenant, Version, reached};
 use crate::seal::{Context, DataKey, SealError, Sealed, seal, seal_stream};
-use crate::store::{BlobId, Commit, PartId, RecordName};
+use crate::store::{BlobId, Commit, PartId, RecordName, StoreError};
 
 use super::capture::{Captured, Snapshot};
 use super::forks::Seed;
@@ -280,14 +281,35 @@ pub(super) async fn commit(target: &Target<'_>, draft: &Draft, deadline: Deadlin
     // Not after the commit: where its answer is lost the store may refer to them.
     draft.large.iter().for_each(|(_, large, _)| large.keep());
     reached("save.sealed");
-    write(target, &commit, deadline).await?;
-    Ok(base)
+    let Err((error, is_refused)) = attempt(target, &commit, deadline).await else { return Ok(base) };
+    if is_refused {
+        // No version refers to them, nor ever will.
+        let before: HashSet<BlobId> = draft.base.parts().filter_map(PartRef::blob_id).collect();
+        let new = base.parts().filter_map(PartRef::blob_id).filter(|blob| !before.contains(blob));
+        target.sessions.tidy(&new.collect::<Vec<_>>()).await;
+        reached("save.refused");
+    }
+    Err(error)
 }
 
 /// Writes a version that is prepared. The very same commit may be written again: where its answer was lost it is answered as done.
 pub(super) async fn write(target: &Target<'_>, commit: &Commit, deadline: Deadline) -> Result<(), SessionError> {
+    attempt(target, commit, deadline).await.map_err(|(error, _)| error)
+}
+
+/// [`write`]; an error comes with whether the version is surely not in the store: it was refused, and no answer before that was lost.
+async fn attempt(target: &Target<'_>, commit: &Commit, deadline: Deadline) -> Result<(), (SessionError, bool)> {
     let (name, records) = (&target.name(), target.sessions.records());
-    let committed = patiently(deadline, || async { Ok(records.commit(name, commit).await?) }).await?;
+    let was_away = AtomicBool::new(false);
+    let committed = patiently(deadline, || async {
+        let done = records.commit(name, commit).await;
+        was_away.fetch_or(matches!(done, Err(StoreError::Unavailable { .. })), Ordering::Relaxed);
+        Ok(done?)
+    });
+    let committed = committed.await.map_err(|error| {
+        let is_refused = matches!(error, SessionError::Store(StoreError::LeaseLost | StoreError::Conflict { .. }));
+        (error, is_refused && !was_away.load(Ordering::Relaxed))
+    })?;
     reached("save.committed");
     target.sessions.tidy(&committed.orphaned).await;
     reached("save.tidied");
@@ -335,6 +357,7 @@ impl Target<'_> {
             parts: index.parts.iter().filter(|part| part.blob.is_none()).map(PartRef::part_id).collect(),
             blobs: blobs_of(index),
             keep: KEEP_VERSIONS,
+            saved_at: None,
             first: Vec::new(),
             ttl: self.ttl,
         })

@@ -43,7 +43,7 @@ impl Session {
         let session = self.clone();
         let commit = tokio::spawn(async move {
             let outcome = match &session.0.kept {
-                Some(kept) => kept.commit(&draft, deadline).await.map(Some),
+                Some(kept) => session.commit(kept, &draft, deadline).await.map(Some),
                 None => Ok(None),
             };
             drop(one_at_a_time);
@@ -51,6 +51,22 @@ impl Session {
         });
         let outcome = commit.await.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()))?;
         Ok(outcome.map(|(changes, outcome)| SessionOutcome { updated: !changes.is_empty(), changes, ..outcome }))
+    }
+
+    /// Writes a draft while nothing else is being written.
+    async fn commit(
+        &self,
+        kept: &Kept,
+        draft: &save::Draft,
+        deadline: Deadline,
+    ) -> Result<(Vec<Change>, SessionOutcome), SessionError> {
+        let before = kept.base().version();
+        let done = kept.commit(draft, deadline).await?;
+        if kept.base().version() != before {
+            // What comes after this has no checkpoint yet.
+            self.0.checkpoints.replaced();
+        }
+        Ok(done)
     }
 
     /// What differs now from the version that it was opened with, by name; nothing is saved. None for a throw-away one.
@@ -135,7 +151,7 @@ impl Session {
                 own.end().await;
                 Ok(outcome)
             }
-            _ => Ok(kept.commit(&draft, deadline).await?.1),
+            _ => Ok(self.commit(kept, &draft, deadline).await?.1),
         }
     }
 
@@ -213,7 +229,9 @@ impl Session {
         // One that is signed out is not to come back either.
         let lost = |code: &str| matches!(code, "lease_lost" | "auth_required");
         let unsaved = outcome.save_error.as_ref().is_some_and(|(code, _)| !lost(code));
-        if !unsaved || outcome.forked_to.is_some() || !self.0.checkpoints.any() {
+        // One that it had before is of another run.
+        let is_forked = outcome.forked_to != kept.forked_to;
+        if !unsaved || is_forked || !self.0.checkpoints.any() {
             return lease.release().await;
         }
         // What it had a moment ago is all that is left of this run.
@@ -325,5 +343,28 @@ mod tests {
         part.push("{\"t\":\"ls\",\"k\":\"token\",\"v\":\"1\"}\n");
         let second = draft(&base, Captured::Read(part, Vec::new()));
         assert_eq!((second.changes().len(), second.partial().len()), (1, 0));
+    }
+
+    #[tokio::test]
+    async fn a_version_that_is_refused_leaves_no_blobs() {
+        let folder = tempfile::tempdir().unwrap();
+        let key = KeySource::MadeOnFirstUse(folder.path().join("key"));
+        let sessions = Sessions::open(StoreConfig::Memory, key).await.unwrap();
+        let (tenant, id) = (Tenant::default(), SessionId::new("acme").unwrap());
+        let (holder, never) = (Holder::new("a test"), CancellationToken::new());
+        let (lease, _) = Lease::acquire(&sessions, &tenant, &id, &holder, None, &never).await.unwrap();
+        let target = Target { sessions: &sessions, tenant: &tenant, id: &id, ttl: None, lease: &lease };
+        let soon = Deadline::after(Duration::from_secs(5));
+        let blobs = async || sessions.blobs().list(None, 10).await.unwrap().len();
+        let large = |letter: &str, base: &Base| {
+            let mut part = Part::default();
+            part.push(&format!("{{\"t\":\"ls\",\"k\":\"token\",\"v\":\"{}\"}}\n", letter.repeat(400_000)));
+            draft(base, Captured::Read(part, Vec::new()))
+        };
+        let base = save::commit(&target, &large("a", &Base::default()), soon).await.unwrap();
+        assert_eq!(blobs().await, 1);
+        lease.release().await;
+        let refused = save::commit(&target, &large("b", &base), soon).await.err().unwrap();
+        assert_eq!((refused.code(), blobs().await), ("lease_lost", 1));
     }
 }

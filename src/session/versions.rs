@@ -5,17 +5,21 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
-use crate::base::{SessionId, Tenant, Version, reached};
+use crate::base::{Deadline, SessionId, Tenant, Version, reached};
 use crate::store::{Granted, Head, StoreError, VersionEntry};
 
 use super::lease::{Holder, Lease};
 use super::model::{HistoryEntry, ProfileChange, VersionDiff, VersionInfo};
 use super::part::{Names, diff};
+use super::patience::patiently;
 use super::profile::ProfileRef;
 use super::save::{KEEP_VERSIONS, Target};
 use super::sessions::{Sessions, Stored};
 use super::state::{PartRef, Record};
 use super::{Change, SessionError, cookies};
+
+/// How long a store that is away is waited for with a rollback.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// The kept versions of a session as they were when it was asked for, newest first. What a version changed is worked out only
 /// when it is asked for: that takes opening the parts that differ.
@@ -103,7 +107,8 @@ impl History {
         SessionError::NoVersion { id: self.id.clone(), version, kept }
     }
 
-    fn open(&self, version: Version) -> Result<Stored, SessionError> {
+    /// Opens one of them.
+    pub(super) fn open(&self, version: Version) -> Result<Stored, SessionError> {
         let entry = &self.entries[self.position(version)?];
         let VersionEntry { version, fence, index, saved_at, .. } = entry.clone();
         let head = Head { version, fence, index, saved_at, ..self.head.clone() };
@@ -246,7 +251,10 @@ impl Sessions {
         // The same parts at their places: what seals them names the version that they were written with.
         let commit = target.commit(&record, &old.key, Some(from), &old.index, Vec::new())?;
         reached("rollback.sealed");
-        let committed = self.records().commit(&name, &commit).await?;
+        let commit = &commit;
+        let committed =
+            patiently(Deadline::after(PATIENCE), || async { Ok(self.records().commit(&name, commit).await?) });
+        let committed = committed.await?;
         reached("rollback.committed");
         self.tidy(&committed.orphaned).await;
         let stored = Stored { record, version: commit.version, fence: lease.fence(), ..old };

@@ -1,6 +1,6 @@
 //! One run's sessions: the browser that they share, those opened so far, the current one.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -14,12 +14,13 @@ use crate::base::{Deadline, Secret, SessionId};
 use crate::browser::{Browser, BrowserError, LaunchOptions};
 use crate::page::Page;
 
+use super::chores::Chores;
 use super::kept::Opening;
 use super::options::{Mode, OpenSession, SessionOptions, WorkspaceConfig};
 use super::profile::{ProfileTransfer, Transfers};
 use super::room::Room;
 use super::running::{Ready, Running, Spare};
-use super::{Identity, Session, SessionError, SessionOutcome, Sessions};
+use super::{Identity, Session, SessionError, SessionOutcome, Sessions, sweep};
 
 /// The sessions of one run. Cheap to clone.
 #[derive(Clone)]
@@ -36,6 +37,8 @@ pub(super) struct Inner {
     /// What browsers have told so far: each tells the same.
     told: Mutex<BTreeSet<String>>,
     pub(super) transfers: Transfers,
+    /// What goes on beside the run and ends with it.
+    chores: Chores,
 }
 
 /// What there is now.
@@ -61,8 +64,8 @@ impl Workspace {
     /// Nothing happens yet.
     pub fn new(config: WorkspaceConfig) -> Self {
         let (sessions, turn, notices, told) = (OnceCell::new(), Arc::default(), Mutex::default(), Mutex::default());
-        let (open, transfers) = (watch::Sender::default(), Transfers::default());
-        Self(Arc::new(Inner { config, sessions, turn, open, notices, told, transfers }))
+        let (open, transfers, chores) = (watch::Sender::default(), Transfers::default(), Chores::default());
+        Self(Arc::new(Inner { config, sessions, turn, open, notices, told, transfers, chores }))
     }
 
     /// Begins to start the browser, without waiting, so that it is ready when the first verb comes.
@@ -114,8 +117,12 @@ impl Workspace {
     pub(super) async fn sessions(&self) -> Result<&Sessions, SessionError> {
         let config = &self.0.config;
         let open = async {
-            let sessions = Sessions::open_leasing(config.store.clone(), config.key.clone(), config.lease).await?;
+            let (store, key) = (config.store.clone(), config.key.clone());
+            let sessions = Box::pin(Sessions::open_leasing(store, key, config.lease)).await?;
             config.outbox.iter().for_each(|folder| sessions.use_outbox(folder.clone()));
+            if config.store.exists() {
+                self.0.chores.add(sweep::in_a_while(sessions.clone()));
+            }
             Ok(sessions)
         };
         self.0.sessions.get_or_try_init(|| open).await
@@ -140,9 +147,20 @@ impl Workspace {
     /// The identity that the tenant keeps by that name. [`SessionError::NoIdentity`] where there is none.
     pub async fn identity(&self, name: &str) -> Result<Identity, SessionError> {
         if !self.has_vault() {
-            return Err(SessionError::NoIdentity(name.to_owned()));
+            return Err(SessionError::NoIdentity { name: name.to_owned(), near: None });
         }
         Ok(self.sessions().await?.identity(&self.0.config.tenant, name).await?.identity)
+    }
+
+    /// Those of `names` that the tenant has no identity by, each with the nearest name that there is.
+    pub async fn missing_identities(
+        &self,
+        names: BTreeSet<String>,
+    ) -> Result<BTreeMap<String, Option<String>>, SessionError> {
+        if names.is_empty() || !self.has_vault() {
+            return Ok(names.into_iter().map(|name| (name, None)).collect());
+        }
+        self.sessions().await?.missing_identities(&self.0.config.tenant, names).await
     }
 
     fn has_vault(&self) -> bool {

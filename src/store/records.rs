@@ -149,6 +149,8 @@ pub struct Commit {
     pub first: Vec<Version>,
     /// When the session runs out, counted from now; none for never.
     pub ttl: Option<Duration>,
+    /// When it was saved first, where it comes from another store; none for now, by this store's clock.
+    pub saved_at: Option<Timestamp>,
 }
 
 impl Commit {

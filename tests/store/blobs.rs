@@ -5,14 +5,7 @@ use futures_util::{TryStreamExt, stream};
 use rhaven::seal::{Context, seal_stream};
 use rhaven::store::StoreId;
 
-use super::fixture::{Session, TestStore, blob_id, code};
-
-/// Bytes that do not compress.
-fn noise(len: usize) -> Vec<u8> {
-    let mut bytes = vec![0; len];
-    getrandom::fill(&mut bytes).unwrap();
-    bytes
-}
+use super::fixture::{Session, TestStore, blob_id, code, noise};
 
 pub async fn a_blob_comes_back(store: TestStore) {
     let session = Session::new("prod");

@@ -7,13 +7,17 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::{StreamExt, stream};
-use rhaven::base::{Fence, SessionId, Tenant, Version};
+use rhaven::base::{Fence, Secret, SessionId, Tenant, Version};
 use rhaven::seal::{Context, DataKey, NameKey, SealError, Sealed, open, open_stream, seal, seal_stream};
 use rhaven::store::{
     AcquireRequest, Acquired, BlobId, Blobs, Clock, Commit, Documents, FileBlobs, Granted, Head, Held, MemoryStore,
-    OwnerId, PartId, RecordName, Records, SqliteStore, StoreError,
+    Mirrored, OwnerId, PartId, RecordName, Records, RedisStore, S3Blobs, S3Credentials, S3Limits, S3Options, S3Url,
+    SqliteStore, StoreError,
 };
 use tempfile::TempDir;
+
+use super::redis_server::RedisServer;
+use super::s3_server::{self, S3Server};
 
 pub const LEASE: Duration = Duration::from_secs(15);
 pub const DAY: Duration = Duration::from_hours(24);
@@ -69,6 +73,33 @@ impl TestStore {
         let store = Arc::new(SqliteStore::with_clock(folder.path(), clock.as_clock()).unwrap());
         let blobs = Arc::new(FileBlobs::open(folder.path()).unwrap());
         Self { records: store.clone(), documents: store, blobs, clock, loses_answers: false, _folder: Some(folder) }
+    }
+
+    /// The same with copies of HEADs beside its blobs.
+    pub fn mirrored(mut self) -> Self {
+        let mirrored = Arc::new(Mirrored::new(self.records, self.documents, self.blobs.clone()));
+        (self.records, self.documents) = (mirrored.clone(), mirrored);
+        self
+    }
+
+    /// Redis, emptied, with blobs in memory.
+    pub async fn redis(server: &RedisServer) -> Self {
+        server.run::<()>(&["FLUSHALL"]);
+        let clock = TestClock::new();
+        let store = Arc::new(RedisStore::with_clock(&server.url(), clock.as_clock()).await.unwrap());
+        let blobs = Arc::new(MemoryStore::with_clock(clock.as_clock()));
+        Self { records: store.clone(), documents: store, blobs, clock, loses_answers: false, _folder: None }
+    }
+
+    /// Records and documents in memory, blobs below a prefix of their own on an S3 server.
+    pub fn s3(server: &S3Server) -> Self {
+        let prefix = data_encoding::HEXLOWER.encode(&random::<8>());
+        Self::with_blobs(connect(server, &prefix, limits()))
+    }
+
+    /// Records and documents in memory.
+    pub fn with_blobs(blobs: impl Blobs + 'static) -> Self {
+        Self { blobs: Arc::new(blobs), ..Self::memory() }
     }
 
     /// Asks for the lease, for a new owner.
@@ -129,6 +160,31 @@ impl TestStore {
         let context = Context::Blob { tenant: &session.tenant, id: &id.0 };
         Ok(open_stream(&session.key, context, raw).await.unwrap().to_vec())
     }
+}
+
+/// Short ones, since tests let requests go without an answer.
+pub fn limits() -> S3Limits {
+    let (answer, stalled) = (Duration::from_secs(2), Duration::from_secs(2));
+    S3Limits { answer, stalled, slowest: 2 << 20, ..S3Limits::default() }
+}
+
+/// The blobs below a prefix on a server of the tests.
+pub fn connect(server: &S3Server, prefix: &str, limits: S3Limits) -> S3Blobs {
+    let keys = S3Credentials {
+        access_key: s3_server::ACCESS_KEY.to_owned(),
+        secret_key: Secret::new("the key of S3", s3_server::SECRET_KEY.to_owned()),
+    };
+    connect_as(&server.url(prefix), S3Options { credentials: Some(keys), limits })
+}
+
+/// Blobs at that place, whatever runs around the call.
+pub fn connect_as(url: &str, options: S3Options) -> S3Blobs {
+    let url = S3Url::parse(url).unwrap();
+    let connecting = move || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(S3Blobs::connect(&url, options)).unwrap()
+    };
+    std::thread::spawn(connecting).join().unwrap()
 }
 
 /// A lease that was granted.
@@ -241,6 +297,7 @@ impl Session {
             parts,
             blobs: Vec::new(),
             keep: 20,
+            saved_at: None,
             first: Vec::new(),
             ttl: Some(30 * DAY),
         }
@@ -261,6 +318,13 @@ pub fn part_id(version: u64) -> PartId {
 
 pub fn blob_id(number: u8) -> BlobId {
     BlobId([number; 32])
+}
+
+/// Bytes that do not compress.
+pub fn noise(len: usize) -> Vec<u8> {
+    let mut bytes = vec![0; len];
+    getrandom::fill(&mut bytes).unwrap();
+    bytes
 }
 
 pub fn random<const N: usize>() -> [u8; N] {

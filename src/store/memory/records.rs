@@ -201,6 +201,7 @@ impl Records for MemoryStore {
             session.parts.entry(*part).or_insert_with(|| body.clone());
         }
         let (parts, blobs) = (commit.parts.clone(), commit.blobs.clone());
+        let saved_at = commit.saved_at.unwrap_or(saved_at);
         let stored = Stored { fence: commit.fence, index: commit.index.clone(), saved_at, pinned: false, parts, blobs };
         session.versions.insert(commit.version, stored);
         session.record = Some(commit.record.clone());

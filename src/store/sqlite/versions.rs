@@ -32,8 +32,9 @@ pub(super) fn commit(tx: &Transaction<'_>, now: u64, name: &RecordName, commit: 
             .ok_or_else(|| StoreError::Conflict { expected: commit.expected, found }.into());
     }
     let new = commit.version.0.cast_signed();
+    let saved_at = commit.saved_at.map_or(now.cast_signed(), Timestamp::as_microsecond);
     tx.prepare_cached("INSERT INTO version (session, number, fence, saved_at, body) VALUES (?1, ?2, ?3, ?4, ?5)")?
-        .execute(params![row.id, new, commit.fence.0.cast_signed(), now.cast_signed(), commit.index.as_bytes()])?;
+        .execute(params![row.id, new, commit.fence.0.cast_signed(), saved_at, commit.index.as_bytes()])?;
     write_parts(tx, row.id, commit)?;
     let mut add_blob =
         tx.prepare_cached("INSERT OR IGNORE INTO version_blob (session, number, blob) VALUES (?1, ?2, ?3)")?;
@@ -46,7 +47,7 @@ pub(super) fn commit(tx: &Transaction<'_>, now: u64, name: &RecordName, commit: 
     // Whoever left a checkpoint, this version is later.
     tx.prepare_cached("DELETE FROM checkpoint WHERE session = ?1")?.execute([row.id])?;
     let orphaned = prune(tx, row.id, commit)?;
-    Ok(Committed { saved_at: time(now.cast_signed())?, orphaned })
+    Ok(Committed { saved_at: time(saved_at)?, orphaned })
 }
 
 /// Whether HEAD is what `commit` asks for: then its answer was lost, and it is given again.

@@ -1,0 +1,167 @@
+//! Removing blobs that nothing refers to: of runs that died between a blob and the commit that would have referred to it, and of
+//! deletions that failed.
+//!
+//! A blob is written before the commit that refers to it, and its name is random: a blob that is older than the grace period
+//! and that no version refers to will never be referred to, unless by a copy of a version that does. So the old blobs are
+//! listed *first*, then the references of all sessions are read, twice: while they are read page by page a fork may be made
+//! behind the reader and its source deleted before it. The age is told by the clock of the blobs themselves.
+
+use std::collections::BTreeMap;
+use std::ops::Bound;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::base::reached;
+#[cfg(doc)]
+use crate::store::StoreError;
+use crate::store::{BlobId, Copies};
+
+use super::{SessionError, Sessions, belonging, whole};
+
+/// How old a blob has to be before it counts as litter, unless told otherwise. No save takes that long: its deadline is shorter.
+pub const SWEEP_GRACE: Duration = Duration::from_hours(24);
+/// The kind of the document that says when a sweep was last done.
+pub(super) const KIND: &str = "sweep";
+/// How often a store is swept by itself.
+const EVERY: Duration = Duration::from_hours(24);
+/// After this a sweep that was begun and not ended is begun again.
+const PATIENCE: Duration = Duration::from_hours(1);
+/// A run that is shorter than this does not begin one.
+const AFTER: Duration = Duration::from_secs(10);
+/// How many blobs or sessions are read at a time, and removed.
+const PAGE: usize = 1_000;
+/// How often all references are read before anything is removed.
+const PASSES: usize = 2;
+
+/// What a sweep has done.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct Swept {
+    /// Blobs that there were.
+    pub blobs: usize,
+    /// Blobs that were removed.
+    pub removed: usize,
+    /// Their bytes.
+    pub bytes: u64,
+    /// Uploads that were begun and never finished, removed as well.
+    pub unfinished: usize,
+}
+
+/// When the store was swept, in seconds since 1970 by the clock of whoever did.
+#[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
+struct Turn {
+    format: u32,
+    begun: i64,
+    done: i64,
+}
+
+impl Turn {
+    fn is_due(&self, now: i64) -> bool {
+        let since = |at: i64| Duration::from_secs(now.abs_diff(at));
+        since(self.done) >= EVERY && since(self.begun) >= PATIENCE
+    }
+}
+
+impl Sessions {
+    /// Removes blobs that are older than `grace` and that no version of any session refers to, and uploads as old that were never
+    /// finished. Runs may go on meanwhile. With a grace of less than the longest save it would take what a save is about to refer to.
+    /// [`StoreError::Unfit`] where the blobs are another store's.
+    pub async fn sweep(&self, grace: Duration) -> Result<Swept, SessionError> {
+        belonging::prove(self, self.blobs_place(), true).await?;
+        let now = self.blobs().now().await?;
+        let before = now.checked_sub(grace).unwrap_or(Timestamp::MIN);
+        let mut swept = Swept { unfinished: self.blobs().discard_unfinished(before).await?, ..Swept::default() };
+        let mut old = self.old_blobs(before, &mut swept).await?;
+        reached("sweep.listed");
+        for _ in 0..PASSES {
+            if old.is_empty() {
+                break;
+            }
+            self.spare_referred(&mut old).await?;
+            reached("sweep.compared");
+        }
+        let litter: Vec<(BlobId, u64)> = old.into_iter().collect();
+        for litter in litter.chunks(PAGE) {
+            let ids: Vec<BlobId> = litter.iter().map(|(id, _)| *id).collect();
+            self.blobs().delete(&ids).await?;
+            swept.removed += litter.len();
+            swept.bytes += litter.iter().map(|(_, bytes)| bytes).sum::<u64>();
+            reached("sweep.removed");
+        }
+        Ok(swept)
+    }
+
+    /// The blobs that were written before `before`, with their lengths.
+    async fn old_blobs(&self, before: Timestamp, swept: &mut Swept) -> Result<BTreeMap<BlobId, u64>, SessionError> {
+        let (mut old, mut after) = (BTreeMap::new(), None);
+        loop {
+            let page = self.blobs().list(after, PAGE).await?;
+            swept.blobs += page.len();
+            let aged = page.iter().filter(|blob| blob.written_at < before && !Copies::is_paper(&blob.id));
+            old.extend(aged.map(|blob| (blob.id, blob.bytes)));
+            after = page.last().map(|blob| blob.id);
+            if page.len() < PAGE {
+                return Ok(old);
+            }
+        }
+    }
+
+    /// Takes out of `old` what any version of any session refers to, and the copies of sessions that there are.
+    async fn spare_referred(&self, old: &mut BTreeMap<BlobId, u64>) -> Result<(), SessionError> {
+        let mut after = None;
+        loop {
+            let page = self.records().references(after, PAGE).await?;
+            after = page.last().map(|(name, _)| *name);
+            for (name, blobs) in &page {
+                for blob in blobs {
+                    old.remove(blob);
+                }
+                let (after, last) = Copies::range_of(name);
+                let copies = old.range((Bound::Excluded(after), Bound::Included(last)));
+                for copy in copies.map(|(id, _)| *id).collect::<Vec<_>>() {
+                    old.remove(&copy);
+                }
+            }
+            if page.len() < PAGE {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Sweeps where that was not done for a day. What fails is tried again an hour later.
+    pub(super) async fn sweep_if_due(&self) {
+        match self.sweep_in_turn().await {
+            Ok(Some(Swept { blobs, removed, .. })) => {
+                tracing::debug!(blobs, removed, "unreferenced blobs were removed")
+            }
+            Ok(None) => {}
+            Err(error) => tracing::debug!(code = error.code(), "unreferenced blobs were not removed"),
+        }
+    }
+
+    /// None where it is not due, or another has just begun.
+    async fn sweep_in_turn(&self) -> Result<Option<Swept>, SessionError> {
+        let read = whole::read::<Turn>(self, KIND).await?;
+        let (turn, sealed) = read.map_or((Turn::default(), None), |(turn, sealed)| (turn, Some(sealed)));
+        let now = Timestamp::now().as_second();
+        if !turn.is_due(now) {
+            return Ok(None);
+        }
+        let begun = Turn { format: 1, begun: now, ..turn };
+        if !whole::write(self, KIND, sealed, &begun).await? {
+            return Ok(None);
+        }
+        reached("sweep.begun");
+        let swept = self.sweep(SWEEP_GRACE).await?;
+        let sealed = whole::read::<Turn>(self, KIND).await?.map(|(_, sealed)| sealed);
+        whole::write(self, KIND, sealed, &Turn { done: now, ..begun }).await?;
+        Ok(Some(swept))
+    }
+}
+
+/// Sweeps where that is due, once a run has lasted for a while.
+pub(super) async fn in_a_while(sessions: Sessions) {
+    tokio::time::sleep(AFTER).await;
+    sessions.sweep_if_due().await;
+}
