@@ -11,10 +11,11 @@ help: ## this list
 demo: ## sign in once, be signed in ever after: the point of Rhaven, in about five minutes
 	@.ci/demo
 
-test: ## every test, in real Chromium; installs what it needs where it may
+test: ## every test, in real Chromium and with a real Redis; installs what it needs where it may
 	@.ci/install toolchain
 	@.ci/install browsers
 	@.ci/install windows
+	@.ci/install redis
 	@.ci/install moto
 	@.ci/install nextest
 	cargo nextest run --locked
@@ -42,6 +43,7 @@ soak: ## the tests of crashes and concurrency at length: two to three hours
 	@.ci/install toolchain
 	@.ci/install browsers
 	@.ci/install windows
+	@.ci/install redis
 	@.ci/install nextest
 	RHAVEN_SOAK_KILLS=500 RHAVEN_SOAK_POINTS=1 RHAVEN_SOAK_RERUNS=200 RHAVEN_SOAK_RECORDS=100000 PROPTEST_CASES=20000 \
 		cargo nextest run --locked --profile soak

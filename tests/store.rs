@@ -6,6 +6,7 @@
 mod store {
     pub mod blobs;
     pub mod child;
+    pub mod copying;
     pub mod crash;
     pub mod documents;
     pub mod faults;
@@ -16,6 +17,10 @@ mod store {
     pub mod moving;
     pub mod on_disk;
     pub mod races;
+    pub mod redis;
+    pub mod redis_away;
+    pub mod redis_server;
+    pub mod relay;
     pub mod reseal;
     pub mod s3;
     pub mod s3_server;

@@ -29,6 +29,7 @@ mod secret;
 mod secrets;
 mod session;
 mod settings;
+mod store;
 mod tables;
 mod terminal;
 mod typed;
@@ -104,6 +105,7 @@ async fn dispatch(command: Command, settings: &Settings, environment: &Environme
         Command::Docs(args) => docs::execute(&args, terminal),
         Command::Key(args) => key::execute(args, settings, terminal).await,
         Command::Identity(args) => identity::execute(args, settings, terminal).await,
+        Command::Store(args) => Box::pin(store::execute(args, settings, terminal)).await,
         Command::Secret(args) => secret::execute(args, settings, terminal).await,
         Command::Completions(args) => Ok(completions::execute(&args, terminal)),
         Command::Man(args) => man::execute(&args, environment, terminal),

@@ -5,6 +5,7 @@ mod directory;
 mod left;
 mod open;
 mod portable;
+mod refound;
 mod versions;
 
 use std::io::{BufRead as _, IsTerminal as _};
@@ -113,13 +114,14 @@ enum SessionCommand {
         #[arg(value_parser = session_id)]
         id: SessionId,
     },
-    /// Make a version of what runs left that ended without saving, and say what it changed; the next run would do the same
+    /// Make a version of what runs left that ended without saving, and say what it changed; the next run would do the same.
+    /// Without ID: found a store again whose Redis has lost its data, from what lies beside the blobs in S3
     Recover {
         /// The session
         #[arg(value_parser = session_id)]
-        id: SessionId,
+        id: Option<SessionId>,
         /// Drop it instead
-        #[arg(long)]
+        #[arg(long, requires = "id")]
         discard: bool,
         /// Do not ask
         #[arg(long, short)]
@@ -155,6 +157,9 @@ pub(super) async fn execute(
     if let SessionCommand::Open(args) = args.command {
         return Box::pin(open::execute(args, settings, environment, terminal)).await;
     }
+    if let SessionCommand::Recover { id: None, .. } = args.command {
+        return refound::recover(settings, terminal).await;
+    }
     let reaping = tokio::task::spawn_blocking(crate::browser::reap);
     let sessions = Sessions::open(settings.store.clone(), settings.key.clone()).await.map_err(|e| failure(&e))?;
     sessions.use_outbox(settings.outbox());
@@ -167,8 +172,8 @@ pub(super) async fn execute(
         SessionCommand::Fork { id, new_id, at } => versions::fork(&place, &id, &new_id, at).await?,
         SessionCommand::Pin { id, version } => versions::pin(&place, &id, version, true).await?,
         SessionCommand::Unpin { id, version } => versions::pin(&place, &id, version, false).await?,
-        SessionCommand::Open(_) => {}
-        SessionCommand::Recover { id, discard, yes } => left::recover(&place, &id, discard, yes).await?,
+        SessionCommand::Open(_) | SessionCommand::Recover { id: None, .. } => {}
+        SessionCommand::Recover { id: Some(id), discard, yes } => left::recover(&place, &id, discard, yes).await?,
         SessionCommand::List => list(&sessions, settings, terminal).await?,
         SessionCommand::Show { id } => show(&sessions, &id, settings, terminal).await?,
         SessionCommand::Export(args) => code = portable::export(&place, &args).await?,

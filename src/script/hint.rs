@@ -40,13 +40,15 @@ pub fn hint(code: &str) -> Option<&'static str> {
             "rhaven key rotate seals everything under the newest key; rhaven key list shows what refers to each"
         }
         "key_unavailable" => {
-            "give a key with RHAVEN_KEY or RHAVEN_KEY_FILE, or make the key file readable to this user"
+            "give a key with RHAVEN_KEY or RHAVEN_KEY_FILE, or make the key file readable to this user; `rhaven docs keys`"
         }
         "decrypt_failed" => {
             "what is stored was altered or damaged; nothing was overwritten; rhaven session delete starts the session anew"
         }
         "store_corrupt" => "restore the store from a backup, or use another with RHAVEN_HOME; nothing was overwritten",
-        "store_unavailable" => "is the disk full or read-only, or the store's folder owned by another user?",
+        "store_unavailable" => {
+            "is the disk full or read-only, the folder another user's, or the server away? `rhaven doctor` tries the store"
+        }
         "store_layout" => "this store was written by a later rhaven: update, or use another store",
         "secret_not_set" => {
             "set RHAVEN_SECRET_NAME in the environment, pass --secrets-file or --secret NAME=.., or keep it: rhaven secret set NAME"

@@ -45,6 +45,11 @@ const TOPICS: &[Topic] = &[
         text: include_str!("docs/keys.md"),
     },
     Topic {
+        name: "stores",
+        doc: "Where sessions are kept: a folder, or Redis and S3 for many machines; copies, backup, loss",
+        text: include_str!("docs/stores.md"),
+    },
+    Topic {
         name: "repl",
         doc: "Typing a script line by line: keys, commands, what is kept",
         text: include_str!("docs/repl.md"),

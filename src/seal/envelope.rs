@@ -34,7 +34,8 @@ pub enum Context<'a> {
         /// Its name in the store.
         name: &'a NameTag,
     },
-    /// What the store keeps of itself: whose its blobs are, when it was last swept. Sealed with the store's key.
+    /// What the store keeps of itself: whose its blobs are, when it was last swept. Sealed with
+    /// a key that everybody knows.
     Store {
         /// What it is.
         kind: &'a str,
@@ -146,6 +147,11 @@ impl Sealed {
     /// The bytes to store.
     pub fn as_bytes(&self) -> &[u8] {
         &self.bytes
+    }
+
+    /// The same, given away.
+    pub(super) fn into_bytes(self) -> Bytes {
+        self.bytes
     }
 
     /// The id of the key it was sealed with; zeros where it is damaged so that it names none.

@@ -17,7 +17,7 @@ use zstd::stream::raw::{Encoder, InBuffer, Operation, OutBuffer};
 use super::envelope::{TAG_LEN, ZSTD_LEVEL};
 use super::header::{Form, HEADER_LEN, Header};
 use super::opening::{append, open_pieces};
-use super::{Context, DataKey, SealError};
+use super::{Context, DataKey, SealError, Sealed};
 
 /// Compressed bytes in each segment but the last, which has 1 to this many.
 const SEGMENT_LEN: usize = 64 << 10;
@@ -31,10 +31,18 @@ pub(super) const MAX_PLAINTEXT: usize = 1 << 30;
 
 type ByteStream = Pin<Box<dyn Stream<Item = io::Result<Bytes>> + Send>>;
 
-/// A sealed body on its way into a blob store: one that [`seal_stream`] makes, or one that another store held.
+/// A sealed body on its way into a blob store: one that [`seal_stream`] makes, one that another store held, or several sealed
+/// objects.
 pub struct SealedStream(ByteStream);
 
 impl SealedStream {
+    /// Objects that are sealed already, behind a few bytes that say what they are: a copy of what a store has, for another one.
+    /// `about` is in clear, so it holds nothing but what the first store sees as well.
+    pub fn gathered(about: Vec<u8>, objects: Vec<Sealed>) -> Self {
+        let objects = objects.into_iter().map(|object| object.into_bytes());
+        Self(Box::pin(stream::iter(std::iter::once(Bytes::from(about)).chain(objects).map(Ok))))
+    }
+
     /// The bytes to store, in order. An error means that nothing may be kept of what came before.
     pub fn into_inner(self) -> Pin<Box<dyn Stream<Item = io::Result<Bytes>> + Send>> {
         self.0

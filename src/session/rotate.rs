@@ -15,8 +15,8 @@ use super::{SessionError, Sessions, belonging, keyfile, outbox, sweep, tenants};
 
 /// How many objects are read at a time.
 const PAGE: usize = 100;
-/// The kind of the document that no root key seals: how a passphrase becomes a key.
-const UNDER_NO_KEY: &str = "kdf";
+/// The kinds of documents that no root key seals: how a passphrase becomes a key, whose the blobs are, when they were swept.
+const UNDER_NO_KEY: [&str; 3] = ["kdf", belonging::KIND, sweep::KIND];
 
 /// A root key and what of the store refers to it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -88,7 +88,7 @@ impl Sessions {
         let mut after: Option<KeptDocument> = None;
         loop {
             let page = self.documents().all(after.as_ref(), PAGE).await?;
-            for document in page.iter().filter(|document| document.kind != UNDER_NO_KEY) {
+            for document in page.iter().filter(|document| !UNDER_NO_KEY.contains(&document.kind.as_str())) {
                 let id = document.value.key_id();
                 uses.entry(id).or_insert_with(|| unused(id, &ring)).documents += 1;
             }
@@ -226,7 +226,7 @@ impl Sessions {
             let page = self.documents().all(after.as_ref(), PAGE).await?;
             let meant = |document: &&KeptDocument| (document.tenant == TenantTag([0; 16])) == of_store;
             let old = page.iter().filter(meant).filter(|document| document.value.key_id() != ring.current_id());
-            for document in old.filter(|document| document.kind != UNDER_NO_KEY) {
+            for document in old.filter(|document| !UNDER_NO_KEY.contains(&document.kind.as_str())) {
                 match reseal_document(ring, tenants, document) {
                     Ok(new) => {
                         pass.count(self.documents().reseal(document, &new).await?);
@@ -288,7 +288,6 @@ fn reseal_document(
     let context = match document.kind.as_str() {
         "check" => Context::Check,
         tenants::KIND => Context::Tenant { name },
-        kind @ (belonging::KIND | sweep::KIND) => Context::Store { kind },
         _ => return Err(SealError::NotSealed("this Rhaven does not know this kind")),
     };
     let plain = open(&ring.store_key(Some(value))?, context, value)?;

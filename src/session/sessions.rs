@@ -98,36 +98,26 @@ impl Sessions {
         key: KeySource,
         lease: LeaseTimes,
     ) -> Result<Self, SessionError> {
-        let (blobs, is_apart) = (store.blobs_place(), store.keeps_blobs_apart());
-        let sessions = Self::open_unproven(store, key, lease, blobs).await?;
-        if is_apart {
-            belonging::prove(&sessions, sessions.blobs_place(), false).await?;
-        }
-        Ok(sessions)
-    }
-
-    /// [`Self::open`] for a store whose records were lost: where its blobs are another's and nothing else is known of them,
-    /// this store takes that one's place.
-    pub async fn open_to_recover(store: StoreConfig, key: KeySource) -> Result<Self, SessionError> {
-        let (blobs, is_apart) = (store.blobs_place(), store.keeps_blobs_apart());
-        let sessions = Self::open_unproven(store, key, LeaseTimes::default(), blobs).await?;
-        if is_apart {
-            belonging::adopt(&sessions, sessions.blobs_place()).await?;
-        }
-        Ok(sessions)
-    }
-
-    async fn open_unproven(
-        store: StoreConfig,
-        key: KeySource,
-        lease: LeaseTimes,
-        blobs_place: String,
-    ) -> Result<Self, SessionError> {
         let (place, shared) = (store.place(), store.is_shared());
+        let (blobs_place, is_apart) = (store.blobs_place(), store.keeps_blobs_apart());
         let backends = match store.places() {
             None => Backends::memory(),
             Some((records, blobs)) => Backends::open(&records, &blobs).await?,
         };
+        if is_apart {
+            belonging::prove(&backends, &blobs_place, false).await?;
+        }
+        Self::over(backends, key, [place, blobs_place], shared, lease).await
+    }
+
+    /// Of a store that is open: `place` names it in messages, the second its blobs.
+    pub(super) async fn over(
+        backends: Backends,
+        key: KeySource,
+        [place, blobs_place]: [String; 2],
+        shared: bool,
+        lease: LeaseTimes,
+    ) -> Result<Self, SessionError> {
         let keys = Keys::unlock(&*backends.documents, key, place, shared).await?;
         let (tenants, outbox) = (Tenants::default(), OnceLock::new());
         Ok(Self(Arc::new(Inner { backends, keys, tenants, lease, blobs_place, outbox })))
@@ -267,6 +257,10 @@ impl Sessions {
 
     pub(super) fn lease_times(&self) -> LeaseTimes {
         self.0.lease
+    }
+
+    pub(super) fn backends(&self) -> &Backends {
+        &self.0.backends
     }
 
     pub(super) fn records(&self) -> &dyn Records {

@@ -4,7 +4,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::{
-    Blobs, BlobsAt, Documents, FileBlobs, MemoryStore, Records, RecordsAt, S3Blobs, S3Options, SqliteStore, StoreError,
+    Blobs, BlobsAt, Documents, FileBlobs, MemoryStore, Mirrored, Records, RecordsAt, RedisStore, S3Blobs, S3Options,
+    SqliteStore, StoreError,
 };
 
 /// The parts of an opened store. Cheap to clone.
@@ -27,8 +28,18 @@ impl Backends {
 
     /// Opens both places side by side. Folders are made where they are missing; a server has to be there.
     pub async fn open(records: &RecordsAt, blobs: &BlobsAt) -> Result<Self, StoreError> {
+        let is_far = blobs.is_shared();
         let ((records, documents), blobs) = tokio::try_join!(open_records(records), open_blobs(blobs))?;
-        Ok(Self { records, documents, blobs })
+        let backends = Self { records, documents, blobs };
+        // Two places, one of which may be lost without the other.
+        Ok(if is_far { backends.mirrored() } else { backends })
+    }
+
+    /// The same with copies of HEADs beside the blobs.
+    #[must_use]
+    pub fn mirrored(self) -> Self {
+        let mirrored = Arc::new(Mirrored::new(self.records, self.documents, self.blobs.clone()));
+        Self { records: mirrored.clone(), documents: mirrored, blobs: self.blobs }
     }
 }
 
@@ -40,7 +51,10 @@ async fn open_records(at: &RecordsAt) -> Result<Opened, StoreError> {
             let sqlite = Arc::new(blocking(folder.clone(), |folder| SqliteStore::open(&folder)).await?);
             Ok((sqlite.clone(), sqlite))
         }
-        RecordsAt::Redis(url) => Err(unknown(url)),
+        RecordsAt::Redis(url) => {
+            let redis = Arc::new(RedisStore::connect(url).await?);
+            Ok((redis.clone(), redis))
+        }
     }
 }
 
@@ -58,8 +72,4 @@ async fn blocking<T: Send + 'static>(
 ) -> Result<T, StoreError> {
     let opened = tokio::task::spawn_blocking(move || open(folder)).await;
     opened.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()))
-}
-
-fn unknown(what: &impl ToString) -> StoreError {
-    StoreError::Unavailable { what: what.to_string(), source: "this rhaven does not know it yet".into() }
 }

@@ -21,8 +21,8 @@ async fn entry_of_child_processes() {
     let mut next = || words.next().unwrap().to_owned();
     let (task, argument, folder) = (next(), next(), PathBuf::from(next()));
     match task.as_str() {
-        "race" => races::race(&folder, argument.parse().unwrap()).await,
-        "count" => races::count(&folder, argument.parse().unwrap()).await,
+        "race" => races::race(folder.to_str().unwrap(), argument.parse().unwrap()).await,
+        "count" => races::count(folder.to_str().unwrap(), argument.parse().unwrap()).await,
         "commit" => crash::commit_for_ever(&folder).await,
         _ => panic!("no such task: {task}"),
     }

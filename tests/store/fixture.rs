@@ -11,10 +11,12 @@ use rhaven::base::{Fence, Secret, SessionId, Tenant, Version};
 use rhaven::seal::{Context, DataKey, NameKey, SealError, Sealed, open, open_stream, seal, seal_stream};
 use rhaven::store::{
     AcquireRequest, Acquired, BlobId, Blobs, Clock, Commit, Documents, FileBlobs, Granted, Head, Held, MemoryStore,
-    OwnerId, PartId, RecordName, Records, S3Blobs, S3Credentials, S3Limits, S3Options, S3Url, SqliteStore, StoreError,
+    Mirrored, OwnerId, PartId, RecordName, Records, RedisStore, S3Blobs, S3Credentials, S3Limits, S3Options, S3Url,
+    SqliteStore, StoreError,
 };
 use tempfile::TempDir;
 
+use super::redis_server::RedisServer;
 use super::s3_server::{self, S3Server};
 
 pub const LEASE: Duration = Duration::from_secs(15);
@@ -82,6 +84,22 @@ impl TestStore {
     /// Records and documents in memory.
     pub fn with_blobs(blobs: impl Blobs + 'static) -> Self {
         Self { blobs: Arc::new(blobs), ..Self::memory() }
+    }
+
+    /// The same with copies of HEADs beside its blobs.
+    pub fn mirrored(mut self) -> Self {
+        let mirrored = Arc::new(Mirrored::new(self.records, self.documents, self.blobs.clone()));
+        (self.records, self.documents) = (mirrored.clone(), mirrored);
+        self
+    }
+
+    /// Redis, emptied, with blobs in memory.
+    pub async fn redis(server: &RedisServer) -> Self {
+        server.run::<()>(&["FLUSHALL"]);
+        let clock = TestClock::new();
+        let store = Arc::new(RedisStore::with_clock(&server.url(), clock.as_clock()).await.unwrap());
+        let blobs = Arc::new(MemoryStore::with_clock(clock.as_clock()));
+        Self { records: store.clone(), documents: store, blobs, clock, loses_answers: false, _folder: None }
     }
 
     /// Asks for the lease, for a new owner.

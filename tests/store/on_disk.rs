@@ -13,7 +13,7 @@ use super::fixture::{LEASE, Session, Taken, blob_id, granted, held, open_embedde
 const ID: &str = "acme-production-session";
 const VALUE: &str = "cookie-value-swordfish";
 
-fn files(folder: &Path) -> Vec<PathBuf> {
+pub fn files(folder: &Path) -> Vec<PathBuf> {
     let mut found = Vec::new();
     for entry in fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
@@ -26,7 +26,7 @@ fn files(folder: &Path) -> Vec<PathBuf> {
 }
 
 /// Everything that a store can be given, with ids and values that are easily found.
-async fn fill(records: &SqliteStore, blobs: &FileBlobs) -> Session {
+pub async fn fill(records: &(impl Records + Documents), blobs: &impl Blobs) -> Session {
     let session = Session::of("tenant-initech", ID);
     let mut request = session.request();
     request.holder = session.holder(VALUE);
@@ -81,16 +81,20 @@ async fn nothing_is_in_clear_and_nobody_else_may_read() {
 }
 
 fn assert_private(folder: &Path, session: &Session) {
-    let key = session.key.to_bytes();
-    let markers = [ID.as_bytes(), VALUE.as_bytes(), b"swordfish", b"initech", &key[..], &key[16..]];
     for path in files(folder).iter().map(PathBuf::as_path).chain([folder]) {
         let mode = path.metadata().unwrap().permissions().mode() & 0o777;
         assert_eq!(mode, if path.is_dir() { 0o700 } else { 0o600 }, "{}", path.display());
         let bytes = if path.is_file() { fs::read(path).unwrap() } else { Vec::new() };
-        for marker in markers {
-            let clear = bytes.windows(marker.len()).any(|window| window.eq_ignore_ascii_case(marker));
-            assert!(!clear, "{} holds {:?}", path.display(), String::from_utf8_lossy(marker));
-        }
+        assert_sealed(&bytes, session, &path.display().to_string());
+    }
+}
+
+/// Where nothing of what [`fill`] has stored is in clear in `bytes`, nor a key.
+pub fn assert_sealed(bytes: &[u8], session: &Session, place: &str) {
+    let key = session.key.to_bytes();
+    for marker in [ID.as_bytes(), VALUE.as_bytes(), b"swordfish", b"initech", &key[..], &key[16..]] {
+        let clear = bytes.windows(marker.len()).any(|window| window.eq_ignore_ascii_case(marker));
+        assert!(!clear, "{place} holds {:?}", String::from_utf8_lossy(marker));
     }
 }
 

@@ -1,6 +1,7 @@
 //! The conformance suite: what every store promises, run on each of them, plain and behind one that loses answers.
 
 use super::fixture::TestStore;
+use super::redis_server::RedisServer;
 use super::s3_server::S3Server;
 use super::{blobs, documents, faults, leases, lifetimes, moving, reseal, versions};
 
@@ -10,12 +11,12 @@ macro_rules! checks {
         $($(
             // Shown when the check fails.
             println!("{}::{}", stringify!($module), stringify!($check));
-            $module::$check($make()).await;
+            $module::$check($make().await).await;
         )*)*
     };
 }
 
-async fn suite(make: impl Fn() -> TestStore) {
+async fn suite(make: impl AsyncFn() -> TestStore) {
     checks!(make:
         leases::{
             a_first_acquire_is_granted_and_leaves_no_session,
@@ -80,7 +81,7 @@ async fn suite(make: impl Fn() -> TestStore) {
 }
 
 /// What every store of blobs promises.
-pub async fn of_blobs(make: impl Fn() -> TestStore) {
+pub async fn of_blobs(make: impl AsyncFn() -> TestStore) {
     checks!(make:
         blobs::{
             a_blob_comes_back,
@@ -96,34 +97,51 @@ pub async fn of_blobs(make: impl Fn() -> TestStore) {
 
 #[tokio::test]
 async fn memory_keeps_the_promises() {
-    suite(TestStore::memory).await;
+    suite(async || TestStore::memory()).await;
 }
 
 #[tokio::test]
 async fn sqlite_and_files_keep_the_promises() {
-    suite(TestStore::embedded).await;
+    suite(async || TestStore::embedded()).await;
+}
+
+#[tokio::test]
+async fn a_store_with_copies_beside_its_blobs_keeps_the_promises() {
+    suite(async || TestStore::memory().mirrored()).await;
 }
 
 #[tokio::test]
 async fn memory_keeps_them_when_answers_are_lost() {
-    suite(|| faults::losing_answers(TestStore::memory())).await;
+    suite(async || faults::losing_answers(TestStore::memory())).await;
 }
 
 #[tokio::test]
 async fn sqlite_and_files_keep_them_when_answers_are_lost() {
-    suite(|| faults::losing_answers(TestStore::embedded())).await;
+    suite(async || faults::losing_answers(TestStore::embedded())).await;
+}
+
+#[tokio::test]
+async fn redis_keeps_the_promises() {
+    let server = RedisServer::start();
+    suite(async || TestStore::redis(&server).await).await;
+}
+
+#[tokio::test]
+async fn redis_keeps_them_when_answers_are_lost() {
+    let server = RedisServer::start();
+    suite(async || faults::losing_answers(TestStore::redis(&server).await)).await;
 }
 
 #[tokio::test]
 async fn s3_keeps_the_promises() {
     let server = S3Server::start();
-    suite(|| TestStore::s3(&server)).await;
+    suite(async || TestStore::s3(&server)).await;
     assert_eq!(server.open_uploads(), 0);
 }
 
 #[tokio::test]
 async fn s3_keeps_them_when_answers_are_lost() {
     let server = S3Server::start();
-    suite(|| faults::losing_answers(TestStore::s3(&server))).await;
+    suite(async || faults::losing_answers(TestStore::s3(&server))).await;
     assert_eq!(server.open_uploads(), 0);
 }

@@ -62,6 +62,16 @@ impl Archived {
         Some(Self { cookies: String::new(), origins: origins.collect() })
     }
 
+    /// Whether it has this of a storage key.
+    pub(in crate::session) fn has(&self, key: &str, digest: &str) -> bool {
+        self.origins.get(key).is_some_and(|has| has == digest)
+    }
+
+    /// Nothing is known any more of what it has of a storage key.
+    pub(in crate::session) fn forget(&mut self, key: &str) {
+        self.origins.remove(key);
+    }
+
     /// Whether it has all of the state of a version.
     pub(in crate::session) fn has_all_of(&self, index: &Index) -> bool {
         let overlay = Overlay::over(Some(self), index);
@@ -78,7 +88,7 @@ impl Overlay {
     /// Over an archive that has this much of the state.
     pub(in crate::session) fn over(archived: Option<&Archived>, index: &Index) -> Self {
         let Some(archived) = archived else { return Self::all() };
-        let has = |part: &&PartRef| part.bytes == 0 || archived.origins.get(&part.storage_key) == Some(&part.digest);
+        let has = |part: &&PartRef| part.bytes == 0 || archived.has(&part.storage_key, &part.digest);
         let kept: BTreeSet<&str> = index.parts.iter().map(|part| part.storage_key.as_str()).collect();
         Self {
             is_new: false,

@@ -11,6 +11,7 @@ mod kept;
 mod killed;
 mod memory;
 mod portable;
+mod refound;
 mod reuse;
 mod rig;
 mod roundtrip;

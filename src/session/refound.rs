@@ -1,0 +1,250 @@
+//! A store whose records are lost and whose blobs are not, founded again: what opens its keys and its profiles was copied beside the
+//! blobs (`store/mirror`). What is in the records store already is left as it is.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::Serialize;
+
+use crate::base::{Tenant, Version};
+use crate::seal::{Context, Sealed, TenantTag, seal};
+use crate::store::{
+    Backends, BlobId, Copies, CopyOf, DocumentName, Expected, HeadCopy, Snapshot, SnapshotVersion, StoreError,
+};
+
+use super::keys::{check_document, seal_error};
+use super::profile::Archived;
+use super::state::{Index, encode};
+use super::{KeySource, Partial, SessionError, Sessions, StoreConfig, belonging, tenants};
+
+/// Blobs that are listed at once.
+const PAGE: usize = 1_000;
+/// Why a part of an older state is not there.
+const NOT_COPIED: &str = "it was kept with the records only, which are lost";
+
+/// What was found beside the blobs.
+#[derive(Debug, Default, Serialize)]
+pub struct Refounded {
+    /// Whether the store's own keys were put back: it had none.
+    pub keys: bool,
+    /// Every session of which there was a copy.
+    pub sessions: Vec<Found>,
+    /// Copies that could not be read or opened, and why.
+    pub damaged: Vec<String>,
+}
+
+/// A session of which there was a copy.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Found {
+    /// Whose.
+    pub tenant: String,
+    /// Its id.
+    pub id: String,
+    /// The version.
+    pub version: Version,
+    /// When it was saved (RFC 3339).
+    pub saved_at: String,
+    /// What became of it.
+    pub is: FoundIs,
+    /// What of it could not be found again.
+    pub partial: Vec<Partial>,
+}
+
+/// What became of a session of which there was a copy.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FoundIs {
+    /// It is back.
+    Restored,
+    /// It is there, in this version or another.
+    There,
+    /// It has run out since.
+    Expired,
+    /// Blobs of it are missing.
+    Incomplete,
+}
+
+/// Founds a store again whose records are lost, from what was copied beside its blobs; the store, opened. Where nothing is lost
+/// nothing is changed. [`SessionError::WrongKey`] where `key` is not the one that it was made with.
+pub async fn refound(store: StoreConfig, key: KeySource) -> Result<(Sessions, Refounded), SessionError> {
+    let keys = match store.places() {
+        None => false,
+        Some((records, blobs)) => {
+            let backends = Backends::open(&records, &blobs).await?;
+            if store.keeps_blobs_apart() {
+                belonging::adopt(&backends, &store.blobs_place()).await?;
+            }
+            put_papers(&backends).await?
+        }
+    };
+    let sessions = Sessions::open(store, key).await?;
+    let found = put_back_all(&sessions).await?;
+    Ok((sessions, Refounded { keys, ..found }))
+}
+
+/// Puts every session back of which there is a copy and that is not there.
+pub(super) async fn put_back_all(sessions: &Sessions) -> Result<Refounded, SessionError> {
+    let copies = Copies::new(sessions.backends().blobs.clone());
+    let (there, tenants) = (blobs(sessions).await?, tenants::all(sessions).await?);
+    let mut done = Refounded::default();
+    for id in copies.heads().await? {
+        let found = match copies.read(&id).await {
+            Ok(CopyOf::Head(head)) => put_back(sessions, &tenants, &there, head).await,
+            Ok(CopyOf::Paper(_)) | Err(StoreError::NotFound(_)) => continue,
+            Err(error) => Err(error.into()),
+        };
+        match found {
+            Ok(found) => done.sessions.push(found),
+            // One that is damaged does not keep the others away.
+            Err(
+                error @ (SessionError::Seal { .. }
+                | SessionError::Format { .. }
+                | SessionError::Store(StoreError::Corrupt { .. })),
+            ) => done.damaged.push(crate::base::with_causes(&error)),
+            Err(error) => return Err(error),
+        }
+    }
+    done.sessions.sort_by(|a, b| (&a.tenant, &a.id).cmp(&(&b.tenant, &b.id)));
+    Ok(done)
+}
+
+/// Puts the documents of the store itself back where there are none, the key check last: with it the store is there.
+pub(super) async fn put_papers(backends: &Backends) -> Result<bool, SessionError> {
+    let check = check_document();
+    if backends.documents.get(&check).await?.is_some() {
+        return Ok(false);
+    }
+    let mut papers = Copies::new(backends.blobs.clone()).papers().await?;
+    papers.sort_by_key(|paper| paper.kind == check.kind);
+    for paper in &papers {
+        let Some(kind) = Copies::kind(&paper.kind) else { continue };
+        let name = DocumentName { tenant: check.tenant, kind, name: paper.name };
+        match backends.documents.put(&name, &Expected::Absent, &paper.value, None).await {
+            // Somebody else is at it, or has founded another store here: its key will say.
+            Ok(()) | Err(StoreError::DocumentChanged) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(papers.iter().any(|paper| paper.kind == check.kind))
+}
+
+/// All that there are.
+async fn blobs(sessions: &Sessions) -> Result<BTreeSet<BlobId>, SessionError> {
+    let (mut all, mut after) = (BTreeSet::new(), None);
+    loop {
+        let page = sessions.blobs().list(after, PAGE).await?;
+        after = page.last().map(|listed| listed.id);
+        let full = page.len() == PAGE;
+        all.extend(page.into_iter().map(|listed| listed.id));
+        if !full {
+            return Ok(all);
+        }
+    }
+}
+
+async fn put_back(
+    sessions: &Sessions,
+    tenants: &BTreeMap<TenantTag, Tenant>,
+    there: &BTreeSet<BlobId>,
+    head: HeadCopy,
+) -> Result<Found, SessionError> {
+    let name = head.name;
+    let unnamed = || SessionError::Format {
+        what: format!("a copy of session {name}"),
+        reason: "its tenant is not one of this store".to_owned(),
+    };
+    let tenant = tenants.get(&name.tenant).ok_or_else(unnamed)?;
+    let stored = sessions.open_head(tenant, &name, &as_head(&head))?;
+    let mut found = Found {
+        tenant: tenant.as_str().to_owned(),
+        id: stored.record.id.as_str().to_owned(),
+        version: head.version,
+        saved_at: head.saved_at.to_string(),
+        is: FoundIs::There,
+        partial: Vec::new(),
+    };
+    if sessions.records().read(&name, None).await?.is_some() {
+        return Ok(found);
+    }
+    let now = sessions.blobs().now().await?;
+    found.is = if head.expires_at.is_some_and(|at| at <= now) {
+        FoundIs::Expired
+    } else if head.blobs.iter().any(|blob| !there.contains(blob)) {
+        FoundIs::Incomplete
+    } else {
+        FoundIs::Restored
+    };
+    if found.is == FoundIs::Restored {
+        let index = if head.left_out.is_empty() {
+            head.index.clone()
+        } else {
+            let (index, partial) = without_lost(stored.index, head.version, &head);
+            found.partial = partial;
+            let context =
+                Context::Index { tenant, session: &stored.record.id, version: head.version, fence: head.fence };
+            seal(&stored.key, context, &encode(&index)?).map_err(|error| seal_error("the index", error))?
+        };
+        if !sessions.records().restore(&name, &snapshot(&head, index)).await? {
+            found.is = FoundIs::There;
+        }
+    }
+    Ok(found)
+}
+
+fn as_head(copy: &HeadCopy) -> crate::store::Head {
+    crate::store::Head {
+        version: copy.version,
+        fence: copy.fence,
+        record: copy.record.clone(),
+        index: copy.index.clone(),
+        saved_at: copy.saved_at,
+        expires_at: copy.expires_at,
+    }
+}
+
+fn snapshot(copy: &HeadCopy, index: Sealed) -> Snapshot {
+    let mut blobs = copy.blobs.clone();
+    blobs.sort_unstable();
+    blobs.dedup();
+    let mut parts = copy.parts.clone();
+    parts.sort_by_key(|(part, _)| *part);
+    Snapshot {
+        fence: copy.fence,
+        record: copy.record.clone(),
+        expires_at: copy.expires_at,
+        versions: vec![SnapshotVersion {
+            version: copy.version,
+            fence: copy.fence,
+            index,
+            saved_at: copy.saved_at,
+            pinned: false,
+            parts: copy.parts.iter().map(|(part, _)| *part).collect(),
+            blobs,
+        }],
+        parts,
+        checkpoint: None,
+    }
+}
+
+/// An index without the parts that were not copied, and what of them the profile's archive does not have either.
+fn without_lost(index: Index, version: Version, copy: &HeadCopy) -> (Index, Vec<Partial>) {
+    let lost: BTreeSet<_> = copy.left_out.iter().copied().collect();
+    let mut archived = Archived::in_version(&index, version);
+    let in_archive = |key: &str, digest: &str| archived.as_ref().is_some_and(|archived| archived.has(key, digest));
+    let (gone, kept): (Vec<_>, Vec<_>) =
+        index.parts.iter().cloned().partition(|part| part.blob.is_none() && lost.contains(&part.part_id()));
+    let partial = gone.iter().filter(|part| !in_archive(&part.storage_key, &part.digest));
+    let partial = partial.map(|part| Partial {
+        origin: part.storage_key.clone(),
+        store: "storage".into(),
+        key: None,
+        reason: NOT_COPIED.into(),
+    });
+    let partial = partial.collect();
+    if let Some(archived) = &mut archived {
+        // Left alone, and not taken for what a later state has no more.
+        gone.iter().for_each(|part| archived.forget(&part.storage_key));
+    }
+    let mut index = index.with_parts(kept);
+    index.beside.archived = archived;
+    (index, partial)
+}

@@ -1,0 +1,2 @@
+-- A document's value.
+return (find(ARGV[2]))

@@ -1,0 +1,2 @@
+-- Who holds the running lease.
+return held(find(ARGV[2]))
