@@ -3,13 +3,16 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint fmt bench audit soak
+.PHONY: help demo demo-shared test lint fmt bench audit soak
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
 
 demo: ## sign in once, be signed in ever after: the point of Rhaven, in about five minutes
 	@.ci/demo
+
+demo-shared: ## one session on two machines, with Redis and S3 between them
+	@.ci/demo-shared
 
 test: ## every test, in real Chromium and with a real Redis; installs what it needs where it may
 	@.ci/install toolchain

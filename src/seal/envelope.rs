@@ -34,8 +34,7 @@ pub enum Context<'a> {
         /// Its name in the store.
         name: &'a NameTag,
     },
-    /// What the store keeps of itself: whose its blobs are, when it was last swept. Sealed with
-    /// a key that everybody knows.
+    /// What the store keeps of itself: whose its blobs are, when it was last swept. Sealed with the store's key.
     Store {
         /// What it is.
         kind: &'a str,

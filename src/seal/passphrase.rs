@@ -4,8 +4,8 @@ use argon2::{Algorithm, Argon2, Params, Version};
 use zeroize::Zeroizing;
 
 use super::derive::KEY_LEN;
-use super::keys::fill_random;
-use super::{Context, RootKey, SealError, Sealed, open_for_all, seal_for_all};
+use super::keys::{KEY_ID_LEN, fill_random};
+use super::{Context, DataKey, RootKey, SealError, Sealed, open, seal};
 
 /// Characters that a passphrase has at least.
 const SHORTEST: usize = 8;
@@ -62,12 +62,12 @@ impl PassphraseKdf {
         for number in [self.cost.memory_kib, self.cost.passes, self.cost.lanes] {
             bytes.extend_from_slice(&number.to_be_bytes());
         }
-        seal_for_all(Context::Kdf, &bytes)
+        seal(&known_key()?, Context::Kdf, &bytes)
     }
 
     /// The inverse of [`Self::to_sealed`]; a cost that is out of bounds is refused.
     pub fn from_sealed(sealed: &Sealed) -> Result<Self, SealError> {
-        let bytes = open_for_all(Context::Kdf, sealed)?;
+        let bytes = open(&known_key()?, Context::Kdf, sealed)?;
         let (salt, numbers) =
             bytes.split_first_chunk::<SALT_LEN>().ok_or_else(|| SealError::Kdf("it is cut".to_owned()))?;
         let numbers: Vec<u32> = numbers.as_chunks::<4>().0.iter().map(|number| u32::from_be_bytes(*number)).collect();
@@ -79,6 +79,11 @@ impl PassphraseKdf {
         }
         Ok(Self { salt: *salt, cost: Cost { memory_kib, passes, lanes } })
     }
+}
+
+/// What the parameters are sealed under.
+fn known_key() -> Result<DataKey, SealError> {
+    DataKey::from_bytes(&[0; KEY_ID_LEN + KEY_LEN])
 }
 
 #[cfg(test)]

@@ -3,18 +3,16 @@
 //!
 //! The id is kept with the records first, then with the blobs, then it is noted that the place was proven: a process that dies
 //! between two of these is followed by one that goes on, and a place that was proven costs no request to it at the next start.
-//! It is done before a key is asked for, so that records that were lost are not begun anew beside blobs that were not.
 
 use data_encoding::HEXLOWER;
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 
 use crate::base::reached;
 use crate::seal::SealError;
-use crate::store::{Backends, StoreError, StoreId};
+use crate::store::{Copies, StoreError, StoreId};
 
 use super::keys::seal_error;
-use super::{SessionError, whole};
+use super::{SessionError, Sessions, whole};
 
 /// The kind of the document.
 pub(super) const KIND: &str = "store";
@@ -26,7 +24,7 @@ struct Belonging {
     format: u32,
     /// The store's id, in hex.
     id: String,
-    /// SHA-256 of the places that were found to be marked with it, as they are configured.
+    /// Where blobs are that were found to be marked with it, as it is configured.
     places: Vec<String>,
 }
 
@@ -48,43 +46,54 @@ impl Belonging {
 
 /// Makes sure that the blobs at `place` are this store's; marks them where they are nobody's. [`StoreError::Unfit`] where they are
 /// another's, or where the place cannot be marked safely. `again` asks the place also where it was proven before.
-pub(super) async fn prove(store: &Backends, place: &str, again: bool) -> Result<(), SessionError> {
-    settle(store, place, again, false).await
-}
-
-/// The same for records that were lost and begun anew: they take the id of the blobs over, as long as none were ever proven to
-/// be theirs.
-pub(super) async fn adopt(store: &Backends, place: &str) -> Result<(), SessionError> {
-    settle(store, place, true, true).await
-}
-
-async fn settle(store: &Backends, place: &str, again: bool, adopts: bool) -> Result<(), SessionError> {
-    let documents = &*store.documents;
-    let hash = HEXLOWER.encode(&Sha256::digest(place));
+pub(super) async fn prove(sessions: &Sessions, place: &str, again: bool) -> Result<(), SessionError> {
     loop {
-        let Some((mut belonging, sealed)) = whole::read::<Belonging>(documents, KIND).await? else {
-            whole::write(documents, KIND, None, &Belonging::new()?).await?;
+        let Some((mut belonging, sealed)) = whole::read::<Belonging>(sessions, KIND).await? else {
+            whole::write(sessions, KIND, None, &Belonging::new()?).await?;
             reached("belonging.id_kept");
             continue;
         };
-        let is_known = belonging.places.contains(&hash);
+        let is_known = belonging.places.iter().any(|known| known == place);
         if is_known && !again {
             return Ok(());
         }
         let id = belonging.id()?;
-        let owner = store.blobs.claim(id).await?;
+        let owner = sessions.blobs().claim(id).await?;
         reached("belonging.claimed");
-        if owner != id && !(adopts && belonging.places.is_empty()) {
+        if owner != id {
             return Err(another(place, id, owner).into());
         }
         if is_known {
             return Ok(());
         }
-        belonging.id = owner.to_string();
-        belonging.places.push(hash.clone());
+        Copies::new(sessions.backends().blobs.clone()).complete(sessions.documents()).await?;
+        reached("belonging.copied");
+        belonging.places.push(place.to_owned());
         let excess = belonging.places.len().saturating_sub(MOST_PLACES);
         belonging.places.drain(..excess);
-        if whole::write(documents, KIND, Some(sealed), &belonging).await? {
+        if whole::write(sessions, KIND, Some(sealed), &belonging).await? {
+            return Ok(());
+        }
+    }
+}
+
+/// Takes the id of the blobs over, for records that were lost: only where none of this store's have ever been proven.
+/// [`StoreError::Unfit`] else.
+pub(super) async fn adopt(sessions: &Sessions, place: &str) -> Result<(), SessionError> {
+    loop {
+        let read = whole::read::<Belonging>(sessions, KIND).await?;
+        let (mut belonging, sealed) = match read {
+            Some((belonging, sealed)) => (belonging, Some(sealed)),
+            None => (Belonging::new()?, None),
+        };
+        let id = belonging.id()?;
+        let owner = sessions.blobs().claim(id).await?;
+        if owner != id && !belonging.places.is_empty() {
+            return Err(another(place, id, owner).into());
+        }
+        Copies::new(sessions.backends().blobs.clone()).complete(sessions.documents()).await?;
+        (belonging.id, belonging.places) = (owner.to_string(), vec![place.to_owned()]);
+        if whole::write(sessions, KIND, sealed, &belonging).await? {
             return Ok(());
         }
     }

@@ -11,13 +11,15 @@ use crate::store::{
     Backends, BlobId, Copies, CopyOf, DocumentName, Expected, HeadCopy, Snapshot, SnapshotVersion, StoreError,
 };
 
-use super::keys::{check_document, seal_error};
+use super::keys::{check_document, of_store, seal_error};
 use super::profile::Archived;
 use super::state::{Index, encode};
-use super::{KeySource, Partial, SessionError, Sessions, StoreConfig, belonging, tenants};
+use super::{KeySource, Partial, SessionError, Sessions, StoreConfig, belonging, sweep, tenants};
 
 /// Blobs that are listed at once.
 const PAGE: usize = 1_000;
+/// The documents that every store begins with, whoever uses it.
+const OF_STORE: [&str; 4] = ["check", "kdf", belonging::KIND, sweep::KIND];
 /// Why a part of an older state is not there.
 const NOT_COPIED: &str = "it was kept with the records only, which are lost";
 
@@ -68,15 +70,9 @@ pub enum FoundIs {
 pub async fn refound(store: StoreConfig, key: KeySource) -> Result<(Sessions, Refounded), SessionError> {
     let keys = match store.places() {
         None => false,
-        Some((records, blobs)) => {
-            let backends = Backends::open(&records, &blobs).await?;
-            if store.keeps_blobs_apart() {
-                belonging::adopt(&backends, &store.blobs_place()).await?;
-            }
-            put_papers(&backends).await?
-        }
+        Some((records, blobs)) => put_papers(&Backends::open(&records, &blobs).await?).await?,
     };
-    let sessions = Sessions::open(store, key).await?;
+    let sessions = Sessions::open_to_recover(store, key).await?;
     let found = put_back_all(&sessions).await?;
     Ok((sessions, Refounded { keys, ..found }))
 }
@@ -107,24 +103,46 @@ pub(super) async fn put_back_all(sessions: &Sessions) -> Result<Refounded, Sessi
     Ok(done)
 }
 
-/// Puts the documents of the store itself back where there are none, the key check last: with it the store is there.
+/// Puts the documents of the store itself back where there are none, the key check last: with it the store is there. A store that was
+/// begun in place of the lost one, and has nothing yet, gives way.
 pub(super) async fn put_papers(backends: &Backends) -> Result<bool, SessionError> {
     let check = check_document();
-    if backends.documents.get(&check).await?.is_some() {
-        return Ok(false);
-    }
     let mut papers = Copies::new(backends.blobs.clone()).papers().await?;
+    let Some(copied) = papers.iter().find(|paper| paper.kind == check.kind && paper.name == check.name) else {
+        return Ok(false);
+    };
+    match backends.documents.get(&check).await? {
+        Some(there) if there == copied.value || !is_empty(backends).await? => return Ok(false),
+        Some(_) => forget(backends).await?,
+        None => {}
+    }
     papers.sort_by_key(|paper| paper.kind == check.kind);
     for paper in &papers {
         let Some(kind) = Copies::kind(&paper.kind) else { continue };
         let name = DocumentName { tenant: check.tenant, kind, name: paper.name };
         match backends.documents.put(&name, &Expected::Absent, &paper.value, None).await {
-            // Somebody else is at it, or has founded another store here: its key will say.
+            // Somebody else is at it: the key will say.
             Ok(()) | Err(StoreError::DocumentChanged) => {}
             Err(error) => return Err(error.into()),
         }
     }
-    Ok(papers.iter().any(|paper| paper.kind == check.kind))
+    Ok(true)
+}
+
+/// Whether there is nothing but what every store begins with.
+async fn is_empty(backends: &Backends) -> Result<bool, SessionError> {
+    let (sessions, documents) =
+        tokio::try_join!(backends.records.all(None, 1), backends.documents.all(None, OF_STORE.len() + 1))?;
+    let begins = |kind: &str| OF_STORE.contains(&kind);
+    Ok(sessions.is_empty() && documents.iter().all(|document| begins(&document.kind)))
+}
+
+/// Removes what a store begins with.
+async fn forget(backends: &Backends) -> Result<(), SessionError> {
+    for kind in OF_STORE {
+        backends.documents.remove(&of_store(kind)).await?;
+    }
+    Ok(())
 }
 
 /// All that there are.

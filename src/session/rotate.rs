@@ -15,8 +15,8 @@ use super::{SessionError, Sessions, belonging, keyfile, outbox, sweep, tenants};
 
 /// How many objects are read at a time.
 const PAGE: usize = 100;
-/// The kinds of documents that no root key seals: how a passphrase becomes a key, whose the blobs are, when they were swept.
-const UNDER_NO_KEY: [&str; 3] = ["kdf", belonging::KIND, sweep::KIND];
+/// The kind of the document that no root key seals: how a passphrase becomes a key.
+const UNDER_NO_KEY: &str = "kdf";
 
 /// A root key and what of the store refers to it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -88,7 +88,7 @@ impl Sessions {
         let mut after: Option<KeptDocument> = None;
         loop {
             let page = self.documents().all(after.as_ref(), PAGE).await?;
-            for document in page.iter().filter(|document| !UNDER_NO_KEY.contains(&document.kind.as_str())) {
+            for document in page.iter().filter(|document| document.kind != UNDER_NO_KEY) {
                 let id = document.value.key_id();
                 uses.entry(id).or_insert_with(|| unused(id, &ring)).documents += 1;
             }
@@ -183,7 +183,10 @@ impl Sessions {
         let mut pass = Pass::default();
         self.reseal_documents(&ring, &BTreeMap::new(), &mut pass, true).await?;
         reached("rotate.check_resealed");
-        let tenants = tenants::all(self).await?;
+        let (tenants, damaged) = tenants::all(self).await?;
+        for error in &damaged {
+            pass.left(error);
+        }
         self.reseal_documents(&ring, &tenants, &mut pass, false).await?;
         let mut after = None;
         loop {
@@ -226,12 +229,14 @@ impl Sessions {
             let page = self.documents().all(after.as_ref(), PAGE).await?;
             let meant = |document: &&KeptDocument| (document.tenant == TenantTag([0; 16])) == of_store;
             let old = page.iter().filter(meant).filter(|document| document.value.key_id() != ring.current_id());
-            for document in old.filter(|document| !UNDER_NO_KEY.contains(&document.kind.as_str())) {
+            for document in old.filter(|document| document.kind != UNDER_NO_KEY) {
                 match reseal_document(ring, tenants, document) {
                     Ok(new) => {
                         pass.count(self.documents().reseal(document, &new).await?);
                         reached("rotate.document_resealed");
                     }
+                    // Those are named when all tenants are read.
+                    Err(_) if of_store && document.kind == tenants::KIND => {}
                     Err(error) => pass.left(&seal_error(&format!("a document ({})", document.kind), error)),
                 }
             }
@@ -272,7 +277,9 @@ fn unused(id: KeyId, ring: &KeyRing) -> KeyUse {
 }
 
 fn unknown_tenant() -> SealError {
-    SealError::NotSealed("its tenant has not been used since names of tenants are kept; --tenant NAME says which it is")
+    SealError::NotSealed(
+        "the name of its tenant is not kept, or is damaged; --tenant NAME with this command says which it is",
+    )
 }
 
 fn reseal_document(
@@ -288,6 +295,7 @@ fn reseal_document(
     let context = match document.kind.as_str() {
         "check" => Context::Check,
         tenants::KIND => Context::Tenant { name },
+        kind @ (belonging::KIND | sweep::KIND) => Context::Store { kind },
         _ => return Err(SealError::NotSealed("this Rhaven does not know this kind")),
     };
     let plain = open(&ring.store_key(Some(value))?, context, value)?;

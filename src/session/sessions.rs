@@ -7,9 +7,9 @@ use tokio_util::sync::CancellationToken;
 use zeroize::Zeroizing;
 
 use crate::base::{Fence, SessionId, Tenant, Version, reached};
-use crate::seal::{Context, DataKey, SealError, Sealed, open, open_stream_among};
+use crate::seal::{Context, DataKey, SealError, Sealed, TenantTag, open, open_stream_among};
 use crate::store::{
-    Acquired, Backends, BlobId, Blobs, Documents, Head, Held, Listed, PartId, RecordName, Records, StoreError,
+    Acquired, Backends, BlobId, Blobs, Documents, Head, Held, Kept, Listed, PartId, RecordName, Records, StoreError,
 };
 
 use super::emulate::KeptIdentity;
@@ -61,12 +61,15 @@ impl Stored {
 
     /// What is told of its profile; none for a session without one.
     fn profile_info(&self) -> Option<ProfileInfo> {
-        let none = || ProfileInfo { saved: Saved::None, files: 0, bytes: 0, chromium: None };
+        let none = || ProfileInfo { saved: Saved::None, files: 0, bytes: 0, chromium: None, unread: false };
+        let unread =
+            self.index.cookies.is_empty() && self.index.parts.is_empty() && self.index.beside.archived.is_none();
         let info = |profile: &ProfileRef| ProfileInfo {
             saved: if self.is_archived_in_full() { Saved::Full } else { Saved::State },
             files: profile.files,
             bytes: profile.bytes,
             chromium: Some(profile.chromium.clone()),
+            unread,
         };
         self.is_profile().then(|| self.index.beside.profile.as_ref().map_or_else(none, info))
     }
@@ -98,23 +101,44 @@ impl Sessions {
         key: KeySource,
         lease: LeaseTimes,
     ) -> Result<Self, SessionError> {
+        let (blobs, is_apart) = (store.blobs_place(), store.keeps_blobs_apart());
+        let sessions = Self::open_unproven(store, key, lease, blobs).await?;
+        if is_apart {
+            belonging::prove(&sessions, sessions.blobs_place(), false).await?;
+        }
+        Ok(sessions)
+    }
+
+    /// [`Self::open`] for a store whose records were lost: where its blobs are another's and nothing else is known of them,
+    /// this store takes that one's place.
+    pub async fn open_to_recover(store: StoreConfig, key: KeySource) -> Result<Self, SessionError> {
+        let (blobs, is_apart) = (store.blobs_place(), store.keeps_blobs_apart());
+        let sessions = Self::open_unproven(store, key, LeaseTimes::default(), blobs).await?;
+        if is_apart {
+            belonging::adopt(&sessions, sessions.blobs_place()).await?;
+        }
+        Ok(sessions)
+    }
+
+    async fn open_unproven(
+        store: StoreConfig,
+        key: KeySource,
+        lease: LeaseTimes,
+        blobs_place: String,
+    ) -> Result<Self, SessionError> {
         let (place, shared) = (store.place(), store.is_shared());
-        let (blobs_place, is_apart) = (store.blobs_place(), store.keeps_blobs_apart());
         let backends = match store.places() {
             None => Backends::memory(),
             Some((records, blobs)) => Backends::open(&records, &blobs).await?,
         };
-        if is_apart {
-            belonging::prove(&backends, &blobs_place, false).await?;
-        }
-        Self::over(backends, key, [place, blobs_place], shared, lease).await
+        Self::over(backends, key, (place, blobs_place), shared, lease).await
     }
 
-    /// Of a store that is open: `place` names it in messages, the second its blobs.
+    /// Of a store that is open; the places name it in messages, and its blobs.
     pub(super) async fn over(
         backends: Backends,
         key: KeySource,
-        [place, blobs_place]: [String; 2],
+        (place, blobs_place): (String, String),
         shared: bool,
         lease: LeaseTimes,
     ) -> Result<Self, SessionError> {
@@ -153,20 +177,39 @@ impl Sessions {
             }
         }
         listing.sessions.sort_by(|a, b| a.id.cmp(&b.id));
+        listing.unsaved = self.unsaved(tag).await?;
         Ok(listing)
+    }
+
+    /// How many sessions without a version a run has left something of, and nobody holds.
+    async fn unsaved(&self, tenant: TenantTag) -> Result<usize, SessionError> {
+        let (mut after, mut count) = (None, 0);
+        loop {
+            let page = self.records().all(after, LIST_PAGE).await?;
+            after = page.last().map(|kept| kept.name);
+            let is_left = |kept: &&Kept| {
+                let is_new = kept.name.tenant == tenant && kept.record.is_none();
+                is_new && kept.checkpoint.is_some() && kept.holder.is_none()
+            };
+            count += page.iter().filter(is_left).count();
+            if page.len() < LIST_PAGE {
+                return Ok(count);
+            }
+        }
     }
 
     fn summary(&self, tenant: &Tenant, listed: &Listed) -> Result<SessionSummary, SessionError> {
         let stored = self.open_head(tenant, &listed.name, &listed.head)?;
         Ok(SessionSummary {
             held_by: self.held_by(tenant, &stored.record.id, listed.held.as_ref())?,
-            id: stored.record.id,
             version: listed.head.version,
             saved_at: listed.head.saved_at.to_string(),
             expires_at: listed.head.expires_at.map(|at| at.to_string()),
             cookies: stored.index.cookies.len(),
             origins: stored.index.parts.len(),
             bytes: stored.index.bytes(),
+            profile: stored.profile_info(),
+            id: stored.record.id,
         })
     }
 
@@ -401,4 +444,30 @@ pub(super) fn busy(sessions: &Sessions, tenant: &Tenant, id: &SessionId, acquire
     let holder =
         Holder::open(sessions, tenant, id, &held.holder).map_or_else(|error| error.to_string(), |h| h.to_string());
     Some(SessionError::Busy { id: id.clone(), holder, expires_in: held.expires_in })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::save::Base;
+    use super::super::state::Beside;
+    use super::super::waiting::{Place, Waiting};
+    use super::*;
+
+    #[tokio::test]
+    async fn what_was_never_saved_is_counted_once_nobody_holds_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let key = KeySource::MadeOnFirstUse(folder.path().join("key"));
+        let sessions = Sessions::open(StoreConfig::Memory, key).await.unwrap();
+        let (tenant, id) = (Tenant::default(), SessionId::new("acme").unwrap());
+        let (holder, never) = (Holder::new("a test"), CancellationToken::new());
+        let (lease, _) = Lease::acquire(&sessions, &tenant, &id, &holder, None, &never).await.unwrap();
+        let (name, fence, base) = (sessions.name(&tenant, &id), lease.fence(), Base::default());
+        let waiting = Waiting::new(fence, &base, Vec::new(), Vec::new(), Beside::default());
+        let sealed = waiting.seal(&sessions, &tenant, &id, &base, Place::Store(fence)).unwrap();
+        sessions.records().checkpoint(&name, lease.owner(), fence, None, &sealed).await.unwrap();
+        let unsaved = async |tenant: &str| sessions.list(&Tenant::new(tenant).unwrap()).await.unwrap().unsaved;
+        assert_eq!(unsaved("default").await, 0, "a run holds it");
+        lease.let_run_out().await;
+        assert_eq!((unsaved("default").await, unsaved("other").await), (1, 0));
+    }
 }

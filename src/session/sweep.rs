@@ -7,14 +7,16 @@
 //! behind the reader and its source deleted before it. The age is told by the clock of the blobs themselves.
 
 use std::collections::BTreeMap;
+use std::ops::Bound;
 use std::time::Duration;
 
-use futures_util::{StreamExt, stream};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::base::reached;
-use crate::store::{BlobId, Copies, CopyOf, StoreError};
+#[cfg(doc)]
+use crate::store::StoreError;
+use crate::store::{BlobId, Copies};
 
 use super::{SessionError, Sessions, belonging, whole};
 
@@ -30,8 +32,6 @@ const PATIENCE: Duration = Duration::from_hours(1);
 const AFTER: Duration = Duration::from_secs(10);
 /// How many blobs or sessions are read at a time, and removed.
 const PAGE: usize = 1_000;
-/// How many copies are read at once.
-const AT_ONCE: usize = 8;
 /// How often all references are read before anything is removed.
 const PASSES: usize = 2;
 
@@ -68,7 +68,7 @@ impl Sessions {
     /// finished. Runs may go on meanwhile. With a grace of less than the longest save it would take what a save is about to refer to.
     /// [`StoreError::Unfit`] where the blobs are another store's.
     pub async fn sweep(&self, grace: Duration) -> Result<Swept, SessionError> {
-        belonging::prove(self.backends(), self.blobs_place(), true).await?;
+        belonging::prove(self, self.blobs_place(), true).await?;
         let now = self.blobs().now().await?;
         let before = now.checked_sub(grace).unwrap_or(Timestamp::MIN);
         let mut swept = Swept { unfinished: self.blobs().discard_unfinished(before).await?, ..Swept::default() };
@@ -81,7 +81,6 @@ impl Sessions {
             self.spare_referred(&mut old).await?;
             reached("sweep.compared");
         }
-        self.spare_copied(&mut old).await?;
         let litter: Vec<(BlobId, u64)> = old.into_iter().collect();
         for litter in litter.chunks(PAGE) {
             let ids: Vec<BlobId> = litter.iter().map(|(id, _)| *id).collect();
@@ -99,7 +98,7 @@ impl Sessions {
         loop {
             let page = self.blobs().list(after, PAGE).await?;
             swept.blobs += page.len();
-            let aged = page.iter().filter(|blob| blob.written_at < before && !Copies::is_copy(&blob.id));
+            let aged = page.iter().filter(|blob| blob.written_at < before && !Copies::is_paper(&blob.id));
             old.extend(aged.map(|blob| (blob.id, blob.bytes)));
             after = page.last().map(|blob| blob.id);
             if page.len() < PAGE {
@@ -108,42 +107,26 @@ impl Sessions {
         }
     }
 
-    /// Takes out of `old` what any version of any session refers to.
+    /// Takes out of `old` what any version of any session refers to, and the copies of sessions that there are.
     async fn spare_referred(&self, old: &mut BTreeMap<BlobId, u64>) -> Result<(), SessionError> {
         let mut after = None;
         loop {
             let page = self.records().references(after, PAGE).await?;
             after = page.last().map(|(name, _)| *name);
-            for blob in page.iter().flat_map(|(_, blobs)| blobs) {
-                old.remove(blob);
+            for (name, blobs) in &page {
+                for blob in blobs {
+                    old.remove(blob);
+                }
+                let (after, last) = Copies::range_of(name);
+                let copies = old.range((Bound::Excluded(after), Bound::Included(last)));
+                for copy in copies.map(|(id, _)| *id).collect::<Vec<_>>() {
+                    old.remove(&copy);
+                }
             }
             if page.len() < PAGE {
                 return Ok(());
             }
         }
-    }
-
-    /// Takes out of `old` what copies of newest versions refer to: records that were put back from an old backup may know less.
-    async fn spare_copied(&self, old: &mut BTreeMap<BlobId, u64>) -> Result<(), SessionError> {
-        if old.is_empty() {
-            return Ok(());
-        }
-        let copies = Copies::new(self.backends().blobs.clone());
-        let heads = copies.heads().await?;
-        let read = stream::iter(heads).map(|id| {
-            let copies = &copies;
-            async move { copies.read(&id).await }
-        });
-        let mut read = std::pin::pin!(read.buffer_unordered(AT_ONCE));
-        while let Some(copy) = read.next().await {
-            match copy {
-                Ok(CopyOf::Head(head)) => old.retain(|blob, _| !head.blobs.contains(blob)),
-                // Replaced by a newer one meanwhile, or nobody can put it back.
-                Ok(CopyOf::Paper(_)) | Err(StoreError::NotFound(_) | StoreError::Corrupt { .. }) => {}
-                Err(error) => return Err(error.into()),
-            }
-        }
-        Ok(())
     }
 
     /// Sweeps where that was not done for a day. What fails is tried again an hour later.
@@ -159,21 +142,20 @@ impl Sessions {
 
     /// None where it is not due, or another has just begun.
     async fn sweep_in_turn(&self) -> Result<Option<Swept>, SessionError> {
-        let documents = self.documents();
-        let read = whole::read::<Turn>(documents, KIND).await?;
+        let read = whole::read::<Turn>(self, KIND).await?;
         let (turn, sealed) = read.map_or((Turn::default(), None), |(turn, sealed)| (turn, Some(sealed)));
         let now = Timestamp::now().as_second();
         if !turn.is_due(now) {
             return Ok(None);
         }
         let begun = Turn { format: 1, begun: now, ..turn };
-        if !whole::write(documents, KIND, sealed, &begun).await? {
+        if !whole::write(self, KIND, sealed, &begun).await? {
             return Ok(None);
         }
         reached("sweep.begun");
         let swept = self.sweep(SWEEP_GRACE).await?;
-        let sealed = whole::read::<Turn>(documents, KIND).await?.map(|(_, sealed)| sealed);
-        whole::write(documents, KIND, sealed, &Turn { done: now, ..begun }).await?;
+        let sealed = whole::read::<Turn>(self, KIND).await?.map(|(_, sealed)| sealed);
+        whole::write(self, KIND, sealed, &Turn { done: now, ..begun }).await?;
         Ok(Some(swept))
     }
 }

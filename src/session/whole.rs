@@ -1,37 +1,45 @@
-//! Documents of the store as a whole that are read before there is a key: one of a kind, sealed under a key that everybody knows.
+//! Documents of the store as a whole, one of a kind, sealed under the store's key.
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::seal::{Context, Sealed, open_for_all, seal_for_all};
-use crate::store::{Documents, Expected, StoreError};
+use crate::seal::{Context, Sealed, open, seal};
+use crate::store::{Expected, StoreError};
 
-use super::SessionError;
 use super::keys::{of_store, seal_error};
 use super::state::{decode, encode};
+use super::{SessionError, Sessions};
 
 /// What the store keeps by that kind, and as what it stands there.
 pub(super) async fn read<T: DeserializeOwned>(
-    documents: &dyn Documents,
+    sessions: &Sessions,
     kind: &'static str,
 ) -> Result<Option<(T, Sealed)>, SessionError> {
-    let Some(sealed) = documents.get(&of_store(kind)).await? else { return Ok(None) };
+    let Some(sealed) = sessions.documents().get(&of_store(kind)).await? else { return Ok(None) };
+    if !sessions.keys().ring().knows(sealed.key_id()) {
+        sessions.follow_keys().await?;
+    }
     let what = what(kind);
-    let bytes = open_for_all(Context::Store { kind }, &sealed).map_err(|error| seal_error(&what, error))?;
-    Ok(Some((decode(&bytes, &what)?, sealed)))
+    let opened = sessions.keys().ring().store_key(Some(&sealed));
+    let opened = opened.and_then(|key| open(&key, Context::Store { kind }, &sealed));
+    let value = decode(&opened.map_err(|error| seal_error(&what, error))?, &what)?;
+    Ok(Some((value, sealed)))
 }
 
 /// Writes it where what is there is as it was read; false, with nothing written, where it is not.
 pub(super) async fn write<T: Serialize>(
-    documents: &dyn Documents,
+    sessions: &Sessions,
     kind: &'static str,
     read: Option<Sealed>,
     value: &T,
 ) -> Result<bool, SessionError> {
-    let sealed = seal_for_all(Context::Store { kind }, &encode(value)?);
+    sessions.follow_keys().await?;
+    let sealed = sessions.keys().ring().store_key(None);
+    let bytes = encode(value)?;
+    let sealed = sealed.and_then(|key| seal(&key, Context::Store { kind }, &bytes));
     let sealed = sealed.map_err(|error| seal_error(&what(kind), error))?;
     let expected = read.map_or(Expected::Absent, Expected::Value);
-    match documents.put(&of_store(kind), &expected, &sealed, None).await {
+    match sessions.documents().put(&of_store(kind), &expected, &sealed, None).await {
         Ok(()) => Ok(true),
         Err(StoreError::DocumentChanged) => Ok(false),
         Err(error) => Err(error.into()),

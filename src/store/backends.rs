@@ -28,11 +28,11 @@ impl Backends {
 
     /// Opens both places side by side. Folders are made where they are missing; a server has to be there.
     pub async fn open(records: &RecordsAt, blobs: &BlobsAt) -> Result<Self, StoreError> {
-        let is_far = blobs.is_shared();
+        let apart = !matches!((records, blobs), (RecordsAt::Sqlite(records), BlobsAt::File(blobs)) if records == blobs);
         let ((records, documents), blobs) = tokio::try_join!(open_records(records), open_blobs(blobs))?;
         let backends = Self { records, documents, blobs };
         // Two places, one of which may be lost without the other.
-        Ok(if is_far { backends.mirrored() } else { backends })
+        Ok(if apart { backends.mirrored() } else { backends })
     }
 
     /// The same with copies of HEADs beside the blobs.

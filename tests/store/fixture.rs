@@ -75,17 +75,6 @@ impl TestStore {
         Self { records: store.clone(), documents: store, blobs, clock, loses_answers: false, _folder: Some(folder) }
     }
 
-    /// Records and documents in memory, blobs below a prefix of their own on an S3 server.
-    pub fn s3(server: &S3Server) -> Self {
-        let prefix = data_encoding::HEXLOWER.encode(&random::<8>());
-        Self::with_blobs(connect(server, &prefix, limits()))
-    }
-
-    /// Records and documents in memory.
-    pub fn with_blobs(blobs: impl Blobs + 'static) -> Self {
-        Self { blobs: Arc::new(blobs), ..Self::memory() }
-    }
-
     /// The same with copies of HEADs beside its blobs.
     pub fn mirrored(mut self) -> Self {
         let mirrored = Arc::new(Mirrored::new(self.records, self.documents, self.blobs.clone()));
@@ -100,6 +89,17 @@ impl TestStore {
         let store = Arc::new(RedisStore::with_clock(&server.url(), clock.as_clock()).await.unwrap());
         let blobs = Arc::new(MemoryStore::with_clock(clock.as_clock()));
         Self { records: store.clone(), documents: store, blobs, clock, loses_answers: false, _folder: None }
+    }
+
+    /// Records and documents in memory, blobs below a prefix of their own on an S3 server.
+    pub fn s3(server: &S3Server) -> Self {
+        let prefix = data_encoding::HEXLOWER.encode(&random::<8>());
+        Self::with_blobs(connect(server, &prefix, limits()))
+    }
+
+    /// Records and documents in memory.
+    pub fn with_blobs(blobs: impl Blobs + 'static) -> Self {
+        Self { blobs: Arc::new(blobs), ..Self::memory() }
     }
 
     /// Asks for the lease, for a new owner.
@@ -297,6 +297,8 @@ impl Session {
             parts,
             blobs: Vec::new(),
             keep: 20,
+            saved_at: None,
+            first: Vec::new(),
             ttl: Some(30 * DAY),
         }
     }

@@ -31,6 +31,8 @@ pub use self::copy::{CopyOf, HeadCopy, PaperCopy};
 const PARTS_BYTES: usize = 4 << 20;
 /// The kinds of documents that are copied.
 const PAPERS: [&str; 3] = ["check", "kdf", "tenant"];
+/// Those of them that a store begins with.
+const FOUNDING: [&str; 2] = ["check", "kdf"];
 /// The tenant of documents that belong to the store as a whole.
 const STORE: TenantTag = TenantTag([0; 16]);
 /// Ids that are listed at once.
@@ -56,24 +58,46 @@ impl Copies {
         Self { blobs }
     }
 
-    /// Whether this blob is a copy, to which no version refers.
-    pub fn is_copy(id: &BlobId) -> bool {
-        copy::is_copy(id)
-    }
-
     /// The kind of a document that is copied, as stores want it.
     pub fn kind(kind: &str) -> Option<&'static str> {
         PAPERS.into_iter().find(|paper| *paper == kind)
     }
 
-    /// Whether this copy can be of that session.
-    pub fn is_of(id: &BlobId, name: &RecordName) -> bool {
-        copy::is_copy(id) && !copy::is_paper(id) && copy::of_session(id) == copy::session(name)
+    /// The range of ids that copies of this session have: all after the first one, up to the second one.
+    pub fn range_of(name: &RecordName) -> (BlobId, BlobId) {
+        copy::range(name)
     }
 
     /// Whether it is the copy of a document, which belongs to the store as a whole.
     pub fn is_paper(id: &BlobId) -> bool {
         copy::is_paper(id)
+    }
+
+    /// Copies those of the store's documents of which there is no copy: once it is proven whose the blobs are, and not before, or
+    /// a store that was begun by mistake would hide what another has.
+    pub async fn complete(&self, documents: &dyn Documents) -> Result<(), StoreError> {
+        let copied = self.range(copy::whole_range()).await?;
+        let is_copied = |document: &KeptDocument| {
+            let (after, last) = PaperCopy::range(&document.kind, &document.name);
+            copied.iter().any(|id| after < *id && *id <= last)
+        };
+        let mut after: Option<KeptDocument> = None;
+        loop {
+            let page = documents.all(after.as_ref(), PAGE).await?;
+            let full = page.len() == PAGE;
+            // Ordered by tenant: those of the store come first.
+            let of_store: Vec<_> = page.iter().take_while(|document| document.tenant == STORE).collect();
+            for document in &of_store {
+                if PAPERS.contains(&document.kind.as_str()) && !is_copied(document) {
+                    let (kind, name, value) = (document.kind.clone(), document.name, document.value.clone());
+                    self.put_paper(&PaperCopy { kind, name, value }).await?;
+                }
+            }
+            if !full || of_store.len() < page.len() {
+                return Ok(());
+            }
+            after = page.into_iter().next_back();
+        }
     }
 
     async fn range(&self, (after, last): (BlobId, BlobId)) -> Result<Vec<BlobId>, StoreError> {
@@ -146,32 +170,6 @@ impl Mirrored {
     /// `records` and `documents`, with copies in `blobs`.
     pub fn new(records: Arc<dyn Records>, documents: Arc<dyn Documents>, blobs: Arc<dyn Blobs>) -> Self {
         Self { records, documents, copies: Copies::new(blobs) }
-    }
-
-    /// Copies the documents of which there is no copy: a process that was killed between the two writes left it so. One listing
-    /// where nothing is missing.
-    pub async fn complete(&self) -> Result<(), StoreError> {
-        let copied = self.copies.range(copy::whole_range()).await?;
-        let is_copied = |document: &KeptDocument| {
-            let (after, last) = PaperCopy::range(&document.kind, &document.name);
-            copied.iter().any(|id| after < *id && *id <= last)
-        };
-        let mut after: Option<KeptDocument> = None;
-        loop {
-            let page = self.documents.all(after.as_ref(), PAGE).await?;
-            let full = page.len() == PAGE;
-            // Ordered by tenant: those of the store come first.
-            let of_store: Vec<_> = page.iter().take_while(|document| document.tenant == STORE).collect();
-            for document in &of_store {
-                if PAPERS.contains(&document.kind.as_str()) && !is_copied(document) {
-                    self.copy_document(&document.kind, document.name, &document.value).await?;
-                }
-            }
-            if !full || of_store.len() < page.len() {
-                return Ok(());
-            }
-            after = page.into_iter().next_back();
-        }
     }
 
     async fn copy_document(&self, kind: &str, name: NameTag, value: &Sealed) -> Result<(), StoreError> {
@@ -388,14 +386,17 @@ impl Documents for Mirrored {
         ttl: Option<Duration>,
     ) -> Result<(), StoreError> {
         self.documents.put(name, expected, value, ttl).await?;
-        if is_paper(name.tenant, name.kind) {
+        // A store that is being made is not proven to have these blobs: see [`Copies::complete`].
+        let is_founding = matches!(expected, Expected::Absent) && FOUNDING.contains(&name.kind);
+        if is_paper(name.tenant, name.kind) && !is_founding {
             self.copy_document(name.kind, name.name, value).await?;
         }
         Ok(())
     }
 
     async fn remove(&self, name: &DocumentName) -> Result<bool, StoreError> {
-        if is_paper(name.tenant, name.kind) {
+        // What a store begins with is removed only where another takes its place, whose copies these are.
+        if is_paper(name.tenant, name.kind) && !FOUNDING.contains(&name.kind) {
             self.copies.remove(&self.copies.range(PaperCopy::range(name.kind, &name.name)).await?).await?;
         }
         self.documents.remove(name).await

@@ -19,8 +19,8 @@ fn backends(home: &Path, records: &str) -> Backends {
 
 async fn open(home: &Path, records: &str) -> Sessions {
     let key = KeySource::MadeOnFirstUse(home.join("key"));
-    let place = records.to_owned();
-    Sessions::over(backends(home, records), key, [place.clone(), place], false, LeaseTimes::default()).await.unwrap()
+    let place = (records.to_owned(), "blobs".to_owned());
+    Sessions::over(backends(home, records), key, place, false, LeaseTimes::default()).await.unwrap()
 }
 
 #[tokio::test]
