@@ -31,5 +31,7 @@ mod pauses;
 mod rig;
 #[path = "script/secrets.rs"]
 mod secrets;
+#[path = "script/states.rs"]
+mod states;
 #[path = "script/talk.rs"]
 mod talk;

@@ -41,6 +41,8 @@ mod permissions;
 mod points;
 #[path = "session/portable.rs"]
 mod portable;
+#[path = "support/process.rs"]
+mod process;
 #[path = "session/profile.rs"]
 mod profile;
 #[path = "session/profile_ends.rs"]

@@ -3,6 +3,9 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout, reason = "a test says what failed by failing")]
 
+#[path = "support/process.rs"]
+mod process;
+
 mod store {
     pub mod blobs;
     pub mod child;

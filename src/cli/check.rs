@@ -15,7 +15,7 @@ use super::settings::Settings;
 use super::terminal::Terminal;
 use crate::diagnose::{self, Script};
 use crate::run::{Failure, FailureKind};
-use crate::script::{self, Problem, Source};
+use crate::script::{self, NamesAsked, NamesTold, Problem, Source};
 use crate::session::{SessionError, Sessions};
 
 /// Arguments of `check`.
@@ -27,7 +27,7 @@ Examples:
   rhaven check scripts/*.rhai --json
 
 Finds syntax errors, unknown functions, options and variables, arguments that do not fit, bad selectors, schemas and \
-addresses, missing modules and unset secrets, without a browser. Exit code 2 where anything is wrong.")]
+addresses, missing modules, unset secrets and unknown identities, without a browser. Exit code 2 where anything is wrong.")]
 pub(super) struct CheckArgs {
     /// The scripts, or folders of them; - for stdin
     #[arg(required = true, value_name = "FILE|FOLDER")]
@@ -132,10 +132,12 @@ async fn problems(
     names: BTreeSet<String>,
     vault: &Vault<'_>,
 ) -> Result<Vec<Problem>, SessionError> {
-    let checked = script::with_secrets(
+    let checked = script::with_names(
         names,
-        |missing| vault.known(missing),
-        move |has_secret| script::check(&Source { text: &text, import_root: &import_root, has_secret }),
+        |asked| vault.look(asked),
+        move |has_secret, has_identity| {
+            script::check(&Source { text: &text, import_root: &import_root, has_secret, has_identity })
+        },
     );
     let no_thread = || Problem {
         code: "out_of_memory".into(),
@@ -146,21 +148,24 @@ async fn problems(
     Ok(checked.await?.unwrap_or_else(|| vec![no_thread()]))
 }
 
-/// The vault, opened when a script asks for a secret that was not given, and once for all scripts.
+/// The store, opened when a script names a secret that was not given, or an identity, and once for all scripts.
 struct Vault<'a> {
     settings: &'a Settings,
     sessions: OnceCell<Sessions>,
 }
 
 impl Vault<'_> {
-    /// Those of `names` that it has. A store that is not there yet is not made for the question.
-    async fn known(&self, names: BTreeSet<String>) -> Result<BTreeSet<String>, SessionError> {
+    /// What it has of what is asked. A store that is not there yet is not made for the question.
+    async fn look(&self, asked: NamesAsked) -> Result<NamesTold, SessionError> {
         let Settings { tenant, store, key, .. } = self.settings;
+        let NamesAsked { secrets, identities } = asked;
         if !store.exists() {
-            return Ok(BTreeSet::new());
+            let missing_identities = identities.into_iter().map(|name| (name, None)).collect();
+            return Ok(NamesTold { secrets: BTreeSet::new(), missing_identities });
         }
         let sessions = self.sessions.get_or_try_init(|| Sessions::open(store.clone(), key.clone())).await?;
-        sessions.known_secrets(tenant, names).await
+        let secrets = sessions.known_secrets(tenant, secrets).await?;
+        Ok(NamesTold { secrets, missing_identities: sessions.missing_identities(tenant, identities).await? })
     }
 }
 

@@ -232,7 +232,7 @@ fn devices(terminal: &Terminal) {
 fn find(name: &str, all: Vec<IdentityInfo>) -> Result<IdentityInfo, Box<Failure>> {
     let near = closest(name, all.iter().map(|kept| kept.name.as_str())).map(str::to_owned);
     all.into_iter().find(|kept| kept.name == name).ok_or_else(|| {
-        let mut failure = failure(&SessionError::NoIdentity(name.to_owned()));
+        let mut failure = failure(&SessionError::NoIdentity { name: name.to_owned(), near: None });
         failure.hint = Some(match near {
             Some(near) => format!("did you mean {near}? `rhaven identity list` shows those that there are"),
             None => "`rhaven identity list` shows those that there are".to_owned(),

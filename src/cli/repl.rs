@@ -77,7 +77,7 @@ pub(super) async fn execute(
         }
         None => {
             if let Some(outcomes) = attended(finish, &mut interrupts, terminal).await {
-                terminal.sessions(&outcomes);
+                terminal.sessions(&outcomes, None);
             }
             return Ok(INTERRUPTED);
         }
@@ -87,7 +87,7 @@ pub(super) async fn execute(
     // Nothing to do about it where it failed: it is tried again at the next start.
     let _ = reaping.await;
     let Some(outcomes) = finished else { return Ok(INTERRUPTED) };
-    terminal.sessions(&outcomes);
+    terminal.sessions(&outcomes, None);
     Ok(match end {
         End { terminated: true, .. } => INTERRUPTED,
         End { code: 0, .. } => diagnose::saving_exit_code(&outcomes),

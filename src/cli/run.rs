@@ -133,7 +133,7 @@ fn conclude(
         let imported = |file: &str| read_import(import_root, file);
         terminal.failure(failure, &diagnose::Script { name: &report.name, text: &report.source, imported: &imported });
     }
-    terminal.sessions(&report.sessions);
+    terminal.sessions(&report.sessions, report.failure.as_ref());
     if let Some(document) = document {
         for path in reports {
             write_report(path, &document)?;

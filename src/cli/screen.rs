@@ -162,7 +162,7 @@ impl WatchScreen {
         if terminal.json {
             terminal.value(&serde_json::json!({ "sessions": saved }));
         }
-        terminal.sessions(saved);
+        terminal.sessions(saved, None);
         if state.code == 0 { diagnose::saving_exit_code(saved) } else { state.code }
     }
 
@@ -275,7 +275,7 @@ impl Inner {
         state.code = diagnose::report_exit_code(&report);
         self.result(&report, &state.events.emitted());
         self.failure(&report, imported);
-        self.terminal.sessions(&report.sessions);
+        self.terminal.sessions(&report.sessions, report.failure.as_ref());
         match &report.failure {
             Some(failure) => self.rule(state, &visible_line(&failure.code), Tone::Bad, &report),
             None => self.rule(state, "ok", Tone::Good, &report),

@@ -6,6 +6,7 @@ mod left;
 mod open;
 mod portable;
 mod refound;
+mod rows;
 mod versions;
 
 use std::io::{BufRead as _, IsTerminal as _};
@@ -196,26 +197,17 @@ fn failure(error: &SessionError) -> Box<Failure> {
 }
 
 async fn list(sessions: &Sessions, settings: &Settings, terminal: &Terminal) -> Result<(), Box<Failure>> {
-    let Listing { sessions: all, damaged } = sessions.list(&settings.tenant).await.map_err(|error| failure(&error))?;
+    let Listing { sessions: all, damaged, unsaved } =
+        sessions.list(&settings.tenant).await.map_err(|error| failure(&error))?;
     if terminal.json {
         terminal.value(&serde_json::json!(all));
-    } else if all.is_empty() && damaged.is_empty() {
+    } else if all.is_empty() && damaged.is_empty() && unsaved == 0 {
         terminal.note("no sessions yet; `rhaven run FILE --session ID` makes one");
     } else {
-        let rows = all.iter().map(|session| {
-            [
-                session.id.to_string(),
-                session.version.to_string(),
-                show_time(&session.saved_at),
-                expiry(session.expires_at.as_deref()),
-                session.cookies.to_string(),
-                session.origins.to_string(),
-                show_bytes(session.bytes),
-                session.held_by.clone().unwrap_or_else(|| "-".to_owned()),
-            ]
-        });
-        let headings = ["ID", "VERSION", "SAVED (UTC)", "EXPIRES", "COOKIES", "ORIGINS", "SIZE", "IN USE BY"];
-        terminal.data(&table(headings, rows, terminal.out_style, terminal.out_tty));
+        terminal.data(&rows::list(&all, terminal));
+    }
+    if let Some(unsaved) = rows::unsaved(unsaved) {
+        terminal.note(&unsaved);
     }
     if let Some(waiting) = left::waiting(sessions, settings) {
         terminal.note(&waiting);
@@ -264,7 +256,7 @@ fn describe(session: &SessionInfo, terminal: &Terminal) -> String {
         format!("session {}", style.paint(Tone::Strong, session.id.as_str())),
         format!("version   {}, saved {}", session.version, show_time(&session.saved_at)),
         format!("expires   {}", expiry(session.expires_at.as_deref())),
-        format!("storage   {} of {}", show_bytes(session.bytes), origins(session.origins.len())),
+        format!("storage   {}", storage_line(session)),
         format!("in use by {}", session.held_by.as_deref().unwrap_or("nobody")),
     ];
     lines.extend(session.profile.as_ref().map(|profile| format!("profile   {}", profile_line(profile))));
@@ -321,6 +313,13 @@ fn describe(session: &SessionInfo, terminal: &Terminal) -> String {
     lines.push(heading("versions"));
     lines.push(table(["VERSION", "SAVED (UTC)", "PINNED"], rows, style, is_terminal));
     lines.join("\n")
+}
+
+fn storage_line(session: &SessionInfo) -> String {
+    if session.profile.as_ref().is_some_and(|profile| profile.unread) {
+        return "not known yet: the profile was imported, and the first run reads it".to_owned();
+    }
+    format!("{} of {}", show_bytes(session.bytes), origins(session.origins.len()))
 }
 
 fn profile_line(profile: &ProfileInfo) -> String {

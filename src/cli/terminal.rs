@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::args::{ColorWhen, Global};
 use super::environment::Environment;
-use crate::diagnose::{self, Script, Style, Tone, session_lines, visible_json};
+use crate::diagnose::{self, Script, Style, Tone, after_failure, session_lines, visible_json};
 use crate::run::Failure;
 use crate::session::SessionOutcome;
 
@@ -120,9 +120,12 @@ impl Terminal {
     }
 
     /// What became of sessions, for people.
-    pub fn sessions(&self, sessions: &[SessionOutcome]) {
-        for line in sessions.iter().flat_map(|session| session_lines(session, self.verbose(), self.style)) {
-            self.note(&line);
+    pub fn sessions(&self, sessions: &[SessionOutcome], shown: Option<&Failure>) {
+        for session in sessions {
+            let session = after_failure(session, shown);
+            for line in session_lines(&session, self.verbose(), self.style) {
+                self.note(&line);
+            }
         }
     }
 

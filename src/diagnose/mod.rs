@@ -19,7 +19,7 @@ pub use failure::{Script, render};
 pub use harmless::harmless;
 pub use hints::hint;
 pub use markdown::{markdown, paragraph};
-pub use outcome::{document, session_lines};
+pub use outcome::{after_failure, document, session_lines};
 pub use outside::{browser_failure, session_failure, store_failure, usage_failure};
 pub use reference::{receivers, reference};
 pub use style::{Style, Tone};

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{Style, Tone, report_exit_code, visible_line};
-use crate::run::Report;
+use crate::run::{Failure, Report};
 use crate::session::{Change, ChangeKind, Saved, SessionOutcome};
 
 /// Changes named in the line itself; the rest is counted, and listed where everything is wanted.
@@ -12,7 +12,8 @@ const NAMED_CHANGES: usize = 4;
 /// One line on what happened to the session, then one for each thing that could not be kept. `all` names every change.
 pub fn session_lines(outcome: &SessionOutcome, all: bool, style: Style) -> Vec<String> {
     let id = style.paint(Tone::Strong, outcome.id.as_str());
-    let mut lines = vec![format!("session {id}: {}{}", summary(outcome, all, style), with_profile(outcome))];
+    let (summary, profile, fork) = (summary(outcome, all, style), with_profile(outcome), forked(outcome));
+    let mut lines = vec![format!("session {id}: {summary}{profile}{fork}")];
     lines.extend(outcome.profile_error.as_ref().map(|(code, message)| {
         let label = style.paint(Tone::Warning, "profile not saved, the last one stands:");
         format!("  {label} [{code}] {}", visible_line(message))
@@ -24,6 +25,30 @@ pub fn session_lines(outcome: &SessionOutcome, all: bool, style: Style) -> Vec<S
         format!("  {label} {}", visible_line(&told))
     }));
     lines
+}
+
+/// The same where `failure` has been shown: why it was not saved is not told twice.
+pub fn after_failure(outcome: &SessionOutcome, failure: Option<&Failure>) -> SessionOutcome {
+    let mut outcome = outcome.clone();
+    if let (Some((code, message)), Some(failure)) = (&mut outcome.save_error, failure)
+        && *code == failure.code
+        && let Some(rest) =
+            message.strip_prefix(&failure.message).or(failure.message.ends_with(&*message).then_some(""))
+    {
+        *message = format!("as said above{rest}");
+    }
+    outcome
+}
+
+/// Where the state of an earlier run went. That of this one is named where it is said why it was not saved.
+fn forked(outcome: &SessionOutcome) -> String {
+    let fork = outcome.forked_to.as_ref().filter(|_| !is_aside(outcome));
+    fork.map_or_else(String::new, |fork| format!(", what an earlier run could not save is in session {fork}"))
+}
+
+/// Whether the run's own state went to a fork.
+fn is_aside(outcome: &SessionOutcome) -> bool {
+    outcome.save_error.as_ref().is_some_and(|(code, _)| code == "restore_incomplete")
 }
 
 fn summary(outcome: &SessionOutcome, all: bool, style: Style) -> String {
@@ -156,8 +181,14 @@ mod tests {
         assert_eq!(line(&again), "session acme: restored v1 -> saved v2");
         let same = SessionOutcome { restored: Some(Version(3)), version: Some(Version(3)), ..outcome() };
         assert_eq!(line(&same), "session acme: restored v3, unchanged");
-        let recovered = SessionOutcome { recovered: true, ..same };
+        let recovered = SessionOutcome { recovered: true, ..same.clone() };
         assert_eq!(line(&recovered), "session acme: recovered v3, unchanged");
+        let forked = SessionOutcome { forked_to: Some(SessionId::new("acme.fork-1").unwrap()), ..same.clone() };
+        let told = "session acme: restored v3, unchanged, what an earlier run could not save is in session acme.fork-1";
+        assert_eq!(line(&forked), told);
+        let error = Some(("restore_incomplete".to_owned(), "what this run left is in session acme.fork-1".to_owned()));
+        let aside = SessionOutcome { save_error: error, ..forked };
+        assert_eq!(line(&aside).matches("acme.fork-1").count(), 1);
         assert_eq!(line(&outcome()), "session acme: new, nothing to keep");
         let expired = SessionOutcome { expired_at: Some("2026-01-02T03:04:05Z".into()), ..outcome() };
         assert_eq!(line(&expired), "session acme: expired on 2026-01-02T03:04:05Z, started empty, nothing to keep");
@@ -193,6 +224,24 @@ mod tests {
         let failed =
             SessionOutcome { save_error: Some(("lease_lost".into(), "the lease is lost".into())), ..outcome() };
         assert_eq!(line(&failed), "session acme: new, not saved: [lease_lost] the lease is lost");
+    }
+
+    #[test]
+    fn a_reason_that_was_shown_is_not_told_again() {
+        let error = |code: &str| Some((code.to_owned(), "it is not signed in; v1 stays the newest".to_owned()));
+        let unsaved = SessionOutcome { save_error: error("auth_required"), ..outcome() };
+        let after = |code: &str, message: &str| {
+            let failure = crate::diagnose::usage_failure(code, message, None);
+            line(&after_failure(&unsaved, Some(&failure)))
+        };
+        let told = "session acme: new, not saved: [auth_required] as said above; v1 stays the newest";
+        assert_eq!(after("auth_required", "it is not signed in"), told);
+        let saving = "session \"acme\" was not saved: it is not signed in; v1 stays the newest";
+        assert_eq!(after("auth_required", saving), "session acme: new, not saved: [auth_required] as said above");
+        for (code, message) in [("auth_required", "another is not signed in"), ("timeout", "it is not signed in")] {
+            assert_eq!(after(code, message), line(&unsaved), "{code}");
+        }
+        assert_eq!(line(&after_failure(&unsaved, None)), line(&unsaved));
     }
 
     #[test]

@@ -18,7 +18,7 @@ pub fn session_failure(error: &SessionError) -> Failure {
         | SessionError::Exists(_)
         | SessionError::Id(_)
         | SessionError::Identity(_)
-        | SessionError::NoIdentity(_)
+        | SessionError::NoIdentity { .. }
         | SessionError::Secret(_)
         | SessionError::NoSecret(_) => FailureKind::Usage,
         SessionError::Portable(error) if error.is_usage() => FailureKind::Usage,

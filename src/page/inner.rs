@@ -30,7 +30,12 @@ pub(super) struct Inner {
     /// The mouse and the keyboard are one each per page.
     pub input: tokio::sync::Mutex<()>,
     emulation: Mutex<Emulation>,
+    /// Sees frames in processes of their own before they run.
+    greeting: Mutex<Option<Greeting>>,
 }
+
+/// Is given the session of a frame in a process of its own.
+pub(super) type Greeting = Arc<dyn Fn(&Cdp) + Send + Sync>;
 
 /// How long a held target may take to answer before it is let go unanswered. Either way is right; the one is surer.
 const HELD: Duration = Duration::from_millis(30);
@@ -52,6 +57,7 @@ impl Inner {
             barriers: Mutex::default(),
             input: tokio::sync::Mutex::default(),
             emulation: Mutex::new(emulation),
+            greeting: Mutex::default(),
             target: target.clone(),
         });
         tokio::select! {
@@ -69,6 +75,21 @@ impl Inner {
     /// What its targets tell otherwise than the browser. Never held over an await.
     pub fn emulation(&self) -> MutexGuard<'_, Emulation> {
         self.emulation.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Hands every frame in a process of its own to `greeting` before it runs; those that run already now.
+    pub fn greet_with(&self, greeting: Greeting) {
+        *self.greeting.lock().unwrap_or_else(PoisonError::into_inner) = Some(greeting.clone());
+        let sessions: Vec<Cdp> = self.tree().frames.iter().map(|node| node.cdp.clone()).collect();
+        let own = self.target.cdp().session_id();
+        sessions.iter().filter(|cdp| cdp.session_id() != own).for_each(|cdp| greeting(cdp));
+    }
+
+    fn greet(&self, frame: &Cdp) {
+        let greeting = self.greeting.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        if let Some(greeting) = greeting {
+            greeting(frame);
+        }
     }
 
     /// Changes the tree and wakes those who wait for it.
@@ -251,6 +272,8 @@ fn adopt_frame(inner: Arc<Inner>, child: Target, parent: Cdp) -> std::pin::Pin<B
                 tree.ensure(&id, None, &parent);
             }
         });
+        // First: what is sent before the frame is let run is in force in its first document.
+        inner.greet(child.cdp());
         let done = tokio::select! { done = set_up(&inner, &child) => done.is_ok(), _ = child.gone() => false };
         if !done {
             // It went while it was being set up.

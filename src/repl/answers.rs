@@ -240,7 +240,7 @@ impl Conversation<'_> {
     async fn sessions(&mut self) -> Flow {
         let workspace = self.dialogue.workspace().clone();
         let open = workspace.opened();
-        let listing = match self.attended(workspace.list()).await {
+        let listing = match self.attended(Box::pin(workspace.list())).await {
             Ok(Ok(listing)) => listing,
             Ok(Err(error)) => {
                 self.problem(&error.to_string());
@@ -291,9 +291,9 @@ impl Conversation<'_> {
             },
             None => None,
         };
-        let outcomes = match self.attended(workspace.save_all(Deadline::after(SAVE))).await {
+        let outcomes = match attend(self.signals, self.dialogue.save_all(Deadline::after(SAVE))).await {
             Ok(outcomes) => outcomes,
-            Err(flow) => return flow,
+            Err(signal) => return self.cut_short(signal),
         };
         if outcomes.iter().any(|outcome| outcome.save_error.is_some()) {
             self.tell_outcomes(&outcomes);

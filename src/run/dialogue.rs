@@ -224,6 +224,12 @@ impl Dialogue {
         self.console.host().stop.stop_for_good(Stop::Cancelled);
     }
 
+    /// Saves every named session that is open; they stay open. What failed stands in its outcome.
+    pub async fn save_all(&self, deadline: Deadline) -> Vec<SessionOutcome> {
+        let host = self.console.host();
+        failure::redacted_outcomes(host.workspace.save_all(deadline).await, &host.redactor)
+    }
+
     /// Ends it: sessions are saved and the browser is closed; of a pause: the script goes on, and nothing is saved.
     pub async fn finish(self, deadline: Deadline) -> Vec<SessionOutcome> {
         let host = self.console.host().clone();

@@ -108,7 +108,11 @@ pub fn redacted_outcomes(outcomes: Vec<SessionOutcome>, redactor: &Redactor) -> 
 /// Which exit code an error of a running script leads to.
 fn kind(code: &str) -> FailureKind {
     match code {
-        "browser_not_installed" | "browser_launch_failed" | "secret_not_set" | "env_not_allowed" => FailureKind::Usage,
+        "browser_not_installed"
+        | "browser_launch_failed"
+        | "secret_not_set"
+        | "env_not_allowed"
+        | "identity_not_found" => FailureKind::Usage,
         "parse_error" | "module_not_found" | "module_refused" | "import_circle" => FailureKind::Parse,
         "expect_failed" | "auth_required" => FailureKind::Expect,
         "session_busy" | "session_not_found" | "lease_lost" | "conflict" | "not_found" | "store_corrupt"

@@ -24,7 +24,7 @@ pub use transfers::tell_of_transfers;
 
 use crate::base::{Deadline, Redactor};
 use crate::script::{self, Host, Problem, Program, Progress, ScriptFailure, Stop, Stopper};
-use crate::session::Workspace;
+use crate::session::{SessionError, Workspace};
 
 /// How long the saving of sessions and the closing of the browser may take.
 pub const FINISH: Duration = Duration::from_secs(30);
@@ -55,18 +55,24 @@ pub async fn run(job: Job, cancel: CancellationToken, events: impl Fn(Event) + S
 }
 
 /// Runs `job` in a workspace that outlives it (watch mode): nothing is saved or closed at its end, and `job.workspace` does not
-/// matter. The report tells of no sessions.
+/// matter. The report tells of no sessions, unless they are to be saved for the next run, which then may take `saving`.
 pub async fn run_in(
     workspace: &Workspace,
     job: Job,
     cancel: CancellationToken,
+    saving: Option<Duration>,
     events: impl Fn(Event) + Send + Sync + 'static,
 ) -> Report {
     let redactor = redactor(&job);
     let events = Arc::new(events);
     let told = events.clone();
     let _telling = tell_of_transfers(workspace, move |text| told(Event::Notice { text }));
-    execute(workspace, job, &redactor, cancel, move |event| events(event)).await
+    let mut report = execute(workspace, job, &redactor, cancel, move |event| events(event)).await;
+    if let Some(saving) = saving {
+        let outcomes = workspace.save_all(Deadline::after(saving)).await;
+        report.sessions = failure::redacted_outcomes(outcomes, &redactor);
+    }
+    report
 }
 
 /// What is known of a job before it runs.
@@ -132,10 +138,16 @@ async fn read(job: &Job, workspace: &Workspace) -> Result<Program, Vec<Problem>>
     let problem = |code, message| Problem { code, message, place: None, hint: None };
     let (text, import_root) = (job.source.clone(), job.import_root.clone());
     let given = job.secrets.keys().cloned().collect();
-    let read = script::with_secrets(
+    let read = script::with_names(
         given,
-        |missing| workspace.known_secrets(missing),
-        move |has_secret| Program::read(&script::Source { text: &text, import_root: &import_root, has_secret }),
+        async |script::NamesAsked { secrets, identities }| {
+            let secrets = workspace.known_secrets(secrets).await?;
+            let missing_identities = workspace.missing_identities(identities).await?;
+            Ok::<_, SessionError>(script::NamesTold { secrets, missing_identities })
+        },
+        move |has_secret, has_identity| {
+            Program::read(&script::Source { text: &text, import_root: &import_root, has_secret, has_identity })
+        },
     );
     match read.await {
         Ok(Some(read)) => read,

@@ -20,6 +20,20 @@ pub fn read(value: &Dynamic) -> Result<Vec<Cookie>, ScriptError> {
     items.iter().map(one).collect()
 }
 
+/// A state with cookies in it as JSON; secrets that stand in it as values are in clear.
+pub fn state(value: &Dynamic) -> Result<serde_json::Value, ScriptError> {
+    if let Some(secret) = value.read_lock::<Secret>() {
+        return Ok(secret.expose().into());
+    }
+    if let Some(items) = value.read_lock::<Array>() {
+        return items.iter().map(state).collect();
+    }
+    if let Some(map) = value.read_lock::<Map>() {
+        return map.iter().map(|(key, value)| Ok((key.to_string(), state(value)?))).collect();
+    }
+    value::to_json(value)
+}
+
 fn one(item: &Dynamic) -> Result<Cookie, ScriptError> {
     let Some(map) = item.read_lock::<Map>() else { return Ok(Cookie::new()) };
     let attribute = |(name, held): (&_, &Dynamic)| {

@@ -114,10 +114,20 @@ impl From<PageError> for ScriptError {
     }
 }
 
+/// The error for an identity that nobody set, with the nearest one that there is.
+pub fn no_identity(name: &str, near: Option<&str>) -> ScriptError {
+    let error = ScriptError::new("identity_not_found", format!("there is no identity {name:?}"));
+    match near {
+        Some(near) => error.with_hint(format!("did you mean {near:?}?")),
+        None => error,
+    }
+}
+
 impl From<SessionError> for ScriptError {
     fn from(error: SessionError) -> Self {
         match error {
             SessionError::Page(verb) => verb.into(),
+            SessionError::NoIdentity { name, near } => no_identity(&name, near.as_deref()),
             other => Parts {
                 code: other.code().into(),
                 message: other.to_string(),

@@ -1,44 +1,75 @@
-//! Which secrets a script's check may take for set: those that were given, and those that somebody is asked for only where
-//! the script names them.
+//! What scripts name that is kept outside of them: secrets and identities. A check takes those for there that were given, and
+//! somebody is asked only for others that the script names.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::program::on_thread;
 
 /// Whether a secret is set.
-type HasSecret = dyn Fn(&str) -> bool + Sync;
+pub type HasSecret<'a> = dyn Fn(&str) -> bool + Sync + 'a;
+/// Whether there is an identity; where there is none, the nearest name.
+pub type HasIdentity<'a> = dyn Fn(&str) -> Result<(), Option<String>> + Sync + 'a;
 
-/// Runs `work`, which asks for secrets by name, on a thread with a stack that suits scripts. Where it asks for others than those
-/// `given`, `look` is asked for these, once, and `work` runs again unless all are there. None where there is no thread or it
-/// died; the error is that of `look`.
-pub async fn with_secrets<T, E, L>(
+/// What a script names.
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
+pub struct NamesAsked {
+    /// Secrets that were not given.
+    pub secrets: BTreeSet<String>,
+    /// Identities.
+    pub identities: BTreeSet<String>,
+}
+
+/// The answer to it.
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
+pub struct NamesTold {
+    /// Those of the secrets that are there.
+    pub secrets: BTreeSet<String>,
+    /// Those of the identities that are not, each with the nearest name that there is.
+    pub missing_identities: BTreeMap<String, Option<String>>,
+}
+
+/// Runs `work`, which asks for secrets and identities by name, on a thread with a stack that suits scripts. Where it asks for
+/// others than the secrets `given`, `look` is asked for these, once, and `work` runs again unless all are there. None where
+/// there is no thread or it died; the error is that of `look`.
+pub async fn with_names<T, E, L>(
     given: BTreeSet<String>,
-    look: impl FnOnce(BTreeSet<String>) -> L,
-    work: impl Fn(&HasSecret) -> T + Clone + Send + 'static,
+    look: impl FnOnce(NamesAsked) -> L,
+    work: impl Fn(&HasSecret<'_>, &HasIdentity<'_>) -> T + Clone + Send + 'static,
 ) -> Result<Option<T>, E>
 where
     T: Send + 'static,
-    L: Future<Output = Result<BTreeSet<String>, E>>,
+    L: Future<Output = Result<NamesTold, E>>,
 {
-    let (asked, known) = (Arc::new(Mutex::new(BTreeSet::new())), Arc::new(given));
+    let (asked, known) = (Arc::new(Mutex::new(NamesAsked::default())), Arc::new(given));
     let (first, names, others) = (work.clone(), known.clone(), asked.clone());
     let done = on_thread(move || {
-        first(&move |name| {
+        let asked = || others.lock().unwrap_or_else(PoisonError::into_inner);
+        let has_secret = |name: &str| {
             if !names.contains(name) {
-                others.lock().unwrap_or_else(PoisonError::into_inner).insert(name.to_owned());
+                asked().secrets.insert(name.to_owned());
             }
             true
-        })
+        };
+        let has_identity = |name: &str| {
+            asked().identities.insert(name.to_owned());
+            Ok(())
+        };
+        first(&has_secret, &has_identity)
     });
     let done = done.await;
-    let missing = std::mem::take(&mut *asked.lock().unwrap_or_else(PoisonError::into_inner));
-    if missing.is_empty() {
+    let asked = std::mem::take(&mut *asked.lock().unwrap_or_else(PoisonError::into_inner));
+    if asked == NamesAsked::default() {
         return Ok(done);
     }
-    let found = look(missing.clone()).await?;
-    if found == missing {
+    let told = look(asked.clone()).await?;
+    if told.secrets == asked.secrets && told.missing_identities.is_empty() {
         return Ok(done);
     }
-    Ok(on_thread(move || work(&move |name| known.contains(name) || found.contains(name))).await)
+    let again = move || {
+        let has_secret = |name: &str| known.contains(name) || told.secrets.contains(name);
+        let has_identity = |name: &str| told.missing_identities.get(name).map_or(Ok(()), |near| Err(near.clone()));
+        work(&has_secret, &has_identity)
+    };
+    Ok(on_thread(again).await)
 }

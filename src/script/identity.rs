@@ -30,7 +30,7 @@ pub enum Trait {
 }
 
 /// The name that stands for what the browser has by itself.
-const BROWSER: &str = "browser";
+pub const BROWSER: &str = "browser";
 
 const WIDTH: OptionDoc = OptionDoc { name: "width", kind: Kind::Any, default: "", doc: "" };
 const SIZE: [OptionDoc; 2] = [WIDTH, OptionDoc { name: "height", ..WIDTH }];

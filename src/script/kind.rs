@@ -54,6 +54,8 @@ pub enum Kind {
     Url,
     /// A list of cookies, as `cookies()` answers them.
     Cookies,
+    /// What `storage_state` answers, or the text of such a file.
+    State,
     /// A map with entries of its own.
     Fields(&'static Fields),
     /// What an identity is made of.
@@ -87,6 +89,7 @@ impl Kind {
             Self::Cookies => {
                 "a list of maps such as #{ name: \"sid\", value: \"..\", url: \"https://example.com\" }".into()
             }
+            Self::State => "what storage_state() answers, or the text of such a file".into(),
             Self::Fields(fields) => fields.wanted(),
             Self::Trait(told) => told.wanted().into(),
             Self::Options => "an options map #{ .. }".into(),
@@ -110,6 +113,7 @@ impl Kind {
             Self::Choice => value.is_string() || value.is_map() || value.is_array(),
             Self::Function => value.is::<FnPtr>(),
             Self::Cookies => all(value, Dynamic::is_map),
+            Self::State => value.is_map() || value.is_string(),
             Self::Trait(told) => told.takes(value),
             Self::Options | Self::Fields(_) => value.is_map(),
         }

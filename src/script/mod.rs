@@ -39,7 +39,7 @@ pub use definitions::definitions;
 pub use error::{Parts, ScriptError};
 pub use event::Event;
 pub use failure::{Place, ScriptFailure, StackFrame};
-pub use given::with_secrets;
+pub use given::{NamesAsked, NamesTold, with_names};
 pub use hint::hint;
 pub use host::{Host, Progress};
 pub use imports::files as imported_files;

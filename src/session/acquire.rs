@@ -90,6 +90,7 @@ impl Workspace {
         let Some(target) = opening.target() else { return Ok(()) };
         let settled = recover::settle(&target, Base::clone(&opening.base), checkpoint).await?;
         self.notices().extend(settled.notices);
+        opening.named.forked_to = settled.taken.iter().rev().find_map(|taken| taken.forked_to.clone());
         opening.named.profile |= settled.base.stored().is_some_and(|stored| stored.is_profile());
         opening.base = Arc::new(settled.base);
         opening.named.recovered = settled.recovered.map(Arc::new);
@@ -147,6 +148,7 @@ impl Workspace {
             expired_at: None,
             profile,
             rolled_back: None,
+            forked_to: None,
             recovered: None,
         };
         Opening { named, base: Arc::new(base) }

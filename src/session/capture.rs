@@ -20,7 +20,6 @@ use super::permissions::{ByOrigin, Permissions, Told};
 use super::state::Beside;
 use super::storage::{Answer, Door};
 use super::storage_key::{Place, Position};
-use super::tab_storage::Source;
 use super::tabs::Tabs;
 use super::{Cookie, Partial, SessionError, cookies, storage_key};
 
@@ -66,7 +65,9 @@ pub(super) async fn snapshot(
         let mut origins: BTreeMap<String, Captured> = live.await.into_iter().collect();
         origins.retain(|key, captured| !matches!(captured, Captured::Unreadable(..)) || !has_place(key));
         let mut away = Away { tabs, reading, page: None };
-        for key in visited.origins.iter().chain(&visited.keys).chain(doors.keys()) {
+        // Among them what frames of other sites left in sessionStorage before they went.
+        let (gone, left): (Vec<_>, Vec<_>) = tabs.storages().seen_below().into_iter().partition(|key| !has_place(key));
+        for key in visited.origins.iter().chain(&visited.keys).chain(doors.keys()).chain(&left) {
             if !origins.contains_key(key) {
                 origins.insert(key.clone(), away.read(key).await);
             }
@@ -80,6 +81,9 @@ pub(super) async fn snapshot(
             }
         }
         origins.retain(|key, captured| has_place(key) || keeps_something(captured));
+        for key in gone {
+            origins.entry(key.clone()).or_insert_with(|| unreadable(&key, String::new()));
+        }
         let permissions = away.permissions().await;
         (origins.into_iter().map(|(key, captured)| said(key, captured)).collect(), permissions)
     };
@@ -140,10 +144,6 @@ async fn live_frames(tabs: &Tabs) -> BTreeMap<String, Open> {
     for (((tab, frame), key), _) in frames.iter().zip(keys).zip(free).filter(|(_, free)| *free) {
         // A frame that went away meanwhile is read in the hidden page.
         let Ok(key) = key.map(|answer| String::from(answer.storage_key)) else { continue };
-        if key.contains('^') {
-            doors.insert(key, Open { frame: frame.clone(), session: Source::foreign() });
-            continue;
-        }
         let source = tabs.storages().source(&key);
         let own = source.tab.as_ref().is_none_or(|last| last == *tab);
         // sessionStorage is that of the tab that was used last, so a frame in that tab is asked where there is one.
@@ -191,8 +191,7 @@ struct Away<'a> {
 
 impl Away<'_> {
     async fn read(&mut self, key: &str) -> Captured {
-        let session =
-            if key.contains('^') { Source::foreign() } else { self.tabs.storages().source(key).argument(false) };
+        let session = self.tabs.storages().source(key).argument(false);
         let (deadline, reading) = (self.reading.deadline, self.reading);
         let ready = async {
             let page = self.page().await?;

@@ -30,7 +30,7 @@ use super::save::Base;
 use super::storage::Door;
 use super::tabs::Tabs;
 use super::waiting::{Place, Waiting, WaitingPart};
-use super::{Cookie, Partial, Saving, SessionError, cookies};
+use super::{Cookie, Partial, Saving, SessionError, cookies, storage_key};
 
 /// The shortest time between two.
 const PAUSE: Duration = Duration::from_secs(2);
@@ -82,13 +82,18 @@ impl Checkpoints {
         self.written.load(Ordering::Acquire)
     }
 
+    /// A version was written, which takes the place of what is in the store. For whoever keeps others from being written.
+    pub(super) fn replaced(&self) {
+        self.written.store(false, Ordering::Release);
+    }
+
     /// Takes back what is in the store: what it held was given up. For whoever has stopped them and is alone with the session.
     pub(super) async fn withdraw(&self, kept: &Kept) {
         if self.any()
             && let Some(target) = kept.target()
         {
             drop_checkpoint(&target, &kept.base()).await;
-            self.written.store(false, Ordering::Release);
+            self.replaced();
             reached("checkpoint.withdrawn");
         }
     }
@@ -261,7 +266,7 @@ async fn look(tabs: &Tabs, wanted: &BTreeSet<String>) -> Vec<(String, Option<(Pa
     });
     let frames: Vec<_> = frames.filter(|(_, frame)| frame.url().starts_with("http")).collect();
     let deadline = Deadline::after(FREE);
-    let keys = join_all(frames.iter().map(|(_, frame)| storage_key(frame, deadline))).await;
+    let keys = join_all(frames.iter().map(|(_, frame)| key_of(frame, deadline))).await;
     let (dirty, mut doors) = (tabs.storages().dirty(), BTreeMap::new());
     for ((tab, frame), key) in frames.iter().zip(keys) {
         let Some(key) = key.filter(|key| wanted.contains(key)) else { continue };
@@ -286,9 +291,9 @@ async fn look(tabs: &Tabs, wanted: &BTreeSet<String>) -> Vec<(String, Option<(Pa
     read.await.into_iter().flatten().collect()
 }
 
-/// The storage key of a frame. Those of embedded frames of other sites are passed over: no hidden page could put them back.
-async fn storage_key(frame: &Frame, deadline: Deadline) -> Option<String> {
+/// The storage key of a frame. One that belongs to its document alone is passed over: nothing can put it back.
+async fn key_of(frame: &Frame, deadline: Deadline) -> Option<String> {
     let asked = frame.cdp().send(GetStorageKeyParams { frame_id: Some(FrameId::new(frame.id())) });
     let key = deadline.race(asked).await?.ok().map(|answer| String::from(answer.storage_key))?;
-    (!key.contains('^')).then_some(key)
+    (!matches!(storage_key::place(&key), storage_key::Place::Nowhere(_))).then_some(key)
 }

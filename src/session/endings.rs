@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
-use crate::base::{Deadline, Version, reached};
+use crate::base::{Deadline, Version, reached, with_causes};
 
 use super::emulate::Asked;
 use super::kept::{Back, Kept, Named, Opening};
@@ -13,7 +13,7 @@ use super::lease::Lease;
 use super::save::Base;
 use super::sessions::Prefetched;
 use super::versions::RolledBack;
-use super::{Saving, Session, SessionError, SessionOptions, SessionOutcome, Workspace};
+use super::{Saving, Session, SessionError, SessionOptions, SessionOutcome, Workspace, outbox};
 
 /// How long a store that is away is waited for with what a session was recovered to.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -25,7 +25,8 @@ const AT_END: &str = "in watch mode nothing is written before its end; --keep-st
 impl Workspace {
     /// Saves a session as [`Session::save`] does, gives its lease back and closes its context; its outcome is told by
     /// [`Self::finish`], too. Where it cannot be saved it stays open. None for a throw-away one, which is closed. With
-    /// [`Saving::AtEnd`] it stays open and is only not the current one any more.
+    /// [`Saving::AtEnd`] it stays open and is only not the current one any more. The browser of a profile session is ended, which may take
+    /// seconds, and its profile is kept; what fails after that stands in the outcome.
     pub async fn close(&self, session: &Session, deadline: Deadline) -> Result<Option<SessionOutcome>, SessionError> {
         self.on_open(session, move |workspace, session| async move {
             let Some(kept) = &session.0.kept else {
@@ -38,10 +39,12 @@ impl Workspace {
                 workspace.leave(&session);
                 return Ok(outcome);
             }
-            let outcome = session.save_at_close(deadline).await?;
+            // A browser that is ended on purpose is no accident: out of sight before it goes.
+            let ending = || drop(workspace.take_out(&session));
+            let mut outcome = session.save_at_close(deadline, ending).await?;
             workspace.take_out(&session);
             workspace.discard(&session);
-            kept.release().await;
+            session.give_back(kept, &mut outcome).await;
             workspace.0.open.send_modify(|open| open.ended.push(outcome.clone()));
             Ok(Some(outcome))
         })
@@ -69,6 +72,11 @@ impl Workspace {
             workspace.discard(&session);
             kept.release().await;
             kept.sessions.tidy(&orphaned).await;
+            // The key that opens it has gone with the record. What cannot be removed is of no use to anybody.
+            if let Err(error) = outbox::forget(&kept.sessions, &kept.tenant, &kept.id) {
+                let told = format!("session {:?}: {}", kept.id.as_str(), with_causes(&error));
+                workspace.notices().push(told);
+            }
             let outcome = SessionOutcome { version: None, updated: false, deleted: true, ..kept.outcome() };
             workspace.0.open.send_modify(|open| open.ended.push(outcome));
             Ok(())

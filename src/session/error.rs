@@ -80,8 +80,13 @@ pub enum SessionError {
     #[error("{0}")]
     Identity(String),
     /// No identity by that name.
-    #[error("there is no identity {0:?}")]
-    NoIdentity(String),
+    #[error("there is no identity {name:?}")]
+    NoIdentity {
+        /// The name.
+        name: String,
+        /// The nearest one that there is.
+        near: Option<String>,
+    },
     /// No secret by that name in the vault.
     #[error("there is no secret {0:?} in the vault")]
     NoSecret(String),
@@ -242,7 +247,7 @@ impl SessionError {
             | Self::Fixed { id: None, .. } => "invalid_argument",
             Self::WrongKey { .. } => "wrong_key",
             Self::NoSecret(_) => "secret_not_set",
-            Self::NoIdentity(_) => "identity_not_found",
+            Self::NoIdentity { .. } => "identity_not_found",
             Self::KeyInUse { .. } => "key_in_use",
             Self::Key { .. } => "key_unavailable",
             Self::Seal { source, .. } => source.code(),

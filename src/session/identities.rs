@@ -1,8 +1,10 @@
 //! Named identities: documents of the store that sessions are opened with.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use serde::{Deserialize, Serialize};
 
-use crate::base::Tenant;
+use crate::base::{Tenant, closest};
 
 use super::documents::{bad_name, now};
 use super::{Identity, SessionError, Sessions};
@@ -38,7 +40,37 @@ impl Sessions {
     /// The identity by that name. [`SessionError::NoIdentity`] where there is none.
     pub async fn identity(&self, tenant: &Tenant, name: &str) -> Result<IdentityInfo, SessionError> {
         let info = self.document(tenant, KIND, name).await?;
-        info.ok_or_else(|| SessionError::NoIdentity(name.to_owned()))
+        match info {
+            Some(info) => Ok(info),
+            None => Err(self.no_identity(tenant, name).await),
+        }
+    }
+
+    /// Those of `names` that the tenant has no identity by, each with the nearest name that there is. Opens one only to look for
+    /// a near name.
+    pub async fn missing_identities(
+        &self,
+        tenant: &Tenant,
+        names: BTreeSet<String>,
+    ) -> Result<BTreeMap<String, Option<String>>, SessionError> {
+        let mut missing = BTreeMap::new();
+        for name in names {
+            if !self.has_document(tenant, KIND, &name).await? {
+                let near = self.near_identity(tenant, &name).await;
+                missing.insert(name, near);
+            }
+        }
+        Ok(missing)
+    }
+
+    /// One that is damaged is no reason not to say what is missing.
+    async fn near_identity(&self, tenant: &Tenant, name: &str) -> Option<String> {
+        let all = self.identities(tenant).await.unwrap_or_default();
+        closest(name, all.iter().map(|kept| kept.name.as_str())).map(str::to_owned)
+    }
+
+    async fn no_identity(&self, tenant: &Tenant, name: &str) -> SessionError {
+        SessionError::NoIdentity { name: name.to_owned(), near: self.near_identity(tenant, name).await }
     }
 
     /// The tenant's identities, by name.
@@ -51,7 +83,7 @@ impl Sessions {
     /// Removes an identity. Sessions that were opened with it keep what it told. [`SessionError::NoIdentity`] where there is none.
     pub async fn delete_identity(&self, tenant: &Tenant, name: &str) -> Result<(), SessionError> {
         let was_there = self.remove_document(tenant, KIND, name).await?;
-        if was_there { Ok(()) } else { Err(SessionError::NoIdentity(name.to_owned())) }
+        if was_there { Ok(()) } else { Err(self.no_identity(tenant, name).await) }
     }
 }
 

@@ -45,6 +45,8 @@ pub(super) struct Named {
     pub(super) recovered: Option<Arc<Recovered>>,
     /// Set where the run has rolled it back.
     pub(super) rolled_back: Option<Back>,
+    /// Where a state of an earlier run went that waited in the outbox, as others had written the session since.
+    pub(super) forked_to: Option<SessionId>,
 }
 
 /// What a rollback in the middle of a run leaves to be told.
@@ -122,6 +124,14 @@ impl Named {
     /// Whether it was opened from a version that is in the store.
     pub(super) fn is_confirmed(&self) -> bool {
         self.recovered.as_ref().is_none_or(|recovered| recovered.is_written())
+    }
+
+    /// The newest version that is in the store, of what it is opened from or was saved to since.
+    fn written_of(&self, base: &Base) -> Option<Version> {
+        match self.recovered.as_ref().filter(|recovered| !recovered.is_written()) {
+            Some(recovered) => recovered.before,
+            None => base.version(),
+        }
     }
 
     /// Whether it was recovered, to what is a version now.
@@ -331,10 +341,7 @@ impl Kept {
 
     /// The newest version that is in the store.
     fn written_version(&self) -> Option<Version> {
-        match self.recovered.as_ref().filter(|recovered| !recovered.is_written()) {
-            Some(recovered) => recovered.before,
-            None => self.base().version(),
-        }
+        self.written_of(&self.base())
     }
 
     /// The outcome of a session that nothing happened to.
@@ -347,6 +354,7 @@ impl Kept {
             rolled_back: self.rolled_back.map(|back| back.to),
             read_only: self.lease.is_none(),
             forked_from: self.forked_from.clone(),
+            forked_to: self.forked_to.clone(),
             saved: self.own.as_ref().map(|_| self.saved()),
             recovered: self.is_recovered(),
             ..SessionOutcome::unchanged(self.id.clone(), self.expired_at.clone())
@@ -357,7 +365,7 @@ impl Kept {
 impl Opening {
     /// The end of a session that was not opened again: it counts as used, and its lease is given back.
     pub(super) async fn finish(self) -> SessionOutcome {
-        let version = self.base.version();
+        let version = self.written_of(&self.base);
         let (records, name) = (self.sessions.records(), self.sessions.name(&self.tenant, &self.id));
         let is_read_only = self.lease.is_none();
         let ttl = if is_read_only { self.base.stored().and_then(|stored| stored.record.ttl()) } else { self.ttl };
@@ -368,7 +376,7 @@ impl Opening {
         }
         self.release().await;
         SessionOutcome {
-            restored: self.rolled_back.map_or(version, |back| back.restored),
+            restored: self.rolled_back.map_or(self.base.version(), |back| back.restored),
             version,
             updated: self.rolled_back.is_some(),
             rolled_back: self.rolled_back.map(|back| back.to),
@@ -376,6 +384,7 @@ impl Opening {
             saved: self.profile.then_some(Saved::None),
             recovered: self.is_recovered(),
             forked_from: self.named.forked_from,
+            forked_to: self.named.forked_to,
             ..SessionOutcome::unchanged(self.named.id, self.named.expired_at)
         }
     }

@@ -204,6 +204,8 @@ pub(super) struct Lines {
     what: String,
     /// Opened, up to the last line that is not complete yet.
     rest: Zeroizing<Vec<u8>>,
+    /// Whether a line ends in it. Remembered, as one line may be as large as the part.
+    has_end: bool,
     size: usize,
     ended: bool,
 }
@@ -223,7 +225,7 @@ impl Sessions {
         let context = Context::Blob { tenant, id: &blob.0 };
         let opening = open_pieces(&stored.record.keys()?, context, raw).await;
         let opening = opening.map_err(|error| seal_error(&what, error))?;
-        Ok(Lines { opening, what, rest: Zeroizing::default(), size, ended: false })
+        Ok(Lines { opening, what, rest: Zeroizing::default(), has_end: false, size, ended: false })
     }
 
     /// Reads a part that is a blob to its end: what is in it, and that it is whole and what the index says.
@@ -249,9 +251,12 @@ impl Sessions {
 impl Lines {
     /// The next piece; none at the end.
     pub(super) async fn next(&mut self) -> Result<Option<Zeroizing<String>>, SessionError> {
-        while !self.ended && (self.rest.len() < self.size || !self.rest.contains(&b'\n')) {
+        while !self.ended && (self.rest.len() < self.size || !self.has_end) {
             match self.opening.next().await.map_err(|error| seal_error(&self.what, error))? {
-                Some(piece) => crate::seal::append(&mut self.rest, &piece),
+                Some(piece) => {
+                    self.has_end |= piece.contains(&b'\n');
+                    crate::seal::append(&mut self.rest, &piece);
+                }
                 None => self.ended = true,
             }
         }
@@ -262,6 +267,8 @@ impl Lines {
         let text = std::str::from_utf8(&self.rest[..end]).map(|text| Zeroizing::new(text.to_owned()));
         let text = text.map_err(|error| SessionError::Format { what: self.what.clone(), reason: error.to_string() })?;
         self.rest.drain(..end);
+        // All up to the last end is taken.
+        self.has_end = false;
         Ok(Some(text))
     }
 }
@@ -319,6 +326,26 @@ mod tests {
         assert_eq!(text.as_bytes(), whole.as_bytes());
         let other = PartRef { digest: "00".into(), ..part };
         assert!(spool.sessions.outline(&spool.tenant, &stored, &other).await.is_err());
+    }
+
+    #[tokio::test]
+    async fn a_line_may_be_larger_than_a_piece() {
+        let folder = tempfile::tempdir().unwrap();
+        let spool = spool(folder.path()).await;
+        let long = format!("{{\"t\":\"ls\",\"k\":\"long\",\"v\":\"{}\"}}\n", "x".repeat(3 * MEMORY_BYTES));
+        let wanted = [lines(0), long.clone(), lines(5_000), long].concat();
+        let mut gathering = Gathering::new("https://a.example/", Some(&spool));
+        gathering.push(&wanted).await.unwrap();
+        let Gathered::Large(large) = gathering.end().await.unwrap() else { panic!("it is small") };
+        let part = large.part_ref("https://a.example/", Version(1), Fence(1), &[]).unwrap();
+        let stored = stored(&spool.key);
+        let mut opened = spool.sessions.open_lines(&spool.tenant, &stored, &part, 100_000).await.unwrap();
+        let mut text = String::new();
+        while let Some(piece) = opened.next().await.unwrap() {
+            assert!(piece.ends_with('\n'));
+            text.push_str(&piece);
+        }
+        assert!(text == wanted);
     }
 
     #[tokio::test]

@@ -78,7 +78,8 @@ pub(super) struct Lease {
 }
 
 impl Lease {
-    /// Takes the lease of a session; where another holds it, waits until `wait` or fails with [`SessionError::Busy`]. A
+    /// Takes the lease of a session; where another holds it, waits until `wait` or fails with [`SessionError::Busy`]. A store that
+    /// is away is waited for as long, and with no `wait` is an error after its own time. A
     /// holder whose process on this host is gone is replaced at once. Waiting ends too when `given_up` is cancelled. To be
     /// awaited to its end: dropped on the way it may leave a lease that nobody gives back.
     pub(super) async fn acquire(
@@ -103,15 +104,28 @@ impl Lease {
         };
         let mut pause = LOOK_AGAIN.0;
         loop {
-            let held = match sessions.records().acquire(&name, &request).await? {
-                Acquired::Granted(granted) => {
+            let held = match sessions.records().acquire(&name, &request).await {
+                Ok(Acquired::Granted(granted)) => {
                     let lease = Self::hold(sessions, name, owner, granted.fence);
                     reached("open.leased");
                     // Of the session as it was before it ran out.
                     sessions.tidy(&granted.orphaned).await;
                     return Ok((lease, granted));
                 }
-                Acquired::Held(held) => held,
+                Ok(Acquired::Held(held)) => held,
+                // Who waits for others waits as well for one that keeps the store from being written.
+                Err(error @ StoreError::Unavailable { .. })
+                    if wait.is_some_and(|wait| !wait.passed()) && !given_up.is_cancelled() =>
+                {
+                    reached("open.away");
+                    let next = wait.map_or(pause, |wait| pause.min(wait.remaining()));
+                    if given_up.run_until_cancelled(tokio::time::sleep(next)).await.is_none() {
+                        return Err(error.into());
+                    }
+                    pause = (pause * 2).min(LOOK_AGAIN.1);
+                    continue;
+                }
+                Err(error) => return Err(error.into()),
             };
             let dead = Holder::open(sessions, tenant, id, &held.holder).is_ok_and(|holder| !holder.is_alive());
             if dead && request.replace != Some(held.owner) {

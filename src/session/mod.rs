@@ -63,6 +63,8 @@ mod state;
 mod storage;
 mod storage_key;
 mod sweep;
+mod storage_state;
+mod tab_frames;
 mod tab_storage;
 mod tabs;
 mod tenants;
@@ -84,7 +86,7 @@ pub use keys::KeySource;
 pub use live::Session;
 pub use model::{
     Change, ChangeKind, CookieInfo, HistoryEntry, Left, LeftIn, Listing, ObjectStoreInfo, OriginInfo, Partial,
-    ProfileInfo, Saved, SessionInfo, SessionOutcome, SessionSummary, Taken, VersionDiff, VersionInfo,
+    ProfileChange, ProfileInfo, Saved, SessionInfo, SessionOutcome, SessionSummary, Taken, VersionDiff, VersionInfo,
 };
 pub use options::{Cookie, LeaseTimes, Mode, OpenSession, Saving, SessionOptions, StoreConfig, WorkspaceConfig};
 pub use portable::{Exported, Format, ImportOptions, Imported, PortableError, Source};
@@ -94,6 +96,7 @@ pub use rotate::{KeyUse, Rotated};
 pub use sessions::Sessions;
 pub use sweep::{SWEEP_GRACE, Swept};
 pub use vault::{SecretInfo, secret_name};
+pub use storage_state::{GivenState, StorageState};
 pub use versions::{History, RolledBack};
 pub use workspace::Workspace;
 

@@ -75,6 +75,8 @@ pub struct ProfileInfo {
     pub bytes: u64,
     /// The Chromium that wrote it, which an older one may not open; none where there is no archive.
     pub chromium: Option<String>,
+    /// Whether nobody knows yet what cookies and storage are in it: it was imported, and no run has opened it since.
+    pub unread: bool,
 }
 
 /// What a run did to one session; the report and every HTTP answer carry it.
@@ -105,7 +107,8 @@ pub struct SessionOutcome {
     pub rolled_back: Option<Version>,
     /// The run deleted it: nothing of it is kept.
     pub deleted: bool,
-    /// The session that the new state went to, because this one could not be restored in full and was not saved over.
+    /// The session that a state went to which must not be saved over this one: the run's own, because it could not be restored
+    /// in full; else what an earlier run had left in the outbox, because others had written the session since.
     pub forked_to: Option<SessionId>,
     /// What was saved of a profile session; none for others.
     pub saved: Option<Saved>,
@@ -231,6 +234,8 @@ pub struct SessionSummary {
     pub origins: usize,
     /// Size of that storage, as plaintext, in bytes.
     pub bytes: u64,
+    /// The archive of its profile; none for a session without one.
+    pub profile: Option<ProfileInfo>,
     /// Who holds it now, for people.
     pub held_by: Option<String>,
 }
@@ -242,6 +247,9 @@ pub struct Listing {
     pub sessions: Vec<SessionSummary>,
     /// Why others cannot; their ids stand inside what cannot be opened.
     pub damaged: Vec<super::SessionError>,
+    /// How many have no version, and something that a run left which was killed before it saved one. Nothing tells their ids, as
+    /// those are in no record yet.
+    pub unsaved: usize,
 }
 
 /// A cookie without its value.
@@ -276,6 +284,19 @@ pub struct HistoryEntry {
     pub against: Option<Version>,
     /// What differs, by name; none where nothing is known of what was before, because that is not kept any more.
     pub changes: Option<Vec<Change>>,
+    /// What differs of the profile; none where that is nothing, and where it is not known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub profile: Option<ProfileChange>,
+}
+
+/// What differs of a profile.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ProfileChange {
+    /// Files that the browser writes in every run by itself, and settings.
+    OwnFiles,
+    /// Others as well: history, bookmarks, passwords, storage.
+    Files,
 }
 
 /// What differs between two versions.

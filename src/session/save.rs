@@ -1,7 +1,8 @@
 //! Saving: what has changed against the base, what is sealed anew, and the commit.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -10,7 +11,7 @@ use futures_util::stream;
 
 use crate::base::{Deadline, Fence, SessionId, Tenant, Version, reached};
 use crate::seal::{Context, DataKey, SealError, Sealed, seal, seal_stream};
-use crate::store::{BlobId, Commit, PartId, RecordName};
+use crate::store::{BlobId, Commit, PartId, RecordName, StoreError};
 
 use super::capture::{Captured, Snapshot};
 use super::forks::Seed;
@@ -242,6 +243,13 @@ impl Draft {
         Seed { source: base.stored.clone(), index, sealed: base.sealed, fresh, large, key }
     }
 
+    /// Whether a version of it differs from the one before in nothing but the browser's own files.
+    fn has_own_files_only(&self) -> bool {
+        let differs = self.partial_differs || self.identity_differs || !self.changes.is_empty();
+        let is_new = |made: &&ProfileRef| self.base.profile().is_none_or(|old| old.manifest() != made.manifest());
+        !differs && self.beside.profile.as_ref().filter(is_new).is_some_and(|made| made.own_files)
+    }
+
     /// Whether nothing was changed that a version would be made for.
     pub(super) fn is_unchanged(&self) -> bool {
         // A new session of which nothing could be kept is not made only to say so: the run's report does.
@@ -273,14 +281,35 @@ pub(super) async fn commit(target: &Target<'_>, draft: &Draft, deadline: Deadlin
     // Not after the commit: where its answer is lost the store may refer to them.
     draft.large.iter().for_each(|(_, large, _)| large.keep());
     reached("save.sealed");
-    write(target, &commit, deadline).await?;
-    Ok(base)
+    let Err((error, is_refused)) = attempt(target, &commit, deadline).await else { return Ok(base) };
+    if is_refused {
+        // No version refers to them, nor ever will.
+        let before: HashSet<BlobId> = draft.base.parts().filter_map(PartRef::blob_id).collect();
+        let new = base.parts().filter_map(PartRef::blob_id).filter(|blob| !before.contains(blob));
+        target.sessions.tidy(&new.collect::<Vec<_>>()).await;
+        reached("save.refused");
+    }
+    Err(error)
 }
 
 /// Writes a version that is prepared. The very same commit may be written again: where its answer was lost it is answered as done.
 pub(super) async fn write(target: &Target<'_>, commit: &Commit, deadline: Deadline) -> Result<(), SessionError> {
+    attempt(target, commit, deadline).await.map_err(|(error, _)| error)
+}
+
+/// [`write`]; an error comes with whether the version is surely not in the store: it was refused, and no answer before that was lost.
+async fn attempt(target: &Target<'_>, commit: &Commit, deadline: Deadline) -> Result<(), (SessionError, bool)> {
     let (name, records) = (&target.name(), target.sessions.records());
-    let committed = patiently(deadline, || async { Ok(records.commit(name, commit).await?) }).await?;
+    let was_away = AtomicBool::new(false);
+    let committed = patiently(deadline, || async {
+        let done = records.commit(name, commit).await;
+        was_away.fetch_or(matches!(done, Err(StoreError::Unavailable { .. })), Ordering::Relaxed);
+        Ok(done?)
+    });
+    let committed = committed.await.map_err(|error| {
+        let is_refused = matches!(error, SessionError::Store(StoreError::LeaseLost | StoreError::Conflict { .. }));
+        (error, is_refused && !was_away.load(Ordering::Relaxed))
+    })?;
     reached("save.committed");
     target.sessions.tidy(&committed.orphaned).await;
     reached("save.tidied");
@@ -328,6 +357,8 @@ impl Target<'_> {
             parts: index.parts.iter().filter(|part| part.blob.is_none()).map(PartRef::part_id).collect(),
             blobs: blobs_of(index),
             keep: KEEP_VERSIONS,
+            saved_at: None,
+            first: Vec::new(),
             ttl: self.ttl,
         })
     }
@@ -356,11 +387,17 @@ pub(super) async fn prepare(target: &Target<'_>, draft: &Draft) -> Result<Prepar
     for (storage_key, large, partial) in &draft.large {
         parts.push(large.part_ref(storage_key, version, target.lease.fence(), partial)?);
     }
-    let index = Index::new(draft.cookies.clone(), parts, draft.beside.clone());
+    let own_files = draft.has_own_files_only().then_some(version);
+    let index = Index::new(draft.cookies.clone(), parts, Beside { own_files, ..draft.beside.clone() });
     let mut sealed: Prefetched = new_parts.iter().cloned().collect();
     let carried = index.parts.iter().map(PartRef::part_id);
     sealed.extend(carried.filter_map(|id| draft.base.sealed.get(&id).map(|part| (id, part.clone()))));
-    let commit = target.commit(&record, &key, expected, &index, new_parts)?;
+    let mut commit = target.commit(&record, &key, expected, &index, new_parts)?;
+    if draft.is_profile && expected.is_some() {
+        commit.first = target.sessions.own_file_versions(target.tenant, target.id).await?;
+        // One such version is kept beside the others, so that none makes one of them go.
+        commit.keep += usize::from(own_files.is_some());
+    }
     let stored = Stored { record, key, version, fence: target.lease.fence(), index };
     let base = Base { stored: Some(Arc::new(stored)), sealed: Arc::new(sealed), names: draft.names.clone() };
     Ok(Prepared { commit, base })

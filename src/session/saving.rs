@@ -15,10 +15,10 @@ use super::{Change, HistoryEntry, Partial, Saving, Session, SessionError, Sessio
 const SETTLE_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// A state that was read, compared with what is kept.
-struct Read {
-    draft: save::Draft,
+pub(super) struct Read {
+    pub(super) draft: save::Draft,
     /// What could not be restored: the draft must not be saved over what is kept.
-    failed: Vec<Partial>,
+    pub(super) failed: Vec<Partial>,
 }
 
 impl Session {
@@ -43,7 +43,7 @@ impl Session {
         let session = self.clone();
         let commit = tokio::spawn(async move {
             let outcome = match &session.0.kept {
-                Some(kept) => kept.commit(&draft, deadline).await.map(Some),
+                Some(kept) => session.commit(kept, &draft, deadline).await.map(Some),
                 None => Ok(None),
             };
             drop(one_at_a_time);
@@ -51,6 +51,22 @@ impl Session {
         });
         let outcome = commit.await.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()))?;
         Ok(outcome.map(|(changes, outcome)| SessionOutcome { updated: !changes.is_empty(), changes, ..outcome }))
+    }
+
+    /// Writes a draft while nothing else is being written.
+    async fn commit(
+        &self,
+        kept: &Kept,
+        draft: &save::Draft,
+        deadline: Deadline,
+    ) -> Result<(Vec<Change>, SessionOutcome), SessionError> {
+        let before = kept.base().version();
+        let done = kept.commit(draft, deadline).await?;
+        if kept.base().version() != before {
+            // What comes after this has no checkpoint yet.
+            self.0.checkpoints.replaced();
+        }
+        Ok(done)
     }
 
     /// What differs now from the version that it was opened with, by name; nothing is saved. None for a throw-away one.
@@ -97,7 +113,11 @@ impl Session {
     }
 
     /// Reads the state once navigations under way have committed; no save begins while the answer is held.
-    async fn read_now(&self, kept: &Kept, deadline: Deadline) -> Result<(OwnedMutexGuard<()>, Read), SessionError> {
+    pub(super) async fn read_now(
+        &self,
+        kept: &Kept,
+        deadline: Deadline,
+    ) -> Result<(OwnedMutexGuard<()>, Read), SessionError> {
         let read = async {
             let one_at_a_time = self.0.busy.clone().lock_owned().await;
             self.settled(deadline).await?;
@@ -106,8 +126,14 @@ impl Session {
         self.unless_closed(read).await
     }
 
-    /// The save of a session that is about to be closed: the outcome tells of the whole run.
-    pub(super) async fn save_at_close(&self, deadline: Deadline) -> Result<SessionOutcome, SessionError> {
+    /// The save of a session that is about to be closed: the outcome tells of the whole run. Of a profile session `ending` is called
+    /// when its state was read, then its browser is ended and its profile kept, as at the end of a run: from there on what fails stands in
+    /// the outcome, since nothing is left that could stay open.
+    pub(super) async fn save_at_close(
+        &self,
+        deadline: Deadline,
+        ending: impl FnOnce(),
+    ) -> Result<SessionOutcome, SessionError> {
         let Some(kept) = &self.0.kept else { return Err(SessionError::Closed { id: None }) };
         if kept.lease.is_none() {
             kept.used().await;
@@ -117,7 +143,16 @@ impl Session {
         if !failed.is_empty() {
             return Err(kept.incomplete(failed));
         }
-        Ok(kept.commit(&draft, deadline).await?.1)
+        match &kept.own {
+            Some(own) if !kept.is_lost() => {
+                self.0.checkpoints.stop();
+                ending();
+                let outcome = kept.write_last(draft, deadline).await;
+                own.end().await;
+                Ok(outcome)
+            }
+            _ => Ok(self.commit(kept, &draft, deadline).await?.1),
+        }
     }
 
     /// Reads the state as [`Self::read_now`] does, and where a version would be written of it, once it has passed its check.
@@ -160,7 +195,7 @@ impl Session {
         let kept = self.0.kept.as_ref()?;
         self.0.checkpoints.stop();
         let _one_at_a_time = self.0.busy.lock().await;
-        let Some(lease) = &kept.lease else {
+        if kept.lease.is_none() {
             read();
             let ended = async {
                 if let Some(own) = &kept.own {
@@ -169,7 +204,7 @@ impl Session {
             };
             tokio::join!(kept.used(), ended);
             return Some(kept.outcome());
-        };
+        }
         let reading = async {
             self.settle().await;
             Box::pin(self.read_checked(kept, deadline)).await
@@ -184,21 +219,28 @@ impl Session {
         if let Some(own) = &kept.own {
             own.end().await;
         }
+        self.give_back(kept, &mut outcome).await;
+        Some(outcome)
+    }
+
+    /// Gives the lease back after the last save, or lets it run out where a checkpoint is all that is left of the run.
+    pub(super) async fn give_back(&self, kept: &Kept, outcome: &mut SessionOutcome) {
+        let Some(lease) = &kept.lease else { return };
         // One that is signed out is not to come back either.
         let lost = |code: &str| matches!(code, "lease_lost" | "auth_required");
         let unsaved = outcome.save_error.as_ref().is_some_and(|(code, _)| !lost(code));
-        if unsaved && outcome.forked_to.is_none() && self.0.checkpoints.any() {
-            // What it had a moment ago is all that is left of this run.
-            lease.let_run_out().await;
-            if !outcome.kept_in_outbox
-                && let Some((_, told)) = &mut outcome.save_error
-            {
-                told.push_str("; what the last checkpoint had becomes a version when the session is next opened");
-            }
-        } else {
-            lease.release().await;
+        // One that it had before is of another run.
+        let is_forked = outcome.forked_to != kept.forked_to;
+        if !unsaved || is_forked || !self.0.checkpoints.any() {
+            return lease.release().await;
         }
-        Some(outcome)
+        // What it had a moment ago is all that is left of this run.
+        lease.let_run_out().await;
+        if !outcome.kept_in_outbox
+            && let Some((_, told)) = &mut outcome.save_error
+        {
+            told.push_str("; what the last checkpoint had becomes a version when the session is next opened");
+        }
     }
 
     /// Waits until navigations under way have committed; a page that closes meanwhile is nobody's loss.
@@ -301,5 +343,28 @@ mod tests {
         part.push("{\"t\":\"ls\",\"k\":\"token\",\"v\":\"1\"}\n");
         let second = draft(&base, Captured::Read(part, Vec::new()));
         assert_eq!((second.changes().len(), second.partial().len()), (1, 0));
+    }
+
+    #[tokio::test]
+    async fn a_version_that_is_refused_leaves_no_blobs() {
+        let folder = tempfile::tempdir().unwrap();
+        let key = KeySource::MadeOnFirstUse(folder.path().join("key"));
+        let sessions = Sessions::open(StoreConfig::Memory, key).await.unwrap();
+        let (tenant, id) = (Tenant::default(), SessionId::new("acme").unwrap());
+        let (holder, never) = (Holder::new("a test"), CancellationToken::new());
+        let (lease, _) = Lease::acquire(&sessions, &tenant, &id, &holder, None, &never).await.unwrap();
+        let target = Target { sessions: &sessions, tenant: &tenant, id: &id, ttl: None, lease: &lease };
+        let soon = Deadline::after(Duration::from_secs(5));
+        let blobs = async || sessions.blobs().list(None, 10).await.unwrap().len();
+        let large = |letter: &str, base: &Base| {
+            let mut part = Part::default();
+            part.push(&format!("{{\"t\":\"ls\",\"k\":\"token\",\"v\":\"{}\"}}\n", letter.repeat(400_000)));
+            draft(base, Captured::Read(part, Vec::new()))
+        };
+        let base = save::commit(&target, &large("a", &Base::default()), soon).await.unwrap();
+        assert_eq!(blobs().await, 1);
+        lease.release().await;
+        let refused = save::commit(&target, &large("b", &base), soon).await.err().unwrap();
+        assert_eq!((refused.code(), blobs().await), ("lease_lost", 1));
     }
 }

@@ -142,6 +142,10 @@ pub(super) struct Beside {
     /// What of the state is in that archive.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) archived: Option<Archived>,
+    /// The version in which nothing but the browser's own files differs from the one before it, where that is this one. Under another
+    /// number (a fork, a rollback) it says nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) own_files: Option<Version>,
     /// What its browser told sites; none in what was saved before this was kept.
     #[serde(default)]
     pub(super) identity: Option<KeptIdentity>,

@@ -212,7 +212,12 @@ impl Door<'_> {
 
 /// Empties what the browser has under a storage key, cookies excepted; any page of the context may be asked.
 pub(super) async fn clear(cdp: &Cdp, storage_key: &str) -> Result<(), BrowserError> {
-    cdp.call(ClearDataForStorageKeyParams::new(storage_key, CLEARED)).await.map(drop)
+    clear_some(cdp, storage_key, CLEARED).await
+}
+
+/// Empties these kinds of it, in Chromium's words with commas between.
+pub(super) async fn clear_some(cdp: &Cdp, storage_key: &str, kinds: &str) -> Result<(), BrowserError> {
+    cdp.call(ClearDataForStorageKeyParams::new(storage_key, kinds)).await.map(drop)
 }
 
 impl Unkept {

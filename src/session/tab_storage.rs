@@ -22,6 +22,7 @@ use crate::browser::{BrowserError, Cdp, Pending, RawEvent};
 use crate::page::Page;
 
 use super::dirty::{self, Dirty};
+use super::storage_key;
 use super::tabs::origin_of;
 
 /// The isolated world that the script runs in.
@@ -29,7 +30,7 @@ const WORLD: &str = "rhaven-storage";
 const SCRIPT: &str = include_str!("injected/session.js");
 /// About how much one script holds.
 const SCRIPT_BYTES: usize = 64 << 10;
-const EVENTS: [&str; 9] = [
+pub(super) const EVENTS: [&str; 9] = [
     dirty::EVENTS[0],
     dirty::EVENTS[1],
     dirty::EVENTS[2],
@@ -49,10 +50,10 @@ pub(super) type KeptLines = BTreeMap<String, Zeroizing<String>>;
 pub(super) struct TabStorages(Arc<Mutex<State>>);
 
 #[derive(Default)]
-struct State {
+pub(super) struct State {
     /// What no tab has been given yet.
-    kept: KeptLines,
-    tabs: Vec<Tab>,
+    pub(super) kept: KeptLines,
+    pub(super) tabs: Vec<Tab>,
     /// Service workers that could not be put back.
     workers: KeptLines,
     /// Counts uses, to tell which tab was used last.
@@ -61,19 +62,23 @@ struct State {
     dirty: Dirty,
 }
 
-struct Tab {
-    id: String,
+pub(super) struct Tab {
+    pub(super) id: String,
     cdp: Cdp,
     /// Opened by a page and not by us: it has of its opener what a browser gives it, and nothing is put in place.
-    has_opener: bool,
+    pub(super) has_opener: bool,
     /// What a closed tab held still counts where no open one ever held something: a script may close its page at the end.
     is_open: bool,
-    scripts: Vec<Script>,
+    pub(super) scripts: Vec<Script>,
     seen: HashMap<String, Seen>,
+    /// The sessions of frames of other sites in it.
+    pub(super) frames: BTreeSet<String>,
 }
 
 /// A new-document script that is in force, and the storage keys that it is for.
-struct Script {
+pub(super) struct Script {
+    /// Where it is: in the tab, or in a frame of another site.
+    pub(super) cdp: Cdp,
     id: ScriptIdentifier,
     keys: BTreeSet<String>,
 }
@@ -101,11 +106,6 @@ pub(super) struct Source {
 }
 
 impl Source {
-    /// For capture.js, in a frame below another site.
-    pub(super) fn foreign() -> Value {
-        json!({"items": [], "foreign": true})
-    }
-
     /// For capture.js: where the document in which it runs has the tab's sessionStorage, or has not.
     pub(super) fn argument(&self, own: bool) -> Value {
         let text = |lines: &Option<Zeroizing<String>>| lines.as_ref().map(|lines| Value::from(lines.as_str()));
@@ -122,6 +122,7 @@ struct Navigated {
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct NavigatedFrame {
+    id: String,
     parent_id: Option<String>,
     url: String,
 }
@@ -136,19 +137,21 @@ struct Changed {
 }
 
 /// A script on its way.
-type Sent = (BTreeSet<String>, Pending<AddScriptToEvaluateOnNewDocumentParams>);
+pub(super) type Sent = (BTreeSet<String>, Pending<AddScriptToEvaluateOnNewDocumentParams>);
 
 /// Puts scripts for new documents on the wire, each for some storage keys: a call for every key would be long with many.
-fn send_scripts(cdp: &Cdp, kept: &KeptLines) -> Vec<Sent> {
+pub(super) fn send_scripts(cdp: &Cdp, kept: &KeptLines) -> Vec<Sent> {
     let (mut sent, mut rest) = (Vec::new(), kept.iter().peekable());
     while rest.peek().is_some() {
         let (mut keys, mut all) = (BTreeSet::new(), Zeroizing::new(String::new()));
         while let Some((key, lines)) = rest.next_if(|_| all.len() < SCRIPT_BYTES) {
-            let entry = format!("{}:[{}],", json!(key.trim_end_matches('/')), lines.trim_end().replace('\n', ","));
+            let origin = storage_key::origin(key);
+            let (place, origin) = (&key[origin.len()..], origin.trim_end_matches('/'));
+            let entry = format!("[{},{},[{}]],", json!(origin), json!(place), lines.trim_end().replace('\n', ","));
             all.push_str(&entry);
             keys.insert(key.clone());
         }
-        let mut params = AddScriptToEvaluateOnNewDocumentParams::new(format!("{SCRIPT}({{{}}})", all.as_str()));
+        let mut params = AddScriptToEvaluateOnNewDocumentParams::new(format!("{SCRIPT}([{}])", all.as_str()));
         params.world_name = Some(WORLD.to_owned());
         sent.push((keys, cdp.send(params)));
     }
@@ -156,7 +159,7 @@ fn send_scripts(cdp: &Cdp, kept: &KeptLines) -> Vec<Sent> {
 }
 
 impl TabStorages {
-    fn state(&self) -> std::sync::MutexGuard<'_, State> {
+    pub(super) fn state(&self) -> std::sync::MutexGuard<'_, State> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -174,14 +177,16 @@ impl TabStorages {
         let enabled = cdp.send(EnableParams::default());
         let todo = {
             let mut state = self.state();
-            let (scripts, seen) = (Vec::new(), HashMap::new());
-            state.tabs.push(Tab { id: id.clone(), cdp: cdp.clone(), has_opener, is_open: true, scripts, seen });
+            let (scripts, seen, frames) = (Vec::new(), HashMap::new(), BTreeSet::new());
+            state.tabs.push(Tab { id: id.clone(), cdp: cdp.clone(), has_opener, is_open: true, scripts, seen, frames });
             if has_opener { KeptLines::new() } else { state.kept.clone() }
         };
-        let storages = self.clone();
+        let (storages, tab) = (self.clone(), id.clone());
+        page.greet_frames(move |frame| storages.follow_frame(&tab, frame));
+        let (storages, own) = (self.clone(), cdp.clone());
         tokio::spawn(async move {
             while let Some(event) = events.next().await {
-                storages.note(&id, &event).await;
+                storages.note(&id, &own, &event).await;
             }
             storages.state().tabs.iter_mut().filter(|tab| tab.id == id).for_each(|tab| tab.is_open = false);
         });
@@ -218,17 +223,17 @@ impl TabStorages {
     }
 
     async fn install(&self, id: &str, cdp: &Cdp, kept: &KeptLines) -> Result<(), BrowserError> {
-        self.installed(id, send_scripts(cdp, kept)).await
+        self.installed(id, cdp, send_scripts(cdp, kept)).await
     }
 
-    async fn installed(&self, id: &str, sent: Vec<Sent>) -> Result<(), BrowserError> {
+    pub(super) async fn installed(&self, id: &str, cdp: &Cdp, sent: Vec<Sent>) -> Result<(), BrowserError> {
         for (keys, answer) in sent {
             let identifier = answer.await?.identifier;
             let taken = {
                 let mut state = self.state();
                 let taken: Vec<String> = keys.iter().filter(|key| !state.kept.contains_key(*key)).cloned().collect();
                 if let Some(tab) = state.tabs.iter_mut().find(|tab| tab.id == id) {
-                    tab.scripts.push(Script { id: identifier, keys });
+                    tab.scripts.push(Script { cdp: cdp.clone(), id: identifier, keys });
                 }
                 taken
             };
@@ -241,32 +246,33 @@ impl TabStorages {
     }
 
     /// What is kept under this key is in place in a tab: no other gets it. What shared a script with it gets another.
-    fn taken(&self, key: &str) {
+    pub(super) fn taken(&self, key: &str) {
         let mut state = self.state();
         let State { kept, tabs, .. } = &mut *state;
         kept.remove(key);
         for tab in tabs {
-            let mut sent = Vec::new();
-            for script in tab.scripts.extract_if(.., |script| script.keys.contains(key)) {
-                let left = kept.iter().filter(|(kept, _)| script.keys.contains(*kept));
+            for Script { cdp, id, keys } in tab.scripts.extract_if(.., |script| script.keys.contains(key)) {
+                let left = kept.iter().filter(|(kept, _)| keys.contains(*kept));
                 // Before the old one goes: at no moment is there none.
-                sent.extend(send_scripts(&tab.cdp, &left.map(|(key, lines)| (key.clone(), lines.clone())).collect()));
-                tab.cdp.send(RemoveScriptToEvaluateOnNewDocumentParams::new(script.id)).forget();
+                let sent = send_scripts(&cdp, &left.map(|(key, lines)| (key.clone(), lines.clone())).collect());
+                cdp.send(RemoveScriptToEvaluateOnNewDocumentParams::new(id)).forget();
+                // Chromium may answer late, and what happens meanwhile has to be noted. A tab that is gone needs none.
+                let (storages, id) = (self.clone(), tab.id.clone());
+                tokio::spawn(async move { drop(storages.installed(&id, &cdp, sent).await) });
             }
-            // Chromium may answer late, and what happens meanwhile has to be noted. A tab that is gone needs none.
-            let (storages, id) = (self.clone(), tab.id.clone());
-            tokio::spawn(async move { drop(storages.installed(&id, sent).await) });
         }
     }
 
-    async fn note(&self, id: &str, event: &RawEvent) {
+    /// Takes an event of a tab, or of a frame in it that has a session of its own.
+    pub(super) async fn note(&self, id: &str, cdp: &Cdp, event: &RawEvent) {
         if &*event.method == "Page.frameNavigated" {
             let Some(Navigated { frame }) = event.decode() else { return };
             let Some(key) = origin_of(&frame.url) else { return };
-            self.dirty().touch(&key);
-            if frame.parent_id.is_none() {
-                self.came(id, &key).await;
+            if frame.parent_id.is_some() {
+                return self.frame_came(id, cdp, frame.id, key);
             }
+            self.dirty().touch(&key);
+            self.came(id, &key, cdp, true).await;
         } else if dirty::EVENTS.contains(&&*event.method) {
             self.dirty().note(event);
         } else if let Some(Changed { storage_id, key, new_value }) = event.decode() {
@@ -278,11 +284,15 @@ impl TabStorages {
                 (Some(key), None) => drop(items.remove(&key)),
                 (None, _) => items.clear(),
             });
+            if let Some(key) = storage_id.storage_key.filter(|_| !storage_id.is_local_storage) {
+                self.begun(id, key.inner());
+            }
         }
     }
 
-    /// A document of `key` is in the tab: where something was ready for it, it is in place now, and is needed no more.
-    async fn came(&self, id: &str, key: &str) {
+    /// A document of `key` is in the tab, or in a frame of it. Where something was ready for the tab's own, it is in place now, and is
+    /// needed no more.
+    pub(super) async fn came(&self, id: &str, key: &str, cdp: &Cdp, is_main: bool) {
         let (inherited, ready) = {
             let mut state = self.state();
             let state = &mut *state;
@@ -292,14 +302,15 @@ impl TabStorages {
             let seen = tab.seen.entry(key.to_owned()).or_default();
             seen.used_at = state.clock;
             seen.touched |= tab.has_opener;
-            let inherited = (first && tab.has_opener).then(|| tab.cdp.clone());
-            (inherited, !tab.has_opener && state.kept.contains_key(key))
+            (first && tab.has_opener, is_main && !tab.has_opener && state.kept.contains_key(key))
         };
         if ready {
             self.taken(key);
         }
         // A popup begins with a copy of what its opener held, of which no event tells.
-        let Some(cdp) = inherited else { return };
+        if !inherited {
+            return;
+        }
         let mut storage = StorageId::new(false);
         storage.storage_key = Some(SerializedStorageKey::new(key));
         if let Ok(answer) = cdp.send(GetDomStorageItemsParams::new(storage.clone())).await {
@@ -331,6 +342,13 @@ impl TabStorages {
             kept: state.kept.get(key).cloned(),
             workers: state.workers.get(key).cloned(),
         }
+    }
+}
+
+impl Tab {
+    /// The storage keys that it ever held something of.
+    pub(super) fn held(&self) -> impl Iterator<Item = &String> {
+        self.seen.iter().filter(|(_, seen)| seen.touched).map(|(key, _)| key)
     }
 }
 

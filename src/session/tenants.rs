@@ -5,6 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, PoisonError};
 
+use data_encoding::HEXLOWER;
 use serde::{Deserialize, Serialize};
 
 use crate::base::Tenant;
@@ -58,21 +59,28 @@ fn sealed(sessions: &Sessions, name: &NameTag, tenant: &Tenant) -> Result<Sealed
     seal(&key, Context::Tenant { name }, &bytes).map_err(|error| seal_error(WHAT, error))
 }
 
-/// All tenants that are registered, by their names in the store.
-pub(super) async fn all(sessions: &Sessions) -> Result<BTreeMap<TenantTag, Tenant>, SessionError> {
-    let (mut tenants, mut after) = (BTreeMap::new(), None);
+/// Tenants by their names in the store, and why others could not be read.
+type Read = (BTreeMap<TenantTag, Tenant>, Vec<SessionError>);
+
+/// All tenants that are registered. One document that is damaged keeps no other from being read.
+pub(super) async fn all(sessions: &Sessions) -> Result<Read, SessionError> {
+    let (mut tenants, mut damaged, mut after) = (BTreeMap::new(), Vec::new(), None);
     let (names, ring) = (sessions.keys().names(), sessions.keys().ring());
     loop {
         let page = sessions.documents().list(TenantTag([0; 16]), KIND, after, PAGE).await?;
         after = page.last().map(|(name, _)| *name);
         for (name, value) in &page {
+            // All that can be told of which one it is: the name stands inside.
+            let what = format!("{WHAT} ({} in the store)", HEXLOWER.encode(&name.0));
             let opened = ring.store_key(Some(value)).and_then(|key| open(&key, Context::Tenant { name }, value));
-            let bytes = opened.map_err(|error| seal_error(WHAT, error))?;
-            let Registered { tenant, .. } = decode(&bytes, WHAT)?;
-            tenants.insert(names.tenant(&tenant), tenant);
+            let read = opened.map_err(|error| seal_error(&what, error)).and_then(|bytes| decode(&bytes, &what));
+            match read {
+                Ok(Registered { tenant, .. }) => drop(tenants.insert(names.tenant(&tenant), tenant)),
+                Err(error) => damaged.push(error),
+            }
         }
         if page.len() < PAGE {
-            return Ok(tenants);
+            return Ok((tenants, damaged));
         }
     }
 }

@@ -5,16 +5,21 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
-use crate::base::{SessionId, Tenant, Version, reached};
+use crate::base::{Deadline, SessionId, Tenant, Version, reached};
 use crate::store::{Granted, Head, StoreError, VersionEntry};
 
 use super::lease::{Holder, Lease};
-use super::model::{HistoryEntry, VersionDiff, VersionInfo};
+use super::model::{HistoryEntry, ProfileChange, VersionDiff, VersionInfo};
 use super::part::{Names, diff};
-use super::save::Target;
+use super::patience::patiently;
+use super::profile::ProfileRef;
+use super::save::{KEEP_VERSIONS, Target};
 use super::sessions::{Sessions, Stored};
 use super::state::{PartRef, Record};
 use super::{Change, SessionError, cookies};
+
+/// How long a store that is away is waited for with a rollback.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// The kept versions of a session as they were when it was asked for, newest first. What a version changed is worked out only
 /// when it is asked for: that takes opening the parts that differ.
@@ -61,7 +66,27 @@ impl History {
             None if version != Version(1) => None,
             _ => Some(self.changes(against, version).await?),
         };
-        Ok(HistoryEntry { version: info, against, changes })
+        let profile = if changes.is_some() { self.profile_change(against, version)? } else { None };
+        Ok(HistoryEntry { version: info, against, changes, profile })
+    }
+
+    /// What differs of the profile that a version has, told against the kept one before it.
+    fn profile_change(
+        &self,
+        against: Option<Version>,
+        version: Version,
+    ) -> Result<Option<ProfileChange>, SessionError> {
+        let now = self.open(version)?.index.beside;
+        let before =
+            against.map(|against| self.open(against)).transpose()?.and_then(|stored| stored.index.beside.profile);
+        let manifest = |profile: &Option<ProfileRef>| profile.as_ref().map(|profile| profile.manifest().to_owned());
+        Ok(if manifest(&now.profile) == manifest(&before) {
+            None
+        } else if now.own_files == Some(version) {
+            Some(ProfileChange::OwnFiles)
+        } else {
+            Some(ProfileChange::Files)
+        })
     }
 
     /// Every version with what it changed.
@@ -82,7 +107,8 @@ impl History {
         SessionError::NoVersion { id: self.id.clone(), version, kept }
     }
 
-    fn open(&self, version: Version) -> Result<Stored, SessionError> {
+    /// Opens one of them.
+    pub(super) fn open(&self, version: Version) -> Result<Stored, SessionError> {
         let entry = &self.entries[self.position(version)?];
         let VersionEntry { version, fence, index, saved_at, .. } = entry.clone();
         let head = Head { version, fence, index, saved_at, ..self.head.clone() };
@@ -124,6 +150,27 @@ impl History {
 }
 
 impl Sessions {
+    /// The versions that go first when there are more than are kept: nothing but the browser's own files differed in them. None while
+    /// there is room. One that cannot be opened is not among them.
+    pub(super) async fn own_file_versions(
+        &self,
+        tenant: &Tenant,
+        id: &SessionId,
+    ) -> Result<Vec<Version>, SessionError> {
+        let history = match self.history(tenant, id).await {
+            Err(SessionError::NotFound(_)) => return Ok(Vec::new()),
+            history => history?,
+        };
+        if history.entries.len() < KEEP_VERSIONS {
+            return Ok(Vec::new());
+        }
+        let all = history.entries.iter().map(|entry| entry.version);
+        let has_own = |version: &Version| {
+            history.open(*version).is_ok_and(|stored| stored.index.beside.own_files == Some(*version))
+        };
+        Ok(all.filter(has_own).collect())
+    }
+
     /// The kept versions. [`SessionError::NotFound`] where there is no such session.
     pub async fn history(&self, tenant: &Tenant, id: &SessionId) -> Result<History, SessionError> {
         self.follow_keys().await?;
@@ -204,7 +251,10 @@ impl Sessions {
         // The same parts at their places: what seals them names the version that they were written with.
         let commit = target.commit(&record, &old.key, Some(from), &old.index, Vec::new())?;
         reached("rollback.sealed");
-        let committed = self.records().commit(&name, &commit).await?;
+        let commit = &commit;
+        let committed =
+            patiently(Deadline::after(PATIENCE), || async { Ok(self.records().commit(&name, commit).await?) });
+        let committed = committed.await?;
         reached("rollback.committed");
         self.tidy(&committed.orphaned).await;
         let stored = Stored { record, version: commit.version, fence: lease.fence(), ..old };

@@ -1,6 +1,6 @@
 //! One run's sessions: the browser that they share, those opened so far, the current one.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -146,9 +146,20 @@ impl Workspace {
     /// The identity that the tenant keeps by that name. [`SessionError::NoIdentity`] where there is none.
     pub async fn identity(&self, name: &str) -> Result<Identity, SessionError> {
         if !self.has_vault() {
-            return Err(SessionError::NoIdentity(name.to_owned()));
+            return Err(SessionError::NoIdentity { name: name.to_owned(), near: None });
         }
         Ok(self.sessions().await?.identity(&self.0.config.tenant, name).await?.identity)
+    }
+
+    /// Those of `names` that the tenant has no identity by, each with the nearest name that there is.
+    pub async fn missing_identities(
+        &self,
+        names: BTreeSet<String>,
+    ) -> Result<BTreeMap<String, Option<String>>, SessionError> {
+        if names.is_empty() || !self.has_vault() {
+            return Ok(names.into_iter().map(|name| (name, None)).collect());
+        }
+        self.sessions().await?.missing_identities(&self.0.config.tenant, names).await
     }
 
     fn has_vault(&self) -> bool {

@@ -145,8 +145,24 @@ pub struct Commit {
     /// How many versions are kept, this one included and pinned ones not counted; older ones that are not pinned go in the
     /// same step, with parts that only they had.
     pub keep: usize,
+    /// Where there are more than `keep`, these go before others, the oldest first; never the new one.
+    pub first: Vec<Version>,
     /// When the session runs out, counted from now; none for never.
     pub ttl: Option<Duration>,
+    /// When it was saved first, where it comes from another store; none for now, by this store's clock.
+    pub saved_at: Option<Timestamp>,
+}
+
+impl Commit {
+    /// Which of the session's versions go with this commit, when it is written; `unpinned` are those that are not pinned, the new one
+    /// among them.
+    pub fn dropped(&self, mut unpinned: Vec<Version>) -> Vec<Version> {
+        let over = unpinned.len().saturating_sub(self.keep.max(1));
+        unpinned.retain(|version| *version != self.version);
+        unpinned.sort_by_key(|version| (!self.first.contains(version), *version));
+        unpinned.truncate(over);
+        unpinned
+    }
 }
 
 /// A version that has been written.

@@ -9,7 +9,6 @@ use futures_util::future::BoxFuture;
 use tokio_util::sync::CancellationToken;
 
 use super::News;
-use crate::base::Deadline;
 use crate::browser::LaunchOptions;
 use crate::run::{Job, Report, run_in};
 use crate::session::Workspace;
@@ -62,11 +61,8 @@ impl Task {
                     tell(News::Event(event));
                 }
             };
-            let mut report = run_in(&workspace, job, asked, events).await;
+            let report = run_in(&workspace, job, asked, keeps.then_some(SAVING), events).await;
             over.store(true, Ordering::Release);
-            if keeps {
-                report.sessions = workspace.save_all(Deadline::after(SAVING)).await;
-            }
             report
         };
         Self { cancel, running: running.boxed() }

@@ -52,7 +52,29 @@ fn what_cannot_be_is_refused_with_the_way_out() {
     for tells in ["did you mean \"Pixel 7\"?", "did you mean \"de-DE\"?", "did you mean \"timezone\"?"] {
         assert!(checked.err.contains(tells), "{tells}: {}", checked.err);
     }
-    home.run("session(\"a\", #{ identity: \"nobody\" })", &[]).ends(3).tells("rhaven identity list");
+    home.run("session(\"a\", #{ identity: \"nobody\" })", &[]).ends(1).tells("rhaven identity list");
+}
+
+#[test]
+fn a_name_that_is_not_known_is_told_before_the_run_with_the_nearest() {
+    let home = Home::new();
+    home.write(
+        "typo.rhai",
+        "session(\"a\", #{ identity: \"wrok-phone\" });\nsession(\"b\", #{ identity: \"browser\" });",
+    );
+    let checked = home.rhaven(&["check", "typo.rhai"]).ends(2);
+    assert!(checked.err.contains("error[identity_not_found]: there is no identity \"wrok-phone\""), "{}", checked.err);
+    assert!(checked.err.contains("typo.rhai:1:27") && checked.err.contains("1 problem"), "{}", checked.err);
+    assert!(!home.path().join("rhaven").exists(), "a check made a store");
+    home.rhaven(&["identity", "set", "work-phone", "--device", "iPhone 15"]).ends(0);
+    home.rhaven(&["check", "typo.rhai"]).ends(2).tells("did you mean \"work-phone\"?");
+    home.rhaven(&["run", "typo.rhai"]).ends(1).tells("did you mean \"work-phone\"?");
+    // One that only the run knows.
+    home.run("let name = \"wrok\" + \"-phone\"; session(\"a\", #{ identity: name })", &[])
+        .ends(1)
+        .tells("did you mean \"work-phone\"?");
+    home.write("right.rhai", "session(\"a\", #{ identity: \"work-phone\" });");
+    home.rhaven(&["check", "right.rhai"]).ends(0);
 }
 
 /// What a page sees, after something was kept, so that there is a version.

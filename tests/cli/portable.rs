@@ -344,6 +344,10 @@ fn a_browsers_own_profile_becomes_a_session_that_is_signed_in() {
     let told = home.rhaven(&import).ends(0);
     assert_eq!(told.out, "");
     told.tells("session acme v1: ").tells(" files, ").tells(", of Chromium ").tells(" imported (profile)");
+    let unread = home.rhaven(&["session", "list"]).ends(0).out;
+    assert!(unread.matches("unread").count() == 2 && unread.contains("(profile)"), "{unread}");
+    let shown = home.rhaven(&["session", "show", "acme"]).ends(0).out;
+    assert!(shown.contains("storage   not known yet: the profile was imported"), "{shown}");
     let again = home.rhaven(&import).ends(1).tells("error[session_exists]").tells("only imported as a new session");
     assert!(!again.err.contains("--replace"), "{}", again.err);
     let json = home.rhaven(&["session", "import", "copy", "chrome", "--format", "profile", "--json"]).ends(0).json();
@@ -358,6 +362,24 @@ fn a_browsers_own_profile_becomes_a_session_that_is_signed_in() {
     seen.tells("session acme: restored v1 -> saved v2 (").tells("), with its profile");
     let shown = home.rhaven(&["session", "show", "acme", "--json"]).ends(0).json();
     assert_eq!((&shown["profile"]["saved"], &shown["cookies"][0]["name"]), (&"full".into(), &"sid".into()));
+    assert_eq!(shown["profile"]["unread"], false);
+}
+
+#[test]
+fn a_bundle_takes_the_history_along() {
+    let home = with_session();
+    home.rhaven(&["session", "import", "acme", "state.json", "--replace"]).ends(0);
+    home.rhaven(&["session", "pin", "acme", "1"]).ends(0);
+    let clear = home.rhaven(&["session", "export", "acme", "--all-versions", "--format", "cookies", "-o", "x"]).ends(1);
+    clear.tells("--all-versions: only a bundle holds more than the newest version");
+    let export = ["session", "export", "acme", "--all-versions", "-o", "acme.bundle"];
+    sealing(&home, &export, PHRASE)
+        .ends(0)
+        .tells("session acme v2: 1 cookie, storage of 1 origin, 2 versions written to");
+    let import = ["session", "import", "copy", "acme.bundle", "--json"];
+    assert_eq!(sealing(&home, &import, PHRASE).ends(0).json()["versions"], 2);
+    let kept = |id: &str| home.rhaven(&["session", "history", id, "--json"]).ends(0).json();
+    assert_eq!(kept("copy"), kept("acme"));
 }
 
 #[test]
@@ -372,7 +394,8 @@ fn what_cannot_be_a_profile_is_refused_before_anything_is_read() {
     import(&["state.json", "--format", "profile"]).tells("a user-data directory was wanted, and state.json is none");
     import(&["-", "--format", "profile"]).tells("a user-data directory was wanted, and - is none");
     home.rhaven(&["session", "export", "acme", "--format", "profile", "-o", "x"]).ends(1);
-    let forced = sealing(&home, &["session", "import", "other", "state.json", "--format", "bundle"], PHRASE).ends(5);
-    forced.tells("it does not begin as one").tells("without --format");
+    // Nobody is asked for a passphrase first.
+    let forced = home.rhaven(&["session", "import", "other", "state.json", "--format", "bundle"]).ends(1);
+    forced.tells("error[invalid_import]").tells("it does not begin as one").tells("without --format");
     home.rhaven(&["session", "show", "other"]).ends(1);
 }

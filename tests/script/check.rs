@@ -7,7 +7,12 @@ use rhaven::script::{Problem, Source, check};
 use super::rig::place;
 
 fn problems(text: &str) -> Vec<Problem> {
-    check(&Source { text, import_root: Path::new("/nonexistent"), has_secret: &|name| name == "SET" })
+    check(&Source {
+        text,
+        import_root: Path::new("/nonexistent"),
+        has_secret: &|name| name == "SET",
+        has_identity: &|_| Ok(()),
+    })
 }
 
 /// One problem, as `code place: message | hint`.
@@ -292,7 +297,8 @@ fn modules_are_checked_with_the_script() {
                fn make() { #{ run: |a| a } } fn pay() { secret(\"UNSET\") }";
     std::fs::write(folder.path().join("lib.rhai"), lib).unwrap();
     let all = |text: &str| {
-        let problems = check(&Source { text, import_root: folder.path(), has_secret: &|_| false });
+        let problems =
+            check(&Source { text, import_root: folder.path(), has_secret: &|_| false, has_identity: &|_| Ok(()) });
         let told = |problem: &Problem| format!("{} {}", place(problem.place.as_ref()), problem.message);
         problems.iter().map(told).collect::<Vec<_>>().join("\n")
     };
@@ -312,7 +318,7 @@ fn modules_are_checked_with_the_script() {
 #[test]
 fn whatever_is_right_is_left_in_peace() {
     let right = |name: &str, text: &str, root: &Path| {
-        let problems = check(&Source { text, import_root: root, has_secret: &|_| true });
+        let problems = check(&Source { text, import_root: root, has_secret: &|_| true, has_identity: &|_| Ok(()) });
         assert_eq!(problems, [], "{name}:\n{text}");
     };
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));

@@ -91,7 +91,7 @@ impl Stage {
 }
 
 fn read(text: &str, folder: &Path) -> Program {
-    Program::read(&Source { text, import_root: folder, has_secret: &|_| true }).unwrap()
+    Program::read(&Source { text, import_root: folder, has_secret: &|_| true, has_identity: &|_| Ok(()) }).unwrap()
 }
 
 fn pairs(wanted: &[(&str, &str)]) -> Vec<(String, String)> {

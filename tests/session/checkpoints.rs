@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use rhaven::base::{Fence, Tenant, Version};
 use rhaven::seal::Sealed;
-use rhaven::session::{LeftIn, Mode, SessionOptions, SessionOutcome};
+use rhaven::session::{Guard, LeftIn, Mode, SessionOptions, SessionOutcome};
 use rhaven::store::{AcquireRequest, Acquired, OwnerId, RecordName, Records, SqliteStore};
 use serde_json::{Value, json};
 
@@ -74,6 +74,30 @@ async fn left(rig: &Rig) -> Vec<LeftIn> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_a_frame_of_another_site_kept_outlives_a_kill() {
+    let rig = Rig::start().await;
+    let mut run = Run::start(&rig, None);
+    run.order(&format!("goto {}", rig.url("/")));
+    let embed = format!(
+        "new Promise(done => {{ addEventListener('message', done, {{once: true}}); \
+         const f = document.createElement('iframe'); f.src = '{}'; document.body.append(f); }}).then(() => 1)",
+        rig.other_url("/telling?local")
+    );
+    run.order(&format!("evaluate {embed}"));
+    run.next("checkpoint.written").expect("a checkpoint");
+    run.kill();
+    let workspace = rig.workspace();
+    let session = workspace.session(&id("acme"), &SessionOptions::default()).await.unwrap();
+    let page = session.page().await.unwrap();
+    goto(&page, &rig.url("/")).await;
+    let frame = super::embedded::embed(&page, &page.main_frame(), &rig.other_url("/first")).await;
+    let found = frame.evaluate("[window.first.step, localStorage.getItem('token')]", None, soon()).await.unwrap();
+    assert_eq!(found, json!(["1", "1"]));
+    let outcome = workspace.finish(soon()).await.remove(0);
+    assert_eq!((outcome.save_error, outcome.updated, outcome.recovered), (None, false, true));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_a_killed_run_had_is_a_version_when_the_session_is_next_opened() {
     let rig = Rig::start().await;
     for (round, value) in ["first", "second"].into_iter().enumerate() {
@@ -108,6 +132,34 @@ async fn a_run_that_ends_well_leaves_nothing_to_recover() {
     run.kill();
     let (notices, found, outcome) = next(&rig).await;
     assert_eq!((outcome.recovered, outcome.version, found), (false, Some(Version(2)), written("saved")), "{notices:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_checkpoint_that_a_save_has_replaced_is_not_counted_on() {
+    let rig = Rig::start().await;
+    let mut run = kept(&rig, "first");
+    run.order("save");
+    // No time is left to read the state.
+    run.begin("end 0");
+    let outcome: Value = serde_json::from_str(&run.next("outcome").expect("an outcome")).unwrap();
+    let error = outcome["save_error"].to_string();
+    assert!(error.contains("timeout") && !error.contains("checkpoint"), "{error}");
+    assert_eq!(outcome["version"], json!(1));
+    drop(run);
+    assert_eq!(left(&rig).await, []);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_no_guard_has_passed_is_no_version_in_the_report_either() {
+    let rig = Rig::start().await;
+    rig.visit("localStorage.setItem('token', 'good')").await;
+    kept(&rig, "unknown").kill();
+    let workspace = rig.workspace();
+    let options = SessionOptions { guard: Some(Guard::at(rig.url("/"))), ..SessionOptions::default() };
+    workspace.session(&id("acme"), &options).await.unwrap();
+    workspace.reset().await;
+    let outcome = workspace.finish(soon()).await.remove(0);
+    assert_eq!((outcome.recovered, outcome.version), (false, Some(Version(1))));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -2,9 +2,8 @@
 //! named point, as a power cut would have it.
 
 use std::collections::BTreeMap;
-use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::ExitStatus;
 use std::sync::{Mutex, mpsc};
 use std::time::{Duration, Instant};
 
@@ -12,15 +11,16 @@ use rhaven::base::POINTS;
 use rustix::process::{Pid, Signal, getpid, kill_process};
 use serde::{Deserialize, Serialize};
 use tracing::field::{Field, Visit};
-use tracing::span;
+use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
 
+pub use super::process::tell;
+
+use super::process::Process;
 use super::rig::Rig;
 use super::{elsewhere, points, sweep, writers};
 
 /// The task as JSON.
 const TASK: &str = "RHAVEN_TEST_CHILD";
-/// What begins a line meant for the parent; the test harness prints others.
-const MARK: &str = "child: ";
 
 /// What a child is to do.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -60,8 +60,19 @@ impl Task {
 async fn entry_of_child_processes() {
     let Ok(task) = std::env::var(TASK) else { return };
     let task: Task = serde_json::from_str(&task).unwrap();
-    let watch = Watch { task: task.clone(), reached: Mutex::default() };
-    tracing::subscriber::set_global_default(watch).unwrap();
+    let (tells, die_at) = (task.tell_points, task.die_at.clone());
+    let reached = Mutex::<BTreeMap<String, usize>>::default();
+    see_points(move |point| {
+        if tells {
+            tell(format_args!("point {point}"));
+        }
+        let mut reached = reached.lock().unwrap();
+        let times = reached.entry(point.to_owned()).or_default();
+        *times += 1;
+        if die_at.as_ref().is_some_and(|(at, time)| at == point && time == times) {
+            kill_process(getpid(), Signal::KILL).unwrap();
+        }
+    });
     match task.what.as_str() {
         "visit" => elsewhere::visit(&task).await,
         "write" => writers::write_for_ever(&task).await,
@@ -70,48 +81,21 @@ async fn entry_of_child_processes() {
     }
 }
 
-/// Tells the parent something.
-pub fn tell(line: impl std::fmt::Display) {
-    println!("{MARK}{line}");
+/// Has `see` told of each named point that this process comes to.
+pub fn see_points(see: impl Fn(&str) + Send + Sync + 'static) {
+    tracing::subscriber::set_global_default(tracing_subscriber::registry().with(Points(see))).unwrap();
 }
 
-/// Sees the named points go by, and dies at one.
-struct Watch {
-    task: Task,
-    reached: Mutex<BTreeMap<String, usize>>,
-}
+struct Points<F>(F);
 
-impl tracing::Subscriber for Watch {
-    fn enabled(&self, metadata: &tracing::Metadata<'_>) -> bool {
-        metadata.target() == POINTS
-    }
-
-    fn event(&self, event: &tracing::Event<'_>) {
-        let mut point = Point(String::new());
-        event.record(&mut point);
-        let Point(point) = point;
-        if self.task.tell_points {
-            tell(format_args!("point {point}"));
-        }
-        let mut reached = self.reached.lock().unwrap();
-        let times = reached.entry(point.clone()).or_default();
-        *times += 1;
-        if self.task.die_at == Some((point, *times)) {
-            kill_process(getpid(), Signal::KILL).unwrap();
+impl<S: tracing::Subscriber, F: Fn(&str) + Send + Sync + 'static> Layer<S> for Points<F> {
+    fn on_event(&self, event: &tracing::Event<'_>, _: Context<'_, S>) {
+        if event.metadata().target() == POINTS {
+            let mut point = Point(String::new());
+            event.record(&mut point);
+            (self.0)(&point.0);
         }
     }
-
-    fn new_span(&self, _: &span::Attributes<'_>) -> span::Id {
-        span::Id::from_u64(1)
-    }
-
-    fn record(&self, _: &span::Id, _: &span::Record<'_>) {}
-
-    fn record_follows_from(&self, _: &span::Id, _: &span::Id) {}
-
-    fn enter(&self, _: &span::Id) {}
-
-    fn exit(&self, _: &span::Id) {}
 }
 
 struct Point(String);
@@ -126,53 +110,41 @@ impl Visit for Point {
     fn record_debug(&mut self, _: &Field, _: &dyn std::fmt::Debug) {}
 }
 
-/// A child process; killed when dropped.
+/// A child process whose browsers are told from others; killed when dropped.
 pub struct ChildProcess {
-    child: Child,
-    /// Where its browsers have their folders, so that they can be told from others.
+    process: Process,
+    /// Where its browsers have their folders.
     room: PathBuf,
-    /// What it told.
-    pub told: mpsc::Receiver<String>,
-    reader: Option<std::thread::JoinHandle<()>>,
 }
 
 impl ChildProcess {
     /// Starts one whose browsers live in `room`.
     pub fn start(task: &Task, room: &Path) -> Self {
-        let mut child = Command::new(std::env::current_exe().unwrap())
-            .args(["--exact", "child::entry_of_child_processes", "--nocapture"])
-            .env(TASK, serde_json::to_string(task).unwrap())
-            .env("XDG_RUNTIME_DIR", room)
-            .env("TMPDIR", room)
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let (send, told) = mpsc::channel();
-        let output = child.stdout.take().unwrap();
-        let reader = std::thread::spawn(move || {
-            for line in BufReader::new(output).lines().map_while(Result::ok) {
-                if let Some(line) = line.strip_prefix(MARK) {
-                    let _ = send.send(line.to_owned());
-                }
-            }
+        let task = serde_json::to_string(task).unwrap();
+        let process = Process::start("child::entry_of_child_processes", TASK, &task, |command| {
+            command.env("XDG_RUNTIME_DIR", room).env("TMPDIR", room);
         });
-        Self { child, room: room.to_owned(), told, reader: Some(reader) }
+        Self { process, room: room.to_owned() }
+    }
+
+    /// What it tells.
+    pub fn told(&self) -> &mpsc::Receiver<String> {
+        &self.process.told
     }
 
     pub fn signal(&self, signal: Signal) {
-        kill_process(Pid::from_child(&self.child), signal).unwrap();
+        kill_process(Pid::from_child(&self.process.child), signal).unwrap();
     }
 
     /// Waits for its end, and for that of its browsers; how it ended, and what it told and nobody has read yet.
     pub fn wait(mut self) -> (ExitStatus, Vec<String>) {
-        let status = self.child.wait().unwrap();
-        self.reader.take().unwrap().join().unwrap();
+        let status = self.process.wait();
         let deadline = Instant::now() + Duration::from_secs(10);
         while let Some(left) = browser_in(&self.room) {
             assert!(Instant::now() < deadline, "a browser outlived its process: {left}");
             std::thread::yield_now();
         }
-        (status, self.told.try_iter().collect())
+        (status, self.process.rest())
     }
 
     /// [`Self::wait`] for one that has to end well.
@@ -184,23 +156,14 @@ impl ChildProcess {
 
     /// Ends it with SIGKILL; what it told and nobody has read yet. Its browsers may still be about to end.
     pub fn kill_only(mut self) -> Vec<String> {
-        self.child.kill().unwrap();
-        self.child.wait().unwrap();
-        self.reader.take().unwrap().join().unwrap();
-        self.told.try_iter().collect()
+        self.process.kill();
+        self.process.rest()
     }
 
     /// [`Self::kill_only`], and its browsers have ended too.
     pub fn kill(mut self) -> Vec<String> {
-        self.child.kill().unwrap();
+        self.process.kill();
         self.wait().1
-    }
-}
-
-impl Drop for ChildProcess {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
     }
 }
 

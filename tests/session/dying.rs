@@ -1,26 +1,24 @@
 //! Runs that end in the middle: this test binary again, doing what it is told line by line until it is killed, or kills itself
 //! at a named point.
 
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, Write};
 use std::path::Path;
-use std::process::{Child, ChildStdin, Command, Stdio};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::process::{ChildStdin, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc;
 use std::time::Duration;
 
-use rhaven::base::{Deadline, POINTS};
-use rhaven::session::{SessionOptions, Workspace};
+use rhaven::base::Deadline;
+use rhaven::session::{Mode, SessionOptions, Workspace};
 use rustix::process::{Pid, Signal, getpid, kill_process};
 use serde_json::{Value, json};
-use tracing::field::{Field, Visit};
-use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
 
+use super::child::see_points;
+use super::process::{Process, tell};
 use super::rig::{Rig, evaluate, goto, id, soon};
 
-/// The task, as JSON: `home`, and `at`, the point to die at.
+/// The task, as JSON: `home`; `at`, the point to die at; `stops_at`, that to stop at; `waits`, seconds.
 const TASK: &str = "RHAVEN_TEST_DYING_RUN";
-/// What begins a line meant for the parent; the test harness prints others.
-const MARK: &str = "child: ";
 /// Longer than anything here takes.
 const PATIENCE: Duration = Duration::from_mins(1);
 
@@ -29,12 +27,23 @@ const PATIENCE: Duration = Duration::from_mins(1);
 async fn entry_of_dying_runs() {
     let Ok(task) = std::env::var(TASK) else { return };
     let task: Value = serde_json::from_str(&task).unwrap();
-    let points = Points { at: task["at"].as_str().unwrap_or_default().to_owned(), left: AtomicUsize::new(1) };
-    tracing::subscriber::set_global_default(tracing_subscriber::registry().with(points)).unwrap();
+    let point = |name: &str| task[name].as_str().unwrap_or_default().to_owned();
+    let (dies_at, stops_at, first) = (point("at"), point("stops_at"), AtomicBool::new(true));
+    see_points(move |point| {
+        tell(point);
+        let is_first = |at: &str| point == at && first.swap(false, Ordering::SeqCst);
+        if is_first(&dies_at) {
+            let _ = kill_process(getpid(), Signal::KILL);
+        } else if is_first(&stops_at) {
+            let _ = kill_process(getpid(), Signal::STOP);
+        }
+    });
     let workspace = Workspace::new(Rig::config_at(Path::new(task["home"].as_str().unwrap())));
-    let session = workspace.session(&id("acme"), &SessionOptions::default()).await.unwrap();
-    workspace.take_notices().iter().for_each(|notice| tell(&format!("notice {notice}")));
-    tell(&format!("browser {}", workspace.browser_pid().await.unwrap()));
+    let waits = task["waits"].as_u64().map(|seconds| Mode::Wait(Duration::from_secs(seconds)));
+    let options = SessionOptions { mode: waits.unwrap_or_default(), ..SessionOptions::default() };
+    let session = workspace.session(&id("acme"), &options).await.unwrap();
+    workspace.take_notices().iter().for_each(|notice| tell(format_args!("notice {notice}")));
+    tell(format_args!("browser {}", workspace.browser_pid().await.unwrap()));
     let page = session.page().await.unwrap();
     let (send, mut orders) = tokio::sync::mpsc::unbounded_channel();
     std::thread::spawn(move || std::io::stdin().lines().map_while(Result::ok).all(|line| send.send(line).is_ok()));
@@ -48,7 +57,7 @@ async fn entry_of_dying_runs() {
                 let patience =
                     patience.parse().map_or_else(|_| soon(), |secs| Deadline::after(Duration::from_secs(secs)));
                 let mut outcomes = workspace.finish(patience).await;
-                tell(&format!("outcome {}", json!(outcomes.remove(0))));
+                tell(format_args!("outcome {}", json!(outcomes.remove(0))));
                 return;
             }
             _ => panic!("no such order: {order}"),
@@ -58,43 +67,10 @@ async fn entry_of_dying_runs() {
     std::future::pending::<()>().await;
 }
 
-#[expect(clippy::print_stdout, reason = "what the parent reads")]
-fn tell(line: &str) {
-    println!("{MARK}{line}");
-}
-
-/// Tells of every named point, and dies at one.
-struct Points {
-    at: String,
-    left: AtomicUsize,
-}
-
-impl<S: tracing::Subscriber> Layer<S> for Points {
-    fn on_event(&self, event: &tracing::Event<'_>, _: Context<'_, S>) {
-        struct Point(String);
-        impl Visit for Point {
-            fn record_str(&mut self, _: &Field, value: &str) {
-                value.clone_into(&mut self.0);
-            }
-            fn record_debug(&mut self, _: &Field, _: &dyn std::fmt::Debug) {}
-        }
-        if event.metadata().target() != POINTS {
-            return;
-        }
-        let mut point = Point(String::new());
-        event.record(&mut point);
-        tell(&point.0);
-        if point.0 == self.at && self.left.fetch_sub(1, Ordering::SeqCst) == 1 {
-            let _ = kill_process(getpid(), Signal::KILL);
-        }
-    }
-}
-
 /// A run in a process of its own; killed when dropped.
 pub struct Run {
-    child: Child,
+    process: Process,
     orders: ChildStdin,
-    told: mpsc::Receiver<String>,
     seen: Vec<String>,
     browser: Option<i32>,
 }
@@ -102,30 +78,36 @@ pub struct Run {
 impl Run {
     /// Opens session `acme` of the rig. `at` is a point to die at; none for never.
     pub fn start(rig: &Rig, at: Option<&str>) -> Self {
-        let mut child = Command::new(std::env::current_exe().unwrap())
-            .args(["--exact", "dying::entry_of_dying_runs", "--nocapture"])
-            .env(TASK, json!({"home": rig.home.path(), "at": at}).to_string())
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let (send, told) = mpsc::channel();
-        let output = child.stdout.take().unwrap();
-        std::thread::spawn(move || {
-            for line in BufReader::new(output).lines().map_while(Result::ok) {
-                if let Some(line) = line.strip_prefix(MARK) {
-                    let _ = send.send(line.to_owned());
-                }
-            }
+        Self::begun(&json!({"home": rig.home.path(), "at": at}))
+    }
+
+    /// One that stops at a point, until it is sent on.
+    pub fn stopping(rig: &Rig, at: &str) -> Self {
+        Self::begun(&json!({"home": rig.home.path(), "stops_at": at}))
+    }
+
+    /// One that waits that long for a session that another has.
+    pub fn waiting(rig: &Rig, seconds: u64) -> Self {
+        Self::begun(&json!({"home": rig.home.path(), "waits": seconds}))
+    }
+
+    fn begun(task: &Value) -> Self {
+        let mut process = Process::start("dying::entry_of_dying_runs", TASK, &task.to_string(), |command| {
+            command.stdin(Stdio::piped());
         });
-        let orders = child.stdin.take().unwrap();
-        Self { child, orders, told, seen: Vec::new(), browser: None }
+        let orders = process.child.stdin.take().unwrap();
+        Self { process, orders, seen: Vec::new(), browser: None }
+    }
+
+    /// Sends one on that has stopped.
+    pub fn go_on(&self) {
+        kill_process(Pid::from_child(&self.process.child), Signal::CONT).unwrap();
     }
 
     /// Waits for a line that begins so; answers the rest of it. None where the run ends before.
     pub fn next(&mut self, start: &str) -> Option<String> {
         loop {
-            match self.told.recv_timeout(PATIENCE) {
+            match self.process.told.recv_timeout(PATIENCE) {
                 Ok(line) => {
                     if let Some(pid) = line.strip_prefix("browser ") {
                         self.browser = pid.parse().ok();
@@ -161,13 +143,13 @@ impl Run {
     pub fn end(mut self) -> (Value, Vec<String>) {
         self.begin("end");
         let outcome = self.next("outcome").expect("an outcome");
-        assert!(self.child.wait().unwrap().success());
+        assert!(self.process.wait().success());
         (serde_json::from_str(&outcome).unwrap(), std::mem::take(&mut self.seen))
     }
 
     /// SIGKILL.
     pub fn kill(mut self) {
-        self.child.kill().unwrap();
+        self.process.kill();
         self.gone();
     }
 
@@ -179,7 +161,7 @@ impl Run {
 
     /// Waits until the process and its browser have ended.
     fn gone(&mut self) {
-        self.child.wait().unwrap();
+        self.process.wait();
         let Some(browser) = self.browser.and_then(Pid::from_raw) else { return };
         let end = std::time::Instant::now() + PATIENCE;
         while is_living(browser) {
@@ -193,11 +175,4 @@ impl Run {
 fn is_living(pid: Pid) -> bool {
     let stat = std::fs::read_to_string(format!("/proc/{}/stat", pid.as_raw_nonzero())).unwrap_or_default();
     stat.rsplit_once(") ").is_some_and(|(_, rest)| !rest.starts_with(['Z', 'X']))
-}
-
-impl Drop for Run {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
 }

@@ -121,3 +121,163 @@ async fn what_belongs_to_one_document_alone_is_named() {
     assert!(partial.origin.starts_with(&rig.other_url("/^1")), "{partial:?}");
     assert!(partial.reason.contains("one document"), "{partial:?}");
 }
+
+/// Once with frames in the process of their page, once with each site in one of its own.
+async fn rigs() -> [Rig; 2] {
+    [Rig::start().await, Rig::start_isolating().await]
+}
+
+/// What the first script of a frame at `/first` found in sessionStorage.
+const STEP: &str = "window.first.step";
+
+/// A run with a frame at `/first` of the other name.
+async fn stepping<F: Future<Output = ()>>(
+    rig: &Rig,
+    work: impl FnOnce(Page, Frame) -> F,
+) -> (Value, rhaven::session::SessionOutcome) {
+    let mut found = Value::Null;
+    let run = async |_: Session, page: Page| {
+        goto(&page, &rig.url("/")).await;
+        let frame = embed(&page, &page.main_frame(), &rig.other_url("/first")).await;
+        found = ask(&frame, STEP).await;
+        work(page, frame).await;
+    };
+    let outcome = rig.run(run).await;
+    assert_eq!((&outcome.save_error, &*outcome.partial), (&None, &[][..]));
+    (found, outcome)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn session_storage_of_a_frame_is_there_before_its_first_script() {
+    for rig in rigs().await {
+        session_storage_of_a_frame_is_there_before_its_first_script_in(&rig).await;
+    }
+}
+
+async fn session_storage_of_a_frame_is_there_before_its_first_script_in(rig: &Rig) {
+    let write = "sessionStorage.setItem('step', '1'); sessionStorage.setItem('other', '\\ud800')";
+    let (found, first) = stepping(rig, async |_, frame| drop(ask(&frame, write).await)).await;
+    assert_eq!(
+        (found, changes(&first)),
+        (json!(null), vec!["added sessionstorage other".into(), "added sessionstorage step".into()])
+    );
+    // A run that comes nowhere near it carries it over, one that only looks at it does not change it.
+    let (untouched, _) = rig.visit("sessionStorage.length").await;
+    assert_eq!((untouched.updated, untouched.partial), (false, vec![]));
+    for _ in 0..2 {
+        let (found, second) = stepping(rig, async |_, frame| {
+            assert_eq!(ask(&frame, "sessionStorage.getItem('other') === '\\ud800'").await, json!(true));
+        })
+        .await;
+        assert_eq!((found, second.changes), (json!("1"), vec![]));
+    }
+    // In a tab of its own there is none.
+    let mut own = Value::Null;
+    rig.run(async |_, page| {
+        goto(&page, &rig.other_url("/first")).await;
+        own = evaluate(&page, STEP).await;
+    })
+    .await;
+    assert_eq!(own, json!(null));
+    let (_, last) = stepping(rig, async |_, frame| drop(ask(&frame, "sessionStorage.removeItem('step')").await)).await;
+    assert_eq!(changes(&last), ["removed sessionstorage step"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn session_storage_of_a_frame_that_is_gone_is_kept() {
+    for rig in rigs().await {
+        session_storage_of_a_frame_that_is_gone_is_kept_in(&rig).await;
+    }
+}
+
+async fn session_storage_of_a_frame_that_is_gone_is_kept_in(rig: &Rig) {
+    let away = rig.other_url("/echo");
+    let leave = async |by_going: bool, script: &'static str| {
+        stepping(rig, async |page, frame| {
+            ask(&frame, script).await;
+            if by_going {
+                goto(&page, &away).await;
+            } else {
+                evaluate(&page, "document.querySelector('iframe').remove()").await;
+            }
+        })
+        .await
+    };
+    let (_, first) = leave(false, "sessionStorage.setItem('step', '1')").await;
+    assert_eq!(changes(&first), ["added sessionstorage step"]);
+    let (found, second) = leave(true, "sessionStorage.setItem('step', '2')").await;
+    assert_eq!((found, changes(&second)), (json!("1"), vec!["changed sessionstorage step".to_owned()]));
+    for by_going in [true, false] {
+        let (found, idle) = leave(by_going, "1").await;
+        assert_eq!((found, idle.changes), (json!("2"), vec![]));
+    }
+    assert_eq!(changes(&leave(true, "sessionStorage.clear()").await.1), ["removed sessionstorage step"]);
+    assert_eq!(leave(false, "1").await.0, json!(null));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn session_storage_is_put_in_place_once_in_a_tab() {
+    for rig in rigs().await {
+        session_storage_is_put_in_place_once_in_a_tab_in(&rig).await;
+    }
+}
+
+async fn session_storage_is_put_in_place_once_in_a_tab_in(rig: &Rig) {
+    stepping(rig, async |_, frame| drop(ask(&frame, "sessionStorage.setItem('step', '1')").await)).await;
+    let (_, outcome) = stepping(rig, async |page, frame| {
+        ask(&frame, "sessionStorage.clear()").await;
+        evaluate(&page, "document.querySelector('iframe').remove()").await;
+        let again = embed(&page, &page.main_frame(), &rig.other_url("/first?again")).await;
+        assert_eq!(ask(&again, STEP).await, json!(null));
+        let at_once = "const f = document.createElement('iframe'); document.body.append(f); f.remove()";
+        evaluate(&page, at_once).await;
+    })
+    .await;
+    assert_eq!(changes(&outcome), ["removed sessionstorage step"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn session_storage_below_another_site_below_its_own_is_kept_apart() {
+    for rig in rigs().await {
+        session_storage_below_another_site_below_its_own_is_kept_apart_in(&rig).await;
+    }
+}
+
+async fn session_storage_below_another_site_below_its_own_is_kept_apart_in(rig: &Rig) {
+    let between = async |script: &'static str| {
+        let mut seen = Value::Null;
+        let outcome = below(rig, async |page, frame| {
+            let inner = embed(&page, &frame, &rig.url("/first")).await;
+            seen = ask(&inner, STEP).await;
+            ask(&inner, script).await;
+            evaluate(&page, "document.querySelector('iframe').remove()").await;
+        })
+        .await;
+        (outcome, seen)
+    };
+    let (first, _) = between("sessionStorage.setItem('step', 'between')").await;
+    assert_eq!((changes(&first), first.partial), (vec!["added sessionstorage step".to_owned()], vec![]));
+    let (second, seen) = between("1").await;
+    assert_eq!((second.changes, seen), (vec![], json!("between")));
+    assert_eq!(rig.visit("sessionStorage.length").await.1, json!(0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn session_storage_of_one_document_that_is_gone_is_named() {
+    for rig in rigs().await {
+        session_storage_of_one_document_that_is_gone_is_named_in(&rig).await;
+    }
+}
+
+async fn session_storage_of_one_document_that_is_gone_is_named_in(rig: &Rig) {
+    let write = format!(
+        "async () => {{ const f = document.createElement('iframe'); f.credentialless = true; f.src = '{}';
+           const written = new Promise(done => addEventListener('message', done, {{once: true}}));
+           document.body.append(f); await written; f.remove(); }}",
+        rig.other_url("/telling")
+    );
+    let (first, _) = rig.visit(&write).await;
+    let [partial] = &*first.partial else { panic!("{:?}", first.partial) };
+    assert!(partial.origin.starts_with(&rig.other_url("/^1")), "{partial:?}");
+    assert!(partial.reason.contains("one document"), "{partial:?}");
+}

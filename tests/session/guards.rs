@@ -8,6 +8,7 @@ use rhaven::page::{ClickOptions, Selector};
 use rhaven::session::{KeySource, Mode, SessionError, SessionOptions, Sessions};
 use serde_json::json;
 
+use super::dying::Run;
 use super::rig::{Rig, evaluate, goto, id, soon};
 
 #[tokio::test(flavor = "multi_thread")]
@@ -32,6 +33,24 @@ async fn a_second_run_is_told_who_holds_the_session_or_waits_for_it() {
     let (waited, _) = tokio::join!(second.session(&acme, &waiting), first.finish(soon()));
     assert_eq!(waited.unwrap().version(), Some(Version(1)));
     second.finish(soon()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_waits_waits_as_well_for_a_process_that_is_stopped_in_a_write() {
+    let rig = Rig::start().await;
+    rig.visit("localStorage.setItem('token', 'good')").await;
+    let mut stopped = Run::stopping(&rig, "store.uncommitted");
+    stopped.next("store.uncommitted").expect("a write");
+    let mut waiting = Run::waiting(&rig, 60);
+    // Who does not wait is told in the end which store it is, and what may be the matter.
+    let error = rig.workspace().session(&id("acme"), &SessionOptions::default()).await.err().unwrap();
+    let told = rhaven::base::with_causes(&error);
+    assert_eq!(error.code(), "store_unavailable");
+    assert!(told.contains("store.sqlite is not available") && told.contains("may be stopped"), "{told}");
+    waiting.next("open.away").expect("a first attempt that failed");
+    stopped.go_on();
+    assert_eq!(stopped.end().0["save_error"], json!(null));
+    assert_eq!(waiting.end().0["restored"], json!(1));
 }
 
 #[tokio::test(flavor = "multi_thread")]

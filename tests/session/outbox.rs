@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use rhaven::base::{Tenant, Version};
 use rhaven::session::{LeftIn, SessionOptions, SessionOutcome};
+use rhaven::store::{Records, SqliteStore};
 use serde_json::json;
 
 use super::dying::Run;
@@ -145,7 +146,10 @@ async fn where_others_have_written_since_it_is_a_fork() {
     let (notices, found, outcome) = next(&rig).await;
     assert!(told(&notices, "is in session acme.fork-1: others have written"), "{notices:?}");
     assert_eq!((&found[0], outcome.version, outcome.updated), (&json!("theirs"), Some(Version(2)), false));
+    assert_eq!(json!(outcome)["forked_to"], json!("acme.fork-1"));
     assert_eq!(files(&rig), [] as [PathBuf; 0]);
+    // The run after that has nothing to do with it.
+    assert_eq!(next(&rig).await.2.forked_to, None);
     let workspace = rig.workspace();
     let fork = workspace.session(&id("acme.fork-1"), &SessionOptions::default()).await.unwrap();
     let page = fork.page().await.unwrap();
@@ -223,4 +227,30 @@ async fn what_waits_goes_with_its_session() {
     assert_eq!(files(&rig), [] as [PathBuf; 0]);
     let (_, found, outcome) = next(&rig).await;
     assert_eq!((&found[0], outcome.version), (&json!(null), None));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_waits_goes_with_a_session_that_a_run_deletes() {
+    let rig = Rig::start().await;
+    rig.visit("localStorage.setItem('token', 'first')").await;
+    let workspace = rig.workspace();
+    let session = workspace.session(&id("acme"), &SessionOptions::default()).await.unwrap();
+    // It came while the run went on, from one that had lost the lease.
+    let sessions = rig.sessions().await.unwrap();
+    sessions.use_outbox(rig.home.path().join("outbox"));
+    let name = waiting_name(&rig).await;
+    std::fs::create_dir_all(rig.home.path().join("outbox")).unwrap();
+    std::fs::write(rig.home.path().join("outbox").join(name), "sealed").unwrap();
+    assert_eq!(sessions.left(&Tenant::default(), &id("acme")).await.unwrap().len(), 1);
+    workspace.delete(&session).await.unwrap();
+    assert_eq!(files(&rig), [] as [PathBuf; 0]);
+    assert!(workspace.finish(soon()).await.remove(0).deleted);
+}
+
+/// How a state of session `acme` would be called: as its record is in the store.
+async fn waiting_name(rig: &Rig) -> String {
+    let store = SqliteStore::open(&rig.home.path().join("store")).unwrap();
+    let name = Records::all(&store, None, 1).await.unwrap().remove(0).name;
+    let hex = |bytes: &[u8]| data_encoding::HEXLOWER.encode(bytes);
+    format!("{}-{}-{:016x}.sealed", hex(&name.tenant.0), hex(&name.session.0), 1)
 }

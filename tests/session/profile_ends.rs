@@ -5,11 +5,14 @@ use std::path::PathBuf;
 
 use rhaven::base::Tenant;
 use rhaven::page::Page;
-use rhaven::session::{Saved, Saving, Session, SessionOptions};
+use rhaven::session::{ProfileChange, Saved, Saving, Session, SessionOptions};
 use serde_json::{Value, json};
 
 use super::dying::Run;
-use super::profile::{SECRET_KEY, assert_nothing_left, kill_own_browser, profile, read_all, write_all};
+use super::profile::{
+    BOOKMARK, BOOKMARKS, SECRET_KEY, assert_nothing_left, browsers, in_settings, kill_own_browser, profile, read_all,
+    write_all,
+};
 use super::rig::{Rig, changes, evaluate, goto, id, soon};
 
 #[tokio::test(flavor = "multi_thread")]
@@ -210,4 +213,102 @@ async fn a_run_that_dies_while_it_archives_loses_nothing_of_the_state() {
         .await;
     assert_eq!((outcome.save_error, outcome.saved, outcome.recovered), (None, Some(Saved::Full), true));
     assert_reaped();
+}
+
+/// The kept versions, newest first, with what differs of the profile in each.
+async fn versions(rig: &Rig) -> Vec<(u64, Option<ProfileChange>)> {
+    let history = rig.sessions().await.unwrap().history(&Tenant::default(), &id("acme")).await.unwrap();
+    let all = history.all().await.unwrap();
+    all.into_iter().map(|entry| (entry.version.version.0, entry.profile)).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn idle_runs_push_nothing_out() {
+    let rig = Rig::start().await;
+    rig.run_with(&profile(), async |session, page| {
+        goto(&page, &rig.url("/")).await;
+        for count in 1..=18 {
+            evaluate(&page, &format!("localStorage.setItem('count', '{count}')")).await;
+            session.save(soon()).await.unwrap();
+        }
+    })
+    .await;
+    let idle = async || {
+        let outcome = rig.run(async |_, _| {}).await;
+        assert_eq!((outcome.save_error, outcome.updated, outcome.saved), (None, false, Some(Saved::Full)));
+    };
+    for _ in 0..3 {
+        idle().await;
+    }
+    let (own, files) = (Some(ProfileChange::OwnFiles), Some(ProfileChange::Files));
+    let state: Vec<_> = (1..=18).rev().map(|version| (version, None)).collect();
+    let with = |newest: &[(u64, Option<ProfileChange>)]| [newest, &[(19, files)], &state].concat();
+    assert_eq!(versions(&rig).await, with(&[(22, own), (21, own)]));
+    // What a person does is no file of the browser's own.
+    rig.run(async |_, page| assert_eq!(in_settings(&page, "chrome://bookmarks", BOOKMARK).await, json!("mine"))).await;
+    assert_eq!(versions(&rig).await, with(&[(23, files)]));
+    for _ in 0..2 {
+        idle().await;
+    }
+    assert_eq!(versions(&rig).await, with(&[(25, own), (23, files)]));
+    // Under another number nothing of it is said.
+    let sessions = rig.sessions().await.unwrap();
+    sessions.rollback(&Tenant::default(), &id("acme"), rhaven::base::Version(25)).await.unwrap();
+    sessions.rollback(&Tenant::default(), &id("acme"), rhaven::base::Version(23)).await.unwrap();
+    assert!(versions(&rig).await.iter().all(|(version, _)| *version > 2), "an ordinary version counts");
+    rig.run(async |_, page| {
+        assert_eq!(in_settings(&page, "chrome://bookmarks", BOOKMARKS).await, json!(["https://b.example/"]));
+    })
+    .await;
+    assert_nothing_left();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_profile_session_that_is_closed_in_the_middle_is_kept_in_full() {
+    let rig = Rig::start().await;
+    let workspace = rig.workspace();
+    for round in 1..=2 {
+        let session = workspace.session(&id("acme"), &profile()).await.unwrap();
+        let page = session.page().await.unwrap();
+        let marks = in_settings(&page, "chrome://bookmarks", BOOKMARKS).await;
+        goto(&page, &rig.url("/")).await;
+        if round == 1 {
+            assert_eq!(marks, json!([]));
+            in_settings(&page, "chrome://bookmarks", BOOKMARK).await;
+            goto(&page, &rig.url("/")).await;
+            evaluate(&page, &write_all()).await;
+        } else {
+            assert_eq!(marks, json!(["https://b.example/"]));
+            read_all(&page).await;
+        }
+        let closed = workspace.close(&session, soon()).await.unwrap().unwrap();
+        assert_eq!((&closed.save_error, closed.saved, closed.updated), (&None, Some(Saved::Full), round == 1));
+        assert_eq!(browsers(), []);
+        assert_eq!(session.page().await.err().unwrap().code(), "session_closed");
+        // That its browser ended is no accident.
+        assert!(futures_util::FutureExt::now_or_never(workspace.browser_gone()).is_none());
+        // Others may have it at once.
+        let other = rig.workspace();
+        let theirs = other.session(&id("acme"), &SessionOptions::default()).await.unwrap();
+        assert_eq!(theirs.version(), closed.version);
+        other.finish(soon()).await;
+    }
+    let outcomes = workspace.finish(soon()).await;
+    assert_eq!(outcomes.iter().map(|outcome| outcome.saved).collect::<Vec<_>>(), [Some(Saved::Full); 2]);
+    assert_nothing_left();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_profile_session_whose_browser_is_gone_is_closed_all_the_same() {
+    let rig = Rig::start().await;
+    let workspace = rig.workspace_saving(Saving::AsAsked);
+    let session = workspace.session(&id("acme"), &profile()).await.unwrap();
+    goto(&session.page().await.unwrap(), &rig.url("/")).await;
+    kill_own_browser();
+    workspace.browser_gone().await;
+    let error = workspace.close(&session, soon()).await.err().unwrap();
+    assert_eq!(error.code(), "browser_gone", "{error}");
+    // It stays open, and the end of the run says what became of it.
+    assert_eq!(workspace.finish(soon()).await.remove(0).save_error.unwrap().0, "browser_gone");
+    assert_nothing_left();
 }

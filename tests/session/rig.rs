@@ -39,6 +39,12 @@ const SIGNED_IN: &str = "<!doctype html><body><script>
   sessionStorage.setItem('used', '1');
 </script>";
 
+/// A page that keeps something in its tab and tells the page above.
+const TELLING: &str = "<!doctype html><script>
+  sessionStorage.setItem('step', '1');
+  if (location.search) localStorage.setItem('token', '1');
+  parent.postMessage(1, '*')</script>";
+
 /// A service worker that answers one path itself.
 const WORKER: &str = "self.addEventListener('install', () => self.skipWaiting());
   self.addEventListener('activate', event => event.waitUntil(clients.claim()));
@@ -50,6 +56,8 @@ const WORKER: &str = "self.addEventListener('install', () => self.skipWaiting())
 
 pub struct Rig {
     pub home: tempfile::TempDir,
+    /// Flags for the browsers of its runs.
+    pub args: Vec<String>,
     address: SocketAddr,
     server: tokio::task::JoinHandle<()>,
 }
@@ -109,11 +117,19 @@ impl Rig {
                 "/embedded",
                 get(|| async { Html("<!doctype html><script>localStorage.setItem('e', '1')</script>") }),
             )
+            .route("/telling", get(|| async { Html(TELLING) }))
             .route("/redirect", get(|Query(to): Query<To>| async move { Redirect::to(&to.to) }));
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let server = tokio::spawn(async move { axum::serve(listener, site).await.unwrap() });
-        Self { home: tempfile::tempdir().unwrap(), address, server }
+        Self { home: tempfile::tempdir().unwrap(), args: Vec::new(), address, server }
+    }
+
+    /// The same, with each site in a process of its own, however small the machine.
+    pub async fn start_isolating() -> Self {
+        let mut rig = Self::start().await;
+        rig.args.push("--site-per-process".to_owned());
+        rig
     }
 
     /// A URL of the site.
@@ -159,7 +175,8 @@ impl Rig {
     }
 
     fn config(&self) -> WorkspaceConfig {
-        Self::config_at(self.home.path())
+        let launch = LaunchOptions { args: self.args.clone(), ..LaunchOptions::default() };
+        WorkspaceConfig { launch, ..Self::config_at(self.home.path()) }
     }
 
     /// What a rig in that folder opens its workspaces with.

@@ -121,6 +121,40 @@ async fn a_tenant_is_found_again_without_being_named() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn one_damaged_name_of_a_tenant_stops_no_rotation() {
+    let home = tempfile::tempdir().unwrap();
+    let (store, key) = (StoreConfig::Embedded(home.path().join("store")), home.path().join("key"));
+    let open = async || Sessions::open(store.clone(), KeySource::MadeOnFirstUse(key.clone())).await.unwrap();
+    let tenants = ["globex", "initech"].map(|name| Tenant::new(name).unwrap());
+    let before = open().await;
+    set(&before, &tenants[0], "PW", "swordfish").await;
+    let is_there = |db: &rusqlite::Connection| -> Vec<i64> {
+        let mut query = db.prepare("SELECT rowid FROM document WHERE kind = 'tenant'").unwrap();
+        query.query_map([], |row| row.get(0)).unwrap().map(Result::unwrap).collect()
+    };
+    let db = rusqlite::Connection::open(home.path().join("store/store.sqlite")).unwrap();
+    let damaged = is_there(&db);
+    set(&before, &tenants[1], "PW", "hunter2222").await;
+    assert_eq!((damaged.len(), is_there(&db).len()), (1, 2));
+    // Its last byte is another one.
+    let flipped =
+        "UPDATE document SET body = CAST(substr(body, 1, length(body) - 1) || x'00' AS BLOB) WHERE rowid = ?1";
+    db.execute(flipped, [damaged[0]]).unwrap();
+    drop(db);
+
+    let rotated = open().await.rotate(&default()).await.unwrap();
+    assert!(rotated.new && rotated.left.len() == 2, "{rotated:?}");
+    let [name, secret] = &rotated.left[..] else { panic!("{rotated:?}") };
+    assert!(name.starts_with("the name of a tenant (") && secret.contains("--tenant NAME"), "{rotated:?}");
+    let after = open().await;
+    assert_eq!(get(&after, &tenants[1], "PW").await.as_deref(), Some("hunter2222"));
+    // Nothing of the other is lost: it is under the older key, which stays.
+    assert_eq!(get(&after, &tenants[0], "PW").await.as_deref(), Some("swordfish"));
+    let old = after.key_uses().await.unwrap().pop().unwrap();
+    assert_eq!((old.documents, after.retire(&old.id).await.unwrap_err().code()), (2, "key_in_use"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_passphrase_opens_what_it_sealed_and_a_wrong_one_nothing() {
     let home = tempfile::tempdir().unwrap();
     let store = StoreConfig::Embedded(home.path().join("store"));

@@ -112,7 +112,7 @@ impl Writer {
 
     /// The next thing that it tells, within `patience`.
     fn hear(&mut self, patience: Duration, heard: &mut Heard) -> Option<String> {
-        match self.process.told.recv_timeout(patience) {
+        match self.process.told().recv_timeout(patience) {
             Ok(line) => {
                 heard.line(&line);
                 match line.as_str() {

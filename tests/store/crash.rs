@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use rhaven::base::Version;
 use rhaven::store::{Acquired, Blobs, OwnerId, Records};
 
-use super::child::{ChildProcess, tell};
+use super::child::{killed, start, tell};
 use super::fixture::{Session, Taken, assert_whole, open_embedded, part_id, random};
 
 /// How often a process is killed where `RHAVEN_SOAK_KILLS` does not say.
@@ -49,7 +49,7 @@ pub async fn commit_for_ever(folder: &Path) {
             commit.blobs.push(id);
         }
         let committed = records.commit(&session.name, &commit).await.unwrap();
-        tell(&version.to_string());
+        tell(version);
         blobs.delete(&committed.orphaned).await.unwrap();
         let state = session.checkpoint(taken.fence, &format!("after {version}"));
         records.checkpoint(&session.name, OWNER, taken.fence, Some(Version(version)), &state).await.unwrap();
@@ -61,7 +61,7 @@ async fn a_killed_process_leaves_the_last_acknowledged_version_or_the_one_in_fli
     let folder = tempfile::tempdir().unwrap();
     let mut acknowledged = 0;
     for kill in 0..kills() {
-        let child = ChildProcess::start("commit", 0, folder.path());
+        let child = start("commit", 0, folder.path());
         // The first ones die while they create the store or write its first versions.
         let patience = Duration::from_millis(u64::from(random::<1>()[0]) * if kill < 5 { 1 } else { 2 } / 4);
         if kill >= 3 {
@@ -75,7 +75,7 @@ async fn a_killed_process_leaves_the_last_acknowledged_version_or_the_one_in_fli
                 Err(RecvTimeoutError::Disconnected) => panic!("the child ended by itself"),
             }
         }
-        if let Some(version) = child.kill().last() {
+        if let Some(version) = killed(child).last() {
             acknowledged = version.parse().unwrap();
         }
         let found = check(folder.path(), acknowledged).await;
@@ -120,11 +120,11 @@ async fn every_blob_that_is_listed_after_a_kill_is_whole() {
     let folder = tempfile::tempdir().unwrap();
     let session = session();
     for _ in 0..kills().div_ceil(4) {
-        let child = ChildProcess::start("commit", 0, folder.path());
+        let child = start("commit", 0, folder.path());
         for _ in 0..=random::<1>()[0] % 16 {
             child.told.recv().expect("a version is acknowledged");
         }
-        child.kill();
+        killed(child);
         let (_, blobs) = open_embedded(folder.path());
         for id in blobs.list(None, 1_000).await.unwrap().into_iter().map(|listed| listed.id) {
             let context = rhaven::seal::Context::Blob { tenant: &session.tenant, id: &id.0 };

@@ -52,6 +52,8 @@ pub async fn fill(records: &(impl Records + Documents), blobs: &impl Blobs) -> S
         parts: vec![part_id(1)],
         blobs: vec![blob_id(1)],
         keep: 20,
+        saved_at: None,
+        first: Vec::new(),
         ttl: None,
     };
     records.commit(&session.name, &commit).await.unwrap();

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use rhaven::base::Version;
 use rhaven::store::{Acquired, Records, RedisStore, RedisUrl};
 
-use super::child::{ChildProcess, tell};
+use super::child::{done, start, tell};
 use super::fixture::{Session, Taken, open_embedded};
 use super::redis_server::RedisServer;
 
@@ -28,9 +28,8 @@ fn of_many_processes_one_gets_each_lease_in_redis() {
 
 fn one_gets_each_lease(place: &Path) {
     // They also race for creating the store.
-    let children: Vec<_> = (0..PROCESSES).map(|_| ChildProcess::start("race", ROUNDS, place)).collect();
-    let mut won: Vec<usize> =
-        children.into_iter().flat_map(ChildProcess::wait).map(|round| round.parse().unwrap()).collect();
+    let children: Vec<_> = (0..PROCESSES).map(|_| start("race", ROUNDS, place)).collect();
+    let mut won: Vec<usize> = children.into_iter().flat_map(done).map(|round| round.parse().unwrap()).collect();
     won.sort_unstable();
     assert_eq!(won, (0..ROUNDS).collect::<Vec<_>>());
 }
@@ -51,7 +50,7 @@ pub async fn race(place: &str, rounds: usize) {
         let mut request = session.request();
         request.lease = std::time::Duration::from_hours(1);
         if let Acquired::Granted(_) = records.acquire(&session.name, &request).await.unwrap() {
-            tell(&round.to_string());
+            tell(round);
         }
     }
 }
@@ -69,9 +68,9 @@ async fn no_write_of_any_process_is_lost_in_redis() {
 }
 
 async fn every_write_is_there(place: &Path) {
-    let children: Vec<_> = (0..PROCESSES).map(|_| ChildProcess::start("count", COMMITS, place)).collect();
+    let children: Vec<_> = (0..PROCESSES).map(|_| start("count", COMMITS, place)).collect();
     for child in children {
-        child.wait();
+        done(child);
     }
     let session = Session::new("counter");
     let records = open(place.to_str().unwrap()).await;

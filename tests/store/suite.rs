@@ -38,6 +38,7 @@ async fn suite(make: impl AsyncFn() -> TestStore) {
             a_part_that_is_not_there_is_refused_with_everything,
             old_versions_go_with_parts_that_only_they_had,
             pinned_versions_stay_and_do_not_count,
+            versions_that_are_named_go_before_older_ones,
             blobs_are_orphaned_when_nobody_refers_to_them,
             what_refers_to_blobs_is_told_over_all_tenants,
             parts_are_sent_ahead_as_they_fit,

@@ -157,6 +157,38 @@ pub async fn pinned_versions_stay_and_do_not_count(store: TestStore) {
     assert_eq!(code(store.records.pin(&session.name, Version(7), true).await), "not_found", "it has run out");
 }
 
+pub async fn versions_that_are_named_go_before_older_ones(store: TestStore) {
+    let session = Session::new("prod");
+    let taken = store.take(&session).await;
+    let save = async |version: u64, first: &[u64]| {
+        let mut commit = session.commit(&taken, version);
+        commit.keep = 3;
+        commit.first = first.iter().copied().map(Version).collect();
+        commit.blobs = vec![blob_id(u8::try_from(version).unwrap())];
+        let orphaned = store.records.commit(&session.name, &commit).await.unwrap().orphaned;
+        (store.versions(&session).await, orphaned)
+    };
+    let check = |(versions, orphaned): (Vec<u64>, Vec<BlobId>), wanted: &[u64], gone: &[u8]| {
+        assert_eq!(versions, wanted);
+        let gone: Vec<_> = gone.iter().copied().map(blob_id).collect();
+        assert!(store.loses_answers || orphaned == gone, "{orphaned:?}");
+    };
+    check(save(1, &[]).await, &[1], &[]);
+    // While there is room none goes.
+    check(save(2, &[1, 2]).await, &[2, 1], &[]);
+    check(save(3, &[2]).await, &[3, 2, 1], &[]);
+    check(save(4, &[2, 3]).await, &[4, 3, 1], &[2]);
+    // (3 refers to 2's part.)
+    store.records.parts(&session.name, &[part_id(1), part_id(2)]).await.unwrap();
+    store.records.pin(&session.name, Version(3), true).await.unwrap();
+    check(save(5, &[3]).await, &[5, 4, 3, 1], &[]);
+    // Neither one that is pinned, nor one that is not kept, nor the new one.
+    check(save(6, &[2, 3, 6]).await, &[6, 5, 4, 3], &[1]);
+    store.records.pin(&session.name, Version(3), false).await.unwrap();
+    check(save(7, &[5]).await, &[7, 6, 4], &[3, 5]);
+    assert_eq!(code(store.records.parts(&session.name, &[part_id(2)]).await), "not_found");
+}
+
 pub async fn blobs_are_orphaned_when_nobody_refers_to_them(store: TestStore) {
     let (session, fork) = (Session::new("prod"), Session::new("fork"));
     let (taken, taken_fork) = (store.take(&session).await, store.take(&fork).await);

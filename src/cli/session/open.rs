@@ -150,7 +150,7 @@ fn tell_notices(workspace: &Workspace, terminal: &Terminal) {
 }
 
 fn conclude(outcomes: &[SessionOutcome], terminal: &Terminal) -> u8 {
-    terminal.sessions(outcomes);
+    terminal.sessions(outcomes, None);
     if terminal.json {
         terminal.value(&serde_json::json!(outcomes.first()));
     }

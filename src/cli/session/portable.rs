@@ -33,6 +33,7 @@ const NAMES_SHOWN: usize = 5;
 #[command(after_help = "\
 Examples:
   rhaven session export acme -o acme.bundle                        everything, sealed under a passphrase
+  rhaven session export acme --all-versions -o acme.bundle         with its history
   rhaven session export acme --format playwright -o state.json     for newContext({ storageState })
   rhaven session export acme --format cookies | curl -b - URL
 
@@ -48,6 +49,9 @@ pub(super) struct ExportArgs {
     /// The file, made for its owner only; standard output where it is left out
     #[arg(long, short, value_name = "FILE")]
     output: Option<PathBuf>,
+    /// All kept versions with their times, not only the newest; in a bundle
+    #[arg(long)]
+    all_versions: bool,
     /// Put it in the place of a file that is there
     #[arg(long, requires = "output")]
     force: bool,
@@ -138,6 +142,9 @@ pub(super) async fn export(place: &Place<'_>, args: &ExportArgs) -> Outcome {
         Answer::GivenUp => return Ok(INTERRUPTED),
     };
     let write = async |out: &mut (dyn AsyncWrite + Send + Unpin)| {
+        if let (true, Some(secret)) = (args.all_versions, &secret) {
+            return sessions.export_all(&settings.tenant, &args.id, secret, out).await;
+        }
         sessions.export(&settings.tenant, &args.id, format, secret.as_ref(), out).await
     };
     let exported = if let Some(path) = &output {
@@ -193,6 +200,9 @@ fn may_write(
     terminal: &Terminal,
 ) -> Result<(), Box<Failure>> {
     let refused = |what: &str, reason: &str| CliError::Value { what: what.to_owned(), reason: reason.to_owned() };
+    if args.all_versions && format != Format::Bundle {
+        return Err(refused("--all-versions", "only a bundle holds more than the newest version").into());
+    }
     match output {
         Some(path) if path.symlink_metadata().is_ok() && !args.force => Err(exists(path)),
         None if terminal.json => {
@@ -223,16 +233,16 @@ fn unwritten(error: &std::io::Error, path: &Path) -> Box<Failure> {
 }
 
 fn tell_export(args: &ExportArgs, format: Format, exported: &Exported, terminal: &Terminal) {
-    let Exported { version, cookies, origins, lost, .. } = exported;
+    let Exported { version, cookies, origins, versions, lost } = exported;
     if let Some(path) = args.output.as_ref().filter(|_| terminal.json) {
         terminal.value(&serde_json::json!({
             "session": args.id, "version": version, "format": format.name(), "file": path, "clear": format.is_clear(),
-            "cookies": cookies, "origins": origins, "lost": lost,
+            "cookies": cookies, "origins": origins, "versions": versions, "lost": lost,
         }));
         return;
     }
     let to = args.output.as_ref().map_or_else(String::new, |path| format!(" to {}", path.display()));
-    let contents = counts(*cookies, *origins);
+    let contents = format!("{}{}", counts(*cookies, *origins), history(*versions));
     terminal.note(&format!("session {} {version}: {contents} written{to} ({})", args.id, format.name()));
     if format.is_clear() {
         terminal.note("warning: this is in clear: whoever reads it is signed in; --format bundle seals it");
@@ -291,16 +301,16 @@ async fn source(args: &ImportArgs, environment: &Environment) -> Result<Source, 
 }
 
 fn tell_import(args: &ImportArgs, imported: &Imported, terminal: &Terminal) {
-    let Imported { format, replaced, version, cookies, origins, lost } = imported;
+    let Imported { format, replaced, version, versions, cookies, origins, lost } = imported;
     if terminal.json {
         terminal.value(&serde_json::json!({
             "session": args.id, "version": version, "replaced": replaced, "format": format.name(),
-            "cookies": cookies, "origins": origins, "lost": lost,
+            "cookies": cookies, "origins": origins, "versions": versions, "lost": lost,
         }));
         return;
     }
     let over = replaced.map(|version| format!(", over {version}")).unwrap_or_default();
-    let (contents, name) = (counts(*cookies, *origins), format.name());
+    let (contents, name) = (format!("{}{}", counts(*cookies, *origins), history(*versions)), format.name());
     terminal.note(&format!("session {} {version}{over}: {contents} imported ({name})", args.id));
     tell_lost("not taken", lost, terminal);
 }
@@ -308,6 +318,11 @@ fn tell_import(args: &ImportArgs, imported: &Imported, terminal: &Terminal) {
 fn counts(cookies: usize, origins: usize) -> String {
     let many = |count: usize, one: &str| format!("{count} {one}{}", if count == 1 { "" } else { "s" });
     format!("{}, storage of {}", many(cookies, "cookie"), many(origins, "origin"))
+}
+
+/// That more than one version is in it.
+fn history(versions: usize) -> String {
+    if versions > 1 { format!(", {versions} versions") } else { String::new() }
 }
 
 /// What a conversion lost, by name: a line per kind, origin and reason.
@@ -336,7 +351,7 @@ fn told(error: &SessionError) -> Box<Failure> {
         "passphrase_required" => {
             Some(format!("set {PASSPHRASE}, or run it on a terminal, where the passphrase is asked for"))
         }
-        "decrypt_failed" if failure.message.contains("does not begin as one") => {
+        "invalid_import" if failure.message.contains("does not begin as one") => {
             Some("without --format it is told by what stands in the file; nothing was imported".to_owned())
         }
         "decrypt_failed" => Some("is it the right passphrase, and the whole file? nothing was imported".to_owned()),

@@ -7,7 +7,7 @@ use crate::base::{SessionId, Version};
 use crate::cli::tables::{show_time, table};
 use crate::diagnose::Tone;
 use crate::run::Failure;
-use crate::session::{Change, ChangeKind, HistoryEntry, SessionError, VersionDiff, VersionInfo};
+use crate::session::{Change, ChangeKind, HistoryEntry, ProfileChange, SessionError, VersionDiff, VersionInfo};
 
 /// Changes named in a line of the history; the rest is counted.
 const NAMED: usize = 4;
@@ -36,7 +36,7 @@ pub(super) async fn history(place: &Place<'_>, id: &SessionId) -> Done {
         match history.entry(info.version).await {
             Ok(entry) => entries.push(entry),
             Err(error) => {
-                entries.push(HistoryEntry { version: info, against: None, changes: None });
+                entries.push(HistoryEntry { version: info, against: None, changes: None, profile: None });
                 damaged.get_or_insert(error);
             }
         }
@@ -45,9 +45,14 @@ pub(super) async fn history(place: &Place<'_>, id: &SessionId) -> Done {
         terminal.value(&json!(entries));
     } else {
         let rows = entries.iter().map(|entry| {
-            let HistoryEntry { version: VersionInfo { version, saved_at, pinned }, changes, .. } = entry;
+            let HistoryEntry { version: VersionInfo { version, saved_at, pinned }, changes, profile, .. } = entry;
             let pinned = if *pinned { "yes" } else { "-" };
-            [version.to_string(), show_time(saved_at), pinned.to_owned(), summary(changes.as_deref())]
+            let changed = match (changes.as_deref(), profile) {
+                (Some([]), Some(ProfileChange::OwnFiles)) => "(browser's own files and settings only)".to_owned(),
+                (Some([]), Some(ProfileChange::Files)) => "(profile only)".to_owned(),
+                (changes, _) => summary(changes),
+            };
+            [version.to_string(), show_time(saved_at), pinned.to_owned(), changed]
         });
         let headings = ["VERSION", "SAVED (UTC)", "PINNED", "CHANGED"];
         terminal.data(&table(headings, rows, terminal.out_style, terminal.out_tty));

@@ -206,6 +206,8 @@ impl<'a> Call<'a> {
         };
         let args = self.shape.iter().zip(&self.args).map(|(param, arg)| match param.kind {
             Kind::Cookies => cookies::shown(arg),
+            // Values of cookies and storages are in it.
+            Kind::State => "..".to_owned(),
             _ => show(arg),
         });
         let args: Vec<String> = args.map(|arg| cut(self.host.redactor.redact(&arg))).collect();

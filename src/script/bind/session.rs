@@ -9,8 +9,14 @@ use super::{Answer, Call, Verb};
 use crate::base::{Deadline, SessionId, Version};
 use crate::page::Page;
 use crate::script::options::Options;
-use crate::script::{Host, ScriptError, bridge, cookies, identity, value};
-use crate::session::{Admission, Guard, Identity, Mode, Session, SessionError, SessionOptions, SessionOutcome};
+use crate::script::{Event, Host, ScriptError, bridge, cookies, identity, value};
+use crate::session::{
+    Admission, GivenState, Guard, Identity, Mode, Partial, Session, SessionError, SessionOptions, SessionOutcome,
+    StorageState,
+};
+
+/// How many of the things that a format has no place for are named.
+const LOST_NAMED: usize = 20;
 
 pub(super) const VERBS: &[(&str, Verb)] = &[
     ("session", session),
@@ -24,6 +30,8 @@ pub(super) const VERBS: &[(&str, Verb)] = &[
     ("close", close),
     ("add_cookies", add_cookies),
     ("clear_cookies", clear_cookies),
+    ("storage_state", storage_state),
+    ("set_storage_state", set_storage_state),
 ];
 
 fn session(call: &Call) -> Answer {
@@ -176,6 +184,42 @@ fn add_cookies(call: &Call) -> Answer {
 fn clear_cookies(call: &Call) -> Answer {
     let session = call.session()?;
     call.wait_until(call.deadline(), session.clear_cookies()).map(Dynamic::from)
+}
+
+fn storage_state(call: &Call) -> Answer {
+    let session = call.session()?;
+    let StorageState { state, lost } = call.wait_until(call.deadline(), session.storage_state(call.deadline()))?;
+    tell_lost(call, "storage_state() does not hold", &lost);
+    Ok(value::from_json(state))
+}
+
+fn set_storage_state(call: &Call) -> Answer {
+    let session = call.session()?;
+    let given = match call.arg("state") {
+        Some(text) if text.is_string() => GivenState::parse(&call.text("state")),
+        Some(map) => GivenState::parse(&cookies::state(map)?.to_string()),
+        None => GivenState::parse("{}"),
+    };
+    let given = given.map_err(ScriptError::from)?;
+    let lost = call.wait_until(call.deadline(), session.set_storage_state(&given, call.deadline()))?;
+    tell_lost(call, "set_storage_state(..) leaves out", &lost);
+    Ok(Dynamic::UNIT)
+}
+
+/// What a format has no place for, by name.
+fn tell_lost(call: &Call, what: &str, lost: &[Partial]) {
+    if lost.is_empty() {
+        return;
+    }
+    let name = |lost: &Partial| {
+        let Partial { origin, store, key, reason } = lost;
+        let key = key.as_ref().map(|key| format!(" {key}")).unwrap_or_default();
+        format!("{store}{key} of {origin} ({reason})")
+    };
+    let named = lost.iter().take(LOST_NAMED).map(name).collect::<Vec<_>>().join(", ");
+    let more = lost.len().saturating_sub(LOST_NAMED);
+    let more = if more > 0 { format!(", and {more} more") } else { String::new() };
+    call.host.tell(Event::Notice { text: format!("{what}: {named}{more}") });
 }
 
 /// The getters of the values that our functions answer; `table::PROPERTIES` documents them.

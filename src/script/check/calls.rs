@@ -4,9 +4,11 @@ use rhai::{AST, ASTNode, Expr, FnCallExpr, Position, Stmt};
 
 use super::known::{Chains, Known};
 use super::scope::{FileNames, Imported, Module};
-use super::{arguments, habits};
+use super::{Source, arguments, habits};
 use crate::base::closest;
+use crate::script::error::no_identity;
 use crate::script::host::secret_not_set;
+use crate::script::identity::BROWSER;
 use crate::script::table::{self, PROPERTIES};
 use crate::script::{ScriptError, names};
 
@@ -14,7 +16,7 @@ use crate::script::{ScriptError, names};
 pub type Found = (ScriptError, Position);
 
 /// All that is wrong with the calls of a file, and with the constants of modules that it reads.
-pub fn problems(ast: &AST, file: &FileNames, has_secret: &dyn Fn(&str) -> bool) -> Vec<Found> {
+pub fn problems(ast: &AST, file: &FileNames, source: &Source<'_>) -> Vec<Found> {
     let chains = Chains::of(ast, file);
     let mut found: Vec<Found> = chains.properties.iter().filter_map(property_problem).collect();
     ast.walk(&mut |path: &[ASTNode]| {
@@ -36,7 +38,7 @@ pub fn problems(ast: &AST, file: &FileNames, has_secret: &dyn Fn(&str) -> bool) 
         } else if !call.is_operator_call() {
             match name_problem(call, receiver.as_ref(), file) {
                 Some(error) => found.push((error, position)),
-                None => found.extend(call_problems(call, position, receiver, file, has_secret)),
+                None => found.extend(call_problems(call, position, receiver, file, source)),
             }
         }
         true
@@ -75,7 +77,7 @@ fn call_problems(
     position: Position,
     receiver: Option<Known>,
     file: &FileNames,
-    has_secret: &dyn Fn(&str) -> bool,
+    source: &Source<'_>,
 ) -> Vec<Found> {
     let name = call.name.as_str();
     let own = file.functions().get(name);
@@ -89,7 +91,8 @@ fn call_problems(
         return vec![(arguments::wrong_number(name, call.args.len()).with_hint(hint), position)];
     }
     let mut found = arguments::problems(call, position, receiver, file);
-    found.extend(secret_problem(call, has_secret).map(|error| (error, position)));
+    found.extend(secret_problem(call, source).map(|error| (error, position)));
+    found.extend(identity_problem(call, source));
     found
 }
 
@@ -184,7 +187,16 @@ pub fn no_module<'a>(alias: &str, name: &str, aliases: impl Iterator<Item = &'a 
 }
 
 /// `secret("X")` where X is not set.
-fn secret_problem(call: &FnCallExpr, has_secret: &dyn Fn(&str) -> bool) -> Option<ScriptError> {
+fn secret_problem(call: &FnCallExpr, source: &Source<'_>) -> Option<ScriptError> {
     let ("secret", [Expr::StringConstant(name, _)]) = (call.name.as_str(), call.args.as_slice()) else { return None };
-    (!has_secret(name)).then(|| secret_not_set(name))
+    (!(source.has_secret)(name)).then(|| secret_not_set(name))
+}
+
+/// `session("acme", #{ identity: "x" })` where nothing is called x.
+fn identity_problem(call: &FnCallExpr, source: &Source<'_>) -> Option<Found> {
+    let ("session", [_, Expr::Map(options, _)]) = (call.name.as_str(), call.args.as_slice()) else { return None };
+    let (_, written) = options.0.iter().find(|(name, _)| name.name == "identity")?;
+    let Expr::StringConstant(name, position) = written else { return None };
+    let near = Some(name).filter(|name| name.as_str() != BROWSER).and_then(|name| (source.has_identity)(name).err())?;
+    Some((no_identity(name, near.as_deref()), *position))
 }

@@ -61,8 +61,6 @@ const LATER: &[&str] = &[
     "regex_replace",
     "sha256",
     "url_join",
-    "storage_state",
-    "set_storage_state",
 ];
 
 /// What to say of a function that others have and this version does not.

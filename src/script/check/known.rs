@@ -49,7 +49,7 @@ impl Known {
             Self::List => matches!(kind, Kind::Selectors | Kind::SomeOf(_) | Kind::Choice | Kind::Cookies),
             Self::Map => {
                 let is_map = |told: Trait| told.takes(&Map::new().into());
-                matches!(kind, Kind::Options | Kind::Point | Kind::Choice | Kind::Fields(_))
+                matches!(kind, Kind::Options | Kind::Point | Kind::Choice | Kind::State | Kind::Fields(_))
                     || matches!(kind, Kind::Trait(told) if is_map(told))
             }
             Self::Secret => kind == Kind::Input,

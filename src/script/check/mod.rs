@@ -16,6 +16,7 @@ use std::path::Path;
 use rhai::{AST, Engine, Position};
 
 use super::failure::{Place, parse_message};
+use super::given::{HasIdentity, HasSecret};
 use super::modules::{self, locate};
 use super::{Limits, ScriptError, engine, hint};
 pub use calls::{no_module as unknown_module, not_in_module};
@@ -30,7 +31,9 @@ pub struct Source<'a> {
     /// The folder that its imports resolve below.
     pub import_root: &'a Path,
     /// Tells whether a secret is set.
-    pub has_secret: &'a (dyn Fn(&str) -> bool + Sync),
+    pub has_secret: &'a HasSecret<'a>,
+    /// Tells whether there is an identity; where there is none, the nearest name.
+    pub has_identity: &'a HasIdentity<'a>,
 }
 
 /// Something wrong with a script.
@@ -105,7 +108,7 @@ impl Checker<'_> {
                 }
             }
         }
-        let mut found = calls::problems(&ast, &names, self.source.has_secret);
+        let mut found = calls::problems(&ast, &names, &self.source);
         let more = variables::problems(text, &names);
         let told = found.iter().any(|(error, _)| error.code() == "unknown_module");
         found.extend(more.into_iter().filter(|(error, _)| !told || error.code() != "unknown_module"));

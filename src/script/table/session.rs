@@ -9,6 +9,7 @@ const ID: Param = Param { name: "id", kind: Kind::Text };
 const NEW_ID: Param = Param { name: "new_id", kind: Kind::Text };
 const VERSION: Param = Param { name: "version", kind: Kind::Times };
 const COOKIES: Param = Param { name: "cookies", kind: Kind::Cookies };
+const STATE: Param = Param { name: "state", kind: Kind::State };
 const URL: Param = Param { name: "url", kind: Kind::Text };
 
 /// `check` of `session`.
@@ -204,8 +205,8 @@ pub(super) const ENTRIES: &[Entry] = &[
         group: Group::Session,
         shapes: &[&[], &[OPTIONS]],
         returns: "#{ version, updated, changes }",
-        doc: "Saves the session as save() does, lets others have it, and closes its pages before the run ends. Where it cannot be saved \
-              that is an error, and it stays open. In watch mode without --keep-state it stays open until the end.",
+        doc: "Saves the session as save() does, lets others have it, and closes its pages before the run ends; of a profile session the \
+              browser is ended and its whole profile kept. Where it cannot be saved that is an error, and it stays open. In watch mode without --keep-state it stays open until the end.",
         options: &[TIMEOUT],
         example: "session(\"acme\").close();",
         receivers: ON_SESSION,
@@ -229,6 +230,29 @@ pub(super) const ENTRIES: &[Entry] = &[
         doc: "Removes all cookies of the session. Storages stay as they are.",
         options: &[],
         example: "clear_cookies();",
+        receivers: ON_SESSION,
+    },
+    Entry {
+        name: "storage_state",
+        group: Group::Session,
+        shapes: &[&[], &[OPTIONS]],
+        returns: "#{ cookies, origins }",
+        doc: "The cookies, localStorage and IndexedDB of the session as they are now, as Playwright's storageState has them, values in clear. \
+              What the session has and that format does not hold is named in a warning.",
+        options: &[TIMEOUT],
+        example: "let state = storage_state();",
+        receivers: ON_SESSION,
+    },
+    Entry {
+        name: "set_storage_state",
+        group: Group::Session,
+        shapes: &[&[STATE], &[STATE, OPTIONS]],
+        returns: "()",
+        doc: "Puts cookies, localStorage and IndexedDB of a state, as storage_state() answers it or as Playwright writes it into a file, in \
+              the place of all that the session has of them. sessionStorage, caches, files and service workers stay. What is not taken \
+              is named in a warning. Values may be secrets.",
+        options: &[TIMEOUT],
+        example: "set_storage_state(#{ cookies: [], origins: [] });",
         receivers: ON_SESSION,
     },
 ];

@@ -91,11 +91,7 @@ const capture = (() => {
   }
 
   // What the tab in question holds: this document's own, where it is in that tab (`items` is null); else what was seen of it.
-  const sessionLines = ({ items, kept, foreign }, note) => {
-    if (foreign) {
-      if (sessionStorage.length) note('sessionStorage', null, 'that of frames below other sites is not kept');
-      return [];
-    }
+  const sessionLines = ({ items, kept }, note) => {
     const pairs = items ?? Array.from({ length: sessionStorage.length }, (_, i) => {
       const key = sessionStorage.key(i);
       return [key, sessionStorage.getItem(key)];

@@ -1,5 +1,5 @@
-//! A bundle: all of a session's newest version in one file, sealed under a passphrase. Nothing is lost in it, and nothing is in
-//! clear but how the key is made of the passphrase:
+//! A bundle: all of a session's newest version, or of all that are kept, in one file, sealed under a passphrase. Nothing is lost
+//! in it, and nothing is in clear but how the key is made of the passphrase:
 //!
 //! ```text
 //! magic 14 | format 1 | length 2 | Argon2id: salt and cost, as a store keeps them | objects (`frames`)
@@ -8,8 +8,11 @@
 //! What stands before the objects is part of what authenticates each of them, and so is its number. The first object is a
 //! manifest (JSON): settings, the index, and what follows: the parts, then every other blob that the index refers to (of a
 //! profile, for one), under the name that it has there. One object is held in memory at a time.
+//!
+//! With all versions the manifest is of another format, so that who knows only the first one refuses it; the parts and blobs are
+//! those of all of them, each once, and the versions say which parts are theirs.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use bytes::Bytes;
 use futures_util::{Stream, stream};
@@ -24,15 +27,17 @@ use crate::seal::{Context, DataKey, PassphraseKdf, SealError, seal_stream};
 use crate::session::keys::seal_error;
 use crate::session::sessions::{Sessions, Stored, blobs_of};
 use crate::session::state::PartRef;
-use crate::session::{Partial, SessionError};
-use crate::store::BlobId;
+use crate::session::{Partial, SessionError, VersionInfo};
+use crate::store::{BlobId, PartId};
 
 pub(super) const NAME: &str = "bundle";
 pub(super) const MAGIC: &[u8; 14] = b"rhaven bundle\n";
 /// The format of the file.
 pub(super) const FORMAT: u8 = 1;
-/// The format of the manifest.
-pub(super) const MANIFEST: u32 = 1;
+/// The format of the manifest of one version.
+const ONE: u32 = 1;
+/// That of all versions, which is the newest that we read.
+pub(super) const MANIFEST: u32 = 2;
 /// Bytes that are handed to the seal at a time.
 const PIECE: usize = 256 << 10;
 
@@ -51,6 +56,28 @@ pub(super) struct Manifest {
     pub(super) blobs: Vec<String>,
     /// Those of them that name others.
     pub(super) lists: Vec<String>,
+    /// All kept versions, oldest first, the newest included; none where only that one is in it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) versions: Vec<Past>,
+}
+
+/// A kept version.
+#[derive(Serialize, Deserialize)]
+pub(super) struct Past {
+    pub(super) version: u64,
+    /// When it was saved (RFC 3339).
+    pub(super) saved_at: String,
+    pub(super) pinned: bool,
+    /// Its index, as in [`Manifest::index`].
+    pub(super) index: Value,
+    /// Its parts: which of [`Manifest::parts`], and what of them could not be kept then.
+    pub(super) parts: Vec<(usize, Vec<Partial>)>,
+}
+
+/// A version to be written, and what its store tells of it.
+pub(super) struct Dated {
+    pub(super) stored: Stored,
+    pub(super) told: VersionInfo,
 }
 
 /// A part.
@@ -61,11 +88,12 @@ pub(super) struct Entry {
     pub(super) partial: Vec<Partial>,
 }
 
-/// Writes a version.
+/// Writes a version, and all of `history` where there is one, oldest first: its last one is that version.
 pub(super) async fn write(
     sessions: &Sessions,
     tenant: &Tenant,
     stored: &Stored,
+    history: &[Dated],
     passphrase: &Secret,
     out: &mut Output<'_>,
 ) -> Result<(), SessionError> {
@@ -75,38 +103,71 @@ pub(super) async fn write(
     let key = key(kdf, passphrase).await?;
     out.write_all(&header).await.map_err(PortableError::Write)?;
     let mut objects = Objects { key, header, next: 0, out };
-    let others = others(stored);
-    objects.put(manifest(stored, &others)?).await?;
-    for part in &stored.index.parts {
-        objects.put(sessions.open_part(tenant, stored, part, None).await?).await?;
+    let all: Vec<&Stored> =
+        if history.is_empty() { vec![stored] } else { history.iter().map(|one| &one.stored).collect() };
+    let (parts, others) = (parts(&all), others(&all));
+    objects.put(manifest(stored, history, &parts, &others)?).await?;
+    for (of, part) in &parts {
+        objects.put(sessions.open_part(tenant, of, part, None).await?).await?;
     }
-    for blob in &others {
-        objects.put(sessions.open_blob(tenant, stored, blob).await?).await?;
+    for (of, blob) in &others {
+        objects.put(sessions.open_blob(tenant, of, blob).await?).await?;
     }
     Ok(out.flush().await.map_err(PortableError::Write)?)
 }
 
-/// The blobs of a version that are no parts.
-fn others(stored: &Stored) -> Vec<BlobId> {
-    let mut seen: HashSet<BlobId> = stored.index.parts.iter().filter_map(PartRef::blob_id).collect();
-    blobs_of(&stored.index).into_iter().filter(|blob| seen.insert(*blob)).collect()
+/// The parts of versions, each once, with one that has it.
+fn parts<'a>(all: &[&'a Stored]) -> Vec<(&'a Stored, &'a PartRef)> {
+    let mut seen = HashSet::new();
+    let parts = all.iter().flat_map(|stored| stored.index.parts.iter().map(|part| (*stored, part)));
+    parts.filter(|(_, part)| seen.insert(part.part_id())).collect()
 }
 
-fn manifest(stored: &Stored, others: &[BlobId]) -> Result<Vec<u8>, SessionError> {
+/// The blobs of versions that are no parts, likewise.
+fn others<'a>(all: &[&'a Stored]) -> Vec<(&'a Stored, BlobId)> {
+    let parts = all.iter().flat_map(|stored| &stored.index.parts);
+    let mut seen: HashSet<BlobId> = parts.filter_map(PartRef::blob_id).collect();
+    let blobs = all.iter().flat_map(|stored| blobs_of(&stored.index).into_iter().map(|blob| (*stored, blob)));
+    blobs.filter(|(_, blob)| seen.insert(*blob)).collect()
+}
+
+fn manifest(
+    stored: &Stored,
+    history: &[Dated],
+    all: &[(&Stored, &PartRef)],
+    others: &[(&Stored, BlobId)],
+) -> Result<Vec<u8>, SessionError> {
     let bad = |error: serde_json::Error| SessionError::Format { what: "the session".into(), reason: error.to_string() };
     let entry = |part: &PartRef| Entry {
         storage_key: part.storage_key.clone(),
         bytes: part.bytes,
         partial: part.partial.clone(),
     };
-    let blobs: Vec<String> = others.iter().map(|blob| data_encoding::HEXLOWER.encode(&blob.0)).collect();
+    let index = |stored: &Stored| serde_json::to_value(stored.index.clone().with_parts(Vec::new())).map_err(bad);
+    let blobs: Vec<String> = others.iter().map(|(_, blob)| data_encoding::HEXLOWER.encode(&blob.0)).collect();
+    let at: HashMap<PartId, usize> = all.iter().enumerate().map(|(at, (_, part))| (part.part_id(), at)).collect();
+    let number = |part: &PartRef| at.get(&part.part_id()).map(|at| (*at, part.partial.clone()));
+    let past = |Dated { stored, told }: &Dated| {
+        Ok::<_, SessionError>(Past {
+            version: told.version.0,
+            saved_at: told.saved_at.clone(),
+            pinned: told.pinned,
+            index: index(stored)?,
+            parts: stored.index.parts.iter().filter_map(number).collect(),
+        })
+    };
+    let mut of_lists = lists(&stored.index.beside, &blobs)?;
+    for one in history {
+        of_lists.extend(lists(&one.stored.index.beside, &blobs)?);
+    }
     let manifest = Manifest {
-        format: MANIFEST,
+        format: if history.is_empty() { ONE } else { MANIFEST },
         version: stored.version.0,
         settings: stored.record.settings()?,
-        index: serde_json::to_value(stored.index.clone().with_parts(Vec::new())).map_err(bad)?,
-        parts: stored.index.parts.iter().map(entry).collect(),
-        lists: lists(&stored.index.beside, &blobs)?,
+        index: index(stored)?,
+        parts: all.iter().map(|(_, part)| entry(part)).collect(),
+        versions: history.iter().map(past).collect::<Result<_, _>>()?,
+        lists: of_lists,
         blobs,
     };
     serde_json::to_vec(&manifest).map_err(bad)

@@ -9,17 +9,17 @@ use crate::session::{Cookie, Partial, SessionError};
 
 /// The storage of one storage key.
 #[allow(clippy::struct_field_names)] // Chromium's word
-pub(super) struct Storage {
-    pub(super) storage_key: String,
-    pub(super) part: Part,
+pub(in crate::session) struct Storage {
+    pub(in crate::session) storage_key: String,
+    pub(in crate::session) part: Part,
     /// What of it could not be kept when it was captured.
-    pub(super) partial: Vec<Partial>,
+    pub(in crate::session) partial: Vec<Partial>,
 }
 
 /// Cookies and storage without seals.
-pub(super) struct Contents {
-    pub(super) cookies: Vec<Cookie>,
-    pub(super) parts: Vec<Storage>,
+pub(in crate::session) struct Contents {
+    pub(in crate::session) cookies: Vec<Cookie>,
+    pub(in crate::session) parts: Vec<Storage>,
 }
 
 impl Contents {
@@ -52,6 +52,8 @@ pub(super) fn beside(stored: &Stored) -> Result<Vec<Partial>, SessionError> {
     all.extend(members(stored.record.settings()?));
     // How long it is kept is a matter of the store that it is in.
     all.remove("ttl_seconds");
+    // Told of a version against the one before it.
+    all.remove("own_files");
     all.retain(|_, value| match value {
         Value::Null | Value::Bool(false) => false,
         Value::Array(list) => !list.is_empty(),

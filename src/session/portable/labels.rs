@@ -51,12 +51,12 @@ impl Labels {
         }
     }
 
-    /// What is kept with version `from` of the source, as that of version `to` here.
-    pub(super) fn beside(&self, beside: &Beside, from: Version, to: Version) -> Result<Beside, SessionError> {
+    /// What is kept with a version of the source; `numbers` are those here of versions that come along.
+    pub(super) fn beside(&self, beside: &Beside, numbers: &HashMap<u64, Version>) -> Result<Beside, SessionError> {
         let mut value = serde_json::to_value(beside).map_err(unreadable)?;
         // A profile says which state it was taken with, and a later one is laid over it. Any is later than none.
         if let Some(state) = value.pointer_mut("/profile/state") {
-            *state = if *state == json!(from) { json!(to) } else { json!(0) };
+            *state = json!(state.as_u64().and_then(|state| numbers.get(&state)).map_or(0, |version| version.0));
         }
         let mut text = serde_json::to_vec(&value).map_err(unreadable)?;
         self.rename(&mut text);

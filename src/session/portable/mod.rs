@@ -29,13 +29,16 @@ use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _};
 use tokio_util::sync::CancellationToken;
 use zeroize::Zeroizing;
 
+use self::bundle::Dated;
 use self::commit::{Intake, Way};
-use self::contents::{Contents, beside, head};
+use self::contents::{beside, head};
 use self::unbundle::Bundle;
 use crate::base::{Secret, SessionId, Tenant, Version};
 
+use super::sessions::Stored;
 use super::{Partial, SessionError, Sessions};
 
+pub(super) use contents::{Contents, Storage};
 pub use error::PortableError;
 pub use source::Source;
 
@@ -83,6 +86,8 @@ pub struct Exported {
     pub cookies: usize,
     /// Of how many origins there is storage in it.
     pub origins: usize,
+    /// How many versions are in it.
+    pub versions: usize,
     /// What is not in it because the format cannot hold it.
     pub lost: Vec<Partial>,
 }
@@ -94,8 +99,10 @@ pub struct Imported {
     pub format: Format,
     /// The version that was HEAD before; none where the session is new.
     pub replaced: Option<Version>,
-    /// The new one.
+    /// The new one; the newest where there are several.
     pub version: Version,
+    /// How many versions were made.
+    pub versions: usize,
     /// How many cookies it has.
     pub cookies: usize,
     /// Of how many origins it has storage.
@@ -149,15 +156,33 @@ impl Sessions {
             Format::Playwright => playwright::write(&Contents::read(self, tenant, &stored).await?)?,
             Format::Cookies => netscape::write(&stored.index),
             Format::Bundle => {
-                bundle::write(self, tenant, &stored, passphrase.ok_or(PortableError::NoPassphrase)?, out).await?;
-                let origins = stored.index.parts.iter().filter(|part| part.bytes > 0).count();
-                return Ok(Exported { version, cookies: stored.index.cookies.len(), origins, lost: Vec::new() });
+                bundle::write(self, tenant, &stored, &[], passphrase.ok_or(PortableError::NoPassphrase)?, out).await?;
+                return Ok(exported(&stored, 1));
             }
         };
         lost.extend(beside(&stored)?);
         out.write_all(&bytes).await.map_err(PortableError::Write)?;
         out.flush().await.map_err(PortableError::Write)?;
-        Ok(Exported { version, cookies, origins, lost })
+        Ok(Exported { version, cookies, origins, versions: 1, lost })
+    }
+
+    /// Writes a bundle of all kept versions, with their times and which of them are pinned; else as [`Self::export`]. A version
+    /// that is dropped meanwhile, because a run saves a newer one, is an error.
+    pub async fn export_all(
+        &self,
+        tenant: &Tenant,
+        id: &SessionId,
+        passphrase: &Secret,
+        out: &mut Output<'_>,
+    ) -> Result<Exported, SessionError> {
+        let history = self.history(tenant, id).await?;
+        let mut all = Vec::new();
+        for told in history.versions().into_iter().rev() {
+            all.push(Dated { stored: history.open(told.version)?, told });
+        }
+        let Some(Dated { stored, .. }) = all.last() else { return Err(SessionError::NotFound(id.clone())) };
+        bundle::write(self, tenant, stored, &all, passphrase, out).await?;
+        Ok(exported(stored, all.len()))
     }
 
     /// Makes a session, or with `replace` a new version of one, from a file. A file in clear is read and checked in full before
@@ -175,9 +200,16 @@ impl Sessions {
         let (mut way, lost) = read.unwrap_or_else(|| Err(PortableError::GivenUp.into()))?;
         let intake = Intake { sessions: self, tenant, id, options };
         let taken = Box::pin(intake.take(&mut way)).await?;
-        let (replaced, version, cookies, origins) = (taken.replaced, taken.version, taken.cookies, taken.origins);
-        Ok(Imported { format, replaced, version, cookies, origins, lost })
+        let commit::Taken { replaced, version, versions, cookies, origins } = taken;
+        Ok(Imported { format, replaced, version, versions, cookies, origins, lost })
     }
+}
+
+/// A bundle that was written.
+fn exported(stored: &Stored, versions: usize) -> Exported {
+    let origins = stored.index.parts.iter().filter(|part| part.bytes > 0).count();
+    let (version, cookies) = (stored.version, stored.index.cookies.len());
+    Exported { version, cookies, origins, versions, lost: Vec::new() }
 }
 
 /// Reads a file in clear; opens a bundle.
@@ -191,4 +223,16 @@ async fn read(source: Source, passphrase: Option<&Secret>) -> Result<(Way, Vec<P
         Format::Cookies => netscape::read(&source.text().await?)?,
     };
     Ok((Way::Contents(contents), lost))
+}
+
+/// What a session holds as Playwright's `storageState`, and by name what that cannot hold. A text here holds no lone surrogates: they
+/// are U+FFFD in it, which is told.
+pub(super) fn to_playwright(contents: &Contents) -> (serde_json::Value, Vec<Partial>) {
+    playwright::value(contents)
+}
+
+/// The other way. The error names the place in `text`, never a value.
+pub(super) fn from_playwright(text: &str) -> Result<(Contents, Vec<Partial>), SessionError> {
+    let Read { contents, lost } = playwright::read(text)?;
+    Ok((contents, lost))
 }

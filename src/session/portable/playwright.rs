@@ -10,7 +10,7 @@ use super::contents::{Contents, Storage};
 use super::cookie::{Foreign, lost, named, text, unusual};
 use super::databases::{self, Databases};
 use super::fields::{Fields, invalid};
-use super::unicode::{escaped, from_node, marked, to_node, units};
+use super::unicode::{MARK, escaped, from_node, marked, to_node, units};
 use super::{HOLDS_NOT, PortableError, Read, Written};
 use crate::session::part::Part;
 use crate::session::{Cookie, Partial, SessionError, cookies};
@@ -32,6 +32,45 @@ const COOKIE: [&str; 11] = [
 
 /// The state as this format holds it, and what it does not.
 pub(super) fn write(contents: &Contents) -> Result<Written, SessionError> {
+    let (document, lost) = document(contents);
+    let count = |list: &str| document[list].as_array().map_or(0, Vec::len);
+    let (cookies, origins) = (count("cookies"), count("origins"));
+    let text = serde_json::to_string_pretty(&document)
+        .map(Zeroizing::new)
+        .map_err(|error| SessionError::Format { what: "the session".into(), reason: error.to_string() })?;
+    let bytes = Zeroizing::new(format!("{}\n", escaped(&text)).into_bytes());
+    Ok(Written { bytes, cookies, origins, lost })
+}
+
+/// The same as a value, in whose texts no lone surrogates can be.
+pub(super) fn value(contents: &Contents) -> (Value, Vec<Partial>) {
+    let (mut document, mut missing) = document(contents);
+    for origin in document["origins"].as_array_mut().into_iter().flatten() {
+        if unmark(origin) {
+            let key = format!("{}/", origin["origin"].as_str().unwrap_or_default());
+            missing.push(note(&key, "storage", None, "a text that is no Unicode has U+FFFD where it is none"));
+        }
+    }
+    (document, missing)
+}
+
+/// Makes plain texts of marked ones; whether something of one was lost.
+fn unmark(node: &mut Value) -> bool {
+    match node {
+        Value::String(text) if text.contains(MARK) => {
+            let plain = String::from_utf16(&units(text));
+            let is_lost = plain.is_err();
+            *text = plain.unwrap_or_else(|_| String::from_utf16_lossy(&units(text)));
+            is_lost
+        }
+        // All of them, not up to the first.
+        Value::Array(items) => items.iter_mut().fold(false, |lost, item| unmark(item) | lost),
+        Value::Object(members) => members.values_mut().fold(false, |lost, item| unmark(item) | lost),
+        _ => false,
+    }
+}
+
+fn document(contents: &Contents) -> (Value, Vec<Partial>) {
     let mut missing = Vec::new();
     let mut list = Vec::new();
     for cookie in &contents.cookies {
@@ -50,13 +89,7 @@ pub(super) fn write(contents: &Contents) -> Result<Written, SessionError> {
             origins.extend(write_origin(storage, &mut missing));
         }
     }
-    let (cookies, count) = (list.len(), origins.len());
-    let document = json!({"cookies": list, "origins": origins});
-    let text = serde_json::to_string_pretty(&document)
-        .map(Zeroizing::new)
-        .map_err(|error| SessionError::Format { what: "the session".into(), reason: error.to_string() })?;
-    let bytes = Zeroizing::new(format!("{}\n", escaped(&text)).into_bytes());
-    Ok(Written { bytes, cookies, origins: count, lost: missing })
+    (json!({"cookies": list, "origins": origins}), missing)
 }
 
 fn note(origin: &str, store: &str, key: Option<String>, reason: &str) -> Partial {

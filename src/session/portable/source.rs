@@ -28,7 +28,15 @@ impl Source {
     ) -> Result<Self, PortableError> {
         let mut start = Vec::new();
         (&mut input).take(START).read_to_end(&mut start).await.map_err(PortableError::Read)?;
-        let format = format.map_or_else(|| recognise(&start), Ok)?;
+        let format = match format {
+            None => recognise(&start)?,
+            // Before anybody is asked for a passphrase.
+            Some(Format::Bundle) if !start.starts_with(bundle::MAGIC) => {
+                let reason = "it does not begin as one".to_owned();
+                return Err(PortableError::Invalid { format: bundle::NAME, at: "its first line".to_owned(), reason });
+            }
+            Some(format) => format,
+        };
         Ok(Self { format, input: Box::new(io::Cursor::new(start).chain(input)) })
     }
 

@@ -80,6 +80,56 @@ async fn all_of_it_comes_back_under_another_key_and_nothing_is_in_clear() {
 }
 
 #[tokio::test]
+async fn all_versions_come_back_with_their_times_and_pins() {
+    let (sessions, tenant) = (filled().await, Tenant::default());
+    let state = json!({"cookies": [{"name": "sid", "value": "2", "domain": "a.example", "path": "/", "expires": -1}], "origins": []});
+    let source = Source::open(Cursor::new(state.to_string().into_bytes()), None).await.unwrap();
+    let replace = ImportOptions { replace: true, ..ImportOptions::default() };
+    sessions.import(&tenant, &id("acme"), source, &replace).await.unwrap();
+    // The third shares the parts of the first.
+    sessions.rollback(&tenant, &id("acme"), Version(1)).await.unwrap();
+    sessions.pin(&tenant, &id("acme"), Version(2), true).await.unwrap();
+    let mut bytes = Vec::new();
+    let exported = sessions.export_all(&tenant, &id("acme"), &phrase(PHRASE), &mut bytes).await.unwrap();
+    assert_eq!((exported.version, exported.versions, exported.origins), (Version(3), 3, 2));
+    // One of them alone is read by every Rhaven, all of them by none that would lose the others.
+    let one = export(&sessions, "acme", Format::Bundle).await;
+    for (bytes, format) in [(&one, 1), (&bytes, bundle::MANIFEST)] {
+        let (key, end) = opened(bytes).await;
+        let read = Bundle::open_with(Box::new(Cursor::new(bytes[end..].to_vec())), bytes[..end].to_vec(), key).await;
+        assert_eq!(read.unwrap().manifest.format, format);
+    }
+
+    let told = async |sessions: &Sessions, name: &str| {
+        let history = sessions.history(&tenant, &id(name)).await.unwrap();
+        let all = history.all().await.unwrap();
+        all.into_iter()
+            .map(|one| (one.version.version, one.version.saved_at, one.version.pinned, one.changes))
+            .collect::<Vec<_>>()
+    };
+    let other = store().await;
+    let imported = import(&other, "copy", &bytes, PHRASE).await.unwrap();
+    assert_eq!((imported.version, imported.versions, imported.replaced), (Version(3), 3, None));
+    assert_eq!(told(&other, "copy").await, told(&sessions, "acme").await);
+    assert!(other.audit(&tenant, &id("copy")).await.unwrap().whole);
+    assert_eq!(blobs(&other).await, 1);
+    other.rollback(&tenant, &id("copy"), Version(2)).await.unwrap();
+    assert!(export(&other, "copy", Format::Cookies).await.windows(5).any(|window| window == b"sid\t2"));
+
+    // Over a session that is there they follow what it has; cut off, nothing of them does.
+    let options = ImportOptions { replace: true, passphrase: Some(phrase(PHRASE)), ..ImportOptions::default() };
+    let cut = Source::open(Cursor::new(bytes[..bytes.len() - 9].to_vec()), None).await.unwrap();
+    assert_eq!(other.import(&tenant, &id("copy"), cut, &options).await.unwrap_err().code(), "decrypt_failed");
+    assert_eq!(told(&other, "copy").await.len(), 4);
+    let source = Source::open(Cursor::new(bytes), None).await.unwrap();
+    let over = other.import(&tenant, &id("copy"), source, &options).await.unwrap();
+    assert_eq!((over.replaced, over.version, over.versions), (Some(Version(4)), Version(7), 3));
+    assert!(other.audit(&tenant, &id("copy")).await.unwrap().whole);
+    other.delete(&tenant, &id("copy")).await.unwrap();
+    assert_eq!(blobs(&other).await, 0);
+}
+
+#[tokio::test]
 async fn a_wrong_passphrase_is_said_and_a_short_one_never_used() {
     let sessions = filled().await;
     let bytes = export(&sessions, "acme", Format::Bundle).await;
@@ -105,7 +155,7 @@ async fn opened(bytes: &[u8]) -> (DataKey, usize) {
 async fn walk(bytes: &[u8], key: &DataKey, end: usize) -> Result<(), SessionError> {
     let (header, objects) = bytes.split_at_checked(end).unwrap_or((bytes, &[]));
     let mut bundle = Bundle::open_with(Box::new(Cursor::new(objects.to_vec())), header.to_vec(), key.clone()).await?;
-    bundle.index()?;
+    bundle.versions()?;
     for number in 0..bundle.manifest.parts.len() {
         bundle.part(number).await?;
     }
@@ -134,7 +184,11 @@ async fn any_flipped_bit_and_any_cut_is_refused() {
     let longer = [&bytes[..], &[0]].concat();
     assert_eq!(code(walk(&longer, &key, end).await), Some("decrypt_failed"));
     // By the way that a user goes: the header too, with its derivation.
-    for at in [0, bundle::MAGIC.len(), bundle::MAGIC.len() + 1, end - 1] {
+    let mut other = bytes.clone();
+    other[0] ^= 0x40;
+    let refused = Source::open(Cursor::new(other), Some(Format::Bundle)).await.err().unwrap();
+    assert_eq!(refused.code(), "invalid_import");
+    for at in [bundle::MAGIC.len(), bundle::MAGIC.len() + 1, end - 1] {
         let mut altered = bytes.clone();
         altered[at] ^= 0x40;
         let source = Source::open(Cursor::new(altered), Some(Format::Bundle)).await.unwrap();
@@ -185,12 +239,19 @@ async fn what_opens_and_is_nonsense_is_named_and_leaves_nothing() {
     let sessions = store().await;
     let part = |bytes: u64| json!([{"storage_key": "https://a.example/", "bytes": bytes, "partial": []}]);
     let later = String::from_utf8(manifest(&json!([]), &[])).unwrap().replacen("\"format\":1", "\"format\":9", 1);
+    let mut beyond: Value = serde_json::from_slice(&manifest(&json!([]), &[])).unwrap();
+    beyond["format"] = json!(2);
+    let at = "2026-11-22T01:50:12Z";
+    beyond["versions"] =
+        json!([{"version": 1, "saved_at": at, "pinned": false, "index": beyond["index"], "parts": [[0, []]]}]);
+    let beyond = beyond.to_string().into_bytes();
     for (objects, wanted) in [
         (vec![b"{}".to_vec()], "manifest: not readable"),
         (vec![later.into_bytes()], "the bundle is of format 9"),
         (vec![manifest(&part(9), &[]), b"xx".to_vec()], "parts[0]: it has another length"),
         (vec![manifest(&part(2), &[]), b"xx".to_vec()], "parts[0]: it is not lines of JSON"),
         (vec![manifest(&part(2), &[])], "it was altered or cut off"),
+        (vec![beyond], "versions[0]: it names a part that is not listed"),
         (vec![manifest(&json!([]), &[]), b"xx".to_vec()], "there is more than the manifest lists"),
         (vec![manifest(&json!([]), &[&"ab".repeat(32)]), b"xx".to_vec()], "more than this Rhaven knows"),
     ] {

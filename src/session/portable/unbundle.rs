@@ -2,18 +2,32 @@
 
 use std::io;
 
+use jiff::Timestamp;
 use serde_json::Value;
 use tokio::io::AsyncReadExt as _;
 use zeroize::Zeroizing;
 
-use super::bundle::{FORMAT, MAGIC, MANIFEST, Manifest, NAME, key};
+use super::bundle::{FORMAT, MAGIC, MANIFEST, Manifest, NAME, Past, key};
 use super::frames::Frames;
 use super::{Input, PortableError};
-use crate::base::Secret;
+use crate::base::{Secret, Version};
 use crate::seal::{Context, DataKey, PassphraseKdf, SealError, Sealed, open_stream};
-use crate::session::SessionError;
 use crate::session::part::Part;
 use crate::session::state::{Index, decode};
+use crate::session::{Partial, SessionError};
+
+/// A version on its way in.
+pub(super) struct Coming {
+    /// Its number where it comes from.
+    pub(super) version: Version,
+    /// Without parts; other blobs by the names that the manifest lists.
+    pub(super) index: Index,
+    /// Which of the listed parts are its own, and what of them could not be kept.
+    pub(super) parts: Vec<(usize, Vec<Partial>)>,
+    /// When it was saved; none for now.
+    pub(super) saved_at: Option<Timestamp>,
+    pub(super) pinned: bool,
+}
 
 /// A bundle whose manifest is open.
 pub(super) struct Bundle {
@@ -38,8 +52,18 @@ impl Bundle {
         bundle.manifest =
             serde_json::from_slice(&bytes).map_err(|error| invalid("manifest", format!("not readable: {error}")))?;
         match bundle.manifest.format {
-            MANIFEST => Ok(bundle),
+            1..=MANIFEST => bundle.checked(),
             found => Err(PortableError::Later { found, known: MANIFEST }.into()),
+        }
+    }
+
+    /// Versions that name parts which are not listed are none.
+    fn checked(self) -> Result<Self, SessionError> {
+        let count = self.manifest.parts.len();
+        let beyond = |past: &Past| past.parts.iter().any(|(part, _)| *part >= count);
+        match self.manifest.versions.iter().position(beyond) {
+            Some(at) => Err(invalid(&format!("versions[{at}]"), "it names a part that is not listed")),
+            None => Ok(self),
         }
     }
 
@@ -48,10 +72,24 @@ impl Bundle {
         Some(self.manifest.settings.clone()).filter(Value::is_object)
     }
 
-    /// The index, without parts; other blobs by the names that the manifest lists.
-    pub(super) fn index(&self) -> Result<Index, SessionError> {
-        let index: Index = decode(self.manifest.index.to_string().as_bytes(), "the bundle's index")?;
-        Ok(index.with_parts(Vec::new()))
+    /// The versions that come along, oldest first: one, where there is no history.
+    pub(super) fn versions(&mut self) -> Result<Vec<Coming>, SessionError> {
+        let index = |index: &Value| -> Result<Index, SessionError> {
+            let index: Index = decode(index.to_string().as_bytes(), "the bundle's index")?;
+            Ok(index.with_parts(Vec::new()))
+        };
+        if self.manifest.versions.is_empty() {
+            let parts = self.manifest.parts.iter().map(|part| part.partial.clone()).enumerate().collect();
+            let (version, index) = (Version(self.manifest.version), index(&self.manifest.index)?);
+            return Ok(vec![Coming { version, index, parts, saved_at: None, pinned: false }]);
+        }
+        let coming = |(at, past): (usize, Past)| {
+            let saved_at =
+                past.saved_at.parse().map_err(|_| invalid(&format!("versions[{at}]"), "its time is none"))?;
+            let (version, index) = (Version(past.version), index(&past.index)?);
+            Ok(Coming { version, index, parts: past.parts, saved_at: Some(saved_at), pinned: past.pinned })
+        };
+        std::mem::take(&mut self.manifest.versions).into_iter().enumerate().map(coming).collect()
     }
 
     /// The part that is listed at `number`, which has to be the next object.

@@ -3,7 +3,7 @@
 //!
 //! A manifest is authenticated, and its paths are checked all the same: none may lead out of the folder it is unpacked to.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::ffi::OsString;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Component, Path, PathBuf};
@@ -109,6 +109,22 @@ impl Entry {
 impl Manifest {
     pub(super) fn new(digests_by: KeyId, blobs: Vec<Packed>, entries: Vec<Entry>) -> Self {
         Self { format: FORMAT, digests_by: digests_by.to_string(), blobs, entries }
+    }
+
+    /// Whether the content of no file differs from that in `old`, but for those that are `own`.
+    pub(super) fn differs_only_in(&self, old: &Self, own: impl Fn(&Path) -> bool) -> bool {
+        // By other keys nothing has the same digest.
+        if self.digests_by != old.digests_by {
+            return false;
+        }
+        let contents = |manifest: &Self| {
+            let chunks = |entry: &Entry| entry.chunks.iter().map(|at| (at.bytes, at.digest)).collect::<Vec<_>>();
+            let all = manifest.entries.iter().filter(|entry| !entry.chunks.is_empty());
+            all.map(|entry| (entry.path.clone(), chunks(entry))).collect::<BTreeMap<_, _>>()
+        };
+        let (now, before) = (contents(self), contents(old));
+        let differs = |path: &&String| now.get(*path) != before.get(*path);
+        now.keys().chain(before.keys()).filter(differs).all(|path| decode_path(path).is_some_and(|path| own(&path)))
     }
 
     /// The same as it was read from the store, if it may be followed: every path leads into the folder and stands there once, below

@@ -59,6 +59,9 @@ pub(super) struct ProfileRef {
     pub(super) files: u64,
     /// Bytes of all of them.
     pub(super) bytes: u64,
+    /// Whether nothing but the browser's own files differs from the archive that it was made over.
+    #[serde(default)]
+    pub(super) own_files: bool,
 }
 
 impl ProfileRef {

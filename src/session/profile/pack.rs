@@ -17,6 +17,7 @@ use super::disk::{self, Range, Source, blocking};
 use super::manifest::{self, ChunkAt, Entry, Manifest, Packed};
 use super::plan::{self, Chunk, Digest, Place};
 use super::progress::Counter;
+use super::rules;
 use super::survey::{Found, changed, dirty, survey};
 use super::{About, ProfileRef, Progress, Vault};
 
@@ -48,10 +49,12 @@ pub(in crate::session) async fn pack(
     let made = async {
         let manifest = packing.write_new(&old, &chunks, &mut written).await?;
         packing.folder.is_as_found(tabs).await?;
-        packing.write_manifest(manifest, before, &old, &mut written).await
+        let own_files = before.is_some() && manifest.differs_only_in(&old, rules::is_browsers_own);
+        let (manifest, blobs) = packing.write_manifest(manifest, before, &old, &mut written).await?;
+        Ok((manifest, blobs, own_files))
     };
     // Boxed: whoever awaits this need not be as large as it is.
-    let (manifest, blobs) = match Box::pin(made).await {
+    let (manifest, blobs, own_files) = match Box::pin(made).await {
         Ok(made) => made,
         Err(error) => {
             written.remove().await;
@@ -60,7 +63,7 @@ pub(in crate::session) async fn pack(
     };
     written.ids.clear();
     let About { chromium, state, origins, .. } = about;
-    Ok(ProfileRef { manifest, blobs, chromium, state, origins, files, bytes })
+    Ok(ProfileRef { manifest, blobs, chromium, state, origins, files, bytes, own_files })
 }
 
 /// Removes the blobs of an archive that no version refers to, because the commit was refused. Not those that it shares with

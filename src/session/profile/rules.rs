@@ -45,6 +45,52 @@ const TABS: [&str; 2] = ["Sessions", "Sessions_Encrypted"];
 /// What `LevelDB` writes beside its data: a lock, and what it did last.
 const LEVELDB: [&str; 3] = ["LOCK", "LOG", "LOG.old"];
 
+/// What Chromium writes in a run in which nothing is done, at the top and in a profile's folder: counts, times, caches of what it has
+/// elsewhere, and what it learns of what the history has as well. Cookies and sessionStorage are among them, as what they hold is
+/// compared by value; preferences too, for nearly all that changes in them is of this kind.
+const OWN_TOP: [&str; 3] = ["Last Version", "Local State", "Variations"];
+const OWN: [&str; 24] = [
+    "Affiliation Database",
+    "AutofillStrikeDatabase",
+    "BookmarkMergedSurfaceOrdering",
+    "BrowsingTopicsSiteData",
+    "BrowsingTopicsState",
+    "BudgetDatabase",
+    "Cookies",
+    "DIPS",
+    "Feature Engagement Tracker",
+    "Network Action Predictor",
+    "Network Persistent State",
+    "PersistentOriginTrials",
+    "PreferredApps",
+    "Preferences",
+    "Reporting and NEL",
+    "SCT Auditing Pending Reports",
+    "Secure Preferences",
+    "Session Storage",
+    "Shortcuts",
+    "Top Sites",
+    "chrome_cart_db",
+    "commerce_subscription_db",
+    "heavy_ad_intervention_opt_out.db",
+    "shared_proto_db",
+];
+/// What SQLite has beside a database, by the end of the name.
+const BESIDE_DATABASE: [&str; 3] = ["-journal", "-wal", "-shm"];
+
+/// Whether the file at `path` is one that Chromium writes in every run by itself.
+pub(super) fn is_browsers_own(path: &Path) -> bool {
+    let mut names = path.iter().map(OsStr::to_string_lossy);
+    match (names.next(), names.next()) {
+        (Some(top), None) => OWN_TOP.contains(&&*top),
+        (Some(top), Some(name)) => {
+            let name = BESIDE_DATABASE.iter().find_map(|end| name.strip_suffix(end)).unwrap_or(&name);
+            is_profile_folder(&top) && OWN.contains(&name)
+        }
+        _ => false,
+    }
+}
+
 /// Whether the entry at `path`, relative to the user-data directory, is left out. `beside` are the names in its folder.
 pub(super) fn is_left_out(path: &Path, beside: &[impl AsRef<OsStr>], tabs: bool) -> bool {
     let (Some(name), Some(depth)) = (path.file_name(), depth(path)) else { return true };
@@ -153,6 +199,27 @@ mod tests {
         }
         for name in ["000003.log", "CURRENT", "MANIFEST-000001"] {
             assert!(!left_out(&format!("Default/Local Storage/leveldb/{name}"), &database), "{name}");
+        }
+    }
+
+    #[test]
+    fn what_a_person_or_a_site_did_is_in_no_file_of_the_browsers_own() {
+        for path in
+            ["Local State", "Default/Preferences", "Default/shared_proto_db/000003.log", "Profile 1/Cookies-journal"]
+        {
+            assert!(is_browsers_own(Path::new(path)), "{path}");
+        }
+        for path in [
+            "Default/Bookmarks",
+            "Default/History",
+            "Default/Login Data",
+            "Default/Local Storage/leveldb/000003.log",
+            "Default/IndexedDB/http_a_0.indexeddb.leveldb/000003.log",
+            "Default/Extensions/Preferences",
+            "Preferences",
+            "Other/Cookies",
+        ] {
+            assert!(!is_browsers_own(Path::new(path)), "{path}");
         }
     }
 

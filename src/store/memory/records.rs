@@ -201,15 +201,16 @@ impl Records for MemoryStore {
             session.parts.entry(*part).or_insert_with(|| body.clone());
         }
         let (parts, blobs) = (commit.parts.clone(), commit.blobs.clone());
+        let saved_at = commit.saved_at.unwrap_or(saved_at);
         let stored = Stored { fence: commit.fence, index: commit.index.clone(), saved_at, pinned: false, parts, blobs };
         session.versions.insert(commit.version, stored);
         session.record = Some(commit.record.clone());
         session.expires_at = commit.ttl.and_then(|ttl| later(now, ttl));
         session.ran_out_at = None;
         session.checkpoint = None;
-        let unpinned = session.versions.iter().rev().filter(|(_, stored)| !stored.pinned).map(|(version, _)| *version);
+        let unpinned = session.versions.iter().filter(|(_, stored)| !stored.pinned).map(|(version, _)| *version);
         let mut dropped = Vec::new();
-        for version in unpinned.skip(commit.keep.max(1)).collect::<Vec<_>>() {
+        for version in commit.dropped(unpinned.collect()) {
             dropped.extend(session.versions.remove(&version).map(|stored| stored.blobs).unwrap_or_default());
         }
         let used: BTreeSet<PartId> = session.versions.values().flat_map(|stored| stored.parts.clone()).collect();

@@ -9,6 +9,10 @@ use crate::seal::{SealError, Sealed};
 
 use super::super::StoreError;
 
+/// Why nothing could be written for [`super::schema::BUSY_TIMEOUT`], which is a thousand times as long as a write takes.
+const BUSY: &str = "another process has been writing to it for 10 s; it may be stopped (SIGSTOP, Ctrl-Z) in the middle of that: \
+                    it has to go on or to end";
+
 /// Any error inside a transaction: each rolls it back.
 pub(super) enum Failure {
     /// Of SQLite.
@@ -38,6 +42,9 @@ impl Failure {
         match self {
             Self::Store(error) => error,
             Self::Damaged(value, error) => StoreError::Corrupt { what, reason: format!("{value}: {error}") },
+            Self::Sql(error) if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy) => {
+                StoreError::Unavailable { what, source: BUSY.into() }
+            }
             Self::Sql(error) if away(&error) => StoreError::Unavailable { what, source: error.into() },
             Self::Sql(error) => StoreError::Corrupt { what, reason: error.to_string() },
         }

@@ -20,7 +20,7 @@ const LAYOUT: u32 = 2;
 const STEPS: [&str; 1] = ["ALTER TABLE version ADD COLUMN pinned INTEGER NOT NULL DEFAULT 0"];
 
 /// How long a statement waits for another process's write. Writes take milliseconds; only a stopped process takes longer.
-const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
+pub(super) const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Times are microseconds since 1970. `session.name`, `tenant` and `document.name` are HMACs, everything else that is a
 /// BLOB and no id is sealed.

@@ -1,5 +1,7 @@
 //! The versions of a session: writing, reading and pruning them, and the checkpoint beside HEAD.
 
+use std::collections::BTreeSet;
+
 use rusqlite::{OptionalExtension, Transaction, params};
 
 use jiff::Timestamp;
@@ -30,8 +32,9 @@ pub(super) fn commit(tx: &Transaction<'_>, now: u64, name: &RecordName, commit: 
             .ok_or_else(|| StoreError::Conflict { expected: commit.expected, found }.into());
     }
     let new = commit.version.0.cast_signed();
+    let saved_at = commit.saved_at.map_or(now.cast_signed(), Timestamp::as_microsecond);
     tx.prepare_cached("INSERT INTO version (session, number, fence, saved_at, body) VALUES (?1, ?2, ?3, ?4, ?5)")?
-        .execute(params![row.id, new, commit.fence.0.cast_signed(), now.cast_signed(), commit.index.as_bytes()])?;
+        .execute(params![row.id, new, commit.fence.0.cast_signed(), saved_at, commit.index.as_bytes()])?;
     write_parts(tx, row.id, commit)?;
     let mut add_blob =
         tx.prepare_cached("INSERT OR IGNORE INTO version_blob (session, number, blob) VALUES (?1, ?2, ?3)")?;
@@ -43,8 +46,8 @@ pub(super) fn commit(tx: &Transaction<'_>, now: u64, name: &RecordName, commit: 
         .execute(params![row.id, new, commit.record.as_bytes(), expires_at])?;
     // Whoever left a checkpoint, this version is later.
     tx.prepare_cached("DELETE FROM checkpoint WHERE session = ?1")?.execute([row.id])?;
-    let orphaned = prune(tx, row.id, commit.keep.max(1))?;
-    Ok(Committed { saved_at: time(now.cast_signed())?, orphaned })
+    let orphaned = prune(tx, row.id, commit)?;
+    Ok(Committed { saved_at: time(saved_at)?, orphaned })
 }
 
 /// Whether HEAD is what `commit` asks for: then its answer was lost, and it is given again.
@@ -74,34 +77,33 @@ fn write_parts(tx: &Transaction<'_>, session: i64, commit: &Commit) -> Result<()
     Ok(())
 }
 
-/// Removes all but the newest `keep` versions and the pinned ones, with the parts that only they had; answers with the blobs
-/// that nothing refers to any more.
-fn prune(tx: &Transaction<'_>, session: i64, keep: usize) -> Result<Vec<BlobId>, Failure> {
-    let keep = i64::try_from(keep).unwrap_or(i64::MAX);
-    let newest_dropped: Option<i64> = tx
-        .prepare_cached(
-            "SELECT number FROM version WHERE session = ?1 AND NOT pinned ORDER BY number DESC LIMIT 1 OFFSET ?2",
-        )?
-        .query_row([session, keep], |row| row.get(0))
-        .optional()?;
-    let Some(newest_dropped) = newest_dropped else { return Ok(Vec::new()) };
-    tx.prepare_cached(
-        "DELETE FROM part WHERE session = ?1
-         AND part IN (SELECT part FROM version_part JOIN version USING (session, number)
-                      WHERE session = ?1 AND number <= ?2 AND NOT pinned)
-         AND NOT EXISTS (SELECT 1 FROM version_part AS other
-                         JOIN version ON version.session = other.session AND version.number = other.number
-                         WHERE other.session = ?1 AND other.part = part.part
-                         AND (version.number > ?2 OR version.pinned))",
-    )?
-    .execute([session, newest_dropped])?;
-    let mut query = tx.prepare_cached(
-        "SELECT DISTINCT blob FROM version_blob JOIN version USING (session, number)
-         WHERE session = ?1 AND number <= ?2 AND NOT pinned",
+/// Removes what goes with this commit, with the parts that only those versions had; answers with the blobs that nothing refers to
+/// any more.
+fn prune(tx: &Transaction<'_>, session: i64, commit: &Commit) -> Result<Vec<BlobId>, Failure> {
+    let mut query = tx.prepare_cached("SELECT number FROM version WHERE session = ?1 AND NOT pinned")?;
+    let unpinned = query.query_map([session], |row| row.get(0))?.map(|stored| stored.map(number));
+    let dropped = commit.dropped(unpinned.collect::<Result<_, _>>()?);
+    let (mut parts, mut candidates) = (BTreeSet::new(), Vec::new());
+    for version in &dropped {
+        let key = params![session, version.0.cast_signed()];
+        let mut query = tx.prepare_cached("SELECT part FROM version_part WHERE session = ?1 AND number = ?2")?;
+        let mut rows = query.query(key)?;
+        while let Some(row) = rows.next()? {
+            parts.insert(row.get::<_, Vec<u8>>(0)?);
+        }
+        let mut query = tx.prepare_cached("SELECT blob FROM version_blob WHERE session = ?1 AND number = ?2")?;
+        candidates.extend(blobs(&mut query, key)?);
+        tx.prepare_cached("DELETE FROM version WHERE session = ?1 AND number = ?2")?.execute(key)?;
+    }
+    let mut unused = tx.prepare_cached(
+        "DELETE FROM part WHERE session = ?1 AND part = ?2
+         AND NOT EXISTS (SELECT 1 FROM version_part WHERE session = ?1 AND part = ?2)",
     )?;
-    let candidates = blobs(&mut query, params![session, newest_dropped])?;
-    tx.prepare_cached("DELETE FROM version WHERE session = ?1 AND number <= ?2 AND NOT pinned")?
-        .execute([session, newest_dropped])?;
+    for part in parts {
+        unused.execute(params![session, part])?;
+    }
+    candidates.sort_unstable();
+    candidates.dedup();
     let mut referred = tx.prepare_cached("SELECT 1 FROM version_blob WHERE blob = ?1")?;
     let mut orphaned = Vec::new();
     for blob in candidates {
