@@ -17,9 +17,9 @@ pub(super) struct Config {
     /// Whose sessions: "default" where nothing is said.
     pub tenant: Option<String>,
     /// The folder that sessions are kept in, seen from this file's folder; "memory:" for nowhere. In the user's own file also
-    /// a server, "redis://HOST" or "rediss://HOST".
+    /// a server, `redis://HOST` or `rediss://HOST`.
     pub store: Option<String>,
-    /// The folder of large values, seen from this file's folder. In the user's own file also "s3://BUCKET/PREFIX".
+    /// The folder of large values, seen from this file's folder. In the user's own file also `s3://BUCKET/PREFIX`.
     pub blobs: Option<String>,
     /// One folder for store, key and downloaded browsers. Not in a project's file.
     pub home: Option<PathBuf>,

@@ -1,5 +1,7 @@
 //! `rhaven doctor`: what a run needs, tried out; each finding with the way out.
 
+mod store;
+
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -11,10 +13,9 @@ use super::settings::Settings;
 use super::terminal::Terminal;
 use crate::base::{Deadline, show_duration};
 use crate::browser::{self, Browser, Flavor, Found, LaunchOptions};
-use crate::diagnose::{self, Tone};
+use crate::diagnose::Tone;
 use crate::run::FailureKind;
-use crate::session::{KeySource, SessionError, Sessions};
-use crate::store::RecordsAt;
+use crate::session::KeySource;
 
 /// Below this Chromium's shared memory can run out on heavy pages; we start it so that it does not need it.
 const SMALL_SHM: u64 = 256 << 20;
@@ -42,6 +43,12 @@ struct Finding {
     hint: Option<String>,
 }
 
+impl Finding {
+    fn is_failure(&self) -> bool {
+        self.status == Status::Fail
+    }
+}
+
 fn ok(name: &'static str, text: impl Into<String>) -> Finding {
     Finding { name, status: Status::Ok, text: text.into(), hint: None }
 }
@@ -66,10 +73,10 @@ pub(super) async fn execute(settings: &Settings, terminal: &Terminal) -> Outcome
     findings.push(sandbox());
     findings.extend(shared_memory(Path::new("/dev/shm")));
     findings.push(key(settings));
-    findings.extend(store(settings).await);
+    findings.extend(Box::pin(store::look(settings)).await);
     findings.extend(outbox(&settings.outbox()));
     findings.push(terminal_finding(terminal));
-    let failed = findings.iter().any(|finding| finding.status == Status::Fail);
+    let failed = findings.iter().any(Finding::is_failure);
     show(&findings, failed, terminal);
     Ok(if failed { super::failed(FailureKind::Usage) } else { super::OK })
 }
@@ -86,9 +93,9 @@ fn show(findings: &[Finding], failed: bool, terminal: &Terminal) {
             Status::Fail => (Tone::Bad, "FAIL"),
         };
         let label = terminal.out_style.paint(tone, label);
-        terminal.data(&format!("{label}  {:<10} {}", finding.name, finding.text));
+        terminal.data(&format!("{label}  {:<11} {}", finding.name, finding.text));
         for line in finding.hint.iter().flat_map(|hint| hint.lines()) {
-            terminal.data(&format!("{:17} {line}", ""));
+            terminal.data(&format!("{:18} {line}", ""));
         }
     }
 }
@@ -151,6 +158,11 @@ fn key(settings: &Settings) -> Finding {
     match &settings.key {
         KeySource::Text(given) | KeySource::Passphrase(given) => ok("key", format!("from {}", given.name())),
         KeySource::File(path) | KeySource::PassphraseFile(path) => key_file(path, true),
+        KeySource::MadeOnFirstUse(path) if settings.store.is_shared() && !path.exists() => {
+            let hint = "take it from a machine that uses the store; for a new store `rhaven key new` prints one. \
+                        RHAVEN_KEY_FILE names the file";
+            fail("key", "there is none, and for a store that machines share none is made", Some(hint.to_owned()))
+        }
         KeySource::MadeOnFirstUse(path) => key_file(path, false),
     }
 }
@@ -174,41 +186,6 @@ fn mode(path: &Path) -> Option<u32> {
     Some(std::fs::metadata(path).ok()?.permissions().mode() & 0o7777)
 }
 
-async fn store(settings: &Settings) -> Vec<Finding> {
-    let Some((records, _)) = settings.store.places() else {
-        return vec![warn(
-            "store",
-            "in memory: sessions end with the process",
-            "leave out --store memory: to keep them",
-        )];
-    };
-    let mut findings = Vec::new();
-    if let RecordsAt::Sqlite(folder) = &records {
-        let Some(mode) = mode(folder) else {
-            return vec![ok("store", format!("none yet; made on first use at {}", folder.display()))];
-        };
-        if mode & 0o077 != 0 {
-            let hint = format!("chmod 700 {}", folder.display());
-            findings.push(warn(
-                "store",
-                format!("{} is open to other users (mode {mode:04o})", folder.display()),
-                hint,
-            ));
-        }
-    }
-    let began = Instant::now();
-    findings.push(match count(settings).await {
-        Ok(count) => {
-            let took = show_duration(began.elapsed());
-            let (place, tenant) = (settings.store.place(), &settings.tenant);
-            let text = format!("{place} opens in {took}; the key fits; {count} session(s) of {tenant}");
-            ok("store", text)
-        }
-        Err(error) => fail("store", error.to_string(), diagnose::hint(error.code()).map(str::to_owned)),
-    });
-    findings
-}
-
 /// What could not be saved, of whatever tenant.
 fn outbox(folder: &Path) -> Option<Finding> {
     let waiting = folder.read_dir().ok()?.filter_map(Result::ok);
@@ -217,11 +194,6 @@ fn outbox(folder: &Path) -> Option<Finding> {
         let text = format!("{waiting} state(s) that could not be saved wait in {}", folder.display());
         warn("outbox", text, "the next run of their session takes them up, or `rhaven session recover ID`")
     })
-}
-
-async fn count(settings: &Settings) -> Result<usize, SessionError> {
-    let sessions = Sessions::open(settings.store.clone(), settings.key.clone()).await?;
-    Ok(sessions.list(&settings.tenant).await?.sessions.len())
 }
 
 fn terminal_finding(terminal: &Terminal) -> Finding {

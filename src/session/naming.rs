@@ -11,7 +11,7 @@ impl Sessions {
     pub async fn called(&self, names: &[RecordName]) -> BTreeMap<RecordName, String> {
         let mut called = BTreeMap::new();
         // Whoever asks has other names for what is left out.
-        let Ok(tenants) = tenants::all(self).await else { return called };
+        let Ok((tenants, _)) = tenants::all(self).await else { return called };
         for name in names {
             let Some(tenant) = tenants.get(&name.tenant) else { continue };
             let Ok(Some(head)) = self.records().read(name, None).await else { continue };

@@ -80,7 +80,7 @@ pub async fn refound(store: StoreConfig, key: KeySource) -> Result<(Sessions, Re
 /// Puts every session back of which there is a copy and that is not there.
 pub(super) async fn put_back_all(sessions: &Sessions) -> Result<Refounded, SessionError> {
     let copies = Copies::new(sessions.backends().blobs.clone());
-    let (there, tenants) = (blobs(sessions).await?, tenants::all(sessions).await?);
+    let (there, (tenants, _)) = (blobs(sessions).await?, tenants::all(sessions).await?);
     let mut done = Refounded::default();
     for id in copies.heads().await? {
         let found = match copies.read(&id).await {

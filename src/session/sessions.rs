@@ -129,7 +129,7 @@ impl Sessions {
         let (place, shared) = (store.place(), store.is_shared());
         let backends = match store.places() {
             None => Backends::memory(),
-            Some((records, blobs)) => Backends::open(&records, &blobs).await?,
+            Some((records, blobs)) => Box::pin(Backends::open(&records, &blobs)).await?,
         };
         Self::over(backends, key, (place, blobs_place), shared, lease).await
     }

@@ -117,7 +117,8 @@ impl Workspace {
     pub(super) async fn sessions(&self) -> Result<&Sessions, SessionError> {
         let config = &self.0.config;
         let open = async {
-            let sessions = Sessions::open_leasing(config.store.clone(), config.key.clone(), config.lease).await?;
+            let (store, key) = (config.store.clone(), config.key.clone());
+            let sessions = Box::pin(Sessions::open_leasing(store, key, config.lease)).await?;
             config.outbox.iter().for_each(|folder| sessions.use_outbox(folder.clone()));
             if config.store.exists() {
                 self.0.chores.add(sweep::in_a_while(sessions.clone()));

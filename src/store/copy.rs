@@ -129,14 +129,13 @@ pub async fn plan(from: &Backends, to: &Backends) -> Result<CopyPlan, CopyError>
     let check = ours.iter().find(|document| document.kind == CHECK).ok_or(CopyError::Nothing)?;
     let there = theirs.get(&place(check));
     let records = names(&*to.records).await?;
-    match there {
-        Some(there) if *there != check.value => return Err(CopyError::Mismatch),
-        Some(_) => {}
-        // Whatever is there was named by another key: of blobs alone the records are elsewhere.
-        None if !records.saved.is_empty() || !to.blobs.list(None, 1).await?.is_empty() => {
-            return Err(CopyError::Mismatch);
-        }
-        None => {}
+    // Without a check whatever is there was named by another key: of blobs alone the records are elsewhere.
+    let is_other = match there {
+        Some(there) => *there != check.value,
+        None => !records.saved.is_empty() || !to.blobs.list(None, 1).await?.is_empty(),
+    };
+    if is_other {
+        return Err(CopyError::Mismatch);
     }
     for document in ours.into_iter().filter(|document| !OF_ONE_STORE.contains(&document.kind.as_str())) {
         match theirs.get(&place(&document)) {

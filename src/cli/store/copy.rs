@@ -38,8 +38,11 @@ pub(super) struct CopyArgs {
     from: String,
     /// Where to
     to: String,
-    /// Where the blobs are: a folder, or s3://BUCKET/PREFIX [default: with the records]
-    #[arg(long, value_name = "PLACE")]
+    #[arg(
+        long,
+        help = "Where the blobs are: a folder, or s3://BUCKET/PREFIX [default: with the records]",
+        value_name = "PLACE"
+    )]
     from_blobs: Option<String>,
     /// Where the blobs go
     #[arg(long, value_name = "PLACE")]

@@ -28,7 +28,7 @@ pub enum BlobsAt {
     /// In files below this folder.
     File(PathBuf),
     /// In S3, or what speaks its language.
-    S3(S3Url),
+    S3(Box<S3Url>),
 }
 
 /// Why a text is no place of a store. Never holds a password.
@@ -75,7 +75,7 @@ impl BlobsAt {
     pub fn parse(text: &str, folder: &Path) -> Result<Self, LocationError> {
         match split(text) {
             None | Some(("file", _)) => Ok(Self::File(path(text, "file", folder, BLOBS_ARE)?)),
-            Some(("s3", _)) => S3Url::parse(text).map(Self::S3),
+            Some(("s3", _)) => S3Url::parse(text).map(|url| Self::S3(Box::new(url))),
             Some((scheme @ ("redis" | "rediss" | "sqlite" | "memory"), _)) => Err(LocationError::new(format!(
                 "{scheme} holds records and no blobs: give it with --store, and here {BLOBS_ARE}"
             ))),

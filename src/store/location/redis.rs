@@ -78,10 +78,8 @@ impl fmt::Display for RedisUrl {
                 write!(f, "{}{mark}@", user.as_deref().unwrap_or_default())?;
             }
         }
-        match self.host.contains(':') {
-            true => write!(f, "[{}]:{}", self.host, self.port)?,
-            false => write!(f, "{}:{}", self.host, self.port)?,
-        }
+        let (open, close) = if self.host.contains(':') { ("[", "]") } else { ("", "") };
+        write!(f, "{open}{}{close}:{}", self.host, self.port)?;
         if self.database > 0 { write!(f, "/{}", self.database) } else { Ok(()) }
     }
 }

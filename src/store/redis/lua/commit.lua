@@ -2,7 +2,8 @@
 local name, owner, fence = ARGV[2], ARGV[3], ARGV[4]
 local expected, version, record, index = ARGV[5], ARGV[6], ARGV[7], ARGV[8]
 local keep, ttl, parts, blobs = tonumber(ARGV[9]), ARGV[10], ARGV[11], ARGV[12]
-local FIRST_PART = 13
+local saved_at, first = ARGV[13], ARGV[14]
+local FIRST_PART = 15
 
 local session = find(name)
 if not holds(session, owner, fence) then return { 'lease_lost' } end
@@ -25,16 +26,25 @@ for part in each(parts, 16) do
   used[part] = true
 end
 
-local added = { version = version, fence = fence, saved_at = whole(now), pinned = false }
-local spared, dropped, room = {}, {}, max(keep, 1) - 1
-for at = #kept, 1, -1 do
-  local old = kept[at]
-  if old.pinned or room > 0 then
-    if not old.pinned then room = room - 1 end
-    table.insert(spared, 1, old)
-  else
-    dropped[#dropped + 1] = old.version
+local added = { version = version, fence = fence, saved_at = saved_at ~= '' and saved_at or whole(now), pinned = false }
+local unpinned, goes = {}, {}
+for _, old in ipairs(kept) do
+  if not old.pinned then unpinned[#unpinned + 1] = old.version end
+end
+-- Those that are to go first, then the others, the oldest before.
+local over = #unpinned + 1 - max(keep, 1)
+for _, named in ipairs({ true, false }) do
+  for _, old in ipairs(unpinned) do
+    local is_named = string.find(first, ',' .. old .. ',', 1, true) ~= nil
+    if over > 0 and is_named == named then
+      goes[old] = true
+      over = over - 1
+    end
   end
+end
+local spared, dropped = {}, {}
+for _, old in ipairs(kept) do
+  if goes[old.version] then dropped[#dropped + 1] = old.version else spared[#spared + 1] = old end
 end
 local previous = redis.call('HGET', data, 'blobs:' .. head) or ''
 local candidates = {}
