@@ -186,7 +186,7 @@ impl Records for RedisStore {
             .arg(concat(commit.parts.iter().map(|part| &part.0)))
             .arg(concat(commit.blobs.iter().map(|blob| &blob.0)))
             .number(commit.saved_at.and_then(|at| u64::try_from(at.as_microsecond()).ok()))
-            .arg(commit.first.iter().fold(",".to_owned(), |list, version| list + &version.0.to_string() + ","));
+            .arg(commit.first.iter().fold(",".to_owned(), |list, version| format!("{list}{},", version.0)));
         let parts = commit.new_parts.iter();
         let call = parts.fold(call, |call, (part, body)| call.arg(part.0).arg(body.as_bytes()));
         let mut fields = done(self.send(call).await?).map_err(|error| match error {
