@@ -40,6 +40,10 @@ mod portable;
 #[path = "cli/processes.rs"]
 #[allow(dead_code, reason = "shared with the tests on a terminal, which use all of it")]
 mod processes;
+#[path = "cli/s3.rs"]
+mod s3;
+#[path = "store/s3_server.rs"]
+mod s3_server;
 #[path = "cli/secret.rs"]
 mod secret;
 #[path = "cli/store.rs"]

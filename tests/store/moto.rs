@@ -82,7 +82,7 @@ impl Drop for Moto {
 #[tokio::test]
 async fn a_second_implementation_keeps_the_promises() {
     let moto = Moto::start();
-    suite::of_blobs(|| TestStore::with_blobs(moto.blobs())).await;
+    suite::of_blobs(async || TestStore::with_blobs(moto.blobs())).await;
 
     let blobs = moto.blobs();
     let report = blobs.report().await;

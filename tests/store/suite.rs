@@ -82,7 +82,7 @@ async fn suite(make: impl AsyncFn() -> TestStore) {
 }
 
 /// What every store of blobs promises.
-pub async fn of_blobs(make: impl Fn() -> TestStore) {
+pub async fn of_blobs(make: impl AsyncFn() -> TestStore) {
     checks!(make:
         blobs::{
             a_blob_comes_back,
