@@ -43,6 +43,8 @@ mod processes;
 #[path = "store/redis_server.rs"]
 #[allow(dead_code, clippy::unwrap_used, reason = "shared with the tests of stores, which use all of it")]
 mod redis_server;
+#[path = "cli/s3.rs"]
+mod s3;
 #[path = "store/s3_server.rs"]
 #[allow(clippy::unwrap_used, reason = "shared with the tests of stores")]
 mod s3_server;

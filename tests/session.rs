@@ -5,6 +5,8 @@
 
 #[path = "session/again.rs"]
 mod again;
+#[path = "session/belonging.rs"]
+mod belonging;
 #[path = "session/checkpoints.rs"]
 mod checkpoints;
 #[path = "session/checks.rs"]

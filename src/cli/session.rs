@@ -174,7 +174,9 @@ pub(super) async fn execute(
         SessionCommand::Pin { id, version } => versions::pin(&place, &id, version, true).await?,
         SessionCommand::Unpin { id, version } => versions::pin(&place, &id, version, false).await?,
         SessionCommand::Open(_) | SessionCommand::Recover { id: None, .. } => {}
-        SessionCommand::Recover { id: Some(id), discard, yes } => left::recover(&place, &id, discard, yes).await?,
+        SessionCommand::Recover { id: Some(id), discard, yes } => {
+            Box::pin(left::recover(&place, &id, discard, yes)).await?
+        }
         SessionCommand::List => list(&sessions, settings, terminal).await?,
         SessionCommand::Show { id } => show(&sessions, &id, settings, terminal).await?,
         SessionCommand::Export(args) => code = portable::export(&place, &args).await?,

@@ -1,6 +1,7 @@
 //! `rhaven store`: where sessions are kept and what is there; copying all of it to another place.
 
 mod copy;
+mod sweep;
 
 use super::Outcome;
 use super::settings::Settings;
@@ -24,13 +25,16 @@ pub(super) struct StoreArgs {
 enum StoreCommand {
     /// Copy everything to another store; the same key opens it there
     Copy(copy::CopyArgs),
+    /// Remove large values that no session refers to
+    Sweep(sweep::SweepArgs),
 }
 
-/// Shows or copies.
+/// Shows, copies or sweeps.
 pub(super) async fn execute(args: StoreArgs, settings: &Settings, terminal: &Terminal) -> Outcome {
     match args.command {
         None => show(settings, terminal).await,
         Some(StoreCommand::Copy(args)) => copy::execute(&args, settings, terminal).await,
+        Some(StoreCommand::Sweep(args)) => sweep::execute(&args, settings, terminal).await,
     }
 }
 

@@ -78,7 +78,7 @@ impl Inner {
     }
 
     /// Hands every frame in a process of its own to `greeting` before it runs; those that run already now.
-    pub fn greet_with(&self, greeting: Greeting) {
+    pub fn greet_with(&self, greeting: &Greeting) {
         *self.greeting.lock().unwrap_or_else(PoisonError::into_inner) = Some(greeting.clone());
         let sessions: Vec<Cdp> = self.tree().frames.iter().map(|node| node.cdp.clone()).collect();
         let own = self.target.cdp().session_id();

@@ -101,7 +101,8 @@ impl Page {
     /// Hands the session of every frame in a process of its own to `greeting` before the frame runs, those that run already now; may
     /// come twice for one. What `greeting` sends is in force in the first document. It must not block.
     pub fn greet_frames(&self, greeting: impl Fn(&crate::browser::Cdp) + Send + Sync + 'static) {
-        self.inner.greet_with(std::sync::Arc::new(greeting));
+        let greeting: super::inner::Greeting = std::sync::Arc::new(greeting);
+        self.inner.greet_with(&greeting);
     }
 
     /// Elements, in the main frame unless the selector steps into another.

@@ -394,7 +394,7 @@ pub(super) async fn prepare(target: &Target<'_>, draft: &Draft) -> Result<Prepar
     sealed.extend(carried.filter_map(|id| draft.base.sealed.get(&id).map(|part| (id, part.clone()))));
     let mut commit = target.commit(&record, &key, expected, &index, new_parts)?;
     if draft.is_profile && expected.is_some() {
-        commit.first = target.sessions.own_file_versions(target.tenant, target.id).await?;
+        commit.first = Box::pin(target.sessions.own_file_versions(target.tenant, target.id)).await?;
         // One such version is kept beside the others, so that none makes one of them go.
         commit.keep += usize::from(own_files.is_some());
     }

@@ -57,7 +57,7 @@ impl Session {
             lost.extend(failed);
             Ok((contents, lost))
         };
-        let (contents, mut lost) = self.unless_closed(read).await?;
+        let (contents, mut lost) = Box::pin(self.unless_closed(read)).await?;
         let (state, unheld) = to_playwright(&contents);
         lost.extend(unheld);
         Ok(StorageState { state, lost })
@@ -93,7 +93,7 @@ impl Session {
             self.settled(deadline).await?;
             self.put_state(given, deadline).await
         };
-        let lost = self.unless_closed(put).await?;
+        let lost = Box::pin(self.unless_closed(put)).await?;
         self.0.room.tabs.storages().dirty().stir();
         Ok([given.lost.clone(), lost].concat())
     }

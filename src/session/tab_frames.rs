@@ -52,8 +52,8 @@ impl TabStorages {
         let (storages, tab, cdp) = (self.clone(), tab.to_owned(), cdp.clone());
         tokio::spawn(async move {
             let asked = Deadline::after(COUNTED).race(key_of(&cdp, frame, &origin)).await;
-            // A frame that is gone again has told of what it wrote.
-            let Some(Some(key)) = asked else { return };
+            // A frame that is gone again has told of what it wrote to sessionStorage, and of nothing else.
+            let Some(Some(key)) = asked else { return storages.dirty().touch(&origin) };
             storages.dirty().touch(&key);
             storages.came(&tab, &key, &cdp, false).await;
         });

@@ -18,7 +18,7 @@ async fn open(home: &Path) -> Sessions {
 }
 
 /// Imports a session with a part that is a blob.
-async fn import(sessions: &Sessions, to: &SessionId) {
+pub async fn import(sessions: &Sessions, to: &SessionId) {
     let large = "large".repeat(80_000);
     let state = serde_json::json!({"cookies": [], "origins": [
         {"origin": "https://a.example", "localStorage": [{"name": "large", "value": large}]}]});

@@ -56,16 +56,18 @@ async fn a_short_blob_is_written_once_whatever_goes_wrong() {
 
 #[tokio::test]
 async fn a_long_blob_is_written_once_whatever_goes_wrong() {
-    let (server, session, plain) = (S3Server::start(), Session::new("prod"), noise(13 << 20));
+    let (server, session, plain) = (S3Server::start(), Session::new("prod"), noise(11 << 20));
     let blobs = connect(&server, "a", S3Limits { part_bytes: 5 << 20, ..limits() });
     for operation in [Operation::Create, Operation::Part, Operation::Complete] {
         for fault in WRITING {
             let told = format!("{operation:?} {fault:?}");
-            // To one that begins or goes on there is no condition, and no such answer.
-            if matches!(fault, Fault::Answer(409, _)) && operation != Operation::Complete {
-                continue;
+            let has_condition = operation == Operation::Complete;
+            let has_body = operation == Operation::Part;
+            match fault {
+                Fault::Answer(409, _) if !has_condition => continue,
+                Fault::CutRequest(_) if !has_body => continue,
+                _ => server.fail(operation, fault, 2),
             }
-            server.fail(operation, fault, 2);
             blobs.put(&blob_id(1), session.seal_blob(blob_id(1), &plain)).await.unwrap();
             // An upload that was begun twice because its id was lost: nobody can abort it but whoever lists them.
             let begun_twice = operation == Operation::Create && matches!(fault, Fault::Silence | Fault::CutAnswer);
@@ -133,7 +135,7 @@ async fn a_blob_that_is_given_up_on_its_way_leaves_nothing() {
 async fn a_blob_is_read_on_from_where_it_was_cut() {
     let (server, session) = (S3Server::start(), Session::new("prod"));
     let blobs = connect(&server, "a", S3Limits { part_bytes: 5 << 20, ..limits() });
-    let (short, long) = (noise(300_000), noise(17 << 20));
+    let (short, long) = (noise(300_000), noise(11 << 20));
     for (id, plain) in [(blob_id(1), &short), (blob_id(2), &long)] {
         blobs.put(&id, session.seal_blob(id, plain)).await.unwrap();
         let faults = [
@@ -145,7 +147,7 @@ async fn a_blob_is_read_on_from_where_it_was_cut() {
             Fault::CutAnswer,
         ];
         for fault in faults {
-            server.fail(Operation::Get, fault, 3);
+            server.fail(Operation::Get, fault, 2);
             assert!(read(&session, &blobs, id).await == *plain, "{fault:?}");
             server.heal();
         }
@@ -154,7 +156,7 @@ async fn a_blob_is_read_on_from_where_it_was_cut() {
     server.fail(Operation::Get, Fault::CutBody(0), 1_000);
     // Cut again and again without a byte: an error, and no part of it passes for the whole.
     assert_eq!(code(blobs.get(&blob_id(1)).await.map(drop)), "store_unavailable");
-    assert!(server.asked(Operation::Get) - asked < 10);
+    assert!(server.asked(Operation::Get) - asked <= 25);
     server.heal();
     let raw = blobs.get(&blob_id(2)).await.unwrap();
     server.fail(Operation::Get, Fault::CutBody(0), 1_000);
@@ -293,10 +295,10 @@ fn peak() -> u64 {
 
 #[tokio::test]
 async fn memory_stays_flat_however_long_a_blob_is() {
-    const LEN: u64 = 96 << 20;
+    const LEN: u64 = 64 << 20;
     let (server, session) = (S3Server::start(), Session::new("prod"));
     // Up to 15 MiB under way.
-    let blobs = connect(&server, "a", S3Limits { part_bytes: 5 << 20, parallel: 2, ..limits() });
+    let blobs = connect(&server, "a", S3Limits { part_bytes: 5 << 20, parallel: 2, ..S3Limits::default() });
     let id = blob_id(1);
     let context = Context::Blob { tenant: &session.tenant, id: &id.0 };
     blobs.put(&id, session.seal_blob(id, &noise(1 << 20))).await.unwrap();
@@ -313,5 +315,5 @@ async fn memory_stays_flat_however_long_a_blob_is() {
     let read = peak() - before;
     println!("{} KiB more to write, {} KiB to write and read", written >> 10, read >> 10);
     assert!(len > LEN);
-    assert!(read < 48 << 20, "{read} bytes more than before");
+    assert!(read < 40 << 20, "{read} bytes more than before");
 }

@@ -198,6 +198,11 @@ impl S3Server {
         std::fs::write(path, bytes).unwrap();
     }
 
+    /// What an object holds.
+    pub fn object(&self, key: &str) -> Vec<u8> {
+        std::fs::read(self.folder.join(BUCKET).join(key)).unwrap()
+    }
+
     /// Takes an object away.
     pub fn remove(&self, key: &str) {
         std::fs::remove_file(self.folder.join(BUCKET).join(key)).unwrap();

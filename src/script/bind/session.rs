@@ -172,7 +172,12 @@ fn delete(call: &Call) -> Answer {
 
 fn close(call: &Call) -> Answer {
     let session = call.session()?;
-    saved(call.wait(call.host.workspace.close(&session, call.deadline()))?)
+    let closed = call.wait(call.host.workspace.close(&session, call.deadline()))?;
+    // Of a profile session, whose browser had ended by then.
+    if let Some((code, message)) = closed.as_ref().and_then(|outcome| outcome.save_error.clone()) {
+        return Err(ScriptError::new(code, message).into());
+    }
+    saved(closed)
 }
 
 fn add_cookies(call: &Call) -> Answer {

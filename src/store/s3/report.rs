@@ -142,9 +142,7 @@ async fn list(bucket: &Bucket, key: &str) -> Found {
 
 /// An upload in parts over what is there already, which has to be refused at its end; then it is aborted.
 async fn parts(bucket: &Bucket, key: &str) -> Found {
-    let begun = bucket.client.create_multipart_upload().bucket(&bucket.url.bucket).key(key).send().await;
-    let begun = begun.map_err(|error| told(&Failure::of("CreateMultipartUpload", &error)))?;
-    let id = begun.upload_id.ok_or("CreateMultipartUpload was answered without an id")?;
+    let id = upload::begin(bucket, key).await.map_err(|failure| told(&failure))?;
     let honoured = complete(bucket, key, &id).await;
     let abort = bucket.client.abort_multipart_upload().bucket(&bucket.url.bucket).key(key).upload_id(&id);
     let aborted = abort.send().await.map_err(|error| Failure::of("AbortMultipartUpload", &error));

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use aws_sdk_s3::primitives::ByteStream;
-use aws_sdk_s3::types::{CompletedMultipartUpload, CompletedPart};
+use aws_sdk_s3::types::{ChecksumAlgorithm, CompletedMultipartUpload, CompletedPart};
 use bytes::{Bytes, BytesMut};
 use futures_util::{Stream, StreamExt, TryStreamExt, stream};
 use jiff::Timestamp;
@@ -14,7 +14,7 @@ use jiff::Timestamp;
 use crate::base::reached;
 use crate::seal::SealedStream;
 
-use super::super::StoreError;
+use super::super::{Checksums, StoreError};
 use super::connect::patience;
 use super::failure::Failure;
 use super::{Bucket, S3Limits};
@@ -101,6 +101,18 @@ impl Pieces {
     }
 }
 
+/// Begins an upload in parts; its id. The checksum of its parts has to be told here: AWS refuses parts with another one.
+pub(super) async fn begin(bucket: &Bucket, key: &str) -> Result<String, Failure> {
+    let checksum = match bucket.url.checksums {
+        Checksums::WhenSupported => Some(ChecksumAlgorithm::Crc32),
+        Checksums::WhenRequired => None,
+    };
+    let request = bucket.client.create_multipart_upload().bucket(&bucket.url.bucket).key(key);
+    let begun = request.set_checksum_algorithm(checksum).send().await;
+    let begun = begun.map_err(|error| Failure::of("CreateMultipartUpload", &error))?;
+    begun.upload_id.ok_or_else(|| Failure::told("CreateMultipartUpload was answered without an id"))
+}
+
 /// An upload in parts that has begun. Nothing of it is seen, and its parts are paid for, until it is complete or aborted.
 struct Upload {
     bucket: Arc<Bucket>,
@@ -112,9 +124,7 @@ struct Upload {
 
 impl Upload {
     async fn begin(bucket: &Arc<Bucket>, key: &str) -> Result<Self, Failure> {
-        let begun = bucket.client.create_multipart_upload().bucket(&bucket.url.bucket).key(key).send().await;
-        let begun = begun.map_err(|error| Failure::of("CreateMultipartUpload", &error))?;
-        let id = begun.upload_id.ok_or_else(|| Failure::told("CreateMultipartUpload was answered without an id"))?;
+        let id = begin(bucket, key).await?;
         Ok(Self { bucket: bucket.clone(), key: key.to_owned(), id, is_open: true.into() })
     }
 
