@@ -297,3 +297,18 @@ pub async fn ask(store: &RedisStore, session: &Session) -> Result<Granted, Strin
         Err(other) => panic!("{other:?}"),
     }
 }
+
+/// A sweep takes for litter what no session is known to refer to, so the names of sessions must not be thrown away.
+#[tokio::test]
+async fn a_server_that_throws_keys_away_is_not_asked_what_is_referred_to() {
+    let server = RedisServer::start();
+    let store = server.connect().await;
+    let session = Session::new("acme");
+    let taken = take(&store, &session).await;
+    store.commit(&session.name, &session.commit(&taken, 1)).await.unwrap();
+    assert_eq!(store.references(None, 10).await.unwrap(), [(session.name, Vec::new())]);
+    server.run::<()>(&["CONFIG", "SET", "maxmemory-policy", "allkeys-lru"]);
+    let refused = store.references(None, 10).await.unwrap_err();
+    assert_eq!(refused.code(), "store_unfit");
+    assert!(refused.to_string().contains("maxmemory-policy noeviction"), "{refused}");
+}
