@@ -7,6 +7,7 @@
 mod process;
 
 mod store {
+    pub mod alike;
     pub mod blobs;
     pub mod child;
     pub mod copying;
@@ -23,6 +24,7 @@ mod store {
     pub mod redis;
     pub mod redis_away;
     pub mod redis_server;
+    pub mod redis_tls;
     pub mod relay;
     pub mod reseal;
     pub mod s3;

@@ -108,3 +108,53 @@ fn a_place_that_cannot_be_is_said_without_its_password() {
     );
     assert!(!env.ends(1).tells("RHAVEN_BLOBS: redis holds records").err.contains("hunter2"));
 }
+
+/// How many sessions are copied while it is killed, and how often it is.
+const SESSIONS: usize = 24;
+const KILLS: u32 = 6;
+
+#[test]
+fn a_copy_that_is_killed_at_any_moment_is_finished_by_the_next() {
+    use std::process::Stdio;
+    use std::time::{Duration, Instant};
+
+    let home = Home::new();
+    // Large enough to be a blob.
+    let large = "x".repeat(400_000);
+    let storage =
+        format!(r#"[{{"origin": "https://a.example", "localStorage": [{{"name": "big", "value": "{large}"}}]}}]"#);
+    home.write("state.json", &format!(r#"{{"cookies": [], "origins": {storage}}}"#));
+    for number in 0..SESSIONS {
+        home.rhaven(&["session", "import", &format!("s{number:02}"), "state.json"]).ends(0);
+    }
+    // What a whole one takes on this machine.
+    let began = Instant::now();
+    copy(&home, "whole").ends(0);
+    let whole = began.elapsed();
+    let mut halfway = 0;
+    for kill in 0..KILLS {
+        let target = format!("cut-{kill}");
+        let mut copying = home.command(&["store", "copy", "configured", &target]);
+        let mut child = copying.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("the binary starts");
+        // Moments spread over the whole of it; the waiting is the test's own subject.
+        let moment = whole.mul_f64((f64::from(kill) + 0.5) / f64::from(KILLS));
+        let (never, ended) = std::sync::mpsc::channel::<()>();
+        assert!(ended.recv_timeout(moment.max(Duration::from_millis(1))).is_err());
+        drop(never);
+        let _ = child.kill();
+        let killed = !child.wait().expect("an end").success();
+        // What is there is whole.
+        if home.path().join(&target).join("store.sqlite").exists() {
+            let there = home.rhaven(&["store", "--json", "--store", &target]).ends(0).json();
+            let count = there["holds"]["sessions"]["count"].as_u64().expect("a number");
+            halfway += usize::from(killed && count > 0 && count < SESSIONS as u64);
+        }
+        let done = copy(&home, &target).ends(0).json();
+        assert_eq!(done["sessions"]["verified"], SESSIONS, "{done}");
+        let listed = sessions(&home, &target);
+        assert_eq!(listed.len(), SESSIONS);
+        home.rhaven(&["session", "check", "s00", "--store", &target]).ends(0);
+        home.rhaven(&["session", "check", "s23", "--store", &target]).ends(0);
+    }
+    assert!(halfway > 0, "no kill met a copy that was under way");
+}

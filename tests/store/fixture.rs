@@ -35,6 +35,11 @@ impl TestClock {
         self.0.fetch_add(u64::try_from(span.as_micros()).unwrap(), Ordering::SeqCst);
     }
 
+    /// Microseconds since 1970.
+    pub fn now(&self) -> i64 {
+        i64::try_from(self.0.load(Ordering::SeqCst)).unwrap()
+    }
+
     fn as_clock(&self) -> Clock {
         let time = Arc::clone(&self.0);
         Arc::new(move || time.load(Ordering::SeqCst))

@@ -228,12 +228,16 @@ async fn a_later_layout_is_refused() {
 #[tokio::test]
 async fn a_wrong_password_is_unavailable_and_never_shown() {
     let server = RedisServer::start();
-    server.run::<()>(&["ACL", "SETUSER", "rhaven", "on", ">swordfish", "~rhaven:*", "+@all", "-@dangerous"]);
+    // What the documentation asks for.
+    let rules = ["+@read", "+@write", "+@scripting", "+@connection", "+info", "+time"];
+    server.run::<()>(&[&["ACL", "SETUSER", "rhaven", "on", ">swordfish", "~rhaven:*"], &rules[..]].concat());
     let store = RedisStore::connect(&server.url_as("rhaven:swordfish@")).await.unwrap();
     let session = Session::new("prod");
     let taken = take(&store, &session).await;
     store.commit(&session.name, &session.commit(&taken, 1)).await.unwrap();
     store.purge_expired().await.unwrap();
+    let report = store.report().await.unwrap();
+    assert!(report.denied.is_empty() && report.refuses.is_none() && report.eviction.is_some(), "{report:?}");
     assert!(!format!("{store:?}").contains("swordfish"));
     let error = RedisStore::connect(&server.url_as("rhaven:tuna-fish@")).await.unwrap_err();
     assert_eq!(error.code(), "store_unavailable");

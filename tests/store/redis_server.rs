@@ -30,7 +30,7 @@ impl RedisServer {
         Self::with(&["--appendonly", "yes"])
     }
 
-    /// One with settings of the command line.
+    /// One with settings of the command line, in which `PORT` is its port.
     pub fn with(settings: &[&str]) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let settings: Vec<String> = settings.iter().map(|setting| (*setting).to_owned()).collect();
@@ -102,7 +102,7 @@ pub fn free_port() -> u16 {
 fn run(port: u16, settings: &[String], folder: &TempDir) -> Option<Child> {
     let mut child = Command::new("redis-server")
         .args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--save", "", "--logfile", "", "--daemonize", "no"])
-        .args(settings)
+        .args(settings.iter().map(|setting| setting.replace("PORT", &port.to_string())))
         .arg("--dir")
         .arg(folder.path())
         .stdin(Stdio::null())

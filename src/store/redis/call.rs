@@ -12,7 +12,7 @@ pub(super) struct Call {
     pub(super) pipeline: Pipeline,
     /// How many commands.
     pub(super) count: usize,
-    /// About how many bytes.
+    /// About how many bytes go either way, as far as that is more than a few.
     pub(super) size: usize,
 }
 
@@ -51,7 +51,7 @@ impl Call {
     fn then(self, op: Op, keys: &[String], now: Option<u64>) -> Self {
         let call = self.and("EVALSHA").arg(op.hash()).arg(keys.len().to_string());
         let now = now.map(|now| now.to_string()).unwrap_or_default();
-        keys.iter().fold(call, |call, key| call.arg(key)).arg(now)
+        keys.iter().fold(call, Self::arg).arg(now)
     }
 
     /// One more argument.
@@ -59,6 +59,12 @@ impl Call {
         let argument = argument.as_ref();
         self.size += argument.len();
         self.pipeline.arg(argument);
+        self
+    }
+
+    /// That the answer may have so many bytes.
+    pub(super) fn expecting(mut self, bytes: usize) -> Self {
+        self.size = self.size.saturating_add(bytes);
         self
     }
 

@@ -94,9 +94,10 @@ impl Link {
             own = own.set_password(password);
         }
         let (host, port) = (url.host.clone(), url.port);
-        let address = match url.tls {
-            true => ConnectionAddr::TcpTls { host, port, insecure: false, tls_params: None },
-            false => ConnectionAddr::Tcp(host, port),
+        let address = if url.tls {
+            ConnectionAddr::TcpTls { host, port, insecure: false, tls_params: None }
+        } else {
+            ConnectionAddr::Tcp(host, port)
         };
         let info = address.into_connection_info().map(|info| info.set_redis_settings(own));
         let client = info.and_then(Client::open).map_err(|error| of_connection(&place, &error))?;

@@ -21,6 +21,11 @@ use super::snapshot;
 /// How many sessions one call purges: others wait meanwhile.
 const PURGED_AT_ONCE: u64 = 100;
 
+/// How large answers may be: a part, a page of a list, a whole session. Only for how long they are waited for.
+const PART: usize = 256 << 10;
+const PAGE: usize = 8 << 20;
+const SESSION: usize = 64 << 20;
+
 fn micros(span: Duration) -> u64 {
     u64::try_from(span.as_micros()).unwrap_or(u64::MAX)
 }
@@ -113,7 +118,13 @@ impl RedisStore {
 
     /// A script about all sessions of a tenant.
     fn about_all(&self, op: Op, tenant: TenantTag) -> Call {
-        Call::script(op, &of_sessions(tenant), self.now())
+        Call::script(op, &of_sessions(tenant), self.now()).expecting(PAGE)
+    }
+
+    /// A session as it stands; with `any` one that has run out, too.
+    async fn whole(&self, name: &RecordName, which: &str) -> Result<Option<Snapshot>, StoreError> {
+        let call = self.about(Op::Snapshot, name).arg(which).expecting(SESSION);
+        self.send(call).await?.some().map(snapshot::read).transpose()
     }
 
     /// Every tenant that was ever written for, in order, from `first` on.
@@ -156,7 +167,8 @@ impl Records for RedisStore {
             .arg(request.holder.as_bytes())
             .number(micros(request.lease))
             .arg(request.replace.map(|owner| owner.0.to_vec()).unwrap_or_default())
-            .number(request.prefetch as u64);
+            .number(request.prefetch as u64)
+            .expecting(request.prefetch);
         let mut fields = self.send(call).await?.list()?;
         match fields.field()?.text()?.as_str() {
             "granted" => Ok(Acquired::Granted(granted(&mut fields)?)),
@@ -227,11 +239,12 @@ impl Records for RedisStore {
             return Ok(Vec::new());
         }
         let call = parts.iter().fold(self.about(Op::Parts, name), |call, part| call.arg(part.0));
+        let call = call.expecting(parts.len() * PART);
         self.send(call).await?.some().ok_or(StoreError::NotFound("part"))?.each(Reply::sealed)
     }
 
     async fn history(&self, name: &RecordName) -> Result<Vec<VersionEntry>, StoreError> {
-        self.send(self.about(Op::History, name)).await?.each(|entry| {
+        self.send(self.about(Op::History, name).expecting(PAGE)).await?.each(|entry| {
             let mut fields = entry.list()?;
             Ok(VersionEntry {
                 version: Version(fields.field()?.number()?),
@@ -295,7 +308,7 @@ impl Records for RedisStore {
     }
 
     async fn snapshot(&self, name: &RecordName) -> Result<Option<Snapshot>, StoreError> {
-        self.send(self.about(Op::Snapshot, name)).await?.some().map(snapshot::read).transpose()
+        self.whole(name, "").await
     }
 
     async fn restore(&self, name: &RecordName, snapshot: &Snapshot) -> Result<bool, StoreError> {
@@ -305,9 +318,7 @@ impl Records for RedisStore {
             return Ok(true);
         }
         // What is there may be this very snapshot: then an answer was lost.
-        let there =
-            self.send(self.about(Op::Snapshot, name).arg("any")).await?.some().map(snapshot::read).transpose()?;
-        Ok(there.is_some_and(|there| snapshot.is_kept_as(&there)))
+        Ok(self.whole(name, "any").await?.is_some_and(|there| snapshot.is_kept_as(&there)))
     }
 
     async fn reseal(&self, name: &RecordName, expected: &Sealed, new: &Sealed) -> Result<bool, StoreError> {

@@ -20,9 +20,11 @@ for _, name in ipairs(redis.call('ZRANGEBYSCORE', dues, '-inf', whole(now), 'LIM
     redis.call('ZREM', dues, name)
     removed = removed + 1
   elseif session and at > now then
-    -- Its data is dropped; that it ran out is remembered.
-    if is_expired(session) then add(empty(name)) end
     look_again(name, at)
+  elseif session and is_expired(session) and at + TRACE > now then
+    -- What it holds is dropped; that it ran out is remembered.
+    add(empty(name))
+    look_again(name, at + TRACE)
   else
     add(remove(name))
     removed = removed + 1

@@ -121,7 +121,6 @@ end
 
 -- When there is something to do about a session that nobody holds; nil for never.
 local function due(session)
-  if is_expired(session) then return session.expires_at + TRACE end
   if session.head then return session.expires_at end
   local left = session.left_at and session.left_at + TRACE or 0
   local gone = session.ran_out_at and session.ran_out_at + TRACE or 0

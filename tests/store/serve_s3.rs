@@ -3,7 +3,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout, reason = "as in the tests that it is part of")]
 
-#[path = "../tests/store/s3_server.rs"]
+#[path = "s3_server.rs"]
 mod s3_server;
 
 fn main() {
