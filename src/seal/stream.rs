@@ -39,7 +39,7 @@ impl SealedStream {
     /// Objects that are sealed already, behind a few bytes that say what they are: a copy of what a store has, for another one.
     /// `about` is in clear, so it holds nothing but what the first store sees as well.
     pub fn gathered(about: Vec<u8>, objects: Vec<Sealed>) -> Self {
-        let objects = objects.into_iter().map(|object| object.into_bytes());
+        let objects = objects.into_iter().map(super::envelope::Sealed::into_bytes);
         Self(Box::pin(stream::iter(std::iter::once(Bytes::from(about)).chain(objects).map(Ok))))
     }
 

@@ -133,7 +133,7 @@ impl Sessions {
     pub(super) async fn sweep_if_due(&self) {
         match self.sweep_in_turn().await {
             Ok(Some(Swept { blobs, removed, .. })) => {
-                tracing::debug!(blobs, removed, "unreferenced blobs were removed")
+                tracing::debug!(blobs, removed, "unreferenced blobs were removed");
             }
             Ok(None) => {}
             Err(error) => tracing::debug!(code = error.code(), "unreferenced blobs were not removed"),
