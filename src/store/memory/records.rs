@@ -179,18 +179,15 @@ impl Records for MemoryStore {
 
     async fn commit(&self, name: &RecordName, commit: &Commit) -> Result<Committed, StoreError> {
         let (mut state, now) = self.lock();
+        let is_same = |stored: &&Stored| stored.fence == commit.fence && stored.index == commit.index;
+        let there = state.sessions.get(name).and_then(|session| session.versions.get(&commit.version));
+        if let Some(stored) = there.filter(is_same) {
+            return Ok(Committed { saved_at: stored.saved_at, orphaned: Vec::new() });
+        }
         let session = state.held(now, name, commit.owner, commit.fence)?;
         let found = session.head();
         if found != commit.expected || found.is_some_and(|head| head >= commit.version) {
-            let repeated = session
-                .versions
-                .get(&commit.version)
-                .filter(|stored| found == Some(commit.version) && stored.fence == commit.fence)
-                .filter(|stored| stored.index == commit.index);
-            return match repeated {
-                Some(stored) => Ok(Committed { saved_at: stored.saved_at, orphaned: Vec::new() }),
-                None => Err(StoreError::Conflict { expected: commit.expected, found }),
-            };
+            return Err(StoreError::Conflict { expected: commit.expected, found });
         }
         let is_new = |part: &PartId| commit.new_parts.iter().any(|(new, _)| new == part);
         if commit.parts.iter().any(|part| !session.parts.contains_key(part) && !is_new(part)) {

@@ -25,11 +25,13 @@ pub(super) fn time(stored: i64) -> Result<Timestamp, Failure> {
 }
 
 pub(super) fn commit(tx: &Transaction<'_>, now: u64, name: &RecordName, commit: &Commit) -> Result<Committed, Failure> {
+    if let Some(done) = repeated(tx, name, commit)? {
+        return Ok(done);
+    }
     let row = Row::find_held(tx, now, name, commit.owner, commit.fence)?;
     let found = row.head.map(number);
     if found != commit.expected || found.is_some_and(|head| head >= commit.version) {
-        return repeated(tx, &row, commit)?
-            .ok_or_else(|| StoreError::Conflict { expected: commit.expected, found }.into());
+        return Err(StoreError::Conflict { expected: commit.expected, found }.into());
     }
     let new = commit.version.0.cast_signed();
     let saved_at = commit.saved_at.map_or(now.cast_signed(), Timestamp::as_microsecond);
@@ -50,14 +52,12 @@ pub(super) fn commit(tx: &Transaction<'_>, now: u64, name: &RecordName, commit: 
     Ok(Committed { saved_at: time(saved_at)?, orphaned })
 }
 
-/// Whether HEAD is what `commit` asks for: then its answer was lost, and it is given again.
-fn repeated(tx: &Transaction<'_>, row: &Row, commit: &Commit) -> Result<Option<Committed>, Failure> {
-    let same = row.head.map(number) == Some(commit.version);
-    let Some(head) = row.head.filter(|_| same).map(|head| self::head(tx, row.id, head)).transpose()?.flatten() else {
-        return Ok(None);
-    };
-    let same = head.fence == commit.fence && head.index == commit.index;
-    Ok(same.then(|| Committed { saved_at: head.saved_at, orphaned: Vec::new() }))
+/// Whether the version is there as `commit` asks for: then its answer was lost, and it is given again.
+fn repeated(tx: &Transaction<'_>, name: &RecordName, commit: &Commit) -> Result<Option<Committed>, Failure> {
+    let Some(row) = Row::find(tx, name)? else { return Ok(None) };
+    let there = head(tx, row.id, commit.version.0.cast_signed())?;
+    let same = there.filter(|there| there.fence == commit.fence && there.index == commit.index);
+    Ok(same.map(|there| Committed { saved_at: there.saved_at, orphaned: Vec::new() }))
 }
 
 fn write_parts(tx: &Transaction<'_>, session: i64, commit: &Commit) -> Result<(), Failure> {

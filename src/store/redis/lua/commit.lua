@@ -6,16 +6,17 @@ local saved_at, first = ARGV[13], ARGV[14]
 local FIRST_PART = 15
 
 local session = find(name)
-if not holds(session, owner, fence) then return { 'lease_lost' } end
 local data = data_key(name)
 local kept = versions(name)
-local head = session.head or ''
-
-if head ~= expected or (head ~= '' and tonumber(head) >= tonumber(version)) then
-  local newest = kept[#kept]
-  if newest and head == version and newest.fence == fence and redis.call('HGET', data, 'index:' .. version) == index then
-    return { 'done', newest.saved_at, {} }
+-- Its answer was lost: whoever asks again may not hold the lease any more, and has to know that it is done.
+for _, old in ipairs(kept) do
+  if old.version == version and old.fence == fence and redis.call('HGET', data, 'index:' .. version) == index then
+    return { 'done', old.saved_at, {} }
   end
+end
+if not holds(session, owner, fence) then return { 'lease_lost' } end
+local head = session.head or ''
+if head ~= expected or (head ~= '' and tonumber(head) >= tonumber(version)) then
   return { 'conflict', head ~= '' and head }
 end
 
