@@ -1,4 +1,7 @@
 //! Blobs in a second implementation of S3: moto's server, which is written in Python and shares no code with the other one.
+//!
+//! It honours conditions, ranges, pages and batches. What it does not: it tells of every upload in parts that it was begun in 2010, so
+//! that a sweep aborts uploads that are going on (which fail and are tried again), and it proves no signature.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
