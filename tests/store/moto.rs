@@ -97,6 +97,6 @@ async fn a_second_implementation_keeps_the_promises() {
     // Conditions hold for a long one, too: what is there stays.
     store.blobs.put(&blob_id(1), session.seal_blob(blob_id(1), &noise(6 << 20))).await.unwrap();
     assert!(store.get_blob(&session, blob_id(1)).await.unwrap() == plain);
-    let in_a_minute = store.blobs.now().await.unwrap() + Duration::from_secs(60);
+    let in_a_minute = store.blobs.now().await.unwrap() + Duration::from_mins(1);
     assert_eq!(store.blobs.discard_unfinished(in_a_minute).await.unwrap(), 0);
 }
