@@ -92,7 +92,7 @@ impl Stored {
 impl Sessions {
     /// Opens the store and proves the key against its key check (made on first use).
     pub async fn open(store: StoreConfig, key: KeySource) -> Result<Self, SessionError> {
-        Self::open_leasing(store, key, LeaseTimes::default()).await
+        Box::pin(Self::open_leasing(store, key, LeaseTimes::default())).await
     }
 
     /// [`Self::open`] with other times for the leases that it takes.

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use super::copy::{documents, names, sizes};
+use crate::seal::TenantTag;
+
+use super::copy::{CHECK, documents, names, sizes};
 use super::{Backends, StoreError};
 
 /// How much there is of what. Bytes are those of what is sealed.
@@ -27,6 +29,11 @@ pub struct Contents {
 }
 
 impl Backends {
+    /// Whether nobody has ever opened it with a key.
+    pub async fn is_new(&self) -> Result<bool, StoreError> {
+        Ok(self.documents.list(TenantTag([0; 16]), CHECK, None, 1).await?.is_empty())
+    }
+
     /// Counts what is in the store. Reads all of it but the blobs, one session after the other.
     pub async fn contents(&self) -> Result<Contents, StoreError> {
         let mut found = Contents::default();

@@ -25,7 +25,7 @@ const AT_ONCE: usize = 4;
 /// How long between two looks at a session that another run holds.
 const LOOK_AGAIN: std::time::Duration = std::time::Duration::from_millis(500);
 /// The document whose key opens all names: where it is another one, so is everything else.
-const CHECK: &str = "check";
+pub(super) const CHECK: &str = "check";
 /// Read before the check where it is there, so it has to be there first.
 const KDF: &str = "kdf";
 /// What belongs to one store and not to its copy: its id, which its bucket is marked with, and when it was swept.

@@ -146,7 +146,15 @@ fn a_server_that_is_not_there_and_a_password_that_is_wrong_are_said() {
 #[test]
 fn doctor_says_what_is_right_and_what_is_to_be_fixed() {
     let shared = Shared::new();
+    let checks = || shared.redis.run::<Vec<String>>(&["KEYS", "*document:check*"]);
+    let new = shared.doctor("store");
+    assert!(
+        new.len() == 1 && new[0].1.contains("nothing is there yet") && checks().is_empty(),
+        "{new:?} {:?}",
+        checks()
+    );
     shared.import("acme");
+    assert_eq!(checks().len(), 1);
     let one = |name: &str, status: &str, part: &str| {
         let found = shared.doctor(name);
         assert!(

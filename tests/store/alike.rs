@@ -147,7 +147,7 @@ impl Sequence<'_> {
             }
             4..9 => self.commit(at, owner, fence).await,
             9 => {
-                drop(both!(self, format!("{at} renew {by}"), store => store.records.renew(&name, owner, fence, LEASE)))
+                drop(both!(self, format!("{at} renew {by}"), store => store.records.renew(&name, owner, fence, LEASE)));
             }
             10 => drop(both!(self, format!("{at} release {by}"), store => store.records.release(&name, owner, fence))),
             11 => {

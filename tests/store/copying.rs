@@ -87,8 +87,8 @@ async fn everything_is_copied_and_once_more_is_nothing() {
     assert_eq!((done.documents, done.blobs, planned.unsaved), (3, 7, 0));
     assert!(done.bytes > 0 && done.held.is_empty() && done.failed.is_empty());
     assert_copied(&from, &to, &sessions).await;
-    let token = to.documents.all(None, 100).await.unwrap().into_iter().find(|kept| kept.kind == "token");
-    assert!(token.is_some_and(|token| token.expires_at.is_some()));
+    let expiring = to.documents.all(None, 100).await.unwrap().into_iter().find(|kept| kept.kind == "token");
+    assert!(expiring.is_some_and(|kept| kept.expires_at.is_some()));
 
     let (_, again) = try_copy(&from, &to).await.unwrap();
     assert_eq!((again.copied.len(), again.there, again.verified), (0, 6, 6));

@@ -3,6 +3,7 @@
 
 use std::time::{Duration, Instant};
 
+use jiff::Timestamp;
 use rhaven::base::Version;
 use rhaven::store::{
     Acquired, DocumentName, Documents, Expected, Granted, MemoryStore, Records, RedisStore, RedisUrl, StoreError,
@@ -40,15 +41,15 @@ pub async fn take(store: &RedisStore, session: &Session) -> Taken {
     Taken { owner: request.owner, fence: granted.fence, granted }
 }
 
-/// A first version that runs out after `ttl`, and refers to a blob; the lease is given back.
-async fn save_for(store: &RedisStore, session: &Session, ttl: Duration) -> Taken {
+/// A first version that runs out after `ttl`, and refers to a blob; the lease is given back. Answers with when it runs out.
+async fn save_for(store: &RedisStore, session: &Session, ttl: Duration) -> Timestamp {
     let taken = take(store, session).await;
     let mut commit = session.commit(&taken, 1);
     commit.ttl = Some(ttl);
     commit.blobs = vec![blob_id(1)];
-    store.commit(&session.name, &commit).await.unwrap();
+    let committed = store.commit(&session.name, &commit).await.unwrap();
     store.release(&session.name, taken.owner, taken.fence).await.unwrap();
-    taken
+    committed.saved_at + ttl
 }
 
 #[tokio::test]
@@ -57,9 +58,8 @@ async fn redis_forgets_what_runs_out_and_it_is_told() {
     let store = server.connect().await;
     let (opened, purged) = (Session::new("opened"), Session::new("purged"));
     let ttl = Duration::from_millis(500);
-    save_for(&store, &opened, ttl).await;
+    let expires_at = save_for(&store, &opened, ttl).await;
     save_for(&store, &purged, ttl).await;
-    let head = store.read(&opened.name, None).await.unwrap().expect("half a second is not over");
     let token = DocumentName { tenant: opened.name.tenant, kind: "token", name: opened.name.session };
     store.put(&token, &Expected::Absent, &opened.document("x"), Some(ttl)).await.unwrap();
     for session in [&opened, &purged] {
@@ -79,7 +79,7 @@ async fn redis_forgets_what_runs_out_and_it_is_told() {
     // Of two that refer to the blob, the last to go names it.
     let found = take(&store, &opened).await.granted;
     assert!(found.head.is_none() && found.parts.is_empty());
-    assert_eq!(found.expired_at, head.expires_at);
+    assert_eq!(found.expired_at, Some(expires_at));
     assert_eq!(found.orphaned, []);
     assert_eq!(store.purge_expired().await.unwrap(), [blob_id(1)]);
     assert_eq!(store.purge_expired().await.unwrap(), []);
@@ -92,14 +92,15 @@ async fn redis_forgets_nothing_while_a_lease_runs() {
     let server = RedisServer::start();
     let store = server.connect().await;
     let session = Session::new("prod");
-    save_for(&store, &session, Duration::from_millis(300)).await;
     let taken = take(&store, &session).await;
-    assert!(taken.granted.head.is_some(), "the machine is too slow: 300 ms passed between a commit and an acquire");
-    store.renew(&session.name, taken.owner, taken.fence, LEASE).await.unwrap();
+    let mut commit = session.commit(&taken, 1);
+    commit.ttl = Some(Duration::from_millis(300));
+    store.commit(&session.name, &commit).await.unwrap();
     let until = Instant::now() + Duration::from_millis(400);
     wait_until("it has run out", || Instant::now() > until);
     assert!(store.read(&session.name, None).await.unwrap().is_none());
     assert_eq!(store.purge_expired().await.unwrap(), []);
+    store.renew(&session.name, taken.owner, taken.fence, LEASE).await.unwrap();
     store.parts(&session.name, &[part_id(1)]).await.unwrap();
     store.commit(&session.name, &session.commit(&taken, 2)).await.unwrap();
     assert_eq!(store.history(&session.name).await.unwrap().len(), 2);
@@ -263,7 +264,7 @@ async fn a_report_tells_what_a_server_is_and_lacks() {
     let server = RedisServer::that_keeps();
     let report = server.connect().await.report().await.unwrap();
     assert!(report.round_trip < Duration::from_secs(1) && report.round_trip > Duration::ZERO);
-    let apart = report.clock.duration_until(jiff::Timestamp::now());
+    let apart = report.clock.duration_until(Timestamp::now());
     assert!(apart.abs() < jiff::SignedDuration::from_secs(5), "{apart}");
     assert!(report.version.unwrap().split('.').count() >= 3);
     assert_eq!(report.eviction.as_deref(), Some("noeviction"));
@@ -295,4 +296,19 @@ pub async fn ask(store: &RedisStore, session: &Session) -> Result<Granted, Strin
         Err(StoreError::Unavailable { what, source }) => Err(format!("{what}: {source}")),
         Err(other) => panic!("{other:?}"),
     }
+}
+
+/// A sweep takes for litter what no session is known to refer to, so the names of sessions must not be thrown away.
+#[tokio::test]
+async fn a_server_that_throws_keys_away_is_not_asked_what_is_referred_to() {
+    let server = RedisServer::start();
+    let store = server.connect().await;
+    let session = Session::new("acme");
+    let taken = take(&store, &session).await;
+    store.commit(&session.name, &session.commit(&taken, 1)).await.unwrap();
+    assert_eq!(store.references(None, 10).await.unwrap(), [(session.name, Vec::new())]);
+    server.run::<()>(&["CONFIG", "SET", "maxmemory-policy", "allkeys-lru"]);
+    let refused = store.references(None, 10).await.unwrap_err();
+    assert_eq!(refused.code(), "store_unfit");
+    assert!(refused.to_string().contains("maxmemory-policy noeviction"), "{refused}");
 }

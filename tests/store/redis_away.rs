@@ -137,7 +137,6 @@ async fn a_line_that_swallows_everything_is_given_up() {
 async fn a_server_that_refused_a_connection_is_asked_again() {
     let server = RedisServer::start();
     let store = server.connect().await;
-    let session = Session::new("prod");
     let mut admin = server.admin();
     let mut run = |words: &[&str]| redis::cmd(words[0]).arg(&words[1..]).query::<redis::Value>(&mut admin).unwrap();
     run(&["CONFIG", "SET", "maxclients", "1"]);

@@ -17,7 +17,7 @@ fn file(name: &str) -> String {
 pub async fn open(url: &str) {
     match RedisStore::connect(&RedisUrl::parse(url).unwrap()).await {
         Ok(store) => tell(ask(&store, &Session::new("prod")).await.map_or("no lease", |_| "a lease")),
-        Err(StoreError::Unavailable { source, .. }) => tell(&format!("unavailable: {source}")),
+        Err(StoreError::Unavailable { source, .. }) => tell(format!("unavailable: {source}")),
         Err(other) => panic!("{other:?}"),
     }
 }

@@ -10,7 +10,8 @@ use crate::base::{show_duration, with_causes};
 use crate::diagnose;
 use crate::session::{SessionError, Sessions};
 use crate::store::{
-    BlobsAt, RecordsAt, RedisReport, RedisStore, RedisUrl, S3Blobs, S3Options, S3Url, StoreError, honours_conditions,
+    Backends, BlobsAt, RecordsAt, RedisReport, RedisStore, RedisUrl, S3Blobs, S3Options, S3Url, StoreError,
+    honours_conditions,
 };
 
 /// A server whose clock is further away makes times that people read look wrong. Leases go by the server's alone.
@@ -26,7 +27,7 @@ pub(super) async fn look(settings: &Settings) -> Vec<Finding> {
     };
     let mut findings = Vec::new();
     match &records {
-        RecordsAt::Sqlite(folder) => match mode(folder) {
+        RecordsAt::Sqlite(folder) => match mode(folder).filter(|_| settings.store.exists()) {
             None => findings.push(ok("store", format!("none yet; made on first use at {}", folder.display()))),
             Some(mode) if mode & 0o077 != 0 => {
                 let text = format!("{} is open to other users (mode {mode:04o})", folder.display());
@@ -44,18 +45,30 @@ pub(super) async fn look(settings: &Settings) -> Vec<Finding> {
     }
     // A server that is not there has been told of once.
     if settings.store.exists() && findings.iter().all(|finding| !finding.is_failure()) {
-        findings.push(open(settings).await);
+        findings.push(open(settings, &records, &blobs).await);
     }
     findings
 }
 
-/// Opens it with the key.
-async fn open(settings: &Settings) -> Finding {
+/// Opens it with the key. One that is new stays so.
+async fn open(settings: &Settings, records: &RecordsAt, blobs: &BlobsAt) -> Finding {
     let began = Instant::now();
-    match count(settings).await {
-        Ok(count) => {
-            let took = show_duration(began.elapsed());
-            let (place, tenant) = (settings.store.place(), &settings.tenant);
+    let opened = async {
+        if Backends::open(records, blobs).await?.is_new().await? { Ok(None) } else { count(settings).await.map(Some) }
+    };
+    let place = settings.store.place();
+    match Box::pin(opened).await {
+        Ok(None) => {
+            let key = settings.key.place();
+            ok(
+                "store",
+                format!(
+                    "{place}: nothing is there yet; the first session that is saved begins it with the key of {key}"
+                ),
+            )
+        }
+        Ok(Some(count)) => {
+            let (took, tenant) = (show_duration(began.elapsed()), &settings.tenant);
             ok("store", format!("{place} opens in {took}; the key fits; {count} session(s) of {tenant}"))
         }
         Err(error) => fail("store", with_causes(&error), diagnose::hint(error.code()).map(str::to_owned)),

@@ -188,7 +188,8 @@ mod tests {
         refused(records("postgres://u:hunter2@h"), "it is a folder, sqlite:FOLDER, redis://HOST");
         refused(records("s3://bucket"), "give it with --blobs");
         refused(blobs("redis://:hunter2@h"), "give it with --store");
-        refused(blobs("s4://bucket"), "did you mean s3:?");
+        refused(blobs("files:x"), "did you mean file:?");
+        refused(blobs("gs://bucket"), "it is a folder, file:FOLDER or s3://BUCKET/PREFIX");
     }
 
     #[test]

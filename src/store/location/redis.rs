@@ -116,7 +116,7 @@ mod tests {
             let error = RedisUrl::parse(text).unwrap_err().to_string();
             assert!(error.contains(part) && !error.contains("hunter2"), "{error:?} has no {part:?}");
         };
-        refused("redis:", "cannot be read");
+        refused("redis:", "there is no host");
         refused("redis:///3", "there is no host");
         refused("redis://u:hunter2@h:port", "cannot be read");
         refused("redis://u:hunter2@h/main", "the database is a number");

@@ -28,7 +28,8 @@
 //!
 //! Redis must not evict (`maxmemory-policy noeviction`): it would take sessions that have not run out. Their versions are then
 //! shown as damaged by whoever opens them, and nothing is written over. Without an append-only file a Redis that is started
-//! anew has lost what came after its last snapshot.
+//! anew has lost what came after its last snapshot; with one that is synced every second, a killed one up to two seconds. A session
+//! goes back as a whole then, never in part. What was deleted stands in that file until Redis writes it anew (`BGREWRITEAOF`).
 
 mod call;
 mod documents;

@@ -300,6 +300,9 @@ impl Records for RedisStore {
         after: Option<RecordName>,
         limit: usize,
     ) -> Result<Vec<(RecordName, Vec<BlobId>)>, StoreError> {
+        if after.is_none() {
+            self.drops_nothing().await?;
+        }
         self.over_tenants(Op::References, after, limit, |tenant, fields| {
             let name = RecordName { tenant, session: NameTag(fields.field()?.tag()?) };
             Ok((name, blobs(fields.field()?)?))

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::rig::{Rig, id, restore, save, tree, write};
 use crate::base::Version;
+use crate::session::belonging;
 use crate::session::profile::Progress;
 use crate::session::refound::{put_back_all, put_papers};
 use crate::session::{FoundIs, KeySource, LeaseTimes, Sessions};
@@ -20,7 +21,9 @@ fn backends(home: &Path, records: &str) -> Backends {
 async fn open(home: &Path, records: &str) -> Sessions {
     let key = KeySource::MadeOnFirstUse(home.join("key"));
     let place = (records.to_owned(), "blobs".to_owned());
-    Sessions::over(backends(home, records), key, place, false, LeaseTimes::default()).await.unwrap()
+    let sessions = Sessions::over(backends(home, records), key, place, false, LeaseTimes::default()).await.unwrap();
+    belonging::adopt(&sessions, "blobs").await.unwrap();
+    sessions
 }
 
 #[tokio::test]
