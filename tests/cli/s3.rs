@@ -49,7 +49,9 @@ fn large_values_go_to_the_bucket_sealed_and_come_back() {
     let swept = said(&mut at(&home, &server, "a", &["store", "sweep", "--json"])).ends(0).json();
     assert_eq!(swept["removed"], 0);
     server.age(&litter, std::time::Duration::from_hours(48));
-    blobs.iter().for_each(|blob| server.age(blob, std::time::Duration::from_hours(48)));
+    for blob in &blobs {
+        server.age(blob, std::time::Duration::from_hours(48));
+    }
     let swept = said(&mut at(&home, &server, "a", &["store", "sweep"])).ends(0);
     assert!(swept.out.starts_with("1 of "), "{}", swept.out);
     assert!(!server.keys().contains(&litter));

@@ -103,7 +103,7 @@ async fn what_a_killed_process_left_goes_once_it_is_old() {
     assert_eq!(sessions.sweep(SWEEP_GRACE).await.unwrap().removed, 0, "it may be about to be referred to");
     age(orphan, 2 * DAY);
     assert_eq!(sessions.sweep(SWEEP_GRACE).await.unwrap().removed, 1);
-    assert_eq!(blobs(home), [PathBuf::new(); 0]);
+    assert!(blobs(home).is_empty());
     import(&sessions, &id("dying")).await;
     assert!(is_whole(&sessions, &id("dying")).await);
 }
@@ -116,7 +116,9 @@ async fn nothing_that_is_referred_to_goes_whatever_goes_on_meanwhile() {
     // A blob that is as old as can be, in a session that is copied and removed again and again: names are in no order in the store.
     let name = |round: usize| id(&format!("copy-{round}"));
     import(&sessions, &name(0)).await;
-    blobs(home.path()).iter().for_each(|blob| age(blob, 9 * DAY));
+    for blob in blobs(home.path()) {
+        age(&blob, 9 * DAY);
+    }
     let moving = async {
         for round in 0..ROUNDS {
             sessions.fork(&tenant, &name(round), &name(round + 1), None).await.unwrap();

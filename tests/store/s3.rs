@@ -76,7 +76,7 @@ async fn a_long_blob_is_written_once(operation: Operation) {
             _ => 0,
         };
         assert_eq!(server.open_uploads(), begun_again, "{told}");
-        let in_a_minute = blobs.now().await.unwrap() + Duration::from_secs(60);
+        let in_a_minute = blobs.now().await.unwrap() + Duration::from_mins(1);
         let discarded = blobs.discard_unfinished(in_a_minute).await.unwrap();
         assert_eq!(discarded, begun_again, "{told}");
         server.remove("a/rhaven-clock");

@@ -114,7 +114,8 @@ pub struct S3Server {
     folder: PathBuf,
     stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
-    _temporary: Option<tempfile::TempDir>,
+    /// Removed last.
+    temporary: Option<tempfile::TempDir>,
 }
 
 impl S3Server {
@@ -122,7 +123,7 @@ impl S3Server {
     pub fn start() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let mut server = Self::over(folder.path(), 0);
-        server._temporary = Some(folder);
+        server.temporary = Some(folder);
         server
     }
 
@@ -149,7 +150,7 @@ impl S3Server {
             runtime.shutdown_background();
         });
         let (stop, thread) = (Some(stop), Some(thread));
-        Self { address, wire, bucket, folder: folder.to_owned(), stop, thread, _temporary: None }
+        Self { address, wire, bucket, folder: folder.to_owned(), stop, thread, temporary: None }
     }
 
     /// Where it is, as `--blobs` takes it.
