@@ -193,7 +193,7 @@ impl Session {
     /// [`Self::opening`] as things are at this moment.
     pub(super) fn opening_now(&self) -> Option<Opening> {
         let of = |kept: &Kept| {
-            let named = Named { rolled_back: None, ..kept.named.clone() };
+            let named = Named { rolled_back: None, forked_to: None, ..kept.named.clone() };
             Opening { named, base: Arc::new(kept.base().afresh()) }
         };
         self.0.kept.as_ref().map(of)

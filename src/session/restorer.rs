@@ -31,6 +31,8 @@ use super::{Partial, SessionError};
 /// How long restoring one origin may take: this, and more for what is large, at the least speed that counts as coming on. Where
 /// nothing comes on at all, the limit of a single piece ends it long before.
 const RESTORE_TIMEOUT: Duration = Duration::from_secs(30);
+/// How long making the hidden page ahead may take: who needs one waits for it.
+const PREPARE_TIMEOUT: Duration = Duration::from_secs(5);
 const BYTES_PER_SECOND: u64 = 64 << 10;
 
 /// What a session keeps and has not put in place yet.
@@ -96,7 +98,7 @@ impl Restorer {
                 }
                 Ok::<_, BrowserError>(page)
             };
-            *hidden = prepared.await.ok();
+            *hidden = Deadline::after(PREPARE_TIMEOUT).race(prepared).await.and_then(Result::ok);
         });
     }
 

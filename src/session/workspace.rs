@@ -428,7 +428,10 @@ impl Workspace {
     ///
     /// The browser is ended as soon as the states are read, while they are being written: nothing of it is needed then.
     pub async fn finish(&self, deadline: Deadline) -> Vec<SessionOutcome> {
+        let span = deadline.remaining();
         let _turn = self.turn().await;
+        // What was being closed meanwhile, which may be a whole profile, is not at the expense of the others.
+        let deadline = Deadline::after(span);
         let (mut named, mut retained, mut ended, mut running) = (Vec::new(), Vec::new(), Vec::new(), None);
         self.0.open.send_modify(|open| {
             ended = std::mem::take(&mut open.ended);

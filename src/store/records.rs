@@ -230,7 +230,7 @@ pub trait Records: Send + Sync {
     /// Writes a new version. Refused with [`StoreError::LeaseLost`] unless owner and fence are those of the running lease,
     /// with [`StoreError::Conflict`] unless HEAD is `expected`. Checkpoints of the session go: this version is later. A
     /// commit that is repeated (same fence, version and index), because its answer was lost, is answered as done, without
-    /// the orphans.
+    /// the orphans, also where the lease has ended since.
     async fn commit(&self, name: &RecordName, commit: &Commit) -> Result<Committed, StoreError>;
 
     /// Replaces the checkpoint of this run; the same checks as [`Self::commit`] on owner and fence.
