@@ -175,7 +175,7 @@ pub(super) async fn execute(
         SessionCommand::Unpin { id, version } => versions::pin(&place, &id, version, false).await?,
         SessionCommand::Open(_) | SessionCommand::Recover { id: None, .. } => {}
         SessionCommand::Recover { id: Some(id), discard, yes } => {
-            Box::pin(left::recover(&place, &id, discard, yes)).await?
+            Box::pin(left::recover(&place, &id, discard, yes)).await?;
         }
         SessionCommand::List => list(&sessions, settings, terminal).await?,
         SessionCommand::Show { id } => show(&sessions, &id, settings, terminal).await?,

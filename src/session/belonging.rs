@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::base::reached;
 use crate::seal::SealError;
-use crate::store::{Copies, StoreError, StoreId};
+use crate::store::{StoreError, StoreId};
 
 use super::keys::seal_error;
 use super::{SessionError, Sessions, whole};
@@ -66,7 +66,7 @@ pub(super) async fn prove(sessions: &Sessions, place: &str, again: bool) -> Resu
         if is_known {
             return Ok(());
         }
-        Copies::new(sessions.backends().blobs.clone()).complete(sessions.documents()).await?;
+        copy_papers(sessions).await?;
         reached("belonging.copied");
         belonging.places.push(place.to_owned());
         let excess = belonging.places.len().saturating_sub(MOST_PLACES);
@@ -77,9 +77,29 @@ pub(super) async fn prove(sessions: &Sessions, place: &str, again: bool) -> Resu
     }
 }
 
-/// Takes the id of the blobs over, for records that were lost: only where none of this store's have ever been proven.
-/// [`StoreError::Unfit`] else.
-pub(super) async fn adopt(sessions: &Sessions, place: &str) -> Result<(), SessionError> {
+/// What opens the store, beside its blobs: all of it, and as it is now. Nothing where they are not kept apart.
+pub(super) async fn copy_papers(sessions: &Sessions) -> Result<(), SessionError> {
+    match &sessions.backends().copies {
+        Some(copies) => Ok(copies.complete(sessions.documents()).await?),
+        None => Ok(()),
+    }
+}
+
+/// [`StoreError::Unfit`] where the blobs are another store's than the one that was lost: what is beside them `is_ours` where it was
+/// made by the keys of this one.
+pub(super) async fn may_adopt(sessions: &Sessions, place: &str, is_ours: bool) -> Result<(), SessionError> {
+    let belonging = match whole::read::<Belonging>(sessions, KIND).await? {
+        Some((belonging, _)) => belonging,
+        None => Belonging::new()?,
+    };
+    let id = belonging.id()?;
+    let owner = sessions.blobs().claim(id).await?;
+    if owner == id || (is_ours && belonging.places.is_empty()) { Ok(()) } else { Err(another(place, id, owner).into()) }
+}
+
+/// Takes the id of the blobs over, for records that were lost: only where none of this store's have ever been proven, and what is beside
+/// them `is_ours`. Last of all: from then on runs and sweeps of this store take them for their own. [`StoreError::Unfit`] else.
+pub(super) async fn adopt(sessions: &Sessions, place: &str, is_ours: bool) -> Result<(), SessionError> {
     loop {
         let read = whole::read::<Belonging>(sessions, KIND).await?;
         let (mut belonging, sealed) = match read {
@@ -88,10 +108,10 @@ pub(super) async fn adopt(sessions: &Sessions, place: &str) -> Result<(), Sessio
         };
         let id = belonging.id()?;
         let owner = sessions.blobs().claim(id).await?;
-        if owner != id && !belonging.places.is_empty() {
+        if owner != id && !(is_ours && belonging.places.is_empty()) {
             return Err(another(place, id, owner).into());
         }
-        Copies::new(sessions.backends().blobs.clone()).complete(sessions.documents()).await?;
+        copy_papers(sessions).await?;
         (belonging.id, belonging.places) = (owner.to_string(), vec![place.to_owned()]);
         if whole::write(sessions, KIND, sealed, &belonging).await? {
             return Ok(());

@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use jiff::SignedDuration;
 use serde::Serialize;
 
 use crate::base::{Tenant, Version};
@@ -20,6 +21,8 @@ use super::{KeySource, Partial, SessionError, Sessions, StoreConfig, belonging, 
 const PAGE: usize = 1_000;
 /// The documents that every store begins with, whoever uses it.
 const OF_STORE: [&str; 4] = ["check", "kdf", belonging::KIND, sweep::KIND];
+/// How long after its end a session is still put back: a copy does not know of its last use.
+const SPARED: SignedDuration = SignedDuration::from_hours(24 * 30);
 /// Why a part of an older state is not there.
 const NOT_COPIED: &str = "it was kept with the records only, which are lost";
 
@@ -59,6 +62,8 @@ pub enum FoundIs {
     Restored,
     /// It is there, in this version or another.
     There,
+    /// It is there, in a version older than the copy: an older backup was put back.
+    Older,
     /// It has run out since.
     Expired,
     /// Blobs of it are missing.
@@ -68,13 +73,21 @@ pub enum FoundIs {
 /// Founds a store again whose records are lost, from what was copied beside its blobs; the store, opened. Where nothing is lost
 /// nothing is changed. [`SessionError::WrongKey`] where `key` is not the one that it was made with.
 pub async fn refound(store: StoreConfig, key: KeySource) -> Result<(Sessions, Refounded), SessionError> {
-    let keys = match store.places() {
-        None => false,
+    let (keys, is_ours) = match store.places() {
+        None => (false, true),
         Some((records, blobs)) => put_papers(&Backends::open(&records, &blobs).await?).await?,
     };
-    let sessions = Sessions::open_to_recover(store, key).await?;
+    let (sessions, is_apart) = Sessions::open_to_recover(store, key).await?;
+    let place = sessions.blobs_place();
+    if is_apart {
+        belonging::may_adopt(&sessions, place, is_ours).await?;
+    }
     let found = put_back_all(&sessions).await?;
-    Ok((sessions, Refounded { keys, ..found }))
+    if is_apart {
+        // Not before: who may use the store may sweep it, and would take for litter what is not back yet.
+        belonging::adopt(&sessions, place, is_ours).await?;
+    }
+    Ok((sessions.clone(), Refounded { keys, ..found }))
 }
 
 /// Puts every session back of which there is a copy and that is not there.
@@ -104,15 +117,18 @@ pub(super) async fn put_back_all(sessions: &Sessions) -> Result<Refounded, Sessi
 }
 
 /// Puts the documents of the store itself back where there are none, the key check last: with it the store is there. A store that was
-/// begun in place of the lost one, and has nothing yet, gives way.
-pub(super) async fn put_papers(backends: &Backends) -> Result<bool, SessionError> {
+/// begun in place of the lost one, and has nothing yet, gives way. Whether they were put back, and whether those that are there now are
+/// what is beside the blobs.
+pub(super) async fn put_papers(backends: &Backends) -> Result<(bool, bool), SessionError> {
     let check = check_document();
     let mut papers = Copies::new(backends.blobs.clone()).papers().await?;
     let Some(copied) = papers.iter().find(|paper| paper.kind == check.kind && paper.name == check.name) else {
-        return Ok(false);
+        // Nothing was ever kept there by a store that makes copies: only one that has nothing itself may take it.
+        return Ok((false, is_empty(backends).await?));
     };
     match backends.documents.get(&check).await? {
-        Some(there) if there == copied.value || !is_empty(backends).await? => return Ok(false),
+        Some(there) if there == copied.value => return Ok((false, true)),
+        Some(_) if !is_empty(backends).await? => return Ok((false, false)),
         Some(_) => forget(backends).await?,
         None => {}
     }
@@ -126,7 +142,7 @@ pub(super) async fn put_papers(backends: &Backends) -> Result<bool, SessionError
             Err(error) => return Err(error.into()),
         }
     }
-    Ok(true)
+    Ok((true, true))
 }
 
 /// Whether there is nothing but what every store begins with.
@@ -180,11 +196,15 @@ async fn put_back(
         is: FoundIs::There,
         partial: Vec::new(),
     };
-    if sessions.records().read(&name, None).await?.is_some() {
+    if let Some(there) = sessions.records().read(&name, None).await? {
+        if there.fence < head.fence {
+            found.is = FoundIs::Older;
+        }
         return Ok(found);
     }
     let now = sessions.blobs().now().await?;
-    found.is = if head.expires_at.is_some_and(|at| at <= now) {
+    let run_out = head.expires_at.filter(|at| *at <= now);
+    found.is = if run_out.is_some_and(|at| at.checked_add(SPARED).is_ok_and(|at| at <= now)) {
         FoundIs::Expired
     } else if head.blobs.iter().any(|blob| !there.contains(blob)) {
         FoundIs::Incomplete
@@ -201,7 +221,12 @@ async fn put_back(
                 Context::Index { tenant, session: &stored.record.id, version: head.version, fence: head.fence };
             seal(&stored.key, context, &encode(&index)?).map_err(|error| seal_error("the index", error))?
         };
-        if !sessions.records().restore(&name, &snapshot(&head, index)).await? {
+        let mut snapshot = snapshot(&head, index);
+        if run_out.is_some() {
+            // It may have been used since, which leaves no trace in the copy: whoever wants it has a day to say so.
+            snapshot.expires_at = now.checked_add(SignedDuration::from_hours(24)).ok();
+        }
+        if !sessions.records().restore(&name, &snapshot).await? {
             found.is = FoundIs::There;
         }
     }
@@ -260,7 +285,9 @@ fn without_lost(index: Index, version: Version, copy: &HeadCopy) -> (Index, Vec<
     let partial = partial.collect();
     if let Some(archived) = &mut archived {
         // Left alone, and not taken for what a later state has no more.
-        gone.iter().for_each(|part| archived.forget(&part.storage_key));
+        for part in &gone {
+            archived.forget(&part.storage_key);
+        }
     }
     let mut index = index.with_parts(kept);
     index.beside.archived = archived;

@@ -123,6 +123,8 @@ impl Sessions {
                 break;
             }
         }
+        // Also what a pass left behind that was interrupted between a document and its copy.
+        super::belonging::copy_papers(self).await?;
         Ok(Rotated { key: self.keys().ring().current_id().to_string(), new, resealed, left })
     }
 

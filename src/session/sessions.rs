@@ -109,15 +109,11 @@ impl Sessions {
         Ok(sessions)
     }
 
-    /// [`Self::open`] for a store whose records were lost: where its blobs are another's and nothing else is known of them,
-    /// this store takes that one's place.
-    pub async fn open_to_recover(store: StoreConfig, key: KeySource) -> Result<Self, SessionError> {
+    /// [`Self::open`] for a store whose records were lost, and whether its blobs are in a place of their own. It is not proven that
+    /// those are this store's.
+    pub(super) async fn open_to_recover(store: StoreConfig, key: KeySource) -> Result<(Self, bool), SessionError> {
         let (blobs, is_apart) = (store.blobs_place(), store.keeps_blobs_apart());
-        let sessions = Self::open_unproven(store, key, LeaseTimes::default(), blobs).await?;
-        if is_apart {
-            belonging::adopt(&sessions, sessions.blobs_place()).await?;
-        }
-        Ok(sessions)
+        Ok((Self::open_unproven(store, key, LeaseTimes::default(), blobs).await?, is_apart))
     }
 
     async fn open_unproven(

@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 use crate::base::reached;
 #[cfg(doc)]
 use crate::store::StoreError;
-use crate::store::{BlobId, Copies};
+use crate::store::{BlobId, Copies, CopyOf};
 
 use super::{SessionError, Sessions, belonging, whole};
 
@@ -32,6 +32,8 @@ const PATIENCE: Duration = Duration::from_hours(1);
 const AFTER: Duration = Duration::from_secs(10);
 /// How many blobs or sessions are read at a time, and removed.
 const PAGE: usize = 1_000;
+/// How old a copy has to be that is of no session any more: what it tells may be all that is left of one.
+const COPY_GRACE: Duration = Duration::from_hours(24 * 30);
 /// How often all references are read before anything is removed.
 const PASSES: usize = 2;
 
@@ -63,6 +65,22 @@ impl Turn {
     }
 }
 
+/// What there is to look at.
+#[derive(Default)]
+struct Found {
+    /// Blobs by name, with their lengths.
+    old: BTreeMap<BlobId, u64>,
+    copies: BTreeMap<BlobId, AgedCopy>,
+}
+
+/// The copy of a version.
+struct AgedCopy {
+    bytes: u64,
+    written_at: Timestamp,
+    /// Whether there is such a session.
+    lives: bool,
+}
+
 impl Sessions {
     /// Removes blobs that are older than `grace` and that no version of any session refers to, and uploads as old that were never
     /// finished. Runs may go on meanwhile. With a grace of less than the longest save it would take what a save is about to refer to.
@@ -71,17 +89,25 @@ impl Sessions {
         belonging::prove(self, self.blobs_place(), true).await?;
         let now = self.blobs().now().await?;
         let before = now.checked_sub(grace).unwrap_or(Timestamp::MIN);
-        let mut swept = Swept { unfinished: self.blobs().discard_unfinished(before).await?, ..Swept::default() };
-        let mut old = self.old_blobs(before, &mut swept).await?;
+        belonging::copy_papers(self).await?;
+        let unfinished = self.blobs().discard_unfinished(before).await.unwrap_or_else(|error| {
+            // Not every server tells of uploads that were begun, nor may everybody ask.
+            tracing::debug!(code = error.code(), "unfinished uploads were not removed");
+            0
+        });
+        let mut swept = Swept { unfinished, ..Swept::default() };
+        let Found { mut old, mut copies } = self.found(before, &mut swept).await?;
         reached("sweep.listed");
         for _ in 0..PASSES {
-            if old.is_empty() {
+            if old.is_empty() && copies.is_empty() {
                 break;
             }
-            self.spare_referred(&mut old).await?;
+            self.spare_referred(&mut old, &mut copies).await?;
             reached("sweep.compared");
         }
-        let litter: Vec<(BlobId, u64)> = old.into_iter().collect();
+        let copies_before = now.checked_sub(COPY_GRACE).unwrap_or(Timestamp::MIN);
+        let mut litter = self.spare_copied(&mut old, copies, copies_before).await?;
+        litter.extend(old);
         for litter in litter.chunks(PAGE) {
             let ids: Vec<BlobId> = litter.iter().map(|(id, _)| *id).collect();
             self.blobs().delete(&ids).await?;
@@ -92,23 +118,59 @@ impl Sessions {
         Ok(swept)
     }
 
-    /// The blobs that were written before `before`, with their lengths.
-    async fn old_blobs(&self, before: Timestamp, swept: &mut Swept) -> Result<BTreeMap<BlobId, u64>, SessionError> {
-        let (mut old, mut after) = (BTreeMap::new(), None);
+    /// The blobs that were written before `before`, and all copies of versions.
+    async fn found(&self, before: Timestamp, swept: &mut Swept) -> Result<Found, SessionError> {
+        let (mut found, mut after) = (Found::default(), None);
         loop {
             let page = self.blobs().list(after, PAGE).await?;
             swept.blobs += page.len();
-            let aged = page.iter().filter(|blob| blob.written_at < before && !Copies::is_paper(&blob.id));
-            old.extend(aged.map(|blob| (blob.id, blob.bytes)));
+            for blob in page.iter().filter(|blob| !Copies::is_paper(&blob.id)) {
+                if Copies::is_head(&blob.id) {
+                    found
+                        .copies
+                        .insert(blob.id, AgedCopy { bytes: blob.bytes, written_at: blob.written_at, lives: false });
+                } else if blob.written_at < before {
+                    found.old.insert(blob.id, blob.bytes);
+                }
+            }
             after = page.last().map(|blob| blob.id);
             if page.len() < PAGE {
-                return Ok(old);
+                return Ok(found);
             }
         }
     }
 
-    /// Takes out of `old` what any version of any session refers to, and the copies of sessions that there are.
-    async fn spare_referred(&self, old: &mut BTreeMap<BlobId, u64>) -> Result<(), SessionError> {
+    /// Takes out of `old` what a copy of a version refers to: where an older backup of the records was put back, or records were lost,
+    /// it is all that there is of it. Answers those copies that are of no session and older than `before`.
+    async fn spare_copied(
+        &self,
+        old: &mut BTreeMap<BlobId, u64>,
+        copies: BTreeMap<BlobId, AgedCopy>,
+        before: Timestamp,
+    ) -> Result<Vec<(BlobId, u64)>, SessionError> {
+        let mut litter = Vec::new();
+        let Some(known) = &self.backends().copies else { return Ok(litter) };
+        for (id, copy) in copies {
+            if !copy.lives && copy.written_at < before {
+                litter.push((id, copy.bytes));
+            } else if !old.is_empty() {
+                match known.read(&id).await {
+                    Ok(CopyOf::Head(head)) => old.retain(|blob, _| !head.blobs.contains(blob)),
+                    // Gone meanwhile with its session, or damaged: nothing could be put back by it.
+                    Ok(CopyOf::Paper(_)) | Err(StoreError::NotFound(_) | StoreError::Corrupt { .. }) => {}
+                    Err(error) => return Err(error.into()),
+                }
+            }
+        }
+        Ok(litter)
+    }
+
+    /// Takes out of `old` what any version of any session refers to, and tells which `copies` are of sessions that there are.
+    async fn spare_referred(
+        &self,
+        old: &mut BTreeMap<BlobId, u64>,
+        copies: &mut BTreeMap<BlobId, AgedCopy>,
+    ) -> Result<(), SessionError> {
         let mut after = None;
         loop {
             let page = self.records().references(after, PAGE).await?;
@@ -118,9 +180,8 @@ impl Sessions {
                     old.remove(blob);
                 }
                 let (after, last) = Copies::range_of(name);
-                let copies = old.range((Bound::Excluded(after), Bound::Included(last)));
-                for copy in copies.map(|(id, _)| *id).collect::<Vec<_>>() {
-                    old.remove(&copy);
+                for (_, copy) in copies.range_mut((Bound::Excluded(after), Bound::Included(last))) {
+                    copy.lives = true;
                 }
             }
             if page.len() < PAGE {

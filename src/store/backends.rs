@@ -4,8 +4,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::{
-    Blobs, BlobsAt, Documents, FileBlobs, MemoryStore, Mirrored, Records, RecordsAt, RedisStore, S3Blobs, S3Options,
-    SqliteStore, StoreError,
+    Blobs, BlobsAt, Copies, Documents, FileBlobs, MemoryStore, Mirrored, Records, RecordsAt, RedisStore, S3Blobs,
+    S3Options, SqliteStore, StoreError,
 };
 
 /// The parts of an opened store. Cheap to clone.
@@ -17,20 +17,22 @@ pub struct Backends {
     pub documents: Arc<dyn Documents>,
     /// Its large ones.
     pub blobs: Arc<dyn Blobs>,
+    /// Copies beside its large values, where they are kept apart from the rest.
+    pub copies: Option<Copies>,
 }
 
 impl Backends {
     /// A store in memory, gone with its last clone.
     pub fn memory() -> Self {
         let memory = Arc::new(MemoryStore::default());
-        Self { records: memory.clone(), documents: memory.clone(), blobs: memory }
+        Self { records: memory.clone(), documents: memory.clone(), blobs: memory, copies: None }
     }
 
     /// Opens both places side by side. Folders are made where they are missing; a server has to be there.
     pub async fn open(records: &RecordsAt, blobs: &BlobsAt) -> Result<Self, StoreError> {
         let apart = !matches!((records, blobs), (RecordsAt::Sqlite(records), BlobsAt::File(blobs)) if records == blobs);
         let ((records, documents), blobs) = tokio::try_join!(open_records(records), open_blobs(blobs))?;
-        let backends = Self { records, documents, blobs };
+        let backends = Self { records, documents, blobs, copies: None };
         // Two places, one of which may be lost without the other.
         Ok(if apart { backends.mirrored() } else { backends })
     }
@@ -39,7 +41,8 @@ impl Backends {
     #[must_use]
     pub fn mirrored(self) -> Self {
         let mirrored = Arc::new(Mirrored::new(self.records, self.documents, self.blobs.clone()));
-        Self { records: mirrored.clone(), documents: mirrored, blobs: self.blobs }
+        let copies = Some(Copies::new(self.blobs.clone()));
+        Self { records: mirrored.clone(), documents: mirrored, blobs: self.blobs, copies }
     }
 }
 

@@ -59,6 +59,7 @@ fn words(is: FoundIs) -> &'static str {
     match is {
         FoundIs::Restored => "back",
         FoundIs::There => "there already",
+        FoundIs::Older => "there, and older than its copy: delete it and recover again to have that",
         FoundIs::Expired => "run out since",
         FoundIs::Incomplete => "lost: blobs of it are missing",
     }

@@ -5,8 +5,8 @@
 //! |---|---|---|
 //! | 8 | `rhvnhead` | `rhvnhead` |
 //! | 8 | the beginning of the session's tag | zeros |
-//! | 8 | the version | 1 for the key check, 2 for the salt of a passphrase, 3 and what its name is for others |
-//! | 8 | the fence | when it was written, in microseconds since 1970 |
+//! | 8 | the fence: versions begin anew where a session has run out, fences only grow | 1 for the key check, 2 for the salt of a passphrase, 3 and what its name is for others |
+//! | 8 | the version, with room for copies of the same one under another key | when it was written, in microseconds since 1970 |
 //!
 //! Ids of other blobs are random: that one begins like these is as likely as that two of them are the same.
 
@@ -27,6 +27,8 @@ const MAGIC: [u8; 8] = *b"rhvnhead";
 const DOCUMENTS: [u8; 8] = [0; 8];
 /// The format that this build writes.
 const FORMAT: u32 = 1;
+/// How often a version can be copied again, as a power of two.
+const AGAIN_BITS: u32 = 8;
 /// What a copy's line of JSON may take.
 const MAX_LINE: usize = 16 << 20;
 
@@ -99,7 +101,7 @@ enum Of {
 impl HeadCopy {
     /// Its id.
     pub(super) fn id(&self) -> BlobId {
-        id(session(&self.name), self.version.0, self.fence.0)
+        id(session(&self.name), self.fence.0, self.version.0 << AGAIN_BITS)
     }
 
     /// It as a body for a blob store: sealed objects, and beside them only what the records store sees as well.

@@ -29,6 +29,8 @@ pub use self::copy::{CopyOf, HeadCopy, PaperCopy};
 /// What the parts in one copy may take together, in bytes. A profile has most of the state in its archive; beyond this only the
 /// records store has it.
 const PARTS_BYTES: usize = 4 << 20;
+/// How long a save waits for its copy: it is done already.
+const COPY_TIMEOUT: Duration = Duration::from_secs(10);
 /// The kinds of documents that are copied.
 const PAPERS: [&str; 3] = ["check", "kdf", "tenant"];
 /// Those of them that a store begins with.
@@ -63,6 +65,11 @@ impl Copies {
         PAPERS.into_iter().find(|paper| *paper == kind)
     }
 
+    /// Whether this blob is the copy of a version.
+    pub fn is_head(id: &BlobId) -> bool {
+        copy::is_copy(id) && !copy::is_paper(id)
+    }
+
     /// The range of ids that copies of this session have: all after the first one, up to the second one.
     pub fn range_of(name: &RecordName) -> (BlobId, BlobId) {
         copy::range(name)
@@ -73,13 +80,13 @@ impl Copies {
         copy::is_paper(id)
     }
 
-    /// Copies those of the store's documents of which there is no copy: once it is proven whose the blobs are, and not before, or
-    /// a store that was begun by mistake would hide what another has.
+    /// Copies those of the store's documents of which there is no copy, or another one: once it is proven whose the blobs are, and not
+    /// before, or a store that was begun by mistake would hide what another has.
     pub async fn complete(&self, documents: &dyn Documents) -> Result<(), StoreError> {
-        let copied = self.range(copy::whole_range()).await?;
+        let copied = self.papers().await?;
         let is_copied = |document: &KeptDocument| {
-            let (after, last) = PaperCopy::range(&document.kind, &document.name);
-            copied.iter().any(|id| after < *id && *id <= last)
+            let same = |paper: &&PaperCopy| paper.kind == document.kind && paper.name == document.name;
+            copied.iter().find(same).is_some_and(|paper| paper.value == document.value)
         };
         let mut after: Option<KeptDocument> = None;
         loop {
@@ -129,7 +136,7 @@ impl Copies {
     /// The newest copy of each session.
     pub async fn heads(&self) -> Result<Vec<BlobId>, StoreError> {
         let ids = self.range(copy::whole_range()).await?.into_iter().filter(|id| !copy::is_paper(id));
-        // In order of the version.
+        // In order of the fence, and of the version.
         let newest: BTreeMap<_, _> = ids.map(|id| (copy::of_session(&id), id)).collect();
         Ok(newest.into_values().collect())
     }
@@ -191,7 +198,8 @@ impl Mirrored {
             version: commit.version,
             fence: commit.fence,
             saved_at,
-            expires_at: ttl.and_then(|ttl| saved_at.checked_add(ttl).ok()),
+            // Counted from now: what is imported was saved long ago.
+            expires_at: ttl.and_then(|ttl| Timestamp::now().checked_add(ttl).ok()),
             record: commit.record.clone(),
             index: commit.index.clone(),
             parts,
@@ -260,6 +268,10 @@ fn next(mut id: [u8; 32]) -> [u8; 32] {
     id
 }
 
+fn late() -> StoreError {
+    StoreError::Unavailable { what: "the place of the blobs".to_owned(), source: "it took too long".into() }
+}
+
 /// A copy that failed is no reason to fail what was done: the next save makes it anew.
 fn note(what: &str, copied: Result<(), StoreError>) {
     if let Err(error) = copied {
@@ -272,7 +284,8 @@ impl Records for Mirrored {
     async fn commit(&self, name: &RecordName, commit: &Commit) -> Result<Committed, StoreError> {
         let done = self.records.commit(name, commit).await?;
         if !commit.blobs.is_empty() {
-            note("a version", self.copy_commit(name, commit, done.saved_at).await);
+            let copied = tokio::time::timeout(COPY_TIMEOUT, self.copy_commit(name, commit, done.saved_at)).await;
+            note("a version", copied.unwrap_or_else(|_| Err(late())));
         }
         Ok(done)
     }

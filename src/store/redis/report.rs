@@ -71,11 +71,12 @@ impl RedisStore {
     /// [`StoreError::Unfit`] where the server throws away what it pleases when its memory is full. What is referred to could not be
     /// told from what is not then: a sweep would take blobs of sessions whose names are gone.
     pub(super) async fn drops_nothing(&self) -> Result<(), StoreError> {
-        match self.report().await?.eviction {
-            Some(policy) if policy != "noeviction" => Err(StoreError::Unfit {
+        let unknown = || "unknown: the user may not run INFO".to_owned();
+        match self.report().await?.eviction.unwrap_or_else(unknown) {
+            policy if policy != "noeviction" => Err(StoreError::Unfit {
                 what: self.link.place().to_owned(),
                 why: format!(
-                    "it throws keys away when its memory is full (maxmemory-policy {policy}), so that nothing can be said to be \
+                    "it may throw keys away when its memory is full (maxmemory-policy {policy}), so that nothing can be said to be \
                      unused; set maxmemory-policy noeviction"
                 ),
             }),

@@ -15,14 +15,14 @@ use crate::store::{Backends, Copies, FileBlobs, SqliteStore};
 fn backends(home: &Path, records: &str) -> Backends {
     let sqlite = Arc::new(SqliteStore::open(&home.join(records)).unwrap());
     let blobs = Arc::new(FileBlobs::open(&home.join("blobs")).unwrap());
-    Backends { records: sqlite.clone(), documents: sqlite, blobs }.mirrored()
+    Backends { records: sqlite.clone(), documents: sqlite, blobs, copies: None }.mirrored()
 }
 
 async fn open(home: &Path, records: &str) -> Sessions {
     let key = KeySource::MadeOnFirstUse(home.join("key"));
     let place = (records.to_owned(), "blobs".to_owned());
     let sessions = Sessions::over(backends(home, records), key, place, false, LeaseTimes::default()).await.unwrap();
-    belonging::adopt(&sessions, "blobs").await.unwrap();
+    belonging::adopt(&sessions, "blobs", true).await.unwrap();
     sessions
 }
 
