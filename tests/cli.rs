@@ -40,13 +40,15 @@ mod portable;
 #[path = "cli/processes.rs"]
 #[allow(dead_code, reason = "shared with the tests on a terminal, which use all of it")]
 mod processes;
+#[path = "cli/recover.rs"]
+mod recover;
 #[path = "store/redis_server.rs"]
 #[allow(dead_code, clippy::unwrap_used, reason = "shared with the tests of stores, which use all of it")]
 mod redis_server;
 #[path = "cli/s3.rs"]
 mod s3;
 #[path = "store/s3_server.rs"]
-#[allow(clippy::unwrap_used, reason = "shared with the tests of stores")]
+#[allow(dead_code, clippy::unwrap_used, reason = "shared with the tests of stores")]
 mod s3_server;
 #[path = "cli/secret.rs"]
 mod secret;

@@ -33,6 +33,10 @@ mod identity;
 mod large;
 #[path = "session/matrix.rs"]
 mod matrix;
+#[path = "session/nodes.rs"]
+mod nodes;
+#[path = "session/outages.rs"]
+mod outages;
 #[path = "session/outbox.rs"]
 mod outbox;
 #[path = "session/permissions.rs"]
@@ -47,10 +51,21 @@ mod process;
 mod profile;
 #[path = "session/profile_ends.rs"]
 mod profile_ends;
+#[path = "store/redis_server.rs"]
+#[allow(dead_code, reason = "shared with the tests of the stores, which use all of it")]
+mod redis_server;
+#[path = "store/relay.rs"]
+#[allow(dead_code, reason = "likewise")]
+mod relay;
 #[path = "session/rig.rs"]
 mod rig;
 #[path = "session/rotation.rs"]
 mod rotation;
+#[path = "session/s3_faults.rs"]
+mod s3_faults;
+#[path = "store/s3_server.rs"]
+#[allow(dead_code, reason = "likewise")]
+mod s3_server;
 #[path = "session/sweep.rs"]
 mod sweep;
 #[path = "session/tabs.rs"]
@@ -59,11 +74,15 @@ mod tabs;
 mod tagged;
 #[path = "session/tampering.rs"]
 mod tampering;
+#[path = "session/trips.rs"]
+mod trips;
 #[path = "session/updated.rs"]
 mod updated;
 #[path = "session/vault.rs"]
 mod vault;
 #[path = "session/versions.rs"]
 mod versions;
+#[path = "session/workers.rs"]
+mod workers;
 #[path = "session/writers.rs"]
 mod writers;

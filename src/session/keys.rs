@@ -6,7 +6,7 @@ use std::sync::{PoisonError, RwLock};
 
 use zeroize::Zeroizing;
 
-use crate::base::Secret;
+use crate::base::{Secret, Tenant};
 use crate::seal::{
     Context, DataKey, KeyRing, NameKey, NameTag, PassphraseKdf, RootKey, SealError, Sealed, TenantTag, open, seal,
 };
@@ -68,6 +68,8 @@ pub(super) struct Keys {
     /// The store, for messages.
     store: String,
     ring: RwLock<KeyRing>,
+    /// The check document that was proven last.
+    check: RwLock<Sealed>,
     names: NameKey,
 }
 
@@ -105,8 +107,9 @@ impl Keys {
                 Err(error) => return Err(error.into()),
             }
         }
-        let names = prove(&ring, &check.ok_or(StoreError::NotFound("key check"))?, &store)?;
-        Ok(Self { source, store, ring: RwLock::new(ring), names })
+        let check = check.ok_or(StoreError::NotFound("key check"))?;
+        let names = prove(&ring, &check, &store)?;
+        Ok(Self { source, store, ring: RwLock::new(ring), check: RwLock::new(check), names })
     }
 
     /// The root keys as they are now.
@@ -124,24 +127,39 @@ impl Keys {
 
     /// Looks whether the store has gone on to another key, and reads the keys again where it has. To be called before
     /// anything is sealed that stays: what is sealed under a key that has been retired could never be opened. One read of
-    /// the store where nothing has changed. [`SessionError::WrongKey`] where the store's key is not to be had here.
+    /// the store where nothing has changed. [`SessionError::WrongKey`] where the store's key is not to be had here;
+    /// [`StoreError::Unavailable`] where the store has lost what it held: what is written then nobody would find again.
     pub(super) async fn refresh(&self, documents: &dyn Documents) -> Result<(), SessionError> {
-        let Some(check) = documents.get(&check_document()).await? else { return Ok(()) };
-        let known = self.ring();
-        if check.key_id() == known.current_id() {
+        let check = documents.get(&check_document()).await?.ok_or_else(|| self.emptied())?;
+        if *self.check.read().unwrap_or_else(PoisonError::into_inner) == check {
             return Ok(());
         }
-        let again = match read(documents, &self.source, Some(&self.store)).await {
-            Ok(ring) => prove(&ring, &check, &self.store).map(|_| ring),
-            Err(error) => Err(error),
+        let known = self.ring();
+        let ring = if check.key_id() == known.current_id() {
+            known
+        } else {
+            match read(documents, &self.source, Some(&self.store)).await {
+                Ok(ring) if ring.knows(check.key_id()) || !known.knows(check.key_id()) => ring,
+                // Its key file is damaged, which is no reason to lose what this run has: the store is still at a key of ours.
+                Ok(_) => known,
+                Err(_) if known.knows(check.key_id()) => known,
+                Err(error) => return Err(error),
+            }
         };
-        match again {
-            Ok(ring) => *self.ring.write().unwrap_or_else(PoisonError::into_inner) = ring,
-            // Its key file is damaged, which is no reason to lose what this run has: the store is still at a key of ours.
-            Err(_) if known.knows(check.key_id()) => {}
-            Err(error) => return Err(error),
+        let (proof, ours) = (prove(&ring, &check, &self.store)?, Tenant::default());
+        if proof.tenant(&ours) != self.names.tenant(&ours) {
+            return Err(self.emptied());
         }
+        *self.ring.write().unwrap_or_else(PoisonError::into_inner) = ring;
+        *self.check.write().unwrap_or_else(PoisonError::into_inner) = check;
         Ok(())
+    }
+
+    /// Names in a store are HMACs under a key of the store's own: where that is gone, or another, nothing is where it was.
+    fn emptied(&self) -> SessionError {
+        let source = "it was emptied, or began anew, since it was opened: its data have to be brought back first, from a \
+                      backup or with `rhaven session recover`";
+        StoreError::Unavailable { what: format!("the store at {}", self.store), source: source.into() }.into()
     }
 
     /// Reads the keys again, whatever the store is at.

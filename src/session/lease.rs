@@ -67,6 +67,12 @@ impl fmt::Display for Holder {
     }
 }
 
+fn new_owner() -> Result<OwnerId, SessionError> {
+    let mut owner = [0; 16];
+    getrandom::fill(&mut owner).map_err(|_| seal_error("the lease", SealError::Random))?;
+    Ok(OwnerId(owner))
+}
+
 /// A held lease. Dropped without [`Self::release`] it runs out by itself, or is replaced once this process has ended.
 pub(super) struct Lease {
     sessions: Sessions,
@@ -90,23 +96,19 @@ impl Lease {
         wait: Option<Deadline>,
         given_up: &CancellationToken,
     ) -> Result<(Self, Granted), SessionError> {
-        sessions.before_sealing(tenant).await?;
         let name = sessions.name(tenant, id);
-        let mut owner = [0; 16];
-        getrandom::fill(&mut owner).map_err(|_| seal_error("the lease", SealError::Random))?;
-        let owner = OwnerId(owner);
         let mut request = AcquireRequest {
-            owner,
+            owner: new_owner()?,
             holder: holder.seal(sessions, tenant, id)?,
             lease: sessions.lease_times().lasts,
             replace: None,
             prefetch: PREFETCH_BYTES,
         };
-        let mut pause = LOOK_AGAIN.0;
+        let (mut pause, mut proven) = (LOOK_AGAIN.0, false);
         loop {
-            let held = match sessions.records().acquire(&name, &request).await {
+            let held = match Self::ask(sessions, tenant, id, holder, &mut request, &mut proven).await {
                 Ok(Acquired::Granted(granted)) => {
-                    let lease = Self::hold(sessions, name, owner, granted.fence);
+                    let lease = Self::hold(sessions, name, request.owner, granted.fence);
                     reached("open.leased");
                     // Of the session as it was before it ran out.
                     sessions.tidy(&granted.orphaned).await;
@@ -114,18 +116,18 @@ impl Lease {
                 }
                 Ok(Acquired::Held(held)) => held,
                 // Who waits for others waits as well for one that keeps the store from being written.
-                Err(error @ StoreError::Unavailable { .. })
+                Err(error @ SessionError::Store(StoreError::Unavailable { .. }))
                     if wait.is_some_and(|wait| !wait.passed()) && !given_up.is_cancelled() =>
                 {
                     reached("open.away");
                     let next = wait.map_or(pause, |wait| pause.min(wait.remaining()));
                     if given_up.run_until_cancelled(tokio::time::sleep(next)).await.is_none() {
-                        return Err(error.into());
+                        return Err(error);
                     }
                     pause = (pause * 2).min(LOOK_AGAIN.1);
                     continue;
                 }
-                Err(error) => return Err(error.into()),
+                Err(error) => return Err(error),
             };
             let dead = Holder::open(sessions, tenant, id, &held.holder).is_ok_and(|holder| !holder.is_alive());
             if dead && request.replace != Some(held.owner) {
@@ -146,6 +148,48 @@ impl Lease {
                 }
             }
         }
+    }
+
+    /// Asks for it. Whether the keys are still those of the store is asked along with the first question, not before it: that is one
+    /// round trip instead of two, and keys change hardly ever.
+    async fn ask(
+        sessions: &Sessions,
+        tenant: &Tenant,
+        id: &SessionId,
+        holder: &Holder,
+        request: &mut AcquireRequest,
+        proven: &mut bool,
+    ) -> Result<Acquired, SessionError> {
+        let (name, records) = (sessions.name(tenant, id), sessions.records());
+        if *proven {
+            return Ok(records.acquire(&name, request).await?);
+        }
+        let under = sessions.keys().ring().current_id();
+        let (keys, acquired) = tokio::join!(sessions.before_sealing(tenant), records.acquire(&name, request));
+        let granted = match &acquired {
+            Ok(Acquired::Granted(granted)) => Some((request.owner, granted.fence)),
+            _ => None,
+        };
+        if let Err(error) = keys {
+            if let Some((owner, fence)) = granted {
+                // Ended, not given back: what an earlier run left stays.
+                let _ = records.renew(&name, owner, fence, Duration::ZERO).await;
+            }
+            return Err(error);
+        }
+        *proven = true;
+        if sessions.keys().ring().current_id() == under {
+            return Ok(acquired?);
+        }
+        // The holder is to be read by all others, also when the old key is gone.
+        request.holder = holder.seal(sessions, tenant, id)?;
+        if let Some((owner, _)) = granted {
+            (request.owner, request.replace) = (new_owner()?, Some(owner));
+        }
+        if let Ok(Acquired::Granted(granted)) = acquired {
+            sessions.tidy(&granted.orphaned).await;
+        }
+        Ok(records.acquire(&name, request).await?)
     }
 
     fn hold(sessions: &Sessions, name: RecordName, owner: OwnerId, fence: Fence) -> Self {
@@ -204,11 +248,12 @@ async fn beat(sessions: Sessions, name: RecordName, owner: OwnerId, fence: Fence
         ticks.tick().await;
         // Counted from before the question: the store's lease cannot end earlier than this.
         let renewed = Deadline::after(lasts);
-        match sessions.records().renew(&name, owner, fence, lasts).await {
-            Ok(()) => valid_until = renewed,
-            Err(StoreError::LeaseLost | StoreError::NotFound(_)) => break,
-            Err(_) if !valid_until.passed() => {}
-            Err(_) => break,
+        // An answer that comes later than the lease's end is none: somebody else may have it by then.
+        match valid_until.race(sessions.records().renew(&name, owner, fence, lasts)).await {
+            Some(Ok(())) => valid_until = renewed,
+            None | Some(Err(StoreError::LeaseLost | StoreError::NotFound(_))) => break,
+            // A store that comes back just before the lease's end is asked in time.
+            Some(Err(_)) => ticks.reset_after(renewed_every / 5),
         }
     }
     lost.cancel();

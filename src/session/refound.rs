@@ -148,9 +148,11 @@ pub(super) async fn put_papers(backends: &Backends) -> Result<(bool, bool), Sess
 /// Whether there is nothing but what every store begins with.
 async fn is_empty(backends: &Backends) -> Result<bool, SessionError> {
     let (sessions, documents) =
-        tokio::try_join!(backends.records.all(None, 1), backends.documents.all(None, OF_STORE.len() + 1))?;
+        tokio::try_join!(backends.records.all(None, PAGE), backends.documents.all(None, OF_STORE.len() + 1))?;
     let begins = |kind: &str| OF_STORE.contains(&kind);
-    Ok(sessions.is_empty() && documents.iter().all(|document| begins(&document.kind)))
+    // A name with a lease and no version is of a run that had the store open when it was lost.
+    let holds_none = sessions.len() < PAGE && sessions.iter().all(|kept| kept.record.is_none());
+    Ok(holds_none && documents.iter().all(|document| begins(&document.kind)))
 }
 
 /// Removes what a store begins with.

@@ -14,9 +14,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::base::reached;
-#[cfg(doc)]
-use crate::store::StoreError;
-use crate::store::{BlobId, Copies, CopyOf};
+use crate::store::{BlobId, Copies, CopyOf, StoreError};
 
 use super::{SessionError, Sessions, belonging, whole};
 

@@ -17,7 +17,7 @@ pub use super::process::tell;
 
 use super::process::Process;
 use super::rig::Rig;
-use super::{elsewhere, points, sweep, writers};
+use super::{elsewhere, points, sweep, workers, writers};
 
 /// The task as JSON.
 const TASK: &str = "RHAVEN_TEST_CHILD";
@@ -77,6 +77,7 @@ async fn entry_of_child_processes() {
         "visit" => elsewhere::visit(&task).await,
         "write" => writers::write_for_ever(&task).await,
         "sweep" => sweep::child(&task).await,
+        "work" => workers::work(&task).await,
         _ => points::child(&task).await,
     }
 }

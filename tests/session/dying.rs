@@ -1,21 +1,24 @@
 //! Runs that end in the middle: this test binary again, doing what it is told line by line until it is killed, or kills itself
 //! at a named point.
 
-use std::io::{BufRead, Write};
+use std::io::Write as _;
 use std::path::Path;
 use std::process::{ChildStdin, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc;
 use std::time::Duration;
 
-use rhaven::base::Deadline;
-use rhaven::session::{Mode, SessionOptions, Workspace};
+use rhaven::base::{Deadline, with_causes};
+use rhaven::page::GotoOptions;
+use rhaven::session::{Mode, SessionOptions, Sessions, Workspace};
 use rustix::process::{Pid, Signal, getpid, kill_process};
 use serde_json::{Value, json};
 
 use super::child::see_points;
+use super::nodes::Node;
 use super::process::{Process, tell};
-use super::rig::{Rig, evaluate, goto, id, soon};
+use super::profile::assert_nothing_left;
+use super::rig::{Rig, evaluate, id, soon};
 
 /// The task, as JSON: `home`; `at`, the point to die at; `stops_at`, that to stop at; `waits`, seconds.
 const TASK: &str = "RHAVEN_TEST_DYING_RUN";
@@ -38,25 +41,48 @@ async fn entry_of_dying_runs() {
             let _ = kill_process(getpid(), Signal::STOP);
         }
     });
-    let workspace = Workspace::new(Rig::config_at(Path::new(task["home"].as_str().unwrap())));
+    let node: Option<Node> = serde_json::from_value(task["node"].clone()).unwrap();
+    let config = match &node {
+        Some(node) => node.config(),
+        None => Rig::config_at(Path::new(task["home"].as_str().unwrap())),
+    };
     let waits = task["waits"].as_u64().map(|seconds| Mode::Wait(Duration::from_secs(seconds)));
-    let options = SessionOptions { mode: waits.unwrap_or_default(), ..SessionOptions::default() };
-    let session = workspace.session(&id("acme"), &options).await.unwrap();
+    let profile = node.as_ref().is_some_and(|node| node.profile).then_some(true);
+    let options = SessionOptions { mode: waits.unwrap_or_default(), profile, ..SessionOptions::default() };
+    let workspace = Workspace::new(config);
+    tell("opens");
+    let session = match workspace.session(&id("acme"), &options).await {
+        Ok(session) => session,
+        Err(error) => return tell(format_args!("failed {} {}", error.code(), with_causes(&error))),
+    };
     workspace.take_notices().iter().for_each(|notice| tell(format_args!("notice {notice}")));
-    tell(format_args!("browser {}", workspace.browser_pid().await.unwrap()));
+    // A profile session has one of its own, which ends with it.
+    if let Some(pid) = workspace.browser_pid().await {
+        tell(format_args!("browser {pid}"));
+    }
     let page = session.page().await.unwrap();
     let (send, mut orders) = tokio::sync::mpsc::unbounded_channel();
     std::thread::spawn(move || std::io::stdin().lines().map_while(Result::ok).all(|line| send.send(line).is_ok()));
     while let Some(order) = orders.recv().await {
         match order.split_once(' ').unwrap_or((&order, "")) {
-            ("goto", url) => goto(&page, url).await,
+            // What is large takes its time where nothing is optimised.
+            ("goto", url) => drop(page.goto(url, &GotoOptions::default(), within("60")).await.unwrap()),
             ("evaluate", script) => drop(evaluate(&page, script).await),
+            ("read", script) => tell(format_args!("value {}", evaluate(&page, script).await)),
             ("save", _) => drop(session.save(soon()).await.unwrap()),
+            ("try-save", patience) => match session.save(within(patience)).await {
+                Ok(outcome) => tell(format_args!("saved {}", outcome.unwrap().version.unwrap().0)),
+                Err(error) => tell(format_args!("refused {} {}", error.code(), with_causes(&error))),
+            },
+            ("sweep", _) => {
+                let Some(node) = &node else { panic!("a sweep is of a shared store") };
+                let sessions = Sessions::open(node.store(), node.key()).await.unwrap();
+                tell(format_args!("swept {}", json!(sessions.sweep(Duration::ZERO).await.unwrap())));
+            }
             ("lost", _) => drop(workspace.lease_lost(&std::collections::BTreeSet::new()).await),
             ("end", patience) => {
-                let patience =
-                    patience.parse().map_or_else(|_| soon(), |secs| Deadline::after(Duration::from_secs(secs)));
-                let mut outcomes = workspace.finish(patience).await;
+                let mut outcomes = workspace.finish(within(patience)).await;
+                assert_nothing_left();
                 tell(format_args!("outcome {}", json!(outcomes.remove(0))));
                 return;
             }
@@ -65,6 +91,11 @@ async fn entry_of_dying_runs() {
         tell("done");
     }
     std::future::pending::<()>().await;
+}
+
+/// In so many seconds.
+fn within(patience: &str) -> Deadline {
+    patience.parse().map_or_else(|_| soon(), |secs| Deadline::after(Duration::from_secs(secs)))
 }
 
 /// A run in a process of its own; killed when dropped.
@@ -91,9 +122,14 @@ impl Run {
         Self::begun(&json!({"home": rig.home.path(), "waits": seconds}))
     }
 
+    /// Opens session `acme` of a store that is shared; waits that long for it, if at all.
+    pub fn of(node: &Node, waits: Option<u64>) -> Self {
+        Self::begun(&json!({ "node": node, "waits": waits }))
+    }
+
     fn begun(task: &Value) -> Self {
         let mut process = Process::start("dying::entry_of_dying_runs", TASK, &task.to_string(), |command| {
-            command.stdin(Stdio::piped());
+            command.stdin(Stdio::piped()).envs(Node::environment());
         });
         let orders = process.child.stdin.take().unwrap();
         Self { process, orders, seen: Vec::new(), browser: None }
@@ -137,6 +173,34 @@ impl Run {
     /// Every line so far.
     pub fn seen(&self) -> &[String] {
         &self.seen
+    }
+
+    /// Saves, with so many seconds for it: the version, or code and message.
+    pub fn save(&mut self, patience: u64) -> Result<u64, (String, String)> {
+        self.begin(&format!("try-save {patience}"));
+        self.saved()
+    }
+
+    /// What comes of a save that has been begun.
+    pub fn saved(&mut self) -> Result<u64, (String, String)> {
+        loop {
+            let told = self.next("").expect("an answer");
+            match told.split_once(' ') {
+                Some(("saved", version)) => return Ok(version.parse().unwrap()),
+                Some(("refused", why)) => {
+                    let (code, message) = why.split_once(' ').unwrap();
+                    return Err((code.to_owned(), message.to_owned()));
+                }
+                _ => {}
+            }
+        }
+    }
+
+    /// What comes of an end that has been begun.
+    pub fn outcome(mut self) -> Value {
+        let outcome = self.next("outcome").expect("an outcome");
+        assert!(self.process.wait().success());
+        serde_json::from_str(&outcome).unwrap()
     }
 
     /// Ends it in order; its outcome.
