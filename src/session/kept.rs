@@ -267,6 +267,16 @@ impl Kept {
         }
     }
 
+    /// Whether the lease was lost to nobody: it ended while the store was away, and the session is as it was.
+    async fn is_unclaimed(&self, error: &SessionError) -> bool {
+        if error.code() != "lease_lost" {
+            return false;
+        }
+        let (name, records) = (&self.sessions.name(&self.tenant, &self.id), self.sessions.records());
+        let now = tokio::try_join!(records.holder(name), records.read(name, None));
+        now.is_ok_and(|(holder, head)| holder.is_none() && head.map(|head| head.version) == self.base().version())
+    }
+
     /// The last save of a run: what cannot be written because the store is away goes to the outbox.
     async fn commit_last(&self, draft: &save::Draft, deadline: Deadline) -> SessionOutcome {
         let error = match self.commit(draft, deadline).await {
@@ -274,9 +284,10 @@ impl Kept {
             Err(error) => error,
         };
         let outcome = self.unsaved(&error);
-        let Some(lease) = self.lease.as_ref().filter(|_| is_away(&error) && !draft.is_unchanged()) else {
+        let Some(lease) = self.lease.as_ref().filter(|_| !draft.is_unchanged()) else { return outcome };
+        if !is_away(&error) && !self.is_unclaimed(&error).await {
             return outcome;
-        };
+        }
         let tell = |told: String| Some((error.code().to_owned(), format!("{}; {told}", with_causes(&error))));
         match outbox::put(&self.sessions, &self.tenant, &self.id, draft, lease.fence()).await {
             Ok(Some(left_out)) => {

@@ -159,3 +159,33 @@ async fn a_node_that_is_cut_off_is_followed_by_another_and_writes_nothing_more()
     assert_eq!(read(&mut third), whole("two"));
     third.end();
 }
+
+/// Longer than a lease: nobody else has had the session, so nothing is lost.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_outlasts_the_lease_waits_in_the_outbox() {
+    let mut shared = Shared::start(RedisServer::with(&["--appendonly", "yes", "--appendfsync", "always"])).await;
+    let lease = LeaseSpan { lasts: Duration::from_secs(3), renewed_every: Duration::from_secs(1) };
+    let node = Node { lease, ..shared.node("a") };
+    let mut run = visit(&shared, &node);
+    run.order(&write("one"));
+    assert_eq!(run.save(30), Ok(1));
+    run.order(&write("two"));
+    shared.redis.kill();
+    let killed = Instant::now();
+    run.begin("end 40");
+    while killed.elapsed() < lease.lasts + LATE {
+        run.next("save.away").expect("a try that failed");
+    }
+    shared.redis.start_again();
+    let outcome = run.outcome();
+    assert_eq!(
+        (&outcome["save_error"][0], &outcome["kept_in_outbox"]),
+        (&json!("lease_lost"), &json!(true)),
+        "{outcome}"
+    );
+    let mut next = visit(&shared, &node);
+    assert_eq!(read(&mut next), whole("two"));
+    let (outcome, _) = next.end();
+    assert_eq!(outcome["version"], json!(2), "{outcome}");
+    assert_eq!(shared.versions(), [2, 1]);
+}

@@ -45,8 +45,8 @@ async fn profiles_are_found_again_when_the_records_are_lost() {
 
     // Another records store, with nothing in it.
     let new = backends(home, "second");
-    assert!(put_papers(&new).await.unwrap());
-    assert!(!put_papers(&new).await.unwrap(), "its keys are there by now");
+    assert_eq!(put_papers(&new).await.unwrap(), (true, true));
+    assert_eq!(put_papers(&new).await.unwrap(), (false, true), "its keys are there by now");
     let sessions = open(home, "second").await;
     let found = put_back_all(&sessions).await.unwrap();
     assert_eq!(found.damaged, [""; 0]);
