@@ -15,7 +15,7 @@ use super::fixture::{DAY, LEASE, Session, TestStore, blob_id};
 
 fn parts(store: &TestStore) -> Backends {
     let (records, documents, blobs) = (store.records.clone(), store.documents.clone(), store.blobs.clone());
-    Backends { records, documents, blobs }
+    Backends { records, documents, blobs, copies: None }
 }
 
 fn check() -> DocumentName {
