@@ -69,6 +69,8 @@ fn storing(c: &mut Criterion) {
                 new_parts: vec![(PartId(id), part.clone())],
                 parts: vec![PartId(id)],
                 blobs: Vec::new(),
+                first: Vec::new(),
+                saved_at: None,
                 keep: 20,
                 ttl: None,
             };

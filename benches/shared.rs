@@ -64,7 +64,7 @@ async fn change(sessions: &Sessions, number: usize, value: &str) {
         "x".repeat(2_000)
     );
     let source = Source::open(Cursor::new(state.into_bytes()), None).await.expect("a state");
-    let id = SessionId::new(&format!("session-{number}")).expect("an id");
+    let id = SessionId::new(format!("session-{number}")).expect("an id");
     let options = ImportOptions { replace: true, ttl: Some(Duration::from_hours(1)), ..ImportOptions::default() };
     Box::pin(sessions.import(&Tenant::default(), &id, source, &options)).await.expect("a version");
 }

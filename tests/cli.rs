@@ -48,7 +48,7 @@ mod redis_server;
 #[path = "cli/s3.rs"]
 mod s3;
 #[path = "store/s3_server.rs"]
-#[allow(dead_code, clippy::unwrap_used, reason = "shared with the tests of stores")]
+#[allow(clippy::unwrap_used, reason = "shared with the tests of stores")]
 mod s3_server;
 #[path = "cli/secret.rs"]
 mod secret;

@@ -64,7 +64,6 @@ mod rotation;
 #[path = "session/s3_faults.rs"]
 mod s3_faults;
 #[path = "store/s3_server.rs"]
-#[allow(dead_code, reason = "likewise")]
 mod s3_server;
 #[path = "session/sweep.rs"]
 mod sweep;

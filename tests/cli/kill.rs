@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use crate::home::{Home, Running, Said};
+use crate::home::{Home, Running, Said, said};
 use crate::processes::{browsers_of, outlived};
 
 /// Counts in a cookie and in every kind of storage, one of them so large that it is a blob, on two sites; answers the count where
@@ -107,10 +107,16 @@ fn a_killed_watch_leaves_no_browser_and_a_whole_version() {
         watch.kill_after(moment, || browsers = browsers_of(pid));
         let next = home.run(&script(READS), &[]).ends(0);
         let about = format!("round {round}, killed after {moment:?}");
+        assert_eq!(outlived(&browsers, Duration::from_secs(5)), [], "{about}");
+        // A checkpoint is of a moment, which may be one between two steps of a run that takes long. It says so, and counting starts anew.
+        if next.out.contains("torn") && next.err.contains("ended without saving left changes") {
+            said(&mut home.command(&["session", "delete", "acme", "--yes"])).ends(0);
+            last = 0.0;
+            continue;
+        }
         let found = found(&next, &about);
         // Nothing changes the script: there is one run in it.
         assert!(found >= last && found <= last + 1.0, "{about}: {found} after {last}\n{}", next.err);
-        assert_eq!(outlived(&browsers, Duration::from_secs(5)), [], "{about}");
         last = found;
     }
 }

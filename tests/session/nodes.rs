@@ -125,8 +125,8 @@ impl Shared {
             .keys()
             .into_iter()
             .filter_map(|key| key.split_once("blobs/")?.1.split_once('/').map(|(_, id)| id.to_owned()));
-        let copies = "7268766e68656164";
-        let (copied, referred): (Vec<_>, Vec<_>) = all.partition(|id| id.starts_with(copies));
+        let head_copy = "7268766e68656164";
+        let (copied, referred): (Vec<_>, Vec<_>) = all.partition(|id| id.starts_with(head_copy));
         let heads = copied.iter().filter(|id| !id[16..].starts_with("0000000000000000")).count();
         (referred.len(), heads)
     }
