@@ -90,10 +90,12 @@ impl Restorer {
         let restorer = self.clone();
         tokio::spawn(async move {
             let mut hidden = restorer.hidden.lock().await;
-            let (None, Some(likely)) = (&*hidden, restorer.likely()) else { return };
+            if hidden.is_some() || !restorer.has_pending() {
+                return;
+            }
             let prepared = async {
                 let mut page = HiddenPage::prepare(restorer.tabs.open_hidden().await?).await?;
-                if storage_key::place(&likely) == Place::Tab {
+                if let Some(likely) = restorer.likely().filter(|key| storage_key::place(key) == Place::Tab) {
                     page.visit(&likely).await?;
                 }
                 Ok::<_, BrowserError>(page)
@@ -102,11 +104,10 @@ impl Restorer {
         });
     }
 
-    /// What is to be put in place first, as far as can be told: what the first tab was at, else any.
+    /// What is to be put in place first, where that can be told: a wrong guess costs more than a right one saves.
     fn likely(&self) -> Option<String> {
         let pending = self.pending.lock().unwrap_or_else(PoisonError::into_inner);
-        let at = self.stored.index.beside.tabs.iter().find_map(|url| origin_of(url));
-        at.filter(|origin| pending.contains_key(origin)).or_else(|| pending.keys().next().cloned())
+        pending.keys().next().filter(|_| pending.len() == 1).cloned()
     }
 
     /// Makes sessionStorage ready in the tabs. Where a part cannot be opened, its origin's restoring will say so.
