@@ -173,6 +173,11 @@ pub(super) fn range(name: &RecordName) -> (BlobId, BlobId) {
     (id(session(name), 0, 0), id(session(name), u64::MAX, u64::MAX))
 }
 
+/// The range of ids of copies of documents, likewise.
+pub(super) fn paper_range() -> (BlobId, BlobId) {
+    (id(DOCUMENTS, 0, 0), id(DOCUMENTS, u64::MAX, u64::MAX))
+}
+
 /// The range of ids of all copies, likewise.
 pub(super) fn whole_range() -> (BlobId, BlobId) {
     (id(DOCUMENTS, 0, 0), id([u8::MAX; 8], u64::MAX, u64::MAX))

@@ -124,10 +124,13 @@ impl Copies {
     /// The newest copy of each document.
     pub async fn papers(&self) -> Result<Vec<PaperCopy>, StoreError> {
         let mut newest = BTreeMap::new();
-        for id in self.range(copy::whole_range()).await?.into_iter().filter(copy::is_paper) {
-            if let CopyOf::Paper(paper) = self.read(&id).await? {
+        for id in self.range(copy::paper_range()).await? {
+            match self.read(&id).await {
                 // In order of the time.
-                newest.insert((paper.kind.clone(), paper.name), paper);
+                Ok(CopyOf::Paper(paper)) => drop(newest.insert((paper.kind.clone(), paper.name), paper)),
+                // Another machine has just put a newer one in its place.
+                Ok(CopyOf::Head(_)) | Err(StoreError::NotFound(_)) => {}
+                Err(error) => return Err(error),
             }
         }
         Ok(newest.into_values().collect())
