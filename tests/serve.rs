@@ -12,3 +12,7 @@
 mod basics;
 #[path = "serve/rig.rs"]
 mod rig;
+#[path = "serve/run.rs"]
+mod run;
+#[path = "serve/scripts.rs"]
+mod scripts;
