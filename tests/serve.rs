@@ -10,6 +10,10 @@
 
 #[path = "serve/basics.rs"]
 mod basics;
+#[path = "serve/docs.rs"]
+mod docs;
+#[path = "serve/fuzz.rs"]
+mod fuzz;
 #[path = "serve/rig.rs"]
 mod rig;
 #[path = "serve/run.rs"]

@@ -81,8 +81,7 @@ impl Server {
         let failed = |address| move |reason| ServeError::Listen { address, reason };
         let listener = TcpListener::bind(config.listen).await.map_err(failed(config.listen))?;
         let address = listener.local_addr().map_err(failed(config.listen))?;
-        let (store, key) = (config.workspace.store.clone(), config.workspace.key.clone());
-        let sessions = Box::pin(Sessions::open(store, key)).await?;
+        let sessions = Box::pin(Sessions::open_as(&config.workspace)).await?;
         let app = App::new(config, address, sessions);
         app.library.begin().await.map_err(|(folder, reason)| ServeError::Scripts { folder, reason })?;
         Ok(Self { app, listener, address })

@@ -13,6 +13,9 @@ use crate::session::{Identity, Mode, SessionOptions, Workspace};
 use super::error::ApiError;
 use super::task::Task;
 
+/// How much of its time a request waits for a session that others hold; after that it is told who has it.
+const PATIENCE: f32 = 0.9;
+
 /// The session that the work is to be done in: it is opened before, and saved after. An id, or an object.
 #[derive(Debug, Clone, Serialize)]
 pub(super) struct SessionInput {
@@ -35,10 +38,11 @@ pub(super) struct SessionInput {
 /// How a session is opened that others hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
+#[schema(as = SessionMode)]
 pub(super) enum ModeInput {
     /// The request fails: `session_busy`.
     Fail,
-    /// The request waits, to its deadline.
+    /// The request waits for it, nearly to its deadline.
     Wait,
     /// What is saved is read, and nothing is saved.
     ReadOnly,
@@ -49,7 +53,7 @@ pub(super) enum ModeInput {
 /// The object's members.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-#[schema(as = SessionObject)]
+#[schema(as = SessionMembers)]
 pub(super) struct Members {
     /// Any text of 1 to 256 bytes; made on first use.
     #[schema(min_length = 1, max_length = 256, example = "acme")]
@@ -57,7 +61,7 @@ pub(super) struct Members {
     /// The identity that it tells sites from now on: the name of one that is kept.
     #[serde(default)]
     identity: Option<String>,
-    /// What to do where others hold it; `fail` where nothing is said. Requests of this server wait for each other in any case.
+    /// What to do where others hold it; `wait` where nothing is said. Requests of this server wait for each other in any case.
     #[serde(default)]
     mode: Option<ModeInput>,
     /// Whether it has a browser profile of its own; as it was made, where nothing is said.
@@ -77,7 +81,7 @@ pub(super) struct IdSchema(String);
 
 /// As a client writes it: for the document of the interface alone.
 #[derive(ToSchema)]
-#[schema(as = SessionInput)]
+#[schema(as = SessionOrId)]
 #[serde(untagged)]
 #[expect(dead_code, reason = "it is there for its schema")]
 pub(super) enum SessionInputSchema {
@@ -130,8 +134,8 @@ impl SessionInput {
             (None, None) => Identity::default(),
         };
         let mode = match self.mode {
-            None | Some(ModeInput::Fail) => Mode::Fail,
-            Some(ModeInput::Wait) => Mode::Wait(task.deadline.remaining()),
+            Some(ModeInput::Fail) => Mode::Fail,
+            None | Some(ModeInput::Wait) => Mode::Wait(task.deadline.remaining().mul_f32(PATIENCE)),
             Some(ModeInput::ReadOnly) => Mode::ReadOnly,
             Some(ModeInput::Fork) => Mode::Fork,
         };

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use crate::rig::{Answered, Rig, config};
 
 /// A practice site that serves until the test ends.
-async fn site() -> String {
+pub async fn site() -> String {
     let site = Practice::start("127.0.0.1:0".parse().unwrap()).await.unwrap();
     let url = site.url().to_owned();
     tokio::spawn(async move { site.serve().await });
@@ -111,7 +111,7 @@ async fn a_session_that_others_hold_is_busy_and_can_be_read_or_forked() {
     let other = Workspace::new(other);
     let id = SessionId::new("held").unwrap();
     other.session(&id, &SessionOptions::default()).await.unwrap();
-    let busy = rig.post("/v1/run", &json!({ "script": "1", "session": "held" })).await;
+    let busy = rig.post("/v1/run", &json!({ "script": "1", "session": { "id": "held", "mode": "fail" } })).await;
     assert_eq!(busy.status, StatusCode::CONFLICT, "{}", busy.text);
     let told = busy.json();
     assert_eq!((&told["error"]["code"], &told["diagnostics"]["retryable"]), (&json!("session_busy"), &json!(true)));
