@@ -58,6 +58,8 @@ mod serve;
 mod shared;
 #[path = "cli/store.rs"]
 mod store;
+#[path = "cli/token.rs"]
+mod token;
 #[path = "cli/trouble.rs"]
 mod trouble;
 #[path = "cli/watch.rs"]

@@ -14,9 +14,19 @@ mod basics;
 mod docs;
 #[path = "serve/fuzz.rs"]
 mod fuzz;
+#[path = "serve/kept.rs"]
+mod kept;
 #[path = "serve/rig.rs"]
 mod rig;
+#[path = "serve/routes.rs"]
+mod routes;
 #[path = "serve/run.rs"]
 mod run;
 #[path = "serve/scripts.rs"]
 mod scripts;
+#[path = "serve/sessions.rs"]
+mod sessions;
+#[path = "serve/tokens.rs"]
+mod tokens;
+#[path = "serve/vault.rs"]
+mod vault;

@@ -27,6 +27,8 @@ pub struct ServeConfig {
     pub max_script: usize,
     /// The largest output of one piece of work, in bytes: what a script answers, and all that it emits.
     pub max_output: usize,
+    /// The largest session that is imported, in bytes.
+    pub max_import: u64,
     /// How many pieces of work go on at a time, of all tenants together.
     pub max_concurrent: usize,
     /// How many more may wait.
@@ -53,6 +55,7 @@ impl ServeConfig {
             max_body: 4 << 20,
             max_script: 1 << 20,
             max_output: 16 << 20,
+            max_import: 256 << 20,
             max_concurrent: 8,
             max_queued: 64,
             inline_limit: Duration::from_secs(15),

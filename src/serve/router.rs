@@ -9,7 +9,9 @@ use utoipa_axum::routes;
 
 use super::app::App;
 use super::openapi::{self, Document, Made};
-use super::{docs_page, error, health, library, metrics, observe, pages, request_id, runs};
+use super::{
+    docs_page, error, health, identities, library, metrics, observe, pages, request_id, runs, secrets, session_transfer, sessions,
+};
 
 /// Every route of the server.
 pub(super) fn router(app: App) -> Router {
@@ -21,6 +23,10 @@ pub(super) fn router(app: App) -> Router {
         .merge(pages::routes())
         .merge(runs::routes())
         .merge(library::routes())
+        .merge(sessions::routes())
+        .merge(session_transfer::routes())
+        .merge(identities::routes())
+        .merge(secrets::routes())
         .split_for_parts();
     let made = Made(Arc::from(openapi::text(&document, &app.base_url())));
     router
