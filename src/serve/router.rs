@@ -5,7 +5,7 @@ use utoipa::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 
 use super::app::App;
-use super::{error, health, pages, request_id, runs};
+use super::{error, health, jobs, pages, request_id, runs};
 
 /// The document that the handlers' own are put into.
 #[derive(OpenApi)]
@@ -16,6 +16,7 @@ struct Document;
 pub(super) fn router(app: App) -> Router {
     let (router, document) = OpenApiRouter::with_openapi(Document::openapi())
         .merge(health::routes())
+        .merge(jobs::routes())
         .merge(pages::routes())
         .merge(runs::routes())
         .split_for_parts();

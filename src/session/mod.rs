@@ -32,6 +32,7 @@ mod hints;
 mod identities;
 pub mod identity;
 mod in_place;
+mod jobs;
 mod kept;
 mod keyfile;
 mod keys;
@@ -83,6 +84,7 @@ pub use given::check_cookies;
 pub use guard::{Admission, Guard, SigningIn};
 pub use identities::{IdentityInfo, identity_name};
 pub use identity::{Identity, Viewport};
+pub use jobs::{JobPart, Seen};
 pub use keys::KeySource;
 pub use live::Session;
 pub use model::{
