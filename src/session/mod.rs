@@ -24,6 +24,7 @@ mod documents;
 mod emulate;
 mod endings;
 mod error;
+mod finish;
 mod forks;
 mod given;
 mod guard;
@@ -47,6 +48,7 @@ mod outbox;
 mod part;
 mod patience;
 mod permissions;
+mod pool;
 mod portable;
 mod profile;
 mod recover;
@@ -92,6 +94,7 @@ pub use model::{
     ProfileChange, ProfileInfo, Saved, SessionInfo, SessionOutcome, SessionSummary, Taken, VersionDiff, VersionInfo,
 };
 pub use options::{Cookie, LeaseTimes, Mode, OpenSession, Saving, SessionOptions, StoreConfig, WorkspaceConfig};
+pub use pool::{Pool, PoolConfig, PoolStats};
 pub use portable::{Exported, Format, ImportOptions, Imported, PortableError, Source};
 pub use profile::{ImportedProfile, ProfileTransfer, Progress, Transfer};
 pub use refound::{Found, FoundIs, Refounded, refound};
