@@ -10,5 +10,7 @@
 
 #[path = "serve/basics.rs"]
 mod basics;
+#[path = "serve/jobs.rs"]
+mod jobs;
 #[path = "serve/rig.rs"]
 mod rig;
