@@ -14,6 +14,8 @@ mod basics;
 mod docs;
 #[path = "serve/fuzz.rs"]
 mod fuzz;
+#[path = "serve/jobs.rs"]
+mod jobs;
 #[path = "serve/kept.rs"]
 mod kept;
 #[path = "serve/rig.rs"]

@@ -13,6 +13,8 @@ use super::ServeConfig;
 use super::library::Library;
 use super::metrics::Metrics;
 use super::pools::Pools;
+use super::jobs::Jobs;
+use super::slots::Slots;
 
 /// What all handlers share. Cheap to clone.
 #[derive(Clone)]
@@ -29,6 +31,10 @@ pub(super) struct Inner {
     /// The scripts that requests may name.
     pub(super) library: Library,
     pub(super) metrics: Metrics,
+    /// How many pieces of work go on at a time, and the queue before them.
+    pub(super) slots: Slots,
+    /// What goes on.
+    pub(super) jobs: Jobs,
     /// Cancelled when the server is told to end: nothing new is begun.
     pub(super) ending: CancellationToken,
     /// Cancelled when what goes on has had the time for its end: it is stopped, and saved.
@@ -42,8 +48,20 @@ impl App {
         let pools = Pools::new(&config, sessions.clone());
         let library = Library::of(config.scripts.clone(), config.max_script);
         let (ending, stopping) = (CancellationToken::new(), CancellationToken::new());
-        let (metrics, executions) = (Metrics::new(), TaskTracker::new());
-        Self(Arc::new(Inner { config, address, sessions, pools, library, metrics, ending, stopping, executions }))
+        let slots = Slots::new(config.max_concurrent, config.max_queued);
+        Self(Arc::new(Inner {
+            config,
+            address,
+            sessions,
+            pools,
+            library,
+            metrics: Metrics::new(),
+            slots,
+            jobs: Jobs::new(),
+            ending,
+            stopping,
+            executions: TaskTracker::new(),
+        }))
     }
 
     /// What URLs of this server begin with, without a slash at the end.

@@ -68,13 +68,14 @@ fn status_of(code: &str) -> StatusCode {
         "forbidden" => StatusCode::FORBIDDEN,
         "not_found" | "session_not_found" | "job_not_found" | "version_not_found" => StatusCode::NOT_FOUND,
         "method_not_allowed" => StatusCode::METHOD_NOT_ALLOWED,
-        "session_busy" | "session_exists" | "idempotency_conflict" | "job_not_ready" | "conflict" | "lease_lost" => {
+        "session_busy" | "session_exists" | "idempotency_conflict" | "job_not_ready" | "conflict" | "lease_lost"
+        | "cancelled" => {
             StatusCode::CONFLICT
         }
         "payload_too_large" => StatusCode::PAYLOAD_TOO_LARGE,
         "rate_limited" => StatusCode::TOO_MANY_REQUESTS,
         "target_blocked" => StatusCode::BAD_GATEWAY,
-        "browser_unavailable" | "store_unavailable" | "proxy_unavailable" | "cancelled" => {
+        "interrupted" | "browser_unavailable" | "store_unavailable" | "proxy_unavailable" => {
             StatusCode::SERVICE_UNAVAILABLE
         }
         "timeout" => StatusCode::GATEWAY_TIMEOUT,
@@ -114,13 +115,26 @@ impl ApiError {
         self
     }
 
+    /// The same of JSON that stands in the member of that name.
+    #[must_use]
+    pub(super) fn within(mut self, member: &str) -> Self {
+        if let Some(Value::String(path)) = self.details.get_mut("path") {
+            *path = if path == "." { member.to_owned() } else { format!("{member}.{path}") };
+        }
+        self
+    }
+
     /// Whether it is this error, or that of a script that ended with it.
     fn is(&self, code: &str) -> bool {
         self.code == code || self.details.get(INNER).is_some_and(|inner| inner == code)
     }
 
-    /// The answer, once the request's id is known.
-    pub(super) fn render(self, id: &RequestId) -> Response {
+    /// Its JSON, once the request's id is known.
+    pub(super) fn told(self, id: &RequestId) -> Value {
+        serde_json::to_value(self.body(id)).unwrap_or_default()
+    }
+
+    fn body(self, id: &RequestId) -> ErrorBody {
         let diagnostics = Diagnostics {
             retryable: matches!(
                 self.status,
@@ -129,17 +143,22 @@ impl ApiError {
             blocked: self.is("target_blocked"),
             timed_out: self.is("timeout"),
         };
-        let body = ErrorBody {
+        ErrorBody {
             request_id: id.0.clone(),
             error: ErrorTold { code: self.code, message: self.message, details: self.details },
             diagnostics,
             beside: self.beside,
-        };
-        let mut response = (self.status, Json(body)).into_response();
-        if let Some(seconds) = self.retry_after {
+        }
+    }
+
+    /// The answer, once the request's id is known.
+    pub(super) fn render(self, id: &RequestId) -> Response {
+        let (status, retry_after) = (self.status, self.retry_after);
+        let mut response = (status, Json(self.body(id))).into_response();
+        if let Some(seconds) = retry_after {
             response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
-        if self.status == StatusCode::UNAUTHORIZED {
+        if status == StatusCode::UNAUTHORIZED {
             response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }
         response
