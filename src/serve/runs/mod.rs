@@ -49,6 +49,7 @@ pub(super) fn routes() -> OpenApiRouter<App> {
     post,
     path = "/v1/run",
     tag = "scripts",
+    security(("token" = ["run"])),
     request_body = RunInput,
     responses(
         (status = 200, description = "What it came to", content(
@@ -84,7 +85,7 @@ fn wants_events(headers: &HeaderMap) -> bool {
 pub(super) async fn run(app: &App, task: &Task, input: RunInput) -> Result<Answer, ApiError> {
     let began = Instant::now();
     let script = input.source(app)?;
-    let folder = Folder::new(&task.id)?;
+    let folder = Folder::new()?;
     let workspace = app.pools.workspace(task.caller.tenant(), &task.id);
     let said = Said::default();
     let ended = Box::pin(perform(app, task, &input, script, &folder, &workspace, &said)).await;
