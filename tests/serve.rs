@@ -10,6 +10,8 @@
 
 #[path = "serve/basics.rs"]
 mod basics;
+#[path = "serve/jobs.rs"]
+mod jobs;
 #[path = "serve/kept.rs"]
 mod kept;
 #[path = "serve/rig.rs"]

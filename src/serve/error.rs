@@ -65,13 +65,13 @@ fn status_of(code: &str) -> StatusCode {
         "forbidden" => StatusCode::FORBIDDEN,
         "not_found" | "session_not_found" | "job_not_found" => StatusCode::NOT_FOUND,
         "method_not_allowed" => StatusCode::METHOD_NOT_ALLOWED,
-        "session_busy" | "session_exists" | "idempotency_conflict" | "job_not_ready" | "conflict" => {
+        "session_busy" | "session_exists" | "idempotency_conflict" | "job_not_ready" | "conflict" | "cancelled" => {
             StatusCode::CONFLICT
         }
         "payload_too_large" => StatusCode::PAYLOAD_TOO_LARGE,
         "rate_limited" => StatusCode::TOO_MANY_REQUESTS,
         "target_blocked" => StatusCode::BAD_GATEWAY,
-        "browser_unavailable" | "store_unavailable" | "proxy_unavailable" => StatusCode::SERVICE_UNAVAILABLE,
+        "interrupted" | "browser_unavailable" | "store_unavailable" | "proxy_unavailable" => StatusCode::SERVICE_UNAVAILABLE,
         "timeout" => StatusCode::GATEWAY_TIMEOUT,
         "internal_error" => StatusCode::INTERNAL_SERVER_ERROR,
         _ => StatusCode::UNPROCESSABLE_ENTITY,

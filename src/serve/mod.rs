@@ -1,7 +1,7 @@
 //! Floor 7: the HTTP endpoint: the same engine, sessions and limits for anything that speaks HTTP.
 //!
 //! A request's way: its token says whose it is (`access`), its body is read and checked (`json`), and the work that it asks for
-//! (`task`) goes through the queue (`jobs`) to what does it: `pages` (fetch, interact), `runs` (scripts). What went wrong is an
+//! (`task`) goes through the queue (`slots`, `jobs`) to what does it: `pages` (fetch, interact), `runs` (scripts). What went wrong is an
 //! `ApiError` (`error`); the answer is given its `request_id` on the way out (`request_id`).
 
 mod access;
@@ -22,6 +22,7 @@ mod secrets;
 mod server;
 mod session_transfer;
 mod sessions;
+mod slots;
 mod task;
 
 pub use config::ServeConfig;

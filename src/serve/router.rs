@@ -6,7 +6,7 @@ use utoipa_axum::router::OpenApiRouter;
 
 use super::access::TokenScheme;
 use super::app::App;
-use super::{error, health, identities, pages, request_id, runs, secrets, session_transfer, sessions};
+use super::{error, health, identities, jobs, pages, request_id, runs, secrets, session_transfer, sessions};
 
 /// The document that the handlers' own are put into.
 #[derive(OpenApi)]
@@ -17,6 +17,7 @@ struct Document;
 pub(super) fn router(app: App) -> Router {
     let (router, document) = OpenApiRouter::with_openapi(Document::openapi())
         .merge(health::routes())
+        .merge(jobs::routes())
         .merge(pages::routes())
         .merge(runs::routes())
         .merge(sessions::routes())

@@ -31,6 +31,18 @@ pub(super) struct RunInput {
     name: Option<String>,
 }
 
+impl RunInput {
+    /// The session that it works in.
+    pub(super) fn session_id(&self) -> Option<&str> {
+        None
+    }
+
+    /// How long it may take.
+    pub(super) fn timeout(&self) -> Duration {
+        Duration::from_mins(5)
+    }
+}
+
 /// Runs a script.
 #[utoipa::path(post, path = "/v1/run", tag = "scripts", request_body = RunInput, responses((status = 200), (status = 400, body = ErrorBody)))]
 async fn post_run(

@@ -1,6 +1,7 @@
 //! The server: opens the store, listens, serves, and ends in order.
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -8,7 +9,10 @@ use tokio_util::sync::CancellationToken;
 use crate::session::{SessionError, Sessions};
 
 use super::app::App;
-use super::{ServeConfig, router};
+use super::{ServeConfig, jobs, router};
+
+/// How long what was stopped may take to save.
+const SAVING: Duration = Duration::from_secs(15);
 
 /// Why a server could not start or go on.
 #[derive(Debug, thiserror::Error)]
@@ -72,10 +76,25 @@ impl Server {
     pub async fn run(self, shutdown: CancellationToken) -> Result<(), ServeError> {
         let Self { app, listener, .. } = self;
         let ending = app.ending.clone();
+        jobs::start(&app);
+        let drained = tokio::spawn({
+            let app = app.clone();
+            async move {
+                app.ending.cancelled().await;
+                app.executions.close();
+                if tokio::time::timeout(app.config.drain, app.executions.wait()).await.is_err() {
+                    app.stopping.cancel();
+                    let _ = tokio::time::timeout(SAVING, app.executions.wait()).await;
+                }
+            }
+        });
         let told = async move {
             shutdown.cancelled().await;
             ending.cancel();
         };
-        axum::serve(listener, router::router(app)).with_graceful_shutdown(told).await.map_err(ServeError::Serve)
+        let served = axum::serve(listener, router::router(app.clone())).with_graceful_shutdown(told).await;
+        app.ending.cancel();
+        let _ = drained.await;
+        served.map_err(ServeError::Serve)
     }
 }

@@ -29,11 +29,35 @@ pub(super) struct FetchInput {
     url: String,
 }
 
+impl FetchInput {
+    /// The session that it works in.
+    pub(super) fn session_id(&self) -> Option<&str> {
+        None
+    }
+
+    /// How long it may take.
+    pub(super) fn timeout(&self) -> Duration {
+        Duration::from_secs(30)
+    }
+}
+
 /// What `/v1/interact` is asked.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct InteractInput {
     url: String,
+}
+
+impl InteractInput {
+    /// The session that it works in.
+    pub(super) fn session_id(&self) -> Option<&str> {
+        None
+    }
+
+    /// How long it may take.
+    pub(super) fn timeout(&self) -> Duration {
+        Duration::from_secs(30)
+    }
 }
 
 /// Reads a page.
