@@ -10,5 +10,16 @@
 
 #[path = "serve/basics.rs"]
 mod basics;
+#[path = "serve/fetch.rs"]
+mod fetch;
+#[path = "serve/interact.rs"]
+mod interact;
+#[path = "store/redis_server.rs"]
+#[allow(dead_code, reason = "tests of stores need more of it")]
+mod redis_server;
 #[path = "serve/rig.rs"]
 mod rig;
+#[path = "serve/sessions_over_time.rs"]
+mod sessions_over_time;
+#[path = "serve/site.rs"]
+mod site;

@@ -8,6 +8,7 @@ use tokio_util::sync::CancellationToken;
 use crate::session::Sessions;
 
 use super::ServeConfig;
+use super::artifacts::Artifacts;
 
 /// What all handlers share. Cheap to clone.
 #[derive(Clone)]
@@ -17,13 +18,15 @@ pub(super) struct Inner {
     pub(super) config: ServeConfig,
     /// The store, opened once.
     pub(super) sessions: Sessions,
+    /// Pictures that answers refer to.
+    pub(super) artifacts: Artifacts,
     /// Cancelled when the server is told to end: nothing new is begun.
     pub(super) ending: CancellationToken,
 }
 
 impl App {
     pub(super) fn new(config: ServeConfig, sessions: Sessions) -> Self {
-        Self(Arc::new(Inner { config, sessions, ending: CancellationToken::new() }))
+        Self(Arc::new(Inner { config, sessions, artifacts: Artifacts::new(), ending: CancellationToken::new() }))
     }
 }
 

@@ -6,6 +6,8 @@
 
 mod access;
 mod app;
+mod artifacts;
+mod base_url;
 mod config;
 mod error;
 mod health;

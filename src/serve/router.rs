@@ -5,7 +5,7 @@ use utoipa::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 
 use super::app::App;
-use super::{error, health, pages, request_id, runs};
+use super::{artifacts, error, health, pages, request_id, runs};
 
 /// The document that the handlers' own are put into.
 #[derive(OpenApi)]
@@ -17,6 +17,7 @@ pub(super) fn router(app: App) -> Router {
     let (router, document) = OpenApiRouter::with_openapi(Document::openapi())
         .merge(health::routes())
         .merge(pages::routes())
+        .merge(artifacts::routes())
         .merge(runs::routes())
         .split_for_parts();
     let text = document.to_pretty_json().unwrap_or_default();

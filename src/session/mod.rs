@@ -46,6 +46,7 @@ mod outbox;
 mod part;
 mod patience;
 mod permissions;
+mod plain;
 mod portable;
 mod profile;
 mod recover;
@@ -90,6 +91,7 @@ pub use model::{
     ProfileChange, ProfileInfo, Saved, SessionInfo, SessionOutcome, SessionSummary, Taken, VersionDiff, VersionInfo,
 };
 pub use options::{Cookie, LeaseTimes, Mode, OpenSession, Saving, SessionOptions, StoreConfig, WorkspaceConfig};
+pub use plain::PlainSession;
 pub use portable::{Exported, Format, ImportOptions, Imported, PortableError, Source};
 pub use profile::{ImportedProfile, ProfileTransfer, Progress, Transfer};
 pub use refound::{Found, FoundIs, Refounded, refound};
