@@ -227,6 +227,8 @@ async fn devices_are_told_to_the_site() {
         assert!(html(&answer).contains(agent) && html(&answer).contains(&format!(">{width}<")), "{answer}");
         let plain = fetch(&rig, json!({"url": site.url("/echo"), "device": device})).await;
         assert!(html(&plain).contains(agent), "{plain}");
+        // A version of it is made by what the site keeps.
+        fetch(&rig, json!({"url": site.url("/set"), "session": {"id": device}})).await;
         let kept = json!({"url": site.url("/device"), "render_js": true, "device": device, "session": {"id": device}});
         let answer = fetch(&rig, kept).await;
         assert!(html(&answer).contains(&format!(">{width}<")), "{answer}");

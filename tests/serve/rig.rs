@@ -47,7 +47,7 @@ pub fn config(home: &std::path::Path) -> ServeConfig {
     let workspace = WorkspaceConfig {
         tenant: Tenant::default(),
         store: StoreConfig::Embedded(home.join("store")),
-        key: KeySource::File(home.join("key")),
+        key: KeySource::MadeOnFirstUse(home.join("key")),
         launch: LaunchOptions::default(),
         holder: "a test".to_owned(),
         ttl: Some(Duration::from_hours(24)),

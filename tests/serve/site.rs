@@ -118,5 +118,5 @@ addEventListener('scroll', () => { if (innerHeight + scrollY >= document.documen
 more();
 </script>";
 
-const DEVICE: &str = "<!doctype html><title>Device</title><p id=agent></p><p id=width></p><script>
+const DEVICE: &str = "<!doctype html><meta name=viewport content='width=device-width'><title>Device</title><p id=agent></p><p id=width></p><script>
 agent.textContent = navigator.userAgent; width.textContent = innerWidth;</script>";

@@ -248,7 +248,7 @@ impl FetchInput {
 
     /// The name of the identity that is asked for.
     pub(super) fn identity_name(&self) -> Option<&str> {
-        self.identity.as_deref().or(self.session.as_ref()?.identity.as_deref())
+        self.identity.as_deref().or(self.session.as_ref().and_then(|session| session.identity.as_deref()))
     }
 
     /// What is to be extracted.

@@ -188,7 +188,6 @@ impl Visit {
         let work = Box::pin(self.browse(&workspace, options, &mut seen));
         let done = self.stoppable(work, async { drop(workspace.lease_lost(&none).await) }).await;
         let outcomes = Box::pin(workspace.finish(self.finishing())).await;
-        seen.notices = workspace.take_notices();
         self.conclude(seen, done, outcomes.into_iter().next())
     }
 
@@ -228,6 +227,7 @@ impl Visit {
         seen.final_url = Some(url.unwrap_or_else(|_| page.main_frame().url()));
         let source = Source::Page { page: &page, deadline };
         seen.captured.take(&self.app, &self.task, &self.input, &source).await;
+        seen.notices = session.pages().iter().flat_map(Page::take_notices).collect();
         Ok(())
     }
 
