@@ -14,12 +14,22 @@ mod basics;
 mod fetch;
 #[path = "serve/interact.rs"]
 mod interact;
+#[path = "serve/kept.rs"]
+mod kept;
 #[path = "store/redis_server.rs"]
 #[allow(dead_code, reason = "tests of stores need more of it")]
 mod redis_server;
 #[path = "serve/rig.rs"]
 mod rig;
+#[path = "serve/routes.rs"]
+mod routes;
+#[path = "serve/sessions.rs"]
+mod sessions;
 #[path = "serve/sessions_over_time.rs"]
 mod sessions_over_time;
 #[path = "serve/site.rs"]
 mod site;
+#[path = "serve/tokens.rs"]
+mod tokens;
+#[path = "serve/vault.rs"]
+mod vault;

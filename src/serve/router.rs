@@ -4,12 +4,13 @@ use axum::Router;
 use utoipa::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 
+use super::access::TokenScheme;
 use super::app::App;
-use super::{artifacts, error, health, pages, request_id, runs};
+use super::{artifacts, error, health, identities, pages, request_id, runs, secrets, session_transfer, sessions};
 
 /// The document that the handlers' own are put into.
 #[derive(OpenApi)]
-#[openapi(info(title = "Rhaven", description = "Browser automation with sessions that last."))]
+#[openapi(info(title = "Rhaven", description = "Browser automation with sessions that last."), modifiers(&TokenScheme))]
 struct Document;
 
 /// Every route of the server.
@@ -19,6 +20,10 @@ pub(super) fn router(app: App) -> Router {
         .merge(pages::routes())
         .merge(artifacts::routes())
         .merge(runs::routes())
+        .merge(sessions::routes())
+        .merge(session_transfer::routes())
+        .merge(identities::routes())
+        .merge(secrets::routes())
         .split_for_parts();
     let text = document.to_pretty_json().unwrap_or_default();
     let document = move || async move { ([("content-type", "application/json")], text) };

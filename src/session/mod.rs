@@ -38,6 +38,7 @@ mod keyfile;
 mod keys;
 mod large;
 mod lease;
+mod listing;
 mod live;
 mod model;
 mod naming;
@@ -87,6 +88,7 @@ pub use guard::{Admission, Guard, SigningIn};
 pub use identities::{IdentityInfo, identity_name};
 pub use identity::{Identity, Viewport};
 pub use keys::KeySource;
+pub use listing::ListingPage;
 pub use live::Session;
 pub use model::{
     Change, ChangeKind, CookieInfo, HistoryEntry, Left, LeftIn, Listing, ObjectStoreInfo, OriginInfo, Partial,

@@ -125,3 +125,17 @@ impl Rig {
         std::mem::replace(&mut self.home, tempfile::tempdir().unwrap())
     }
 }
+
+impl Rig {
+    /// A request with the usual token, to be given a body and headers.
+    pub fn request(&self, method: Method, path: &str) -> reqwest::RequestBuilder {
+        self.client.request(method, format!("http://{}{path}", self.address)).bearer_auth(&self.token)
+    }
+}
+
+/// Sends a request and reads the answer.
+pub async fn sent(request: reqwest::RequestBuilder) -> Answered {
+    let response = request.send().await.unwrap();
+    let (status, headers) = (response.status(), response.headers().clone());
+    Answered { status, headers, text: response.text().await.unwrap() }
+}
