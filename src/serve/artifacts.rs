@@ -127,7 +127,7 @@ struct Signed {
 }
 
 /// A picture that an answer referred to. Its address is its own proof: no token is asked for.
-#[utoipa::path(get, path = "/v1/artifacts/{id}", tag = "pages", params(("id" = String, Path, description = "its id"), Signed),
+#[utoipa::path(get, path = "/v1/artifacts/{name}", tag = "pages", params(("name" = String, Path, description = "its name"), Signed),
     responses((status = 200, description = "the picture", content_type = "image/png", body = Vec<u8>),
         (status = 404, description = "none, or not any more", body = ErrorBody)))]
 async fn get_artifact(
