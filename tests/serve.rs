@@ -10,6 +10,10 @@
 
 #[path = "serve/basics.rs"]
 mod basics;
+#[path = "serve/docs.rs"]
+mod docs;
+#[path = "serve/fuzz.rs"]
+mod fuzz;
 #[path = "serve/fetch.rs"]
 mod fetch;
 #[path = "serve/interact.rs"]
@@ -23,6 +27,10 @@ mod redis_server;
 mod rig;
 #[path = "serve/routes.rs"]
 mod routes;
+#[path = "serve/run.rs"]
+mod run;
+#[path = "serve/scripts.rs"]
+mod scripts;
 #[path = "serve/sessions.rs"]
 mod sessions;
 #[path = "serve/sessions_over_time.rs"]

@@ -82,10 +82,13 @@ impl Work {
 
     /// Does it. To be dropped by whoever sees that the deadline has passed.
     pub(super) async fn perform(self, app: &App, task: &Task) -> Result<Answer, ApiError> {
-        match self {
+        let kind = self.kind();
+        let done = match self {
             Self::Fetch(input) => Box::pin(pages::fetch(app, task, input)).await,
             Self::Interact(input) => Box::pin(pages::interact(app, task, input)).await,
             Self::Run(input) => Box::pin(runs::run(app, task, input)).await,
-        }
+        };
+        app.metrics.worked(kind, if done.is_ok() { "completed" } else { "failed" });
+        done
     }
 }

@@ -22,11 +22,11 @@ pub(super) async fn inline(
     work: Work,
     timeout: Duration,
 ) -> Result<Response, ApiError> {
-    let cancel = app.ending.child_token();
+    let cancel = app.stopping.child_token();
     let _cancelled_with_this = CancellationToken::clone(&cancel).drop_guard();
     let deadline = Deadline::after(timeout);
     let task = Task { id: id.0.clone(), caller, deadline, cancel, events: Events::nobody() };
-    let answer = work.perform(app, &task).await?;
+    let answer = app.executions.track_future(work.perform(app, &task)).await?;
     let mut body = serde_json::Map::new();
     body.insert("request_id".to_owned(), id.0.into());
     body.extend(answer.body);
