@@ -14,3 +14,7 @@ mod basics;
 mod jobs;
 #[path = "serve/rig.rs"]
 mod rig;
+#[path = "serve/run.rs"]
+mod run;
+#[path = "serve/scripts.rs"]
+mod scripts;

@@ -9,6 +9,7 @@ use crate::session::{Scope, TokenInfo};
 
 use super::app::App;
 use super::error::ApiError;
+use super::observe::Seen;
 
 /// Who asks.
 #[derive(Debug, Clone)]
@@ -51,9 +52,15 @@ impl FromRequestParts<App> for Caller {
             return Err(ApiError::new("unauthorized", "a token is wanted: Authorization: Bearer TOKEN"));
         };
         match app.sessions.authenticate(token.trim()).await {
-            Ok(Some(token)) => Ok(Self(token)),
+            Ok(Some(token)) => {
+                let caller = Self(token);
+                if let Some(seen) = parts.extensions.get::<Seen>() {
+                    seen.tell(caller.tenant().as_str(), caller.token_id());
+                }
+                Ok(caller)
+            }
             Ok(None) => Err(ApiError::new("unauthorized", "this token is not known here, was revoked or has run out")),
-            Err(error) => Err(ApiError::new(error.code(), crate::base::with_causes(&error))),
+            Err(error) => Err(ApiError::from(error)),
         }
     }
 }
