@@ -12,12 +12,14 @@
 mod basics;
 #[path = "serve/docs.rs"]
 mod docs;
-#[path = "serve/fuzz.rs"]
-mod fuzz;
 #[path = "serve/fetch.rs"]
 mod fetch;
+#[path = "serve/fuzz.rs"]
+mod fuzz;
 #[path = "serve/interact.rs"]
 mod interact;
+#[path = "serve/jobs.rs"]
+mod jobs;
 #[path = "serve/kept.rs"]
 mod kept;
 #[path = "store/redis_server.rs"]

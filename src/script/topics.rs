@@ -66,6 +66,11 @@ const TOPICS: &[Topic] = &[
         text: include_str!("docs/watch.md"),
     },
     Topic {
+        name: "jobs",
+        doc: "rhaven serve: work that nobody waits for, the queue, restarts",
+        text: include_str!("docs/jobs.md"),
+    },
+    Topic {
         name: "editors",
         doc: "Completion and checking in an editor and in a shell",
         text: include_str!("docs/editors.md"),

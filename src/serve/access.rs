@@ -17,6 +17,11 @@ use super::observe::Seen;
 pub(super) struct Caller(TokenInfo);
 
 impl Caller {
+    /// Whoever has this token: for work that was asked for earlier.
+    pub(super) fn of(token: TokenInfo) -> Self {
+        Self(token)
+    }
+
     /// Whose sessions, secrets and jobs there are for this caller.
     pub(super) fn tenant(&self) -> &Tenant {
         &self.0.tenant

@@ -11,9 +11,11 @@ use crate::session::Sessions;
 
 use super::ServeConfig;
 use super::artifacts::Artifacts;
+use super::jobs::Jobs;
 use super::library::Library;
 use super::metrics::Metrics;
 use super::pools::Pools;
+use super::slots::Slots;
 
 /// What all handlers share. Cheap to clone.
 #[derive(Clone)]
@@ -27,6 +29,10 @@ pub(super) struct Inner {
     pub(super) sessions: Sessions,
     /// Pictures that answers refer to.
     pub(super) artifacts: Artifacts,
+    /// How many pieces of work go on at a time, and the queue before them.
+    pub(super) slots: Slots,
+    /// What goes on.
+    pub(super) jobs: Jobs,
     /// The browsers of the tenants.
     pub(super) pools: Pools,
     /// The scripts that requests may name.
@@ -43,10 +49,24 @@ pub(super) struct Inner {
 impl App {
     pub(super) fn new(config: ServeConfig, address: SocketAddr, sessions: Sessions) -> Self {
         let pools = Pools::new(&config, sessions.clone());
+        let (slots, jobs) = (Slots::new(config.max_concurrent, config.max_queued), Jobs::new());
         let library = Library::of(config.scripts.clone(), config.max_script);
         let (ending, stopping) = (CancellationToken::new(), CancellationToken::new());
         let (artifacts, metrics, executions) = (Artifacts::new(), Metrics::new(), TaskTracker::new());
-        Self(Arc::new(Inner { config, address, sessions, artifacts, pools, library, metrics, ending, stopping, executions }))
+        Self(Arc::new(Inner {
+            config,
+            address,
+            sessions,
+            slots,
+            jobs,
+            artifacts,
+            pools,
+            library,
+            metrics,
+            ending,
+            stopping,
+            executions,
+        }))
     }
 
     /// What URLs of this server begin with, without a slash at the end.

@@ -68,13 +68,14 @@ fn status_of(code: &str) -> StatusCode {
         "forbidden" => StatusCode::FORBIDDEN,
         "not_found" | "session_not_found" | "job_not_found" | "version_not_found" => StatusCode::NOT_FOUND,
         "method_not_allowed" => StatusCode::METHOD_NOT_ALLOWED,
-        "session_busy" | "session_exists" | "idempotency_conflict" | "job_not_ready" | "conflict" | "lease_lost" => {
+        "session_busy" | "session_exists" | "idempotency_conflict" | "job_not_ready" | "conflict" | "lease_lost"
+        | "cancelled" => {
             StatusCode::CONFLICT
         }
         "payload_too_large" => StatusCode::PAYLOAD_TOO_LARGE,
         "rate_limited" => StatusCode::TOO_MANY_REQUESTS,
         "target_blocked" | "navigation_failed" => StatusCode::BAD_GATEWAY,
-        "browser_unavailable" | "store_unavailable" | "proxy_unavailable" | "cancelled" => {
+        "browser_unavailable" | "store_unavailable" | "proxy_unavailable" | "interrupted" => {
             StatusCode::SERVICE_UNAVAILABLE
         }
         "timeout" => StatusCode::GATEWAY_TIMEOUT,
@@ -111,6 +112,19 @@ impl ApiError {
     #[must_use]
     pub(super) fn with(mut self, name: &str, value: impl Into<Value>) -> Self {
         self.details.insert(name.to_owned(), value.into());
+        self
+    }
+
+    /// The same of something that is the member `outer` of a body: its place is told from there.
+    #[must_use]
+    pub(super) fn within(mut self, outer: &str) -> Self {
+        if let Some(Value::String(path)) = self.details.get_mut("path") {
+            let inner = std::mem::take(path);
+            *path = if inner == "." { outer.to_owned() } else { format!("{outer}.{inner}") };
+            let place = format!("{path}: ");
+            let text = self.message.strip_prefix(&format!("{inner}: ")).unwrap_or(&self.message);
+            self.message = place + text;
+        }
         self
     }
 

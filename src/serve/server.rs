@@ -19,7 +19,7 @@ use crate::session::{SessionError, Sessions};
 
 use super::app::{App, url_of};
 use super::observe::Peer;
-use super::{ServeConfig, router};
+use super::{ServeConfig, jobs, router};
 
 /// How long the head of a request may take; what is slower holds a connection for nothing.
 const HEAD: Duration = Duration::from_secs(20);
@@ -106,6 +106,7 @@ impl Server {
     /// what is left of it, saves, and ends the browsers. Dropped, it leaves all of that undone: browsers are killed.
     pub async fn run(self, shutdown: CancellationToken) {
         let Self { app, listener, .. } = self;
+        jobs::start(&app);
         let (router, connections) = (router::router(app.clone()), TaskTracker::new());
         loop {
             tokio::select! {

@@ -125,11 +125,11 @@ async fn what_is_wrong_with_a_request_is_told_with_its_place() {
         (json!({"url": url, "output": ["pdf"]}), "output[0]"),
         (json!({"url": url, "device": "watch"}), "device"),
         (json!({"url": url, "session": {}}), "session"),
-        (json!({"url": url, "session": {"id": ""}}), "session.id"),
-        (json!({"url": url, "session": {"id": "x".repeat(257)}}), "session.id"),
+        (json!({"url": url, "session": {"id": ""}}), "session"),
+        (json!({"url": url, "session": {"id": "x".repeat(257)}}), "session"),
         (json!({"url": url, "session": {"id": "a", "ttl": "soon"}}), "session.ttl"),
         (json!({"url": url, "session": {"id": "a", "mode": "steal"}}), "session.mode"),
-        (json!({"url": url, "session": {"id": "a", "identity": "x"}, "identity": "y"}), "session.identity"),
+        (json!({"url": url, "session": {"id": "a", "identity": "x"}, "identity": "y"}), "identity"),
         (json!({"url": url, "extract": {"mode": "page"}}), "extract"),
         (json!({"url": url, "output": ["json"], "extract": {"mode": "selectors"}}), "extract.fields"),
         (json!({"url": url, "output": ["json"], "extract": {"mode": "schema"}}), "extract.schema"),
@@ -150,7 +150,7 @@ async fn what_is_wrong_with_a_request_is_told_with_its_place() {
         assert_eq!(answer.json()["error"]["path"], path, "{body}: {}", answer.text);
     }
     let answer = rig.post("/v1/fetch", &json!({"url": url, "render_j": true})).await;
-    assert!(answer.text.contains("did you mean \\\"render_js\\\"?"), "{}", answer.text);
+    assert_eq!(answer.json()["error"]["hint"], "did you mean render_js?");
     for (body, expected) in [
         (json!({"url": url, "use_proxy": true}), (503, "proxy_unavailable")),
         (json!({"url": url, "prompt": "the price", "output": ["json"]}), (422, "llm_unavailable")),

@@ -2,13 +2,150 @@
 
 use axum::http::StatusCode;
 use serde_json::{Map, Value, json};
+use utoipa::ToSchema;
 
 use super::input::FetchInput;
-use super::told;
 use super::visit::Ended;
 use crate::script;
 use crate::serve::error::ApiError;
+use crate::serve::failures;
+use crate::serve::runs::SessionTold;
 use crate::serve::task::{Answer, Task};
+
+/// What `/v1/fetch` is answered.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "it is there for its schema")]
+pub(super) struct FetchAnswer {
+    request_id: String,
+    /// `inline`.
+    mode: String,
+    /// `completed`, or `partial` where something could not be had.
+    status: String,
+    outputs: Outputs,
+    /// What was done, where there were actions.
+    #[schema(required = false)]
+    steps: Vec<StepTold>,
+    /// What became of the session: null where none was named.
+    #[schema(required = true)]
+    session: Option<SessionTold>,
+    /// Where the page came from in the end.
+    #[schema(required = true)]
+    final_url: Option<String>,
+    /// The status of the document that was last gone to by its address.
+    #[schema(required = true)]
+    http_status: Option<u16>,
+    /// What read the page for `json`, where that was a choice: `heuristic` or `llm`.
+    extraction_engine: Option<String>,
+    diagnostics: Option<PageDiagnostics>,
+    usage: Usage,
+}
+
+/// What `/v1/interact` is answered.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "it is there for its schema")]
+pub(super) struct InteractAnswer {
+    request_id: String,
+    /// The id of the request or job.
+    id: String,
+    /// `interact`.
+    kind: String,
+    /// `inline`.
+    mode: String,
+    /// `completed`; `partial` where an output could not be had; `failed` where an action failed.
+    status: String,
+    steps: Vec<StepTold>,
+    result: InteractResult,
+    /// What became of the session: null where none was named.
+    #[schema(required = true)]
+    session: Option<SessionTold>,
+    diagnostics: PageDiagnostics,
+    usage: Usage,
+}
+
+/// The page after the last action.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "it is there for its schema")]
+struct InteractResult {
+    outputs: Outputs,
+    #[schema(required = true)]
+    final_url: Option<String>,
+    #[schema(required = true)]
+    http_status: Option<u16>,
+    extraction_engine: Option<String>,
+}
+
+/// What was asked for of the page.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "it is there for its schema")]
+struct Outputs {
+    html: Option<String>,
+    markdown: Option<String>,
+    #[schema(required = false)]
+    json: Value,
+    screenshot: Option<PictureTold>,
+}
+
+/// A picture, for 15 minutes.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "it is there for its schema")]
+struct PictureTold {
+    url: String,
+}
+
+/// A step: an action that was begun.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "it is there for its schema")]
+struct StepTold {
+    step_id: String,
+    r#type: String,
+    /// `completed` or `failed`.
+    status: String,
+    started_at: String,
+    #[schema(required = true)]
+    completed_at: Option<String>,
+    /// How many elements matched, where that was more than the one that was taken.
+    matches: Option<u64>,
+    /// Whether what was waited for came, where that was optional.
+    found: Option<bool>,
+    /// What JavaScript or a script answered.
+    #[schema(required = false)]
+    result: Value,
+    screenshot: Option<PictureTold>,
+    error: Option<Failure>,
+}
+
+/// What went wrong.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "it is there for its schema")]
+struct Failure {
+    /// The output that is missing, or lacks something.
+    output: Option<String>,
+    /// The step that failed.
+    step_id: Option<String>,
+    code: String,
+    message: String,
+}
+
+/// What could not be had.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "it is there for its schema")]
+struct PageDiagnostics {
+    /// The answer's status again.
+    outcome: Option<String>,
+    output_failures: Vec<Failure>,
+    #[schema(required = false)]
+    step_errors: Vec<Failure>,
+    /// What happened unasked, such as a dialog that was dismissed.
+    #[schema(required = false)]
+    notices: Vec<String>,
+}
+
+/// Nothing is charged.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "it is there for its schema")]
+struct Usage {
+    credits: u64,
+}
 
 /// What a fetch is answered.
 pub(super) fn fetch(input: &FetchInput, ended: Ended) -> Result<Answer, ApiError> {
@@ -88,8 +225,8 @@ type Parts = (super::visit::Seen, Value, crate::base::Redactor);
 fn parts(input: &FetchInput, ended: Ended) -> Result<Parts, ApiError> {
     let Ended { seen, error, session, redactor } = ended;
     let session = match (&session, &input.session) {
-        (Some(outcome), _) => told::session(outcome),
-        (None, Some(session)) => told::unopened(&session.id),
+        (Some(outcome), _) => failures::told(outcome),
+        (None, Some(session)) => json!({"id": session.id, "updated": false, "version": null, "changes": []}),
         (None, None) => Value::Null,
     };
     let Some(mut error) = error else { return Ok((seen, session, redactor)) };

@@ -7,9 +7,9 @@ use utoipa::ToSchema;
 
 use super::actions::{Action, ActionInput};
 use super::extract::ExtractInput;
-use crate::base::SessionId;
 use crate::page::Selector;
 use crate::serve::error::ApiError;
+use crate::serve::session_input::{SessionInput, SessionInputSchema};
 
 /// How long a request may take where it does not say, in milliseconds.
 const USUAL_TIMEOUT: u64 = 30_000;
@@ -37,6 +37,7 @@ pub(in crate::serve) struct FetchInput {
     pub(super) device: Option<Device>,
     /// The session: loaded before the page is asked for, saved after. None: nothing is kept.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<SessionInputSchema>)]
     pub(super) session: Option<SessionInput>,
     /// What to do on the page once it has loaded, in order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -65,9 +66,6 @@ pub(in crate::serve) struct FetchInput {
     /// What to find on the page, in words, for a language model: as `extract` with mode `instruction`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) prompt: Option<String>,
-    /// What addresses of ours begin with for who asked.
-    #[serde(skip)]
-    pub(super) base: String,
 }
 
 /// What `/v1/interact` is asked: as a fetch, with at least one action.
@@ -148,67 +146,6 @@ impl Output {
     }
 }
 
-/// The session of a request.
-#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub(super) struct SessionInput {
-    /// Its id: any text of 1 to 256 bytes without control characters. Made on first use.
-    #[schema(min_length = 1, max_length = 256, example = "acme-login")]
-    pub(super) id: String,
-    /// The identity that the tenant keeps by this name, from now on the session's.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(super) identity: Option<String>,
-    /// How it is opened where another request holds it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(super) mode: Option<ModeInput>,
-    /// Whether it has a browser profile of its own, which is kept.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(super) profile: Option<bool>,
-    /// How long it is kept unused: milliseconds, a number with a unit (`24h`, `30d`), or `never`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(super) ttl: Option<Ttl>,
-}
-
-/// How a session is opened where another request holds it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
-pub(super) enum ModeInput {
-    /// Waits for it, as long as the request may take: so requests on one session are done in order.
-    Wait,
-    /// Fails with `session_busy`.
-    Fail,
-    /// Opens it as it was last saved, whoever holds it, and saves nothing.
-    ReadOnly,
-    /// Works on a fork of it, named `ID.fork-N`.
-    Fork,
-}
-
-/// A span of time.
-#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
-#[serde(untagged, expecting = "milliseconds, a number with a unit such as \"24h\", or \"never\"")]
-pub(super) enum Ttl {
-    /// In milliseconds.
-    Millis(u64),
-    /// As people write it.
-    Text(String),
-}
-
-impl Ttl {
-    /// The span, none for ever; an error in words.
-    pub(super) fn span(&self) -> Result<Option<Duration>, String> {
-        let span = match self {
-            Self::Text(text) if text == "never" => return Ok(None),
-            Self::Text(text) => crate::base::parse_duration(text).map_err(|error| error.to_string())?,
-            Self::Millis(millis) => Duration::from_millis(*millis),
-        };
-        let bounds = Duration::from_secs(1)..=Duration::from_hours(24 * 366 * 100);
-        match bounds.contains(&span) {
-            true => Ok(Some(span)),
-            false => Err("a session is kept for one second at least and a hundred years at most".to_owned()),
-        }
-    }
-}
-
 /// What to wait for once the page has loaded.
 #[derive(Debug, Clone, Default, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -235,6 +172,12 @@ impl FetchInput {
         Duration::from_millis(self.timeout_ms)
     }
 
+    /// The session that it works in, where that is to be saved.
+    pub(in crate::serve) fn session_id(&self) -> Option<&str> {
+        let session = self.session.as_ref().filter(|session| session.is_saved())?;
+        Some(session.id.as_str())
+    }
+
     /// Whether a browser is needed.
     pub(super) fn needs_browser(&self) -> bool {
         let asked = self.render_js == Some(true) || !self.actions.is_empty() || self.wants(Output::Screenshot);
@@ -244,11 +187,6 @@ impl FetchInput {
     /// Whether this is among the outputs.
     pub(super) fn wants(&self, output: Output) -> bool {
         self.output.contains(&output)
-    }
-
-    /// The name of the identity that is asked for.
-    pub(super) fn identity_name(&self) -> Option<&str> {
-        self.identity.as_deref().or(self.session.as_ref().and_then(|session| session.identity.as_deref()))
     }
 
     /// What is to be extracted.
@@ -269,7 +207,6 @@ impl FetchInput {
         }
         self.check_outputs()?;
         self.check_browser()?;
-        self.check_session()?;
         if let Some(selector) = self.wait_for.as_ref().and_then(|wait| wait.selector.as_deref()) {
             check_selector(selector).map_err(|reason| ApiError::invalid("wait_for.selector", reason))?;
         }
@@ -313,22 +250,6 @@ impl FetchInput {
         }
     }
 
-    fn check_session(&self) -> Result<(), ApiError> {
-        let Some(session) = &self.session else { return Ok(()) };
-        SessionId::new(&*session.id).map_err(|error| ApiError::invalid("session.id", error.to_string()))?;
-        if let Some(ttl) = &session.ttl {
-            ttl.span().map_err(|reason| ApiError::invalid("session.ttl", reason))?;
-        }
-        match (&self.identity, &session.identity) {
-            (Some(one), Some(other)) if one != other => {
-                let message =
-                    format!("the request's identity is {one:?} and its session's {other:?}: give one of them");
-                Err(ApiError::invalid("session.identity", message))
-            }
-            _ => Ok(()),
-        }
-    }
-
     /// The actions, checked.
     pub(super) fn steps(&self) -> Result<Vec<(Action, bool)>, ApiError> {
         if self.actions.len() > MOST_ACTIONS {
@@ -343,6 +264,11 @@ impl InteractInput {
     /// How long it may take.
     pub(in crate::serve) fn timeout(&self) -> Duration {
         self.0.timeout()
+    }
+
+    /// The session that it works in, where that is to be saved.
+    pub(in crate::serve) fn session_id(&self) -> Option<&str> {
+        self.0.session_id()
     }
 
     /// Checks what types alone do not; the error names the place in the JSON.

@@ -1,8 +1,8 @@
 //! Page requests: what a page says (`fetch`), and what comes of actions on it (`interact`).
 //!
 //! What is asked (`input`, `actions`, `extract`) is checked before anything is opened. A `visit` takes the request from its session
-//! to its end: over plain HTTP (`plain`, `charset`) or in a browser (`perform`); what is wanted of the page is captured (`outputs`)
-//! and told (`answer`, `told`).
+//! to its end: over plain HTTP (`plain`, `charset`) or in a browser (`perform`, `steps`), by the way that there is (`out`); what is
+//! wanted of the page is captured (`outputs`) and told (`answer`).
 
 mod actions;
 mod answer;
@@ -14,7 +14,6 @@ mod outputs;
 mod perform;
 mod plain;
 mod steps;
-mod told;
 mod visit;
 
 use axum::extract::State;
@@ -26,13 +25,13 @@ use crate::session::Scope;
 
 use super::access::Caller;
 use super::app::App;
-use super::base_url::BaseUrl;
-use super::error::{ApiError, ErrorBody};
+use super::error::ApiError;
 use super::jobs;
 use super::json::Body;
 use super::request_id::RequestId;
 use super::task::{Answer, Task, Work};
 
+use answer::{FetchAnswer, InteractAnswer};
 pub(super) use input::{FetchInput, InteractInput};
 
 pub(super) fn routes() -> OpenApiRouter<App> {
@@ -40,41 +39,45 @@ pub(super) fn routes() -> OpenApiRouter<App> {
 }
 
 /// Reads a page, over plain HTTP or in a browser.
-#[utoipa::path(post, path = "/v1/fetch", tag = "pages", request_body = FetchInput,
-    responses((status = 200, description = "the page", body = serde_json::Value), (status = 400, body = ErrorBody), (status = 401, body = ErrorBody),
-        (status = 403, body = ErrorBody), (status = 409, body = ErrorBody), (status = 413, body = ErrorBody),
-        (status = 422, body = ErrorBody), (status = 429, body = ErrorBody), (status = 502, body = ErrorBody),
-        (status = 503, body = ErrorBody), (status = 504, body = ErrorBody)))]
+///
+/// What the target answers with is no error: `http_status` tells. What could not be had of a page that was there is in `diagnostics`.
+#[utoipa::path(
+    post,
+    path = "/v1/fetch",
+    tag = "pages",
+    request_body = FetchInput,
+    responses((status = 200, description = "The page", body = FetchAnswer))
+)]
 async fn post_fetch(
     State(app): State<App>,
     caller: Caller,
     id: RequestId,
-    BaseUrl(base): BaseUrl,
-    Body(mut input): Body<FetchInput>,
+    Body(input): Body<FetchInput>,
 ) -> Result<Response, ApiError> {
     caller.needs(Scope::Fetch)?;
     input.check()?;
-    input.base = base;
     let timeout = input.timeout();
     jobs::inline(&app, caller, id, Work::Fetch(input), timeout).await
 }
 
 /// Acts on a page, then reads it.
-#[utoipa::path(post, path = "/v1/interact", tag = "pages", request_body = InteractInput,
-    responses((status = 200, description = "what came of it", body = serde_json::Value), (status = 400, body = ErrorBody),
-        (status = 401, body = ErrorBody), (status = 403, body = ErrorBody), (status = 409, body = ErrorBody),
-        (status = 413, body = ErrorBody), (status = 422, body = ErrorBody), (status = 429, body = ErrorBody),
-        (status = 502, body = ErrorBody), (status = 503, body = ErrorBody), (status = 504, body = ErrorBody)))]
+///
+/// An action that fails ends the sequence; what is there then is answered all the same, and the session is saved.
+#[utoipa::path(
+    post,
+    path = "/v1/interact",
+    tag = "pages",
+    request_body = InteractInput,
+    responses((status = 200, description = "What came of it", body = InteractAnswer))
+)]
 async fn post_interact(
     State(app): State<App>,
     caller: Caller,
     id: RequestId,
-    BaseUrl(base): BaseUrl,
-    Body(mut input): Body<InteractInput>,
+    Body(input): Body<InteractInput>,
 ) -> Result<Response, ApiError> {
     caller.needs(Scope::Fetch)?;
     input.check()?;
-    input.0.base = base;
     let timeout = input.timeout();
     jobs::inline(&app, caller, id, Work::Interact(input), timeout).await
 }

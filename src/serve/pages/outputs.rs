@@ -62,7 +62,7 @@ impl Captured {
                 Output::Html => html(source).await.map(Value::from),
                 Output::Markdown => markdown(source).await.map(Value::from),
                 Output::Json => input.extraction().run(source).await.map(|found| self.extracted(found)),
-                Output::Screenshot => screenshot(app, task, input, source).await,
+                Output::Screenshot => screenshot(app, task, source).await,
             };
             match taken {
                 Ok(value) => {
@@ -103,20 +103,20 @@ async fn markdown(_: &Source<'_>) -> Result<String, Failed> {
     Err(Failed::new(Output::Markdown, "unsupported_output", "markdown is not there yet"))
 }
 
-async fn screenshot(app: &App, task: &Task, input: &FetchInput, source: &Source<'_>) -> Result<Value, Failed> {
+async fn screenshot(app: &App, task: &Task, source: &Source<'_>) -> Result<Value, Failed> {
     let Source::Page { page, deadline } = source else {
         return Err(Failed::new(Output::Screenshot, "unsupported_output", "a screenshot needs a browser: render_js"));
     };
     let options = ScreenshotOptions::default();
     let picture =
         page.screenshot(&options, *deadline).await.map_err(|error| Failed::verb(Output::Screenshot, &error))?;
-    Ok(keep(app, task, input, picture))
+    Ok(keep(app, task, picture))
 }
 
 /// Keeps a picture for a while and answers where it is.
-pub(super) fn keep(app: &App, task: &Task, input: &FetchInput, picture: Vec<u8>) -> Value {
+pub(super) fn keep(app: &App, task: &Task, picture: Vec<u8>) -> Value {
     let artifact = Artifact::png(picture);
-    let url = app.artifacts.keep(artifact, &input.base);
+    let url = app.artifacts.keep(artifact, &app.base_url());
     let told = json!({"url": url});
     task.events.tell(crate::serve::task::TaskEvent { event: "screenshot".to_owned(), data: told.clone() });
     told

@@ -5,8 +5,7 @@ use std::time::Duration;
 
 use super::actions::{Action, Direction, Text};
 use super::outputs;
-use super::steps::Step;
-use super::told;
+use super::steps::{Step, of_verb};
 use super::visit::Visit;
 use crate::base::{Deadline, Input, Secret};
 use crate::page::{
@@ -40,7 +39,7 @@ pub(super) struct Actor<'a> {
 type Done<T = ()> = Result<T, ApiError>;
 
 fn verb<T>(done: Result<T, Box<VerbError>>) -> Done<T> {
-    done.map_err(|error| told::verb_error(&error))
+    done.map_err(|error| of_verb(&error))
 }
 
 impl Actor<'_> {
@@ -94,8 +93,7 @@ impl Actor<'_> {
                 let selector = selector.as_deref().map(|selector| self.selector(selector, strict)).transpose()?;
                 let options = ScreenshotOptions { selector, full_page: *full_page, ..ScreenshotOptions::default() };
                 let picture = verb(self.page().await?.screenshot(&options, deadline).await)?;
-                let Visit { app, task, input, .. } = self.visit;
-                step.screenshot = Some(outputs::keep(app, task, input, picture));
+                step.screenshot = Some(outputs::keep(&self.visit.app, &self.visit.task, picture));
             }
             Action::Evaluate { expression, argument } => {
                 let frame = self.page().await?.main_frame();
@@ -109,7 +107,7 @@ impl Actor<'_> {
     }
 
     async fn page(&self) -> Done<Page> {
-        self.session.page().await.map_err(|error| told::session_error(&error))
+        self.session.page().await.map_err(ApiError::from)
     }
 
     fn input(&self, text: &Text) -> Done<Input> {

@@ -4,7 +4,10 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::actions::Action;
+use crate::base::with_causes;
+use crate::page::{PageError, VerbError};
 use crate::serve::error::ApiError;
+use crate::serve::failures;
 use crate::serve::task::{Events, TaskEvent};
 
 /// A step, as answers and events tell of it.
@@ -79,6 +82,24 @@ impl Step {
     fn tell(&self, events: &Events) {
         events.tell(TaskEvent { event: "step".to_owned(), data: json!(self) });
     }
+}
+
+/// An error of a verb on a page, with what it tried and what was near.
+pub(super) fn of_verb(error: &VerbError) -> ApiError {
+    let mut told = failures::of_code(error.error.code(), with_causes(&error.error));
+    if let PageError::Navigation { reason, .. } = &error.error {
+        told = told.with("reason", reason.as_str());
+    }
+    let counted =
+        |(line, times): (&str, usize)| if times == 1 { line.to_owned() } else { format!("{line} (x{times})") };
+    let log: Vec<Value> = error.log.lines().map(counted).map(Value::from).collect();
+    let closest = error.closest.iter().map(|(selector, shown)| json!({"selector": selector, "shown": shown}));
+    for (name, values) in [("log", log), ("elements", closest.collect())] {
+        if !values.is_empty() {
+            told = told.with(name, values);
+        }
+    }
+    told
 }
 
 fn now() -> String {

@@ -5,25 +5,19 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use super::actions::Action;
-use super::input::{FetchInput, ModeInput};
+use super::input::FetchInput;
 use super::out::WayOut;
 use super::outputs::{Captured, Source};
 use super::perform::Actor;
-use super::steps::Step;
-use super::{plain, told};
-use crate::base::{Deadline, Redactor, Secret, SessionId};
+use super::plain;
+use super::steps::{Step, of_verb};
+use crate::base::{Deadline, Redactor, Secret};
 use crate::page::{GotoOptions, LoadState, Page, Selector, WaitState};
 use crate::serve::app::App;
 use crate::serve::error::ApiError;
 use crate::serve::task::Task;
-use crate::session::{
-    Identity, Mode, PlainSession, Session, SessionError, SessionOptions, SessionOutcome, Workspace, WorkspaceConfig,
-};
+use crate::session::{Identity, PlainSession, Session, SessionError, SessionOptions, SessionOutcome, Workspace};
 
-/// How long saving may take once the work is done.
-const FINISH: Duration = Duration::from_secs(15);
-/// The same where the work was cancelled: its slot and its browser are to be free within two seconds.
-const HURRY: Duration = Duration::from_millis(1_500);
 /// What of a request's time is kept for capturing, after its actions: this part of it, and no more than this.
 const RESERVE: (u32, Duration) = (5, Duration::from_secs(3));
 
@@ -72,7 +66,7 @@ impl Visit {
         if let Err(error) = self.is_possible() {
             return self.ended(Seen::default(), Some(error), None);
         }
-        let workspace = self.workspace();
+        let workspace = self.app.pools.workspace(self.task.caller.tenant(), &self.task.id);
         let options = match self.options(&workspace).await {
             Ok(options) => options,
             Err(error) => return self.ended(Seen::default(), Some(error), None),
@@ -86,7 +80,7 @@ impl Visit {
             Err(SessionError::Kind { .. }) if self.input.render_js.is_none() => {
                 self.with_browser(workspace, &options).await
             }
-            Err(error) => self.ended(Seen::default(), Some(told::session_error(&error)), None),
+            Err(error) => self.ended(Seen::default(), Some(ApiError::from(error)), None),
         }
     }
 
@@ -107,35 +101,19 @@ impl Visit {
         Ok(())
     }
 
-    fn workspace(&self) -> Workspace {
-        let (tenant, holder) = (self.task.caller.tenant().clone(), format!("rhaven serve, {}", self.task.id));
-        Workspace::new(WorkspaceConfig { tenant, holder, ..self.app.config.workspace.clone() })
-    }
-
     /// How the session is opened.
     async fn options(&self, workspace: &Workspace) -> Result<SessionOptions, ApiError> {
-        let named = match self.input.identity_name() {
-            Some(name) => workspace.identity(name).await.map_err(|error| told::session_error(&error))?,
-            None => Identity::default(),
+        let named = self.input.identity.as_deref();
+        let options = match (&self.input.session, named) {
+            (Some(session), _) => session.options(workspace, &self.task, named).await?,
+            (None, Some(name)) => {
+                SessionOptions { identity: workspace.identity(name).await?, ..SessionOptions::default() }
+            }
+            (None, None) => SessionOptions::default(),
         };
-        let device = self.input.device.map(|device| device.name().to_owned());
-        let identity = Identity { device, ..Identity::default() }.over(&named);
-        let Some(session) = &self.input.session else {
-            return Ok(SessionOptions { identity, ..SessionOptions::default() });
-        };
-        let mode = match session.mode {
-            None | Some(ModeInput::Wait) => Mode::Wait(self.task.deadline.remaining()),
-            Some(ModeInput::Fail) => Mode::Fail,
-            Some(ModeInput::ReadOnly) => Mode::ReadOnly,
-            Some(ModeInput::Fork) => Mode::Fork,
-        };
-        let ttl = session.ttl.as_ref().map(|ttl| ttl.span().map_err(|reason| ApiError::invalid("session.ttl", reason)));
-        let (ttl, profile) = (ttl.transpose()?, session.profile);
-        Ok(SessionOptions { ttl, mode, profile, identity, ..SessionOptions::default() })
-    }
-
-    fn session_id(&self) -> Result<Option<SessionId>, SessionError> {
-        Ok(self.input.session.as_ref().map(|session| SessionId::new(&*session.id)).transpose()?)
+        let Some(device) = self.input.device else { return Ok(options) };
+        let device = Identity { device: Some(device.name().to_owned()), ..Identity::default() };
+        Ok(SessionOptions { identity: device.over(&options.identity), ..options })
     }
 
     /// `work` until it is done, its time is over, nobody wants it any more or its session was taken over.
@@ -155,14 +133,9 @@ impl Visit {
         }
     }
 
-    /// By when the session has to be saved.
-    fn finishing(&self) -> Deadline {
-        Deadline::after(if self.task.cancel.is_cancelled() { HURRY } else { FINISH })
-    }
-
     async fn open_plain(&self, workspace: &Workspace, options: &SessionOptions) -> Result<PlainSession, SessionError> {
-        match self.session_id()? {
-            Some(id) => Box::pin(workspace.plain(&id, options)).await,
+        match &self.input.session {
+            Some(session) => Box::pin(workspace.plain(&session.id, options)).await,
             None => Ok(PlainSession::throw_away(&options.identity)),
         }
     }
@@ -178,7 +151,7 @@ impl Visit {
             Ok(())
         };
         let done = self.stoppable(work, session.lease_lost()).await;
-        let outcome = Box::pin(session.finish(self.finishing())).await;
+        let outcome = Box::pin(session.finish(self.task.finish_by())).await;
         self.conclude(seen, done, outcome)
     }
 
@@ -187,7 +160,7 @@ impl Visit {
         let none = BTreeSet::new();
         let work = Box::pin(self.browse(&workspace, options, &mut seen));
         let done = self.stoppable(work, async { drop(workspace.lease_lost(&none).await) }).await;
-        let outcomes = Box::pin(workspace.finish(self.finishing())).await;
+        let outcomes = Box::pin(workspace.finish(self.task.finish_by())).await;
         self.conclude(seen, done, outcomes.into_iter().next())
     }
 
@@ -210,19 +183,19 @@ impl Visit {
 
     async fn browse(&self, workspace: &Workspace, options: &SessionOptions, seen: &mut Seen) -> Result<(), ApiError> {
         let secrets = self.secrets(workspace).await?;
-        let session = self.open(workspace, options).await.map_err(|error| told::session_error(&error))?;
-        let page = session.page().await.map_err(|error| told::session_error(&error))?;
+        let session = self.open(workspace, options).await.map_err(ApiError::from)?;
+        let page = session.page().await.map_err(ApiError::from)?;
         let deadline = self.task.deadline;
         seen.http_status = self.goto(&page, &self.input.url, deadline).await?;
         self.wait(&page).await?;
         seen.is_there = true;
         let is_done = self.act(&session, &secrets, seen).await;
-        let page = session.page().await.map_err(|error| told::session_error(&error))?;
+        let page = session.page().await.map_err(ApiError::from)?;
         // A navigation that the last action began is part of what it did.
         let url = page.url(deadline).await;
         if is_done && !self.actions.is_empty() {
             let loaded = page.wait_for_load_state(LoadState::Load, deadline).await;
-            loaded.map_err(|error| told::verb_error(&error))?;
+            loaded.map_err(|error| of_verb(&error))?;
         }
         seen.final_url = Some(url.unwrap_or_else(|_| page.main_frame().url()));
         let source = Source::Page { page: &page, deadline };
@@ -232,8 +205,8 @@ impl Visit {
     }
 
     async fn open(&self, workspace: &Workspace, options: &SessionOptions) -> Result<Session, SessionError> {
-        if let Some(id) = self.session_id()? {
-            return Box::pin(workspace.session(&id, options)).await;
+        if let Some(session) = &self.input.session {
+            return Box::pin(workspace.session(&session.id, options)).await;
         }
         let session = Box::pin(workspace.current()).await?;
         if !options.identity.is_empty() {
@@ -247,7 +220,7 @@ impl Visit {
         let mut secrets = BTreeMap::new();
         for (at, (action, _)) in self.actions.iter().enumerate() {
             let Some(name) = action.secret() else { continue };
-            let secret = workspace.secret(name).await.map_err(|error| told::session_error(&error))?;
+            let secret = workspace.secret(name).await.map_err(ApiError::from)?;
             let Some(secret) = secret else {
                 let message = format!("there is no secret {name:?} in the vault");
                 return Err(
@@ -265,7 +238,7 @@ impl Visit {
         let parsed: url::Url = url.parse().map_err(|error| ApiError::invalid("url", format!("{error}")))?;
         self.way.check(&parsed)?;
         let gone = page.goto(url, &GotoOptions::default(), deadline).await;
-        gone.map_err(|error| told::verb_error(&error))
+        gone.map_err(|error| of_verb(&error))
     }
 
     async fn wait(&self, page: &Page) -> Result<(), ApiError> {
@@ -275,11 +248,11 @@ impl Visit {
             let invalid = |error: crate::page::SelectorError| ApiError::invalid("wait_for.selector", error.to_string());
             let first = page.locator(&Selector::parse(&format!("{selector} >> nth=0")).map_err(invalid)?);
             let waited = first.wait_for(WaitState::Attached, deadline).await;
-            waited.map_err(|error| told::verb_error(&error))?;
+            waited.map_err(|error| of_verb(&error))?;
         }
         if wait.network_idle {
             let waited = page.wait_for_load_state(LoadState::NetworkIdle, deadline).await;
-            waited.map_err(|error| told::verb_error(&error))?;
+            waited.map_err(|error| of_verb(&error))?;
         }
         Ok(())
     }

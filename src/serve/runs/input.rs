@@ -98,6 +98,12 @@ pub(in crate::serve) struct SessionTold {
 }
 
 impl RunInput {
+    /// The session that it works in, where that is to be saved.
+    pub(in crate::serve) fn session_id(&self) -> Option<&str> {
+        let session = self.session.as_ref().filter(|session| session.is_saved())?;
+        Some(session.id.as_str())
+    }
+
     /// How long it may take. Fails for what no server does.
     pub(in crate::serve) fn timeout(&self, app: &App) -> Result<Duration, ApiError> {
         let Some(millis) = self.timeout_ms else { return Ok(app.config.run_timeout) };

@@ -29,7 +29,7 @@ use super::task::{Answer, Task, Work};
 use super::{failures, jobs, observe};
 
 use folder::Folder;
-pub(super) use input::RunInput;
+pub(super) use input::{RunInput, SessionTold};
 use input::{RunAnswer, RunOutput};
 use said::Said;
 
