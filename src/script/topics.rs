@@ -54,6 +54,11 @@ const TOPICS: &[Topic] = &[
         doc: "Typing a script line by line: keys, commands, what is kept",
         text: include_str!("docs/repl.md"),
     },
+    Topic {
+        name: "serve",
+        doc: "rhaven serve: scripts, pages and sessions over HTTP; tokens, limits, ending, what it protects from",
+        text: include_str!("docs/serve.md"),
+    },
     Topic { name: "limits", doc: "How long and how much", text: include_str!("docs/limits.md") },
     Topic {
         name: "watch",

@@ -76,6 +76,11 @@ impl Sessions {
         }
     }
 
+    /// Asks the store for something that is not there: whether it answers at all.
+    pub async fn reach(&self) -> Result<(), SessionError> {
+        self.has_document(&Tenant::default(), "reach", "reach").await.map(drop)
+    }
+
     /// The document by that name; none where there is none.
     pub(super) async fn document<T: DeserializeOwned>(
         &self,
