@@ -10,10 +10,11 @@ use tokio_util::task::TaskTracker;
 use crate::session::Sessions;
 
 use super::ServeConfig;
+use super::artifacts::Artifacts;
+use super::jobs::Jobs;
 use super::library::Library;
 use super::metrics::Metrics;
 use super::pools::Pools;
-use super::jobs::Jobs;
 use super::slots::Slots;
 
 /// What all handlers share. Cheap to clone.
@@ -26,15 +27,17 @@ pub(super) struct Inner {
     address: SocketAddr,
     /// The store, opened once.
     pub(super) sessions: Sessions,
+    /// Pictures that answers refer to.
+    pub(super) artifacts: Artifacts,
+    /// How many pieces of work go on at a time, and the queue before them.
+    pub(super) slots: Slots,
+    /// What goes on.
+    pub(super) jobs: Jobs,
     /// The browsers of the tenants.
     pub(super) pools: Pools,
     /// The scripts that requests may name.
     pub(super) library: Library,
     pub(super) metrics: Metrics,
-    /// How many pieces of work go on at a time, and the queue before them.
-    pub(super) slots: Slots,
-    /// What goes on.
-    pub(super) jobs: Jobs,
     /// Cancelled when the server is told to end: nothing new is begun.
     pub(super) ending: CancellationToken,
     /// Cancelled when what goes on has had the time for its end: it is stopped, and saved.
@@ -46,21 +49,23 @@ pub(super) struct Inner {
 impl App {
     pub(super) fn new(config: ServeConfig, address: SocketAddr, sessions: Sessions) -> Self {
         let pools = Pools::new(&config, sessions.clone());
+        let (slots, jobs) = (Slots::new(config.max_concurrent, config.max_queued), Jobs::new());
         let library = Library::of(config.scripts.clone(), config.max_script);
         let (ending, stopping) = (CancellationToken::new(), CancellationToken::new());
-        let slots = Slots::new(config.max_concurrent, config.max_queued);
+        let (artifacts, metrics, executions) = (Artifacts::new(), Metrics::new(), TaskTracker::new());
         Self(Arc::new(Inner {
             config,
             address,
             sessions,
+            slots,
+            jobs,
+            artifacts,
             pools,
             library,
-            metrics: Metrics::new(),
-            slots,
-            jobs: Jobs::new(),
+            metrics,
             ending,
             stopping,
-            executions: TaskTracker::new(),
+            executions,
         }))
     }
 

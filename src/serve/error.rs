@@ -74,8 +74,8 @@ fn status_of(code: &str) -> StatusCode {
         }
         "payload_too_large" => StatusCode::PAYLOAD_TOO_LARGE,
         "rate_limited" => StatusCode::TOO_MANY_REQUESTS,
-        "target_blocked" => StatusCode::BAD_GATEWAY,
-        "interrupted" | "browser_unavailable" | "store_unavailable" | "proxy_unavailable" => {
+        "target_blocked" | "navigation_failed" => StatusCode::BAD_GATEWAY,
+        "browser_unavailable" | "store_unavailable" | "proxy_unavailable" | "interrupted" => {
             StatusCode::SERVICE_UNAVAILABLE
         }
         "timeout" => StatusCode::GATEWAY_TIMEOUT,
@@ -115,11 +115,15 @@ impl ApiError {
         self
     }
 
-    /// The same of JSON that stands in the member of that name.
+    /// The same of something that is the member `outer` of a body: its place is told from there.
     #[must_use]
-    pub(super) fn within(mut self, member: &str) -> Self {
+    pub(super) fn within(mut self, outer: &str) -> Self {
         if let Some(Value::String(path)) = self.details.get_mut("path") {
-            *path = if path == "." { member.to_owned() } else { format!("{member}.{path}") };
+            let inner = std::mem::take(path);
+            *path = if inner == "." { outer.to_owned() } else { format!("{outer}.{inner}") };
+            let place = format!("{path}: ");
+            let text = self.message.strip_prefix(&format!("{inner}: ")).unwrap_or(&self.message);
+            self.message = place + text;
         }
         self
     }

@@ -7,6 +7,7 @@
 
 mod access;
 mod app;
+mod artifacts;
 mod config;
 mod docs_page;
 mod error;

@@ -10,7 +10,8 @@ use utoipa_axum::routes;
 use super::app::App;
 use super::openapi::{self, Document, Made};
 use super::{
-    docs_page, error, health, identities, jobs, library, metrics, observe, pages, request_id, runs, secrets, session_transfer, sessions,
+    artifacts, docs_page, error, health, identities, jobs, library, metrics, observe, pages, request_id, runs, secrets,
+    session_transfer, sessions,
 };
 
 /// Every route of the server.
@@ -22,6 +23,7 @@ pub(super) fn router(app: App) -> Router {
         .merge(docs_page::routes())
         .merge(jobs::routes())
         .merge(pages::routes())
+        .merge(artifacts::routes())
         .merge(runs::routes())
         .merge(library::routes())
         .merge(sessions::routes())

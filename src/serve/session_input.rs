@@ -119,6 +119,11 @@ impl<'de> Visitor<'de> for Either {
 }
 
 impl SessionInput {
+    /// Whether it is opened to be saved as itself, which is done by one at a time.
+    pub(super) fn is_saved(&self) -> bool {
+        !matches!(self.mode, Some(ModeInput::ReadOnly | ModeInput::Fork))
+    }
+
     /// How it is opened; `identity` is one that the request names beside it. Asks the store for the identity.
     pub(super) async fn options(
         &self,

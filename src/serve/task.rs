@@ -15,7 +15,7 @@ use utoipa::ToSchema;
 use super::access::Caller;
 use super::app::App;
 use super::error::ApiError;
-use super::{jobs, pages, runs};
+use super::{jobs, json, pages, runs};
 
 /// What can be asked for.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
@@ -81,18 +81,32 @@ impl Task {
 
 impl Work {
     /// The input of that kind, as its request would have it; what is wrong with it is told with its place.
-    pub(super) fn read(kind: jobs::JobKind, input: Value) -> Result<Self, ApiError> {
-        fn read<T: serde::de::DeserializeOwned>(input: Value) -> Result<T, ApiError> {
-            serde_path_to_error::deserialize(input).map_err(|error| {
-                let path = format!("input.{}", error.path());
-                ApiError::invalid(&path, format!("{path}: {}", error.inner()))
-            })
+    pub(super) fn read(app: &App, kind: jobs::JobKind, input: Value) -> Result<Self, ApiError> {
+        let input = input.to_string();
+        let work = match kind {
+            jobs::JobKind::Fetch => json::read(input.as_bytes()).map(Self::Fetch),
+            jobs::JobKind::Interact => json::read(input.as_bytes()).map(Self::Interact),
+            jobs::JobKind::Run => json::read(input.as_bytes()).map(Self::Run),
+        };
+        work.and_then(|work| work.check(app).map(|()| work)).map_err(|error| error.within("input"))
+    }
+
+    /// What can be told to be wrong with it before it is begun.
+    fn check(&self, app: &App) -> Result<(), ApiError> {
+        match self {
+            Self::Fetch(input) => input.check(),
+            Self::Interact(input) => input.check(),
+            Self::Run(input) => input.check(app),
         }
-        Ok(match kind {
-            jobs::JobKind::Fetch => Self::Fetch(read(input)?),
-            jobs::JobKind::Interact => Self::Interact(read(input)?),
-            jobs::JobKind::Run => Self::Run(read(input)?),
-        })
+    }
+
+    /// `fetch`, `interact` or `run`.
+    fn kind(&self) -> &'static str {
+        match self {
+            Self::Fetch(_) => "fetch",
+            Self::Interact(_) => "interact",
+            Self::Run(_) => "run",
+        }
     }
 
     /// The session that it works in; of one there is one at a time.
@@ -105,27 +119,11 @@ impl Work {
     }
 
     /// How long it may take.
-    pub(super) fn timeout(&self, app: &App) -> Duration {
+    pub(super) fn timeout(&self, app: &App) -> Result<Duration, ApiError> {
         match self {
-            Self::Fetch(input) => input.timeout(),
-            Self::Interact(input) => input.timeout(),
+            Self::Fetch(input) => Ok(input.timeout()),
+            Self::Interact(input) => Ok(input.timeout()),
             Self::Run(input) => input.timeout(app),
-        }
-    }
-
-    /// Checks what can be told to be wrong with it before it is begun. The error has the place in its JSON.
-    pub(super) fn check(&self, app: &App) -> Result<(), ApiError> {
-        match self {
-            Self::Fetch(_) | Self::Interact(_) => Ok(()),
-            Self::Run(input) => input.check(app),
-        }
-    }
-
-    fn kind(&self) -> &'static str {
-        match self {
-            Self::Fetch(_) => "fetch",
-            Self::Interact(_) => "interact",
-            Self::Run(_) => "run",
         }
     }
 

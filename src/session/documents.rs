@@ -53,11 +53,6 @@ impl Sessions {
         }
     }
 
-    /// Asks the store for something that is not there: whether it answers at all.
-    pub async fn reach(&self) -> Result<(), SessionError> {
-        self.has_document(&Tenant::default(), "reach", "reach").await.map(drop)
-    }
-
     /// Seals `value` and puts it by that name where `read` still stands there (none: nothing). It is gone after `ttl`.
     pub(super) async fn put_document_over<T: Serialize>(
         &self,
@@ -79,6 +74,11 @@ impl Sessions {
             Err(StoreError::DocumentChanged) => Ok(Put::Changed),
             Err(error) => Err(error.into()),
         }
+    }
+
+    /// Asks the store for something that is not there: whether it answers at all.
+    pub async fn reach(&self) -> Result<(), SessionError> {
+        self.has_document(&Tenant::default(), "reach", "reach").await.map(drop)
     }
 
     /// The document by that name; none where there is none.

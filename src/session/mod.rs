@@ -49,6 +49,7 @@ mod outbox;
 mod part;
 mod patience;
 mod permissions;
+mod plain;
 mod pool;
 mod portable;
 mod profile;
@@ -96,6 +97,7 @@ pub use model::{
     ProfileChange, ProfileInfo, Saved, SessionInfo, SessionOutcome, SessionSummary, Taken, VersionDiff, VersionInfo,
 };
 pub use options::{Cookie, LeaseTimes, Mode, OpenSession, Saving, SessionOptions, StoreConfig, WorkspaceConfig};
+pub use plain::PlainSession;
 pub use pool::{Pool, PoolConfig, PoolStats};
 pub use portable::{Exported, Format, ImportOptions, Imported, PortableError, Source};
 pub use profile::{ImportedProfile, ProfileTransfer, Progress, Transfer};

@@ -14,7 +14,8 @@ const VERSION: &str = "4.32.5";
 const EXAMPLES: &str = "25";
 
 /// Statuses beyond 500 that are told on purpose: what is asked may name what cannot be reached.
-const CONFIG: &str = "[checks]\nnot_a_server_error.expected-statuses = [\"2xx\", \"3xx\", \"4xx\", \"502\", \"503\", \"504\"]\n";
+const CONFIG: &str =
+    "[checks]\nnot_a_server_error.expected-statuses = [\"2xx\", \"3xx\", \"4xx\", \"502\", \"503\", \"504\"]\n";
 
 /// What is held of every answer.
 const CHECKS: &str = "not_a_server_error,status_code_conformance,content_type_conformance,response_headers_conformance,\

@@ -72,7 +72,7 @@ async fn operations(rig: &Rig) -> Vec<Operation> {
         }
         for (method, told) in item.as_object().unwrap().iter().filter(|(_, told)| told["responses"].is_object()) {
             let name = if path.contains("/identities/") { "phone" } else { "THEIRS" };
-            let target = path.replace("{id}", "theirs").replace("{name}", name).replace("{job_id}", "job_theirs");
+            let target = path.replace("{id}", "theirs").replace("{name}", name);
             let query = if path.ends_with("/export") { "?format=cookies_txt" } else { "" };
             assert!(!target.contains('{'), "{path}: say here what its parameter is to be");
             all.push(Operation {

@@ -72,7 +72,11 @@ async fn a_script_that_fails_tells_where_and_what_was_tried() {
     let script = "fn go() { click(\"#pay\", #{ timeout: \"200ms\" }); }\ngoto(args.base + \"/form\");\ngo();";
     let verb = rig.post("/v1/run", &json!({ "script": script, "args": { "base": base } })).await;
     let told = error(&verb);
-    assert_eq!((verb.status.as_u16(), &told["inner_code"], &told["line"]), (422, &json!("timeout"), &json!(1)), "{told}");
+    assert_eq!(
+        (verb.status.as_u16(), &told["inner_code"], &told["line"]),
+        (422, &json!("timeout"), &json!(1)),
+        "{told}"
+    );
     assert_eq!((&told["frame"][0]["function"], &told["frame"][0]["line"]), (&json!("go"), &json!(3)), "{told}");
     assert!(told["log"].as_array().is_some_and(|log| !log.is_empty()), "{told}");
     assert_eq!(verb.json()["diagnostics"]["timed_out"], true);
@@ -122,7 +126,8 @@ async fn a_session_that_others_hold_is_busy_and_can_be_read_or_forked() {
     assert_eq!((own.status, &error(&own)["line"]), (StatusCode::CONFLICT, &json!(1)), "{}", own.text);
     let read = json!({ "id": "held", "mode": "read_only" });
     let script = "goto(args.base + \"/form\"); evaluate(\"localStorage.getItem('kept')\")";
-    let read = rig.post("/v1/run", &json!({ "script": script, "args": { "base": base }, "session": read })).await.json();
+    let read =
+        rig.post("/v1/run", &json!({ "script": script, "args": { "base": base }, "session": read })).await.json();
     assert_eq!((&read["result"], &read["session"]["updated"]), (&json!("a value"), &json!(false)), "{read}");
     let fork = rig.post("/v1/run", &json!({ "script": "1", "session": { "id": "held", "mode": "fork" } })).await.json();
     assert_eq!(fork["session"]["forked_from"], "held", "{fork}");

@@ -57,7 +57,12 @@ async fn scripts_are_listed_and_run_by_name() {
     }
     let check = async |body: Value, status: u16, hint: Option<&str>| {
         let answer = rig.post("/v1/run", &body).await;
-        assert_eq!((answer.status.as_u16(), answer.json()["error"]["hint"].as_str()), (status, hint), "{}", answer.text);
+        assert_eq!(
+            (answer.status.as_u16(), answer.json()["error"]["hint"].as_str()),
+            (status, hint),
+            "{}",
+            answer.text
+        );
     };
     check(json!({ "name": "orders" }), 400, None).await;
     check(json!({ "name": "orders", "args": { "shop": "a", "day": 1 } }), 400, Some("did you mean days?")).await;

@@ -20,11 +20,6 @@ const LARGEST: usize = 32 << 20;
 /// A longer answer has a document of its own, so that a list of jobs stays quick to read.
 const SHORT: usize = 2 << 10;
 
-/// An error of the store, as it is told.
-pub(super) fn store_error(error: &SessionError) -> ApiError {
-    ApiError::new(error.code(), with_causes(error))
-}
-
 /// A job id is of ours, or there is no such job.
 pub(super) fn is_id(id: &str) -> bool {
     id.strip_prefix("job_").is_some_and(|hex| hex.len() == 32 && hex.bytes().all(|byte| byte.is_ascii_hexdigit()))

@@ -110,7 +110,8 @@ impl Drop for Reserved<'_> {
 
 /// Puts a kept job into the queue of this server. Nothing where it is there already.
 pub(super) fn adopt(app: &App, caller: Caller, id: &str, work: Work) {
-    let timeout = work.timeout(app);
+    // What was allowed when it was asked for is, also where this server was started with other limits.
+    let timeout = work.timeout(app).unwrap_or(app.config.max_run_timeout);
     let joined = app.slots.job(caller.tenant(), work.session_id());
     let Ok(waiting) = joined else { return };
     let order = Order { id: id.to_owned(), caller, work, timeout };

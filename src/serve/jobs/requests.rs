@@ -23,7 +23,7 @@ use super::super::json::Body;
 use super::super::request_id::RequestId;
 use super::super::task::Work;
 use super::inline::{answer, status_url, takes_work};
-use super::kept::{KEPT, store_error};
+use super::kept::KEPT;
 use super::record::{JobInfo, JobKind, JobStatus, Key, Record};
 use super::stop::Why;
 use super::{events, kept, live};
@@ -117,8 +117,7 @@ async fn post_job(
     takes_work(&app)?;
     let key = key_of(&headers)?;
     let hash = hash(&request);
-    let work = Work::read(request.kind, request.input)?;
-    work.check(&app).map_err(|error| error.within("input"))?;
+    let work = Work::read(&app, request.kind, request.input)?;
     // To its end: a client that goes now leaves a job, not half of one.
     let made = tokio::spawn(async move { make(&app, &caller, work, key, hash).await }).await;
     let record = made.map_err(|_| ApiError::internal("the job could not be made"))??;
@@ -133,7 +132,7 @@ async fn make(app: &App, caller: &Caller, work: Work, key: Option<String>, hash:
     let mut job_id = kept::new_id();
     if let Some(key) = key {
         job_id = settle_key(app, caller, &key, &Key::new(&job_id, hash)).await?;
-        if let Some(record) = kept::read(app, tenant, &job_id).await.map_err(|error| store_error(&error))? {
+        if let Some(record) = kept::read(app, tenant, &job_id).await? {
             return Ok(record);
         }
     }
@@ -144,12 +143,12 @@ async fn make(app: &App, caller: &Caller, work: Work, key: Option<String>, hash:
     }
     let record = Record::new(job_id, work.clone(), caller.token_id());
     let _reserved = app.jobs.reserve(&record.id);
-    if kept::create(app, tenant, &record).await.map_err(|error| store_error(&error))? {
+    if kept::create(app, tenant, &record).await? {
         live::adopt(app, caller.clone(), &record.id, work);
         return Ok(record);
     }
     // Made by the same request, sent twice at a time.
-    let read = kept::read(app, tenant, &record.id).await.map_err(|error| store_error(&error))?;
+    let read = kept::read(app, tenant, &record.id).await?;
     Ok(read.unwrap_or(record))
 }
 
@@ -159,10 +158,10 @@ async fn settle_key(app: &App, caller: &Caller, key: &str, new: &Key) -> Result<
     let part = JobPart::Key;
     loop {
         let put = sessions.put_job_document(tenant, part, key, new, Seen::NOTHING, Some(KEPT)).await;
-        if put.map_err(|error| store_error(&error))?.is_some() {
+        if put?.is_some() {
             return Ok(new.job.clone());
         }
-        let read = sessions.job_document::<Key>(tenant, part, key).await.map_err(|error| store_error(&error))?;
+        let read = sessions.job_document::<Key>(tenant, part, key).await?;
         let Some((before, _)) = read else { continue };
         if before.hash == new.hash {
             return Ok(before.job);
@@ -192,7 +191,7 @@ async fn list_jobs(
         return Err(error);
     }
     let records = app.sessions.job_documents::<Record>(caller.tenant(), JobPart::Job).await;
-    let mut records = records.map_err(|error| store_error(&error))?;
+    let mut records = records?;
     records.retain(|record| opens(record.kind).is_ok());
     records.sort_by(|a, b| (b.created, &b.id).cmp(&(a.created, &a.id)));
     if let Some(after) = &query.after {
@@ -240,7 +239,7 @@ async fn get_result(
         error.retry_after = Some(1);
         return Err(error);
     }
-    let kept = kept::answer(&app, caller.tenant(), record).await.map_err(|error| store_error(&error))?;
+    let kept = kept::answer(&app, caller.tenant(), record).await?;
     let kept = kept.ok_or_else(|| ApiError::new("job_not_found", "the result of this job is not kept any more"))?;
     answer(id, kept.outcome())
 }
@@ -266,14 +265,14 @@ async fn cancel(app: &App, caller: &Caller, found: Record) -> Result<Record, Api
     let queued = |record: &Record| record.status == JobStatus::Queued;
     let error = Why::Cancelled.error(0.0);
     let ended = kept::end_unrun(app, tenant, &job_id, JobStatus::Cancelled, error, queued).await;
-    let ended = ended.map_err(|error| store_error(&error))?;
+    let ended = ended?;
     if ended.is_some_and(|(record, _)| !record.status.is_final()) {
         let wished = kept::update(app, tenant, &job_id, |record| {
             let goes_on = !record.status.is_final() && !record.cancel;
             record.cancel |= goes_on;
             goes_on
         });
-        wished.await.map_err(|error| store_error(&error))?;
+        wished.await?;
     }
     let live = app.jobs.live(tenant, &job_id);
     if let Some(live) = &live {
@@ -281,7 +280,7 @@ async fn cancel(app: &App, caller: &Caller, found: Record) -> Result<Record, Api
     }
     let patience = Deadline::after(CANCELLED_WITHIN);
     loop {
-        let read = kept::read(app, tenant, &job_id).await.map_err(|error| store_error(&error))?;
+        let read = kept::read(app, tenant, &job_id).await?;
         let record = read.ok_or_else(not_found)?;
         if record.status.is_final() || patience.passed() {
             return Ok(record);
@@ -301,7 +300,7 @@ pub(super) async fn find(
     job: Result<Path<String>, PathRejection>,
 ) -> Result<Record, ApiError> {
     let id = job.ok().map(|Path(id)| id).filter(|id| kept::is_id(id)).ok_or_else(not_found)?;
-    let record = kept::read(app, caller.tenant(), &id).await.map_err(|error| store_error(&error))?;
+    let record = kept::read(app, caller.tenant(), &id).await?;
     let record = record.ok_or_else(not_found)?;
     caller.needs(record.kind.scope())?;
     Ok(record)

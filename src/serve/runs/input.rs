@@ -33,7 +33,7 @@ pub(in crate::serve) struct RunInput {
     /// The session that is open from the script's first line, and saved after its last.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<SessionInputSchema>)]
-    pub(super) session: Option<SessionInput>,
+    pub(in crate::serve) session: Option<SessionInput>,
     /// The identity that the session tells sites from now on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) identity: Option<String>,
@@ -98,26 +98,26 @@ pub(in crate::serve) struct SessionTold {
 }
 
 impl RunInput {
-    /// The session that it works in.
+    /// The session that it works in, where that is to be saved.
     pub(in crate::serve) fn session_id(&self) -> Option<&str> {
-        self.session.as_ref().map(|session| session.id.as_str())
+        let session = self.session.as_ref().filter(|session| session.is_saved())?;
+        Some(session.id.as_str())
     }
 
-    /// How long it may take.
-    pub(in crate::serve) fn timeout(&self, app: &App) -> Duration {
-        let asked = self.timeout_ms.map_or(app.config.run_timeout, Duration::from_millis);
-        asked.min(app.config.max_run_timeout)
+    /// How long it may take. Fails for what no server does.
+    pub(in crate::serve) fn timeout(&self, app: &App) -> Result<Duration, ApiError> {
+        let Some(millis) = self.timeout_ms else { return Ok(app.config.run_timeout) };
+        let (span, most) = (Duration::from_millis(millis), app.config.max_run_timeout);
+        if millis == 0 || span > most {
+            let message = format!("timeout_ms: from 1 to {}, found {millis}", most.as_millis());
+            return Err(ApiError::invalid("timeout_ms", message));
+        }
+        Ok(span)
     }
 
     /// What can be told to be wrong with it before it is begun.
     pub(in crate::serve) fn check(&self, app: &App) -> Result<(), ApiError> {
-        let most = app.config.max_run_timeout;
-        if let Some(millis) = self.timeout_ms
-            && (millis == 0 || Duration::from_millis(millis) > most)
-        {
-            let message = format!("timeout_ms: from 1 to {}, found {millis}", most.as_millis());
-            return Err(ApiError::invalid("timeout_ms", message));
-        }
+        self.timeout(app)?;
         if self.identity.is_some() && self.session.is_none() {
             let message = "identity: it is told by a session, and none is named: add session";
             return Err(ApiError::invalid("identity", message));

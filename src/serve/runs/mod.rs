@@ -28,7 +28,7 @@ use super::task::{Answer, Task, Work};
 use super::{failures, jobs, observe};
 
 use folder::Folder;
-pub(super) use input::RunInput;
+pub(super) use input::{RunInput, SessionTold};
 use input::{RunAnswer, RunOutput};
 use said::Said;
 
@@ -68,7 +68,7 @@ async fn post_run(
 ) -> Result<Response, ApiError> {
     caller.needs(Scope::Run)?;
     input.check(&app)?;
-    let timeout = input.timeout(&app);
+    let timeout = input.timeout(&app)?;
     if wants_events(&headers) {
         return jobs::stream(&app, caller, id, Work::Run(input), timeout);
     }
