@@ -1,0 +1,271 @@
+//! The stack of open elements as the HTML standard keeps it, as far as depth goes: where the standard closes more than is
+//! known here the stack is too high, never too low.
+
+use std::collections::HashMap;
+
+/// Elements that nest where tags that close them by the way are missing: the barriers of the standard's scopes.
+const SCOPE: &[&str] = &[
+    "applet",
+    "caption",
+    "table",
+    "td",
+    "th",
+    "marquee",
+    "object",
+    "template",
+    "mi",
+    "mo",
+    "mn",
+    "ms",
+    "mtext",
+    "annotation-xml",
+    "foreignobject",
+    "desc",
+    "title",
+];
+
+/// Elements whose end tag closes what is open in them, up to a barrier.
+const BLOCK: &[&str] = &[
+    "address",
+    "applet",
+    "article",
+    "aside",
+    "blockquote",
+    "button",
+    "center",
+    "details",
+    "dialog",
+    "dir",
+    "div",
+    "dl",
+    "fieldset",
+    "figcaption",
+    "figure",
+    "footer",
+    "header",
+    "hgroup",
+    "listing",
+    "main",
+    "marquee",
+    "menu",
+    "nav",
+    "object",
+    "ol",
+    "pre",
+    "section",
+    "select",
+    "summary",
+    "ul",
+];
+
+/// Further elements that an end tag of another kind does not reach past.
+const SPECIAL: &[&str] = &[
+    "body",
+    "dd",
+    "dt",
+    "form",
+    "frameset",
+    "h1",
+    "h2",
+    "h3",
+    "h4",
+    "h5",
+    "h6",
+    "head",
+    "html",
+    "iframe",
+    "li",
+    "noembed",
+    "noframes",
+    "noscript",
+    "p",
+    "script",
+    "search",
+    "style",
+    "tbody",
+    "textarea",
+    "tfoot",
+    "thead",
+    "tr",
+    "xmp",
+];
+
+/// Start tags before which an open paragraph ends, beside those of blocks.
+const ENDS_PARAGRAPH: &[&str] =
+    &["dd", "dt", "form", "h1", "h2", "h3", "h4", "h5", "h6", "hr", "li", "plaintext", "table", "xmp"];
+
+/// Elements of running text that are opened again in the next block where they were not closed.
+const FORMATTING: &[&str] =
+    &["a", "b", "big", "code", "em", "font", "i", "nobr", "s", "small", "strike", "strong", "tt", "u"];
+
+const HEADINGS: &[&str] = &["h1", "h2", "h3", "h4", "h5", "h6"];
+const ROW_GROUPS: &[&str] = &["tbody", "thead", "tfoot", "caption", "colgroup", "tr", "td", "th"];
+
+/// How many like formatting elements the standard keeps for opening again.
+const ALIKE: u8 = 3;
+
+struct Element {
+    name: String,
+    /// Which formatting element it is, attributes included.
+    key: Option<u64>,
+}
+
+/// The open elements, and the formatting elements that would be opened again.
+#[derive(Default)]
+pub(super) struct Open {
+    elements: Vec<Element>,
+    foreign: usize,
+    listed: HashMap<u64, u8>,
+    formatting: usize,
+    stuck: usize,
+}
+
+pub(super) fn is_formatting(name: &str) -> bool {
+    FORMATTING.contains(&name)
+}
+
+impl Open {
+    pub fn depth(&self) -> usize {
+        self.elements.len()
+    }
+
+    /// Whether in SVG or MathML, where other rules hold.
+    pub fn in_foreign(&self) -> bool {
+        self.foreign > 0
+    }
+
+    /// How many formatting elements wait for their end.
+    pub fn formatting(&self) -> usize {
+        self.formatting
+    }
+
+    /// How many of them will be opened again in each block that comes.
+    pub fn stuck(&self) -> usize {
+        self.stuck
+    }
+
+    pub fn has(&self, name: &str) -> bool {
+        self.elements.iter().any(|element| element.name == name)
+    }
+
+    /// What a start tag closes before it opens its own; false where the tag means nothing here.
+    pub fn before(&mut self, name: &str) -> bool {
+        if self.in_foreign() {
+            return true;
+        }
+        if BLOCK.contains(&name) || ENDS_PARAGRAPH.contains(&name) {
+            self.close_to(&["p"], |open| open == "button" || SCOPE.contains(&open));
+        }
+        match name {
+            "p" => self.close_to(&["p"], |open| open == "button" || SCOPE.contains(&open)),
+            "li" => self.close_item(&["li"]),
+            "dd" | "dt" => self.close_item(&["dd", "dt"]),
+            "option" if self.elements.last().is_some_and(|last| last.name == "option") => self.pop_to(self.depth() - 1),
+            "td" | "th" => self.close_in_table(&["td", "th", "caption", "colgroup"]),
+            "tr" => self.close_in_table(&["tr", "td", "th", "caption", "colgroup"]),
+            "tbody" | "thead" | "tfoot" | "caption" | "colgroup" => self.close_in_table(ROW_GROUPS),
+            _ => {}
+        }
+        let needs_table = ROW_GROUPS.contains(&name);
+        !needs_table || self.elements.iter().any(|open| open.name == "table" || open.name == "template")
+    }
+
+    pub fn push(&mut self, name: &str, key: Option<u64>) {
+        if name == "svg" || name == "math" {
+            self.foreign += 1;
+        }
+        if let Some(key) = key {
+            let alike = self.listed.entry(key).or_default();
+            if *alike < ALIKE {
+                *alike += 1;
+                self.formatting += 1;
+            }
+        }
+        self.elements.push(Element { name: name.to_owned(), key });
+    }
+
+    /// An end tag.
+    pub fn close(&mut self, name: &str) {
+        let scope = |open: &str| SCOPE.contains(&open);
+        match name {
+            "body" | "html" => {}
+            "form" => self.take_form(),
+            "template" => self.close_to(&["template"], |_| false),
+            "p" => self.close_to(&["p"], |open| open == "button" || SCOPE.contains(&open)),
+            "li" => self.close_to(&["li"], |open| open == "ol" || open == "ul" || SCOPE.contains(&open)),
+            "dd" | "dt" => self.close_to(&[name], scope),
+            _ if HEADINGS.contains(&name) => self.close_to(HEADINGS, scope),
+            "table" => self.close_to(&["table"], |open| open == "template"),
+            _ if ROW_GROUPS.contains(&name) => self.close_to(&[name], |open| open == "table" || open == "template"),
+            _ if BLOCK.contains(&name) => self.close_to(&[name], scope),
+            _ => self.close_to(&[name], |open| {
+                SCOPE.contains(&open) || BLOCK.contains(&open) || SPECIAL.contains(&open)
+            }),
+        }
+    }
+
+    fn close_to(&mut self, names: &[&str], barrier: impl Fn(&str) -> bool) {
+        for at in (0..self.elements.len()).rev() {
+            let Some(element) = self.elements.get(at) else { return };
+            if names.contains(&element.name.as_str()) {
+                if let Some(key) = element.key {
+                    self.ended(key);
+                    if let Some(element) = self.elements.get_mut(at) {
+                        element.key = None;
+                    }
+                }
+                return self.pop_to(at);
+            }
+            if barrier(&element.name) {
+                return;
+            }
+        }
+    }
+
+    fn close_item(&mut self, names: &[&str]) {
+        self.close_to(names, |open| {
+            let passed = matches!(open, "address" | "div" | "p");
+            !passed && (SCOPE.contains(&open) || BLOCK.contains(&open) || SPECIAL.contains(&open))
+        });
+    }
+
+    /// Closes down to the outermost of `names` in the innermost table.
+    fn close_in_table(&mut self, names: &[&str]) {
+        let inside = self.elements.iter().rposition(|open| open.name == "table" || open.name == "template");
+        let Some(inside) = inside else { return };
+        let found = self.elements.iter().enumerate().skip(inside + 1);
+        if let Some((at, _)) = found.into_iter().find(|(_, open)| names.contains(&open.name.as_str())) {
+            self.pop_to(at);
+        }
+    }
+
+    /// A form is taken out of the stack; what is open in it stays.
+    fn take_form(&mut self) {
+        if let Some(at) = self.elements.iter().rposition(|open| open.name == "form") {
+            let blocked = self.elements.iter().skip(at + 1).any(|open| SCOPE.contains(&open.name.as_str()));
+            if !blocked {
+                self.elements.remove(at);
+            }
+        }
+    }
+
+    fn pop_to(&mut self, at: usize) {
+        for element in self.elements.drain(at..) {
+            if element.name == "svg" || element.name == "math" {
+                self.foreign = self.foreign.saturating_sub(1);
+            }
+            if element.key.is_some() {
+                self.stuck += 1;
+            }
+        }
+    }
+
+    fn ended(&mut self, key: u64) {
+        if let Some(alike) = self.listed.get_mut(&key) {
+            if *alike > 0 {
+                *alike -= 1;
+                self.formatting = self.formatting.saturating_sub(1);
+            }
+        }
+    }
+}
