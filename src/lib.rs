@@ -17,6 +17,7 @@ pub mod repl;
 pub mod run;
 pub mod script;
 pub mod seal;
+pub mod serve;
 pub mod session;
 pub mod store;
 pub mod watch;

@@ -84,23 +84,19 @@ struct Kept {
     hash: String,
     scopes: BTreeSet<Scope>,
     created_at: String,
-    expires_at: Option<Timestamp>,
+    /// In seconds since 1970.
+    expires_at: Option<i64>,
 }
 
 impl Kept {
     fn info(self, tenant: &Tenant) -> TokenInfo {
-        let expires_at = self.expires_at.map(|at| at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string());
-        TokenInfo {
-            id: self.id,
-            tenant: tenant.clone(),
-            scopes: self.scopes,
-            created_at: self.created_at,
-            expires_at,
-        }
+        let expires_at = self.expires_at.and_then(|at| Timestamp::from_second(at).ok());
+        let expires_at = expires_at.map(|at| at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string());
+        TokenInfo { id: self.id, tenant: tenant.clone(), scopes: self.scopes, created_at: self.created_at, expires_at }
     }
 
     fn has_expired(&self) -> bool {
-        self.expires_at.is_some_and(|at| at <= Timestamp::now())
+        self.expires_at.is_some_and(|at| at <= Timestamp::now().as_second())
     }
 }
 
@@ -118,7 +114,7 @@ impl Sessions {
         random(&mut id)?;
         random(&mut secret)?;
         let (id, secret) = (HEXLOWER.encode(&id), BASE64URL_NOPAD.encode(&secret));
-        let expires_at = lasts.and_then(|span| Timestamp::now().checked_add(span).ok());
+        let expires_at = lasts.and_then(|span| Timestamp::now().checked_add(span).ok()).map(Timestamp::as_second);
         let kept = Kept {
             format: 1,
             hash: hash(&secret),

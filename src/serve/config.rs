@@ -1,0 +1,44 @@
+//! What a server is started with.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::session::WorkspaceConfig;
+
+/// What a server is started with. Nothing is opened before [`super::Server::bind`].
+#[derive(Debug, Clone)]
+pub struct ServeConfig {
+    /// Where it listens.
+    pub listen: SocketAddr,
+    /// Store, key, browser and times of its sessions. Its tenant is nobody's: tokens say whose a request is.
+    pub workspace: WorkspaceConfig,
+    /// The folder of scripts that requests may name; none: they send theirs.
+    pub scripts: Option<PathBuf>,
+    /// The largest body of a request, in bytes.
+    pub max_body: usize,
+    /// How many pieces of work go on at a time, of all tenants together.
+    pub max_concurrent: usize,
+    /// How many more may wait.
+    pub max_queued: usize,
+    /// Work that takes longer than this turns into a job.
+    pub inline_limit: Duration,
+    /// How long what goes on may take once the server is told to end.
+    pub drain: Duration,
+}
+
+impl ServeConfig {
+    /// The usual limits.
+    pub fn new(listen: SocketAddr, workspace: WorkspaceConfig) -> Self {
+        Self {
+            listen,
+            workspace,
+            scripts: None,
+            max_body: 4 << 20,
+            max_concurrent: 8,
+            max_queued: 64,
+            inline_limit: Duration::from_secs(15),
+            drain: Duration::from_secs(30),
+        }
+    }
+}

@@ -1,0 +1,53 @@
+//! Each request's id: made here, told in a header, in every JSON answer and in the log.
+
+use axum::extract::{FromRequestParts, Request};
+use axum::http::HeaderValue;
+use axum::http::request::Parts;
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use data_encoding::HEXLOWER;
+
+use super::error::ApiError;
+
+/// The header that tells it.
+const HEADER: &str = "x-request-id";
+
+/// A request's id, e.g. `req_5f0c..`.
+#[derive(Debug, Clone)]
+pub(super) struct RequestId(pub(super) String);
+
+impl RequestId {
+    fn new() -> Self {
+        Self(format!("req_{}", random_id()))
+    }
+}
+
+/// 128 random bits in hex: names of requests and jobs, which nobody can guess.
+pub(super) fn random_id() -> String {
+    let mut bytes = [0; 16];
+    // Without randomness nothing could be sealed either; the id is then merely not unique.
+    let _ = getrandom::fill(&mut bytes);
+    HEXLOWER.encode(&bytes)
+}
+
+impl<S: Sync> FromRequestParts<S> for RequestId {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, ApiError> {
+        parts.extensions.get::<Self>().cloned().ok_or_else(|| ApiError::internal("the request has no id"))
+    }
+}
+
+/// Gives the request its id, and an error's answer its text with it.
+pub(super) async fn give(mut request: Request, next: Next) -> Response {
+    let id = RequestId::new();
+    request.extensions_mut().insert(id.clone());
+    let mut response = next.run(request).await;
+    if let Some(error) = response.extensions_mut().remove::<ApiError>() {
+        response = error.render(&id).into_response();
+    }
+    if let Ok(value) = HeaderValue::from_str(&id.0) {
+        response.headers_mut().insert(HEADER, value);
+    }
+    response
+}
