@@ -102,9 +102,9 @@ pub(super) fn is_hidden(node: &NodeRef<'_>) -> bool {
 
 /// Elements that stand in a line of text: around others a reader sees a gap.
 const INLINE: &[&str] = &[
-    "a", "abbr", "acronym", "b", "bdi", "bdo", "big", "cite", "code", "data", "del", "dfn", "em", "font", "i", "ins", "kbd",
-    "label", "mark", "meter", "nobr", "output", "progress", "q", "s", "samp", "slot", "small", "span", "strike", "strong",
-    "sub", "sup", "time", "tt", "u", "var", "wbr",
+    "a", "abbr", "acronym", "b", "bdi", "bdo", "big", "cite", "code", "data", "del", "dfn", "em", "font", "i", "ins",
+    "kbd", "label", "mark", "meter", "nobr", "output", "progress", "q", "s", "samp", "slot", "small", "span", "strike",
+    "strong", "sub", "sup", "time", "tt", "u", "var", "wbr",
 ];
 
 /// The text of an element as a reader sees it, white space collapsed, a space where one block ends and another begins.

@@ -7,7 +7,7 @@ use super::dom::{attribute, is};
 /// The most columns that are read.
 const MAX_COLUMNS: usize = 1000;
 /// The most places that cells which span several may fill, in one table.
-const MAX_SPANNED: usize = 100_000;
+const MAX_SPANNED: usize = 50_000;
 
 /// One place in the grid.
 #[derive(Clone, Copy)]
@@ -92,7 +92,9 @@ fn cells_of<'a>(row: &NodeRef<'a>) -> Vec<NodeRef<'a>> {
 }
 
 fn span(cell: &NodeRef<'_>, name: &str) -> usize {
-    attribute(cell, name).or_else(|| attribute(cell, &format!("aria-{name}"))).map_or(1, |told| told.parse().unwrap_or(1))
+    attribute(cell, name)
+        .or_else(|| attribute(cell, &format!("aria-{name}")))
+        .map_or(1, |told| told.parse().unwrap_or(1))
 }
 
 /// What reaches down into the next rows.

@@ -28,7 +28,9 @@ pub(super) fn read(dom: &Dom) -> (Vec<Value>, Vec<String>) {
 /// Parses a block as it stands in pages: with comments around it, or with line breaks in its strings.
 fn parse(text: &str) -> Result<Value, serde_json::Error> {
     let mut text = text.trim().trim_end_matches(';');
-    for (before, after) in [("<!--", "-->"), ("//<![CDATA[", "//]]>"), ("/*<![CDATA[*/", "/*]]>*/"), ("<![CDATA[", "]]>")] {
+    for (before, after) in
+        [("<!--", "-->"), ("//<![CDATA[", "//]]>"), ("/*<![CDATA[*/", "/*]]>*/"), ("<![CDATA[", "]]>")]
+    {
         if let Some(inner) = text.strip_prefix(before) {
             text = inner.trim_end().strip_suffix(after).unwrap_or(inner).trim();
         }

@@ -26,9 +26,9 @@ pub(super) fn choose(document: &Document) -> Chosen {
     let rest = without_sides(document);
     let whole = text(&rest.root()).len();
     let chosen = article(document).filter(|article| text(&article.root()).len() * LEAST >= whole).unwrap_or(rest);
-    let has_heading = heading.as_ref().is_some_and(|heading| {
-        chosen.select("h1,h2").nodes().iter().any(|inner| text(inner) == *heading)
-    });
+    let has_heading = heading
+        .as_ref()
+        .is_some_and(|heading| chosen.select("h1,h2").nodes().iter().any(|inner| text(inner) == *heading));
     Chosen { title: heading.filter(|_| !has_heading), document: chosen }
 }
 

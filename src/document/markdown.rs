@@ -96,7 +96,7 @@ fn tidy_input(node: &NodeRef<'_>) {
     let kind = attribute(node, "type").unwrap_or_default().to_ascii_lowercase();
     let value = attribute(node, "value").unwrap_or_default();
     match kind.as_str() {
-        "checkbox" | "radio" => say(node, if node.has_attr("checked") { "[x]" } else { "[ ]" }),
+        "checkbox" | "radio" => say(node, if node.has_attr("checked") { "☑" } else { "☐" }),
         "password" | "file" | "image" => node.remove_from_parent(),
         _ => say(node, &value),
     }
@@ -109,8 +109,12 @@ fn say(node: &NodeRef<'_>, text: &str) {
 }
 
 fn converter() -> HtmlToMarkdown {
-    let options =
-        Options { bullet_list_marker: BulletListMarker::Dash, ul_bullet_spacing: 1, ol_number_spacing: 1, ..Options::default() };
+    let options = Options {
+        bullet_list_marker: BulletListMarker::Dash,
+        ul_bullet_spacing: 1,
+        ol_number_spacing: 1,
+        ..Options::default()
+    };
     HtmlToMarkdown::builder()
         .options(options)
         .scripting_enabled(false)
@@ -166,4 +170,3 @@ fn settle(markdown: &str) -> String {
     out.truncate(out.trim_end().len());
     out
 }
-

@@ -9,7 +9,7 @@ use super::dom::{Dom, attribute, collapse, is, name};
 pub(super) struct Meta {
     pub open_graph: Map<String, Value>,
     pub twitter: Map<String, Value>,
-    pub meta: Map<String, Value>,
+    pub other: Map<String, Value>,
 }
 
 /// Names whose content is an address.
@@ -21,24 +21,24 @@ pub(super) fn read(dom: &Dom) -> Meta {
         match name(&node).as_str() {
             "html" => {
                 if let Some(lang) = attribute(&node, "lang") {
-                    add(&mut found.meta, "lang", lang);
+                    add(&mut found.other, "lang", lang);
                 }
             }
             // Those of pictures (SVG) are no titles of the document.
             "title" if node.parent().is_some_and(|parent| is(&parent, &["head"])) => {
-                add(&mut found.meta, "title", collapse(&node.text()));
+                add(&mut found.other, "title", collapse(&node.text()));
             }
             "link" => {
                 let rel = attribute(&node, "rel").unwrap_or_default().to_ascii_lowercase();
                 let href = attribute(&node, "href");
                 if let (true, Some(href)) = (rel.split_whitespace().any(|rel| rel == "canonical"), href) {
-                    add(&mut found.meta, "canonical", dom.absolute(&href));
+                    add(&mut found.other, "canonical", dom.absolute(&href));
                 }
             }
             "meta" => {
                 let named = ["property", "name", "itemprop"].iter().find_map(|key| attribute(&node, key));
                 if let (Some(key), Some(content)) = (named, attribute(&node, "content")) {
-                    file(dom, &mut found, &key, content);
+                    file(dom, &mut found, &key, &content);
                 }
             }
             _ => {}
@@ -47,16 +47,18 @@ pub(super) fn read(dom: &Dom) -> Meta {
     found
 }
 
-fn file(dom: &Dom, found: &mut Meta, key: &str, content: String) {
+fn file(dom: &Dom, found: &mut Meta, key: &str, content: &str) {
     let key = key.to_ascii_lowercase();
-    let content = collapse(&content);
-    let content = if ADDRESSES.contains(&key.rsplit(':').next().unwrap_or_default()) { dom.absolute(&content) } else { content };
+    let content = collapse(content);
+    let content =
+        if ADDRESSES.contains(&key.rsplit(':').next().unwrap_or_default()) { dom.absolute(&content) } else { content };
     if let Some(key) = key.strip_prefix("og:") {
         add(&mut found.open_graph, key, content);
     } else if let Some(key) = key.strip_prefix("twitter:") {
         add(&mut found.twitter, key, content);
-    } else if !matches!(key.as_str(), "viewport" | "csrf-token" | "csrf-param" | "robots" | "generator" | "theme-color") {
-        add(&mut found.meta, &key, content);
+    } else if !matches!(key.as_str(), "viewport" | "csrf-token" | "csrf-param" | "robots" | "generator" | "theme-color")
+    {
+        add(&mut found.other, &key, content);
     }
 }
 

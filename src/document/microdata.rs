@@ -10,7 +10,7 @@ use super::dom::{Dom, attribute, is_hidden, name, text};
 /// How deep items nest.
 const MAX_NESTED: usize = 32;
 /// How many elements are looked at in all: `itemref` could lead through the same ones again and again.
-const MAX_VISITED: usize = 1_000_000;
+const MAX_VISITED: usize = 200_000;
 
 /// The items that belong to no other.
 pub(super) fn read(dom: &Dom) -> Vec<Value> {
@@ -43,7 +43,8 @@ impl<'a> Reader<'a> {
         let mut properties: Map<String, Value> = Map::new();
         let mut open: Vec<NodeRef<'a>> = Vec::new();
         let referred = attribute(item, "itemref").unwrap_or_default();
-        let mut roots: Vec<NodeRef<'a>> = referred.split_whitespace().filter_map(|id| self.by_id.get(id).copied()).collect();
+        let mut roots: Vec<NodeRef<'a>> =
+            referred.split_whitespace().filter_map(|id| self.by_id.get(id).copied()).collect();
         roots.reverse();
         open.extend(roots);
         open.extend(item.children_it(true));
@@ -56,13 +57,12 @@ impl<'a> Reader<'a> {
             if !node.is_element() || !seen.insert(node.id) {
                 continue;
             }
-            if let Some(names) = attribute(&node, "itemprop") {
-                if let Some(value) = self.value(&node) {
-                    self.visits += value.as_str().map_or(0, str::len) / 16;
-                    for name in names.split_whitespace() {
-                        let list = properties.entry(name.to_owned()).or_insert_with(|| json!([]));
-                        list.as_array_mut().into_iter().for_each(|list| list.push(value.clone()));
-                    }
+            let names = attribute(&node, "itemprop").unwrap_or_default();
+            if let Some(value) = (!names.is_empty()).then(|| self.value(&node)).flatten() {
+                self.visits += value.as_str().map_or(0, str::len) / 16;
+                for name in names.split_whitespace() {
+                    let list = properties.entry(name.to_owned()).or_insert_with(|| json!([]));
+                    list.as_array_mut().into_iter().for_each(|list| list.push(value.clone()));
                 }
             }
             if !node.has_attr("itemscope") {

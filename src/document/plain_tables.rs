@@ -48,9 +48,9 @@ fn simple(table: &NodeRef<'_>, reading: &Reading<'_>, repeated: &mut usize) -> S
     let caption = table.children_it(false).find(|child| is(child, &["caption"])).or(reading.title);
     let mut html = String::from("<table>");
     if let Some(caption) = caption {
-        html.push_str(&format!("<caption>{}</caption>", caption.inner_html()));
+        html.extend(["<caption>", &*caption.inner_html(), "</caption>"]);
     }
-    html.push_str(&format!("<thead {COLUMNS}=\"{columns}\">"));
+    html.extend(["<thead ", COLUMNS, "=\"", &columns.to_string(), "\">"]);
     let mut body = rows.iter().skip(reading.skipped);
     // Several rows of headers are one in Markdown: those above the last stay rows of the body.
     match reading.header_rows {
@@ -77,7 +77,7 @@ fn push_row(html: &mut String, cell: &str, places: &[Option<Place<'_>>], columns
             *repeated += inner.len();
         }
         let shown: &str = if again && *repeated > MAX_REPEATED { "" } else { &inner };
-        html.push_str(&format!("<{cell}>{shown}</{cell}>"));
+        html.extend(["<", cell, ">", shown, "</", cell, ">"]);
     }
     html.push_str("</tr>");
 }

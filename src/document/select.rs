@@ -41,7 +41,8 @@ struct Field {
 struct Selector(String);
 
 fn read_map(fields: &Value, left: usize) -> Result<Vec<(String, Field)>, DocumentError> {
-    let fields = fields.as_object().ok_or_else(|| DocumentError::InvalidField("fields: wanted a map of names".into()))?;
+    let fields =
+        fields.as_object().ok_or_else(|| DocumentError::InvalidField("fields: wanted a map of names".into()))?;
     fields.iter().map(|(name, field)| Ok((name.clone(), read_field(name, field, left)?))).collect()
 }
 
@@ -71,7 +72,11 @@ fn read_field(name: &str, field: &Value, left: usize) -> Result<Field, DocumentE
                 return Err(invalid(&format!("knows no {unknown:?}; it has {}", known.join(", "))));
             }
             if let Some(fields) = map.get("fields") {
-                return Ok(Field { selector: selector_of(source)?, take: Take::Record(read_map(fields, left - 1)?), all: false });
+                return Ok(Field {
+                    selector: selector_of(source)?,
+                    take: Take::Record(read_map(fields, left - 1)?),
+                    all: false,
+                });
             }
             let attribute = map.get("attribute").or_else(|| map.get("attr")).and_then(Value::as_str);
             let (selector, short) = split(source);
@@ -121,8 +126,27 @@ fn selector_of(source: &str) -> Result<Option<Selector>, DocumentError> {
 
 /// Pseudo-classes that are the browser's to answer.
 const OF_BROWSER: &[&str] = &[
-    ":visible", ":has-text(", ":text(", ":text-is(", ":contains(", ":only-text", ":hover", ":focus", ":active", ":visited", ":target",
-    ":valid", ":invalid", ":user-", ":fullscreen", ":popover-open", ":placeholder-shown", ":autofill", ":modal", ":nth-match(", "::",
+    ":visible",
+    ":has-text(",
+    ":text(",
+    ":text-is(",
+    ":contains(",
+    ":only-text",
+    ":hover",
+    ":focus",
+    ":active",
+    ":visited",
+    ":target",
+    ":valid",
+    ":invalid",
+    ":user-",
+    ":fullscreen",
+    ":popover-open",
+    ":placeholder-shown",
+    ":autofill",
+    ":modal",
+    ":nth-match(",
+    "::",
 ];
 
 fn needs_browser(source: &str) -> Option<&'static str> {
@@ -133,16 +157,21 @@ fn needs_browser(source: &str) -> Option<&'static str> {
         return Some("it is an XPath");
     }
     let engine = source.split_once('=').map(|(engine, _)| engine).unwrap_or_default();
-    let is_engine = !engine.is_empty() && engine.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | ':'));
+    let is_engine =
+        !engine.is_empty() && engine.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | ':'));
     if is_engine && engine != "css" {
         return Some("only CSS can be read from the HTML alone");
     }
     let lower = source.to_ascii_lowercase();
-    OF_BROWSER.iter().any(|of_browser| lower.contains(of_browser)).then_some("that pseudo-class is the browser's to answer")
+    OF_BROWSER
+        .iter()
+        .any(|of_browser| lower.contains(of_browser))
+        .then_some("that pseudo-class is the browser's to answer")
 }
 
 fn record(dom: &Dom, scope: &NodeRef<'_>, fields: &[(String, Field)]) -> Value {
-    let values: Map<String, Value> = fields.iter().map(|(name, field)| (name.clone(), value(dom, scope, field))).collect();
+    let values: Map<String, Value> =
+        fields.iter().map(|(name, field)| (name.clone(), value(dom, scope, field))).collect();
     Value::Object(values)
 }
 
@@ -152,8 +181,9 @@ fn value(dom: &Dom, scope: &NodeRef<'_>, field: &Field) -> Value {
         Some(Selector(css)) => match Matcher::new(css) {
             Ok(matcher) => {
                 let below = dom_query::Selection::from(*scope);
-                let matches = if field.all { below.select_matcher(&matcher) } else { below.select_single_matcher(&matcher) };
-                matches.nodes().to_vec()
+                let chosen =
+                    if field.all { below.select_matcher(&matcher) } else { below.select_single_matcher(&matcher) };
+                chosen.nodes().to_vec()
             }
             Err(_) => Vec::new(),
         },

@@ -30,7 +30,7 @@ pub struct StructuredData {
 pub fn structured_data(html: &str, base: &Url) -> Result<StructuredData, DocumentError> {
     with_dom(html, base, |dom| {
         let (json_ld, problems) = json_ld::read(dom);
-        let meta::Meta { open_graph, twitter, meta } = meta::read(dom);
-        Ok(StructuredData { json_ld, microdata: microdata::read(dom), open_graph, twitter, meta, problems })
+        let meta::Meta { open_graph, twitter, other } = meta::read(dom);
+        Ok(StructuredData { json_ld, microdata: microdata::read(dom), open_graph, twitter, meta: other, problems })
     })
 }

@@ -38,7 +38,8 @@ pub(in crate::document) fn read<'a>(table: &NodeRef<'a>) -> Option<Reading<'a>> 
         0 if !is_pairs && looks_like_headers(&grid) => 1,
         rows => rows,
     };
-    let told = explicit > 0 || is_pairs || has_header(&grid) || table.children_it(false).any(|child| is(&child, &["caption"]));
+    let told =
+        explicit > 0 || is_pairs || has_header(&grid) || table.children_it(false).any(|child| is(&child, &["caption"]));
     let holds_data = told || (width > 1 && grid.rows.len() > 1 && !arranges(table, &grid));
     holds_data.then_some(Reading { grid, title, skipped, header_rows, is_pairs })
 }
@@ -46,7 +47,8 @@ pub(in crate::document) fn read<'a>(table: &NodeRef<'a>) -> Option<Reading<'a>> 
 /// The one cell that fills the row.
 fn spanning<'a>(row: &GridRow<'a>) -> Option<NodeRef<'a>> {
     let first = row.places.first().copied().flatten()?;
-    let is_one = row.places.len() > 1 && row.places.iter().all(|place| place.is_some_and(|p| p.cell.id == first.cell.id));
+    let is_one =
+        row.places.len() > 1 && row.places.iter().all(|place| place.is_some_and(|p| p.cell.id == first.cell.id));
     is_one.then_some(first.cell)
 }
 
@@ -61,7 +63,9 @@ fn has_header(grid: &Grid<'_>) -> bool {
 
 fn is_pair(row: &GridRow<'_>) -> bool {
     let cell = |column: usize| row.places.get(column).copied().flatten().map(|place| place.cell);
-    row.places.len() == 2 && cell(0).is_some_and(|key| is_header(&key)) && cell(1).is_some_and(|value| !is_header(&value))
+    row.places.len() == 2
+        && cell(0).is_some_and(|key| is_header(&key))
+        && cell(1).is_some_and(|value| !is_header(&value))
 }
 
 /// How many rows say of themselves that they are headers.
@@ -81,10 +85,11 @@ fn looks_like_headers(grid: &Grid<'_>) -> bool {
     }
     let cells: Vec<NodeRef<'_>> = first.places.iter().flatten().map(|place| place.cell).collect();
     let names: Vec<String> = cells.iter().map(text).collect();
-    let named = names.iter().filter(|name| !name.is_empty()).count();
+    let filled = names.iter().filter(|name| !name.is_empty()).count();
     let are_names = names.iter().all(|name| name.chars().count() <= MAX_GUESSED && !is_measured(name));
-    let repeated = (1..names.len()).any(|at| names.get(at).is_some_and(|name| !name.is_empty() && names.iter().take(at).any(|n| n == name)));
-    if !are_names || repeated || named + 1 < names.len() || named < 2 {
+    let repeated = (1..names.len())
+        .any(|at| names.get(at).is_some_and(|name| !name.is_empty() && names.iter().take(at).any(|n| n == name)));
+    if !are_names || repeated || filled + 1 < names.len() || filled < 2 {
         return false;
     }
     let in_bold = cells.iter().zip(&names).all(|(cell, name)| name.is_empty() || is_bold(cell, name));
@@ -97,7 +102,8 @@ fn is_bold(cell: &NodeRef<'_>, name: &str) -> bool {
 }
 
 fn all_measured(rows: &[GridRow<'_>], column: usize) -> bool {
-    let texts = rows.iter().filter(|row| spanning(row).is_none()).filter_map(|row| row.places.get(column).copied().flatten());
+    let texts =
+        rows.iter().filter(|row| spanning(row).is_none()).filter_map(|row| row.places.get(column).copied().flatten());
     let texts: Vec<String> = texts.map(|place| text(&place.cell)).filter(|text| !text.is_empty()).collect();
     texts.len() > 1 && texts.iter().all(|text| is_measured(text))
 }
@@ -115,5 +121,9 @@ fn arranges(table: &NodeRef<'_>, grid: &Grid<'_>) -> bool {
         is_table(node) || is(node, &["h1", "h2", "h3", "form", "nav", "article", "section", "main"])
     };
     table.descendants_it().any(|node| arranging(&node))
-        || grid.rows.iter().flat_map(|row| row.places.iter().flatten()).any(|place| place.begins && text(&place.cell).len() > MAX_CELL)
+        || grid
+            .rows
+            .iter()
+            .flat_map(|row| row.places.iter().flatten())
+            .any(|place| place.begins && text(&place.cell).len() > MAX_CELL)
 }

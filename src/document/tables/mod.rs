@@ -60,10 +60,8 @@ fn tables_of(dom: &Dom) -> Vec<Table> {
         if is(&node, &["h1", "h2", "h3", "h4", "h5", "h6"]) {
             heading = Some(text(&node)).filter(|heading| !heading.is_empty());
         }
-        if is_table(&node) {
-            if let Some(reading) = read(&node) {
-                found.push(table(dom, &node, &reading, heading.as_ref()));
-            }
+        if let Some(reading) = is_table(&node).then(|| read(&node)).flatten() {
+            found.push(table(dom, &node, &reading, heading.as_ref()));
         }
         open.extend(node.children_it(true));
     }
@@ -103,7 +101,14 @@ fn caption(dom: &Dom, node: &NodeRef<'_>) -> Option<String> {
     let by_id = || {
         let ids = attribute(node, "aria-labelledby")?;
         let named = |id: &str| dom.elements().find(|element| element.attr("id").is_some_and(|own| own.as_ref() == id));
-        Some(ids.split_whitespace().take(4).filter_map(named).map(|element| text(&element)).collect::<Vec<_>>().join(" "))
+        Some(
+            ids.split_whitespace()
+                .take(4)
+                .filter_map(named)
+                .map(|element| text(&element))
+                .collect::<Vec<_>>()
+                .join(" "),
+        )
     };
     own.or_else(by_id).or_else(|| attribute(node, "aria-label").map(|label| collapse(&label)))
 }
@@ -116,7 +121,9 @@ fn headers(reading: &Reading<'_>, cells: &mut Cells, width: usize) -> Vec<String
         .iter()
         .skip(reading.skipped)
         .take(reading.header_rows)
-        .map(|row| row.places.iter().map(|place| place.map(|place| cells.text(&place.cell)).unwrap_or_default()).collect())
+        .map(|row| {
+            row.places.iter().map(|place| place.map(|place| cells.text(&place.cell)).unwrap_or_default()).collect()
+        })
         .collect();
     let width = rows.iter().map(Vec::len).max().unwrap_or(0).max(width);
     let name = |column: usize| {
@@ -134,13 +141,13 @@ fn headers(reading: &Reading<'_>, cells: &mut Cells, width: usize) -> Vec<String
 /// Names that can be keys: none empty, each once.
 fn distinct(names: Vec<String>) -> Vec<String> {
     let mut seen: HashMap<String, usize> = HashMap::new();
-    let named = names.into_iter().enumerate().map(|(index, name)| {
+    let unique = names.into_iter().enumerate().map(|(index, name)| {
         let name = if name.is_empty() { format!("column_{}", index + 1) } else { name };
         let count = seen.entry(name.clone()).or_default();
         *count += 1;
         if *count == 1 { name } else { format!("{name}_{count}") }
     });
-    named.collect()
+    unique.collect()
 }
 
 fn named(headers: &[String], row: &[String]) -> Map<String, Value> {
@@ -162,7 +169,8 @@ impl Cells {
     /// A row of texts. What spans the whole row is there once.
     fn row(&mut self, places: &[Option<Place<'_>>]) -> Vec<String> {
         let first = places.first().copied().flatten();
-        let is_one = first.is_some_and(|first| places.iter().all(|place| place.is_some_and(|p| p.cell.id == first.cell.id)));
+        let is_one =
+            first.is_some_and(|first| places.iter().all(|place| place.is_some_and(|p| p.cell.id == first.cell.id)));
         if let Some(place) = first.filter(|_| is_one) {
             return vec![self.text(&place.cell)];
         }

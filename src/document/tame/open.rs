@@ -60,33 +60,8 @@ const BLOCK: &[&str] = &[
 
 /// Further elements that an end tag of another kind does not reach past.
 const SPECIAL: &[&str] = &[
-    "body",
-    "dd",
-    "dt",
-    "form",
-    "frameset",
-    "h1",
-    "h2",
-    "h3",
-    "h4",
-    "h5",
-    "h6",
-    "head",
-    "html",
-    "iframe",
-    "li",
-    "noembed",
-    "noframes",
-    "noscript",
-    "p",
-    "script",
-    "search",
-    "style",
-    "tbody",
-    "textarea",
-    "tfoot",
-    "thead",
-    "tr",
+    "body", "dd", "dt", "form", "frameset", "h1", "h2", "h3", "h4", "h5", "h6", "head", "html", "iframe", "li",
+    "noembed", "noframes", "noscript", "p", "script", "search", "style", "tbody", "textarea", "tfoot", "thead", "tr",
     "xmp",
 ];
 
@@ -108,12 +83,26 @@ struct Element {
     name: String,
     /// Which formatting element it is, attributes included.
     key: Option<u64>,
+    /// Whether it is a barrier of scopes.
+    is_scope: bool,
+    /// Whether an end tag of another kind does not reach past it.
+    is_special: bool,
+}
+
+impl Element {
+    fn new(name: &str, key: Option<u64>) -> Self {
+        let is_scope = SCOPE.contains(&name);
+        let is_special = is_scope || BLOCK.contains(&name) || SPECIAL.contains(&name);
+        Self { name: name.to_owned(), key, is_scope, is_special }
+    }
 }
 
 /// The open elements, and the formatting elements that would be opened again.
 #[derive(Default)]
 pub(super) struct Open {
     elements: Vec<Element>,
+    /// How many are open by each name: most searches are for one that is not.
+    counts: HashMap<String, usize>,
     foreign: usize,
     listed: HashMap<u64, u8>,
     formatting: usize,
@@ -129,7 +118,7 @@ impl Open {
         self.elements.len()
     }
 
-    /// Whether in SVG or MathML, where other rules hold.
+    /// Whether in `SVG` or `MathML`, where other rules hold.
     pub fn in_foreign(&self) -> bool {
         self.foreign > 0
     }
@@ -145,7 +134,7 @@ impl Open {
     }
 
     pub fn has(&self, name: &str) -> bool {
-        self.elements.iter().any(|element| element.name == name)
+        self.counts.get(name).is_some_and(|count| *count > 0)
     }
 
     /// What a start tag closes before it opens its own; false where the tag means nothing here.
@@ -153,11 +142,10 @@ impl Open {
         if self.in_foreign() {
             return true;
         }
-        if BLOCK.contains(&name) || ENDS_PARAGRAPH.contains(&name) {
-            self.close_to(&["p"], |open| open == "button" || SCOPE.contains(&open));
+        if self.has("p") && (name == "p" || BLOCK.contains(&name) || ENDS_PARAGRAPH.contains(&name)) {
+            self.close_to(&["p"], |open| open.is_scope || open.name == "button");
         }
         match name {
-            "p" => self.close_to(&["p"], |open| open == "button" || SCOPE.contains(&open)),
             "li" => self.close_item(&["li"]),
             "dd" | "dt" => self.close_item(&["dd", "dt"]),
             "option" if self.elements.last().is_some_and(|last| last.name == "option") => self.pop_to(self.depth() - 1),
@@ -167,7 +155,7 @@ impl Open {
             _ => {}
         }
         let needs_table = ROW_GROUPS.contains(&name);
-        !needs_table || self.elements.iter().any(|open| open.name == "table" || open.name == "template")
+        !needs_table || self.has("table") || self.has("template")
     }
 
     pub fn push(&mut self, name: &str, key: Option<u64>) {
@@ -181,30 +169,33 @@ impl Open {
                 self.formatting += 1;
             }
         }
-        self.elements.push(Element { name: name.to_owned(), key });
+        *self.counts.entry(name.to_owned()).or_default() += 1;
+        self.elements.push(Element::new(name, key));
     }
 
     /// An end tag.
     pub fn close(&mut self, name: &str) {
-        let scope = |open: &str| SCOPE.contains(&open);
         match name {
             "body" | "html" => {}
             "form" => self.take_form(),
             "template" => self.close_to(&["template"], |_| false),
-            "p" => self.close_to(&["p"], |open| open == "button" || SCOPE.contains(&open)),
-            "li" => self.close_to(&["li"], |open| open == "ol" || open == "ul" || SCOPE.contains(&open)),
-            "dd" | "dt" => self.close_to(&[name], scope),
-            _ if HEADINGS.contains(&name) => self.close_to(HEADINGS, scope),
-            "table" => self.close_to(&["table"], |open| open == "template"),
-            _ if ROW_GROUPS.contains(&name) => self.close_to(&[name], |open| open == "table" || open == "template"),
-            _ if BLOCK.contains(&name) => self.close_to(&[name], scope),
-            _ => self.close_to(&[name], |open| {
-                SCOPE.contains(&open) || BLOCK.contains(&open) || SPECIAL.contains(&open)
-            }),
+            "p" => self.close_to(&["p"], |open| open.is_scope || open.name == "button"),
+            "li" => self.close_to(&["li"], |open| open.is_scope || open.name == "ol" || open.name == "ul"),
+            _ if HEADINGS.contains(&name) => self.close_to(HEADINGS, |open| open.is_scope),
+            "table" => self.close_to(&["table"], |open| open.name == "template"),
+            _ if ROW_GROUPS.contains(&name) => {
+                self.close_to(&[name], |open| open.name == "table" || open.name == "template");
+            }
+            "dd" | "dt" => self.close_to(&[name], |open| open.is_scope),
+            _ if BLOCK.contains(&name) => self.close_to(&[name], |open| open.is_scope),
+            _ => self.close_to(&[name], |open| open.is_special),
         }
     }
 
-    fn close_to(&mut self, names: &[&str], barrier: impl Fn(&str) -> bool) {
+    fn close_to(&mut self, names: &[&str], barrier: impl Fn(&Element) -> bool) {
+        if !names.iter().any(|name| self.has(name)) {
+            return;
+        }
         for at in (0..self.elements.len()).rev() {
             let Some(element) = self.elements.get(at) else { return };
             if names.contains(&element.name.as_str()) {
@@ -216,25 +207,22 @@ impl Open {
                 }
                 return self.pop_to(at);
             }
-            if barrier(&element.name) {
+            if barrier(element) {
                 return;
             }
         }
     }
 
     fn close_item(&mut self, names: &[&str]) {
-        self.close_to(names, |open| {
-            let passed = matches!(open, "address" | "div" | "p");
-            !passed && (SCOPE.contains(&open) || BLOCK.contains(&open) || SPECIAL.contains(&open))
-        });
+        self.close_to(names, |open| open.is_special && !matches!(open.name.as_str(), "address" | "div" | "p"));
     }
 
     /// Closes down to the outermost of `names` in the innermost table.
     fn close_in_table(&mut self, names: &[&str]) {
         let inside = self.elements.iter().rposition(|open| open.name == "table" || open.name == "template");
         let Some(inside) = inside else { return };
-        let found = self.elements.iter().enumerate().skip(inside + 1);
-        if let Some((at, _)) = found.into_iter().find(|(_, open)| names.contains(&open.name.as_str())) {
+        let mut found = self.elements.iter().enumerate().skip(inside + 1);
+        if let Some((at, _)) = found.find(|(_, open)| names.contains(&open.name.as_str())) {
             self.pop_to(at);
         }
     }
@@ -242,15 +230,18 @@ impl Open {
     /// A form is taken out of the stack; what is open in it stays.
     fn take_form(&mut self) {
         if let Some(at) = self.elements.iter().rposition(|open| open.name == "form") {
-            let blocked = self.elements.iter().skip(at + 1).any(|open| SCOPE.contains(&open.name.as_str()));
+            let blocked = self.elements.iter().skip(at + 1).any(|open| open.is_scope);
             if !blocked {
-                self.elements.remove(at);
+                let form = self.elements.remove(at);
+                self.uncount(&form.name);
             }
         }
     }
 
     fn pop_to(&mut self, at: usize) {
-        for element in self.elements.drain(at..) {
+        while self.elements.len() > at {
+            let Some(element) = self.elements.pop() else { return };
+            self.uncount(&element.name);
             if element.name == "svg" || element.name == "math" {
                 self.foreign = self.foreign.saturating_sub(1);
             }
@@ -260,12 +251,16 @@ impl Open {
         }
     }
 
+    fn uncount(&mut self, name: &str) {
+        if let Some(count) = self.counts.get_mut(name) {
+            *count = count.saturating_sub(1);
+        }
+    }
+
     fn ended(&mut self, key: u64) {
-        if let Some(alike) = self.listed.get_mut(&key) {
-            if *alike > 0 {
-                *alike -= 1;
-                self.formatting = self.formatting.saturating_sub(1);
-            }
+        if let Some(alike) = self.listed.get_mut(&key).filter(|alike| **alike > 0) {
+            *alike -= 1;
+            self.formatting = self.formatting.saturating_sub(1);
         }
     }
 }

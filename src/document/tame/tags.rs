@@ -47,8 +47,7 @@ pub(super) fn read_tag(html: &str, from: usize) -> Tag<'_> {
     let mut slash = false;
     loop {
         match at(place) {
-            None => break,
-            Some(b'>') => break,
+            None | Some(b'>') => break,
             Some(b'/') => {
                 slash = true;
                 place += 1;
@@ -88,15 +87,13 @@ fn attribute_end(bytes: &[u8], from: usize) -> usize {
     while at(place).is_some_and(is_space) {
         place += 1;
     }
-    match at(place) {
-        Some(quote @ (b'"' | b'\'')) => after(bytes, place + 1, quote),
-        _ => {
-            while at(place).is_some_and(|byte| !is_space(byte) && byte != b'>') {
-                place += 1;
-            }
-            place
-        }
+    if let Some(quote @ (b'"' | b'\'')) = at(place) {
+        return after(bytes, place + 1, quote);
     }
+    while at(place).is_some_and(|byte| !is_space(byte) && byte != b'>') {
+        place += 1;
+    }
+    place
 }
 
 /// Behind the comment whose text begins at `from`.
