@@ -95,7 +95,7 @@ async fn headers_go_with_every_request_and_with_those_of_later_runs() {
     let visit = async |options: &SessionOptions| {
         rig.run_with(options, async |_, page| {
             goto(&page, &site.url("/top")).await;
-            evaluate(&page, "fetch('/from-page').then(() => 1)").await;
+            evaluate(&page, "localStorage.setItem('kept', 1); fetch('/from-page').then(() => 1)").await;
             let worker = "new Promise(done => { new Worker('/worker.js').onmessage = () => done(1) })";
             evaluate(&page, worker).await;
         })
@@ -129,7 +129,8 @@ async fn credentials_are_given_to_the_site_that_they_are_for_and_to_no_other() {
     rig.run_with(&asked, async |_, page| {
         goto(&page, &site.url("/private")).await;
         assert_eq!(evaluate(&page, "document.title").await, "inside");
-        assert_eq!(evaluate(&page, "fetch('/private/data').then(got => got.status)").await, 200);
+        let data = "localStorage.setItem('kept', 1); fetch('/private/data').then(got => got.status)";
+        assert_eq!(evaluate(&page, data).await, 200);
         // Another site asks, as a page and in a frame.
         goto(&page, &site.other_url("/private")).await;
         assert_eq!(evaluate(&page, "document.title").await, "outside");
