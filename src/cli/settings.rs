@@ -11,6 +11,7 @@ use super::args::{ColorWhen, Global};
 use super::config::{Config, Ttl};
 use super::environment::Environment;
 use super::error::CliError;
+use super::serving::ServeTable;
 use crate::base::{Secret, Tenant};
 use crate::repl::Explain;
 use crate::run::Failure;
@@ -53,6 +54,8 @@ pub(super) struct Settings {
     pub ttl: Option<Duration>,
     /// The same of profile sessions.
     pub profile_ttl: Option<Duration>,
+    /// What the configuration file says of `rhaven serve`.
+    pub serve: ServeTable,
 }
 
 impl Settings {
@@ -94,6 +97,7 @@ impl Settings {
             headed: config.headed.unwrap_or(false),
             ttl: ttl(config.ttl, DEFAULT_TTL),
             profile_ttl: ttl(config.ttl, PROFILE_TTL),
+            serve: config.serve.unwrap_or_default(),
         })
     }
 
