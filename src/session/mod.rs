@@ -63,6 +63,7 @@ mod rotate;
 mod running;
 mod save;
 mod saving;
+mod sent;
 mod sessions;
 mod state;
 mod storage;
@@ -103,6 +104,7 @@ pub use portable::{Exported, Format, ImportOptions, Imported, PortableError, Sou
 pub use profile::{ImportedProfile, ProfileTransfer, Progress, Transfer};
 pub use refound::{Found, FoundIs, Refounded, refound};
 pub use rotate::{KeyUse, Rotated};
+pub use sent::{HttpCredentials, SecretRef};
 pub use sessions::Sessions;
 pub use storage_state::{GivenState, StorageState};
 pub use sweep::{SWEEP_GRACE, Swept};
