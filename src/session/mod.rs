@@ -11,6 +11,7 @@
 //! next who takes the lease makes a version of it (`recover`).
 
 mod acquire;
+mod aside;
 mod audit;
 mod baseline;
 mod belonging;
@@ -37,6 +38,7 @@ mod kept;
 mod keyfile;
 mod keys;
 mod large;
+mod late;
 mod lease;
 mod live;
 mod model;
@@ -48,6 +50,7 @@ mod part;
 mod patience;
 mod permissions;
 mod pool;
+mod pool_open;
 mod portable;
 mod profile;
 mod recover;
@@ -75,6 +78,7 @@ mod vault;
 mod versions;
 mod visited;
 mod waiting;
+mod warm;
 mod whole;
 mod workspace;
 
