@@ -193,7 +193,9 @@ impl Records for SqliteStore {
 
     async fn release(&self, name: &RecordName, owner: OwnerId, fence: Fence) -> Result<(), StoreError> {
         let name = *name;
-        self.write_lightly(move |tx, _| lease::release(tx, &name, owner, fence)).await
+        // What a run took back of a checkpoint must not come back.
+        let waits = self.look(move |tx, now| lease::waiting(tx, now, &name)).await?.is_some();
+        self.write_waiting(waits, move |tx, _| lease::release(tx, &name, owner, fence)).await
     }
 
     async fn commit(&self, name: &RecordName, commit: &Commit) -> Result<Committed, StoreError> {
