@@ -1,6 +1,7 @@
 //! A running Chromium: the handle, and its end.
 
 use std::fmt;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -115,6 +116,11 @@ impl Browser {
     /// Its user-data directory; none for a remote one.
     pub fn user_data_dir(&self) -> Option<PathBuf> {
         self.owned().map(|owned| owned.dir.user_data_dir())
+    }
+
+    /// The only way out that it has, where it was started with one.
+    pub fn egress(&self) -> Option<SocketAddr> {
+        self.cdp().router.egress
     }
 
     /// Things that the user should be told once (sandbox off because root).

@@ -13,7 +13,7 @@ use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 use tokio::sync::{mpsc, oneshot};
 
-use super::BrowserError;
+use super::{BrowserError, confined};
 use super::lenient::decode;
 use super::router::{Answer, Router, Session};
 
@@ -33,7 +33,14 @@ impl Cdp {
     )]
     pub fn send<C: Command>(&self, command: C) -> Pending<C> {
         let method = command.identifier();
-        let answer = self.router.send(&self.session, &method, &command);
+        let answer = match confined::refused(self.router.egress, &method, &command) {
+            None => self.router.send(&self.session, &method, &command),
+            Some(error) => {
+                let (refused, answer) = oneshot::channel();
+                let _ = refused.send(Err(error));
+                answer
+            }
+        };
         Pending { method, answer, command: PhantomData }
     }
 

@@ -1,5 +1,6 @@
 //! Starting a Chromium of our own and connecting to a remote one.
 
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::ExitStatus;
 use std::sync::Arc;
@@ -56,6 +57,9 @@ pub struct LaunchOptions {
     pub args: Vec<String>,
     /// How long a start may take; 30 s where none.
     pub timeout: Option<Duration>,
+    /// The only way out: an HTTP proxy at this address, which has to be one of `127.0.0.1`. Nothing is sent anywhere else, no name
+    /// is resolved here, and pages are opened by addresses of the web only.
+    pub egress: Option<SocketAddr>,
 }
 
 impl LaunchOptions {
@@ -97,7 +101,7 @@ pub(super) async fn launch(options: &LaunchOptions, cancel: &CancellationToken) 
     // From here on dropping `owned` ends the process and removes the folder.
     let owned = Owned::new(process, dir, options.profile_dir.clone(), found.path.clone(), notices);
     owned.dir.mark(ProcessId::of(owned.process.pid()))?;
-    let registry = route_pipes(pipes, &owned.process);
+    let registry = route_pipes(pipes, &owned.process, options.egress);
     let browser = Browser::new(registry, Some(owned));
     let within = options.timeout.unwrap_or(START);
     let answer = tokio::select! {
@@ -118,7 +122,7 @@ pub(super) async fn launch(options: &LaunchOptions, cancel: &CancellationToken) 
 pub(super) async fn remote(address: &str) -> Result<Browser, BrowserError> {
     let failed = |reason: String| BrowserError::Connect { address: shown(address), reason };
     let socket = connect(address).await.map_err(|error| failed(error.to_string()))?;
-    let registry = registry();
+    let registry = registry(None);
     let reader = registry.clone();
     tokio::spawn(async move {
         let router = &reader.browser.router;
@@ -147,16 +151,16 @@ fn shown(address: &str) -> String {
     )
 }
 
-fn registry() -> Arc<Registry> {
-    let router = Arc::new(Router::new());
+fn registry(egress: Option<SocketAddr>) -> Arc<Registry> {
+    let router = Arc::new(Router::new(egress));
     let registry = Arc::new(Registry::new(Cdp { router, session: Session::new("") }));
     registry.begin();
     registry
 }
 
 /// Starts the tasks that move messages between Chromium and the router.
-fn route_pipes(pipes: Pipes, process: &Process) -> Arc<Registry> {
-    let registry = registry();
+fn route_pipes(pipes: Pipes, process: &Process, egress: Option<SocketAddr>) -> Arc<Registry> {
+    let registry = registry(egress);
     let router = registry.browser.router.clone();
     let Pipes { sender, receiver } = pipes;
     tokio::spawn(async move { write_pipe(&router.outbox, sender).await });

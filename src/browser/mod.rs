@@ -6,6 +6,7 @@ mod alive;
 #[expect(clippy::module_inception, reason = "the floor and its noun have one name")]
 mod browser;
 mod cdp;
+mod confined;
 mod context;
 mod error;
 mod fetch;

@@ -5,6 +5,7 @@
 
 use std::borrow::Cow;
 use std::collections::HashMap;
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use serde::{Deserialize, Serialize};
@@ -31,6 +32,8 @@ pub(super) struct Router {
     pub(super) outbox: Outbox,
     /// Calls without an answer yet. Never held together with another lock.
     calls: Mutex<Calls>,
+    /// The only way out that the browser has, where it was started with one.
+    pub(super) egress: Option<SocketAddr>,
     /// Why the connection ended; none while it lives. Waited on by everybody who asks whether the browser is gone.
     ended: watch::Sender<Option<BrowserError>>,
 }
@@ -76,8 +79,8 @@ struct Outgoing<'a, P> {
 }
 
 impl Router {
-    pub(super) fn new() -> Self {
-        Self { outbox: Outbox::default(), calls: Mutex::default(), ended: watch::Sender::new(None) }
+    pub(super) fn new(egress: Option<SocketAddr>) -> Self {
+        Self { outbox: Outbox::default(), calls: Mutex::default(), egress, ended: watch::Sender::new(None) }
     }
 
     /// Puts a command on the wire: when this returns it is queued behind all that were, so calls of one task arrive in

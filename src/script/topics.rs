@@ -54,6 +54,11 @@ const TOPICS: &[Topic] = &[
         doc: "Typing a script line by line: keys, commands, what is kept",
         text: include_str!("docs/repl.md"),
     },
+    Topic {
+        name: "egress",
+        doc: "What a server lets be reached: addresses, flags, proxies",
+        text: include_str!("docs/egress.md"),
+    },
     Topic { name: "limits", doc: "How long and how much", text: include_str!("docs/limits.md") },
     Topic {
         name: "watch",
