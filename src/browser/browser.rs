@@ -1,7 +1,6 @@
 //! A running Chromium: the handle, and its end.
 
 use std::fmt;
-use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -18,7 +17,7 @@ use super::launch::{launch, remote};
 use super::process::Process;
 use super::registry::Registry;
 use super::userdir::UserDir;
-use super::{BrowserError, Cdp, Context, ContextOptions, LaunchOptions, ProfileDir};
+use super::{BrowserError, Cdp, Context, ContextOptions, Egress, LaunchOptions, ProfileDir};
 
 /// A running Chromium. Cheap to clone; when the last clone goes without [`Self::close`], the process group is killed.
 #[derive(Clone)]
@@ -119,8 +118,8 @@ impl Browser {
     }
 
     /// The only way out that it has, where it was started with one.
-    pub fn egress(&self) -> Option<SocketAddr> {
-        self.cdp().router.egress
+    pub fn egress(&self) -> Option<&Egress> {
+        self.cdp().router.egress.as_ref()
     }
 
     /// Things that the user should be told once (sandbox off because root).

@@ -1,12 +1,69 @@
-//! A browser with one way out: the flags that leave no other, and the addresses that it may be sent to.
+//! A browser with one way out: the flags that leave no other, the addresses that it may be sent to, and who knows why
+//! something was not reached.
 
+use std::fmt;
 use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Instant;
 
 use serde::Serialize;
 use serde_json::Value;
 use url::Url;
 
 use super::BrowserError;
+
+/// The only way out of a browser or of a context: an HTTP proxy on `127.0.0.1`.
+#[derive(Clone)]
+pub struct Egress {
+    address: SocketAddr,
+    why: Option<Arc<Why>>,
+}
+
+type Why = dyn Fn(&str, Instant) -> Option<Missed> + Send + Sync;
+
+/// Why a navigation got nowhere, as the proxy knows it; Chromium has one name for all of that.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Missed {
+    /// Whether it is not to be reached (`target_blocked`), or could not be.
+    pub blocked: bool,
+    /// What happened, for people.
+    pub reason: String,
+}
+
+impl Egress {
+    /// The proxy at `address`.
+    pub fn new(address: SocketAddr) -> Self {
+        Self { address, why: None }
+    }
+
+    /// `why` is asked when a navigation has failed, with its URL and the time before its start.
+    #[must_use]
+    pub fn telling(mut self, why: impl Fn(&str, Instant) -> Option<Missed> + Send + Sync + 'static) -> Self {
+        self.why = Some(Arc::new(why));
+        self
+    }
+
+    /// Where the proxy listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    pub(super) fn missed(&self, url: &str, since: Instant) -> Option<Missed> {
+        self.why.as_ref()?(url, since)
+    }
+}
+
+impl From<SocketAddr> for Egress {
+    fn from(address: SocketAddr) -> Self {
+        Self::new(address)
+    }
+}
+
+impl fmt::Debug for Egress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Egress({})", self.address)
+    }
+}
 
 /// Takes back what Chromium never sends through a proxy by itself: `localhost`, loopback and link-local addresses.
 pub(super) const BYPASS: &str = "<-loopback>";
@@ -29,17 +86,17 @@ const PAST: [&str; 8] = [
 ];
 
 /// As Chromium names a proxy.
-pub(super) fn server(egress: SocketAddr) -> String {
-    format!("http://{egress}")
+pub(super) fn server(egress: &Egress) -> String {
+    format!("http://{}", egress.address)
 }
 
 /// The flags of a browser whose only way out is `egress`.
-pub(super) fn arguments(egress: SocketAddr) -> Vec<String> {
+pub(super) fn arguments(egress: &Egress) -> Vec<String> {
     vec![
         format!("--proxy-server={}", server(egress)),
         format!("--proxy-bypass-list={BYPASS}"),
         // What is asked for past the proxy (dns-prefetch, for one) finds nothing, and no resolver hears of it.
-        format!("--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE {}", egress.ip()),
+        format!("--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE {}", egress.address.ip()),
         // The name that the headless shell knows, and that of full Chromium.
         "--force-webrtc-ip-handling-policy=disable_non_proxied_udp".to_owned(),
         "--webrtc-ip-handling-policy=disable_non_proxied_udp".to_owned(),
@@ -57,7 +114,7 @@ pub(super) fn leads_past(arg: &str) -> bool {
 }
 
 /// Why a command is not sent: it would open what is not of the web, such as a file of this machine.
-pub(super) fn refused(egress: Option<SocketAddr>, method: &str, command: &impl Serialize) -> Option<BrowserError> {
+pub(super) fn refused(egress: Option<&Egress>, method: &str, command: &impl Serialize) -> Option<BrowserError> {
     egress?;
     if !matches!(method, "Page.navigate" | "Target.createTarget") {
         return None;
@@ -88,19 +145,31 @@ mod tests {
 
     #[test]
     fn only_addresses_of_the_web_are_opened() {
-        let egress = Some("127.0.0.1:3128".parse().unwrap());
+        let egress = Egress::new("127.0.0.1:3128".parse().unwrap());
         let check = |url: &str, wanted: bool| {
-            let answer = refused(egress, "Page.navigate", &serde_json::json!({"url": url}));
+            let answer = refused(Some(&egress), "Page.navigate", &serde_json::json!({"url": url}));
             assert_eq!(answer.is_none(), wanted, "{url}");
             assert!(refused(None, "Page.navigate", &serde_json::json!({"url": url})).is_none());
         };
-        for url in ["http://a.example", " HTTPS://a.example", "data:text/html,x", "blob:https://a.example/1", "about:blank"] {
+        for url in
+            ["http://a.example", " HTTPS://a.example", "data:text/html,x", "blob:https://a.example/1", "about:blank"]
+        {
             check(url, true);
         }
-        for url in
-            ["file:///etc/passwd", " fi\nle:///etc/passwd", "FILE:/etc/passwd", "chrome://version", "view-source:https://a.example",
-             "about:version", "devtools://x", "javascript:1", "ftp://a.example", "", "/etc/passwd", "filesystem:http://a.example/x"]
-        {
+        for url in [
+            "file:///etc/passwd",
+            " fi\nle:///etc/passwd",
+            "FILE:/etc/passwd",
+            "chrome://version",
+            "view-source:https://a.example",
+            "about:version",
+            "devtools://x",
+            "javascript:1",
+            "ftp://a.example",
+            "",
+            "/etc/passwd",
+            "filesystem:http://a.example/x",
+        ] {
             check(url, false);
         }
     }

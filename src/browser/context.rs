@@ -1,7 +1,6 @@
 //! An isolated browser context and the targets in it.
 
 use std::fmt;
-use std::net::SocketAddr;
 use std::sync::Arc;
 
 use chromiumoxide::cdp::browser_protocol::browser::BrowserContextId;
@@ -12,7 +11,7 @@ use chromiumoxide::cdp::browser_protocol::target::{
 use serde_json::Value;
 
 use super::registry::ContextTargets;
-use super::{Browser, BrowserError, Pending, Target, TargetEvent, TargetEvents, confined};
+use super::{Browser, BrowserError, Egress, Pending, Target, TargetEvent, TargetEvents, confined};
 
 /// How to make a context.
 #[derive(Debug, Clone, Default)]
@@ -20,8 +19,8 @@ pub struct ContextOptions {
     /// Upstream proxy of this context, as Chromium's `--proxy-server`. Refused (`target_blocked`) in a browser with an
     /// [`egress`](super::LaunchOptions::egress).
     pub proxy: Option<String>,
-    /// The only way out of this context, in place of that of its browser: an HTTP proxy on `127.0.0.1`.
-    pub egress: Option<SocketAddr>,
+    /// The only way out of this context, in place of that of its browser. Why something failed is asked of the browser's.
+    pub egress: Option<Egress>,
 }
 
 /// A browser context: cookies, storages and permissions of its own. Cheap to clone.
@@ -34,7 +33,7 @@ pub struct Context {
 
 impl Context {
     pub(super) async fn create(browser: &Browser, options: &ContextOptions) -> Result<Self, BrowserError> {
-        let egress = options.egress.or(browser.egress());
+        let egress = options.egress.as_ref().or(browser.egress());
         if browser.egress().is_some() && options.proxy.is_some() {
             return Err(BrowserError::Proxy);
         }

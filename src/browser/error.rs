@@ -75,6 +75,9 @@ pub enum BrowserError {
         /// Which scheme was to be opened.
         scheme: String,
     },
+    /// A page was to be opened that may not be reached, as the only way out says.
+    #[error("{0}")]
+    Blocked(String),
     /// A context was to go past the way out that its browser has.
     #[error("a context of this browser cannot have a proxy past the one that the browser goes through")]
     Proxy,
@@ -99,7 +102,7 @@ impl BrowserError {
             Self::Gone(_) => "browser_gone",
             Self::TargetGone => "page_closed",
             Self::Cdp { .. } | Self::Protocol { .. } => "browser_protocol",
-            Self::Scheme { .. } | Self::Proxy => "target_blocked",
+            Self::Scheme { .. } | Self::Blocked(_) | Self::Proxy => "target_blocked",
         }
     }
 }

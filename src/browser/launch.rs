@@ -1,6 +1,5 @@
 //! Starting a Chromium of our own and connecting to a remote one.
 
-use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::ExitStatus;
 use std::sync::Arc;
@@ -17,7 +16,7 @@ use super::registry::Registry;
 use super::router::{Router, Session};
 use super::transport::{connect, read_pipe, serve_socket, write_pipe};
 use super::userdir::UserDir;
-use super::{BrowserError, Cdp, ProfileDir};
+use super::{BrowserError, Cdp, Egress, ProfileDir};
 use crate::base::ProcessId;
 
 /// How long a start may take where nothing else is said.
@@ -57,9 +56,9 @@ pub struct LaunchOptions {
     pub args: Vec<String>,
     /// How long a start may take; 30 s where none.
     pub timeout: Option<Duration>,
-    /// The only way out: an HTTP proxy at this address, which has to be one of `127.0.0.1`. Nothing is sent anywhere else, no name
-    /// is resolved here, and pages are opened by addresses of the web only.
-    pub egress: Option<SocketAddr>,
+    /// The only way out: nothing is sent anywhere else, no name is resolved by the browser, and pages are opened by addresses of
+    /// the web only.
+    pub egress: Option<Egress>,
 }
 
 impl LaunchOptions {
@@ -101,7 +100,7 @@ pub(super) async fn launch(options: &LaunchOptions, cancel: &CancellationToken) 
     // From here on dropping `owned` ends the process and removes the folder.
     let owned = Owned::new(process, dir, options.profile_dir.clone(), found.path.clone(), notices);
     owned.dir.mark(ProcessId::of(owned.process.pid()))?;
-    let registry = route_pipes(pipes, &owned.process, options.egress);
+    let registry = route_pipes(pipes, &owned.process, options.egress.clone());
     let browser = Browser::new(registry, Some(owned));
     let within = options.timeout.unwrap_or(START);
     let answer = tokio::select! {
@@ -151,7 +150,7 @@ fn shown(address: &str) -> String {
     )
 }
 
-fn registry(egress: Option<SocketAddr>) -> Arc<Registry> {
+fn registry(egress: Option<Egress>) -> Arc<Registry> {
     let router = Arc::new(Router::new(egress));
     let registry = Arc::new(Registry::new(Cdp { router, session: Session::new("") }));
     registry.begin();
@@ -159,7 +158,7 @@ fn registry(egress: Option<SocketAddr>) -> Arc<Registry> {
 }
 
 /// Starts the tasks that move messages between Chromium and the router.
-fn route_pipes(pipes: Pipes, process: &Process, egress: Option<SocketAddr>) -> Arc<Registry> {
+fn route_pipes(pipes: Pipes, process: &Process, egress: Option<Egress>) -> Arc<Registry> {
     let registry = registry(egress);
     let router = registry.browser.router.clone();
     let Pipes { sender, receiver } = pipes;

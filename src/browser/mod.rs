@@ -26,6 +26,7 @@ mod userdir;
 mod version;
 
 pub use browser::{Browser, BrowserVersion, Launching};
+pub use confined::{Egress, Missed};
 pub use cdp::{Cdp, Events, Pending, RawEvent, RawEvents};
 pub use context::{Context, ContextOptions};
 pub use error::BrowserError;

@@ -5,7 +5,6 @@
 
 use std::borrow::Cow;
 use std::collections::HashMap;
-use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use serde::{Deserialize, Serialize};
@@ -13,7 +12,7 @@ use serde_json::value::RawValue;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use super::transport::Outbox;
-use super::{BrowserError, RawEvent};
+use super::{BrowserError, Egress, RawEvent};
 
 /// What a call comes to: the raw result or an error.
 pub(super) type Answer = Result<Box<RawValue>, BrowserError>;
@@ -33,7 +32,7 @@ pub(super) struct Router {
     /// Calls without an answer yet. Never held together with another lock.
     calls: Mutex<Calls>,
     /// The only way out that the browser has, where it was started with one.
-    pub(super) egress: Option<SocketAddr>,
+    pub(super) egress: Option<Egress>,
     /// Why the connection ended; none while it lives. Waited on by everybody who asks whether the browser is gone.
     ended: watch::Sender<Option<BrowserError>>,
 }
@@ -79,7 +78,7 @@ struct Outgoing<'a, P> {
 }
 
 impl Router {
-    pub(super) fn new(egress: Option<SocketAddr>) -> Self {
+    pub(super) fn new(egress: Option<Egress>) -> Self {
         Self { outbox: Outbox::default(), calls: Mutex::default(), egress, ended: watch::Sender::new(None) }
     }
 

@@ -16,7 +16,7 @@ use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 
 use super::policy::Target;
-use super::proxy::{MAX_HEADERS, MAX_HEAD_BYTES, Tasks};
+use super::proxy::{MAX_HEAD_BYTES, MAX_HEADERS, Tasks};
 use super::tunnel::Stream;
 use super::{Fault, Policy, Resolve, Upstream};
 
@@ -133,7 +133,6 @@ impl Dialer {
             .preserve_header_case(true)
             .max_headers(MAX_HEADERS)
             .max_header_size(MAX_HEAD_BYTES)
-            .http09_responses(true)
             .allow_spaces_after_header_name_in_responses(true)
             .allow_obsolete_multiline_headers_in_responses(true)
             .ignore_invalid_headers_in_responses(true);

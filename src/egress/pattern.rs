@@ -133,7 +133,9 @@ mod tests {
 
     #[test]
     fn what_cannot_be_a_pattern_is_told() {
-        for wrong in ["", "a b", "a.example:0", "a.example:http", "10.0.*", "10.0.0.0/33", "http://a.example", "a/b", "{a,b}"] {
+        for wrong in
+            ["", "a b", "a.example:0", "a.example:http", "10.0.*", "10.0.0.0/33", "http://a.example", "a/b", "{a,b}"]
+        {
             let error = Pattern::read(wrong).unwrap_err();
             assert_eq!(error.code(), "invalid_argument", "{wrong}");
             assert!(error.to_string().contains(&format!("`{wrong}`")), "{error}");

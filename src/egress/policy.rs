@@ -95,7 +95,8 @@ impl Target {
 impl Policy {
     /// A policy with these exceptions; fails with `invalid_argument` where a pattern cannot be read.
     pub fn new(options: &PolicyOptions) -> Result<Self, EgressError> {
-        let read = |patterns: &[String]| patterns.iter().map(|pattern| Pattern::read(pattern)).collect::<Result<_, _>>();
+        let read =
+            |patterns: &[String]| patterns.iter().map(|pattern| Pattern::read(pattern)).collect::<Result<_, _>>();
         let (allow, deny) = (read(&options.allow_hosts)?, read(&options.deny_hosts)?);
         let rules = Rules { allow, deny, private: options.allow_private };
         Ok(Self { rules: Arc::new(rules), kept_off: Arc::default() })
@@ -184,8 +185,7 @@ impl Policy {
     /// Whether it is a port that rhaven listens on, by whatever address of this machine.
     fn is_rhavens(&self, ip: IpAddr, port: u16) -> bool {
         let all = self.kept_off.lock().unwrap_or_else(PoisonError::into_inner);
-        let of_this_machine =
-            || matches!(kind_of(ip), AddressKind::Loopback | AddressKind::Unspecified) || is_own(ip);
+        let of_this_machine = || matches!(kind_of(ip), AddressKind::Loopback | AddressKind::Unspecified) || is_own(ip);
         all.iter().any(|own| own.port() == port && (own.ip() == ip || of_this_machine()))
     }
 }

@@ -19,7 +19,8 @@ fn said(answer: Result<(), Refusal>) -> String {
 #[test]
 fn addresses_in_any_spelling_are_refused() {
     let policy = Policy::default();
-    let spellings = ["127.0.0.1", "2130706433", "0x7f000001", "0177.0.0.1", "127.1", "0x7f.1", "[::1]", "[::ffff:127.0.0.1]"];
+    let spellings =
+        ["127.0.0.1", "2130706433", "0x7f000001", "0177.0.0.1", "127.1", "0x7f.1", "[::1]", "[::ffff:127.0.0.1]"];
     for host in spellings.into_iter().chain(["[::127.0.0.1]", "[64:ff9b::7f00:1]", "%31%32%37.0.0.1", "127.0.0.1."]) {
         for scheme in ["http", "https", "ws", "wss"] {
             let refusal = policy.check_url(&url(&format!("{scheme}://{host}/"))).unwrap_err();
@@ -35,13 +36,28 @@ fn addresses_in_any_spelling_are_refused() {
 #[test]
 fn only_schemes_of_the_web_pass() {
     let policy = policy(&["*"], &[], true);
-    for good in ["http://a.example", "wss://a.example", "data:text/html,x", "blob:https://a.example/1", "about:blank", "about:srcdoc"] {
+    for good in [
+        "http://a.example",
+        "wss://a.example",
+        "data:text/html,x",
+        "blob:https://a.example/1",
+        "about:blank",
+        "about:srcdoc",
+    ] {
         assert!(policy.check_url(&url(good)).is_ok(), "{good}");
     }
-    for bad in
-        ["file:///etc/passwd", "ftp://a.example", "chrome://version", "view-source:https://a.example", "about:version",
-         "javascript:1", "filesystem:https://a.example/x", "devtools://x", "chrome-extension://x/", "mailto:a@b"]
-    {
+    for bad in [
+        "file:///etc/passwd",
+        "ftp://a.example",
+        "chrome://version",
+        "view-source:https://a.example",
+        "about:version",
+        "javascript:1",
+        "filesystem:https://a.example/x",
+        "devtools://x",
+        "chrome-extension://x/",
+        "mailto:a@b",
+    ] {
         let refusal = policy.check_url(&url(bad)).unwrap_err();
         assert!(matches!(refusal.why, Why::Scheme(_)), "{bad}");
         assert_eq!(refusal.flag, None);
@@ -70,12 +86,21 @@ fn a_refusal_names_the_flag_that_would_allow_it() {
          to allow it",
     );
     let denying = policy(&[], &["*.evil.example"], false);
-    assert_eq!(said(denying.check_url(&url("https://a.evil.example/"))), "a.evil.example:443 is refused by `--deny-host *.evil.example`");
+    assert_eq!(
+        said(denying.check_url(&url("https://a.evil.example/"))),
+        "a.evil.example:443 is refused by `--deny-host *.evil.example`"
+    );
 }
 
 #[test]
 fn the_flag_that_is_named_does_allow_it() {
-    for address in ["http://10.0.0.5/", "http://[fd00::1]:8080/", "http://169.254.169.254/", "http://[2002:7f00:1::]/", "http://[::1]/"] {
+    for address in [
+        "http://10.0.0.5/",
+        "http://[fd00::1]:8080/",
+        "http://169.254.169.254/",
+        "http://[2002:7f00:1::]/",
+        "http://[::1]/",
+    ] {
         let refusal = Policy::default().check_url(&url(address)).unwrap_err();
         for flag in refusal.flag.unwrap().split(" or ") {
             let policy = match flag.strip_prefix("--allow-host ") {
@@ -155,7 +180,16 @@ fn an_upstream_proxy_is_not_asked_for_local_names() {
         assert_eq!(policy.check_unresolved(&Target::new(name, 80).unwrap()).is_ok(), wanted, "{name}");
     };
     let default = Policy::default();
-    for name in ["localhost", "a.localhost", "printer", "nas.local", "metadata.google.internal", "127.0.0.1", "2130706433", "[::1]"] {
+    for name in [
+        "localhost",
+        "a.localhost",
+        "printer",
+        "nas.local",
+        "metadata.google.internal",
+        "127.0.0.1",
+        "2130706433",
+        "[::1]",
+    ] {
         check(&default, name, false);
         check(&default, name.trim_end_matches('.'), false);
     }

@@ -54,6 +54,15 @@ impl ProxyOptions {
     }
 }
 
+impl std::fmt::Debug for ProxyOptions {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ProxyOptions")
+            .field("policy", &self.policy)
+            .field("upstream", &self.upstream)
+            .finish_non_exhaustive()
+    }
+}
+
 /// A forward proxy on a port of loopback that a policy holds for. It ends when its last clone goes, and all connections
 /// through it with it. Any process of this machine may use its port; it reaches no more than the policy lets it.
 #[derive(Clone)]
@@ -88,10 +97,8 @@ impl Tasks {
 
 impl Proxy {
     /// Begins to listen, on the current tokio runtime. Fails with `proxy_unavailable` where there is no port.
-    pub async fn start(options: ProxyOptions) -> Result<Self, EgressError> {
-        let failed = |error: std::io::Error| EgressError::Start(error.to_string());
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.map_err(failed)?;
-        let address = listener.local_addr().map_err(failed)?;
+    pub fn start(options: ProxyOptions) -> Result<Self, EgressError> {
+        let (listener, address) = listen().map_err(|error| EgressError::Start(error.to_string()))?;
         let ProxyOptions { policy, resolver, upstream, connect_timeout, connections } = options;
         let (tasks, log) = (Tasks::default(), Arc::<Log>::default());
         let (kept_off, end) = (policy.keep_off(address), tasks.stop.clone().drop_guard());
@@ -126,6 +133,14 @@ impl Proxy {
         self.inner.log.since(at, |host, _, fault| (host == wanted).then(|| fault.clone())).pop()
     }
 
+    /// Why a navigation to `url`, begun after `since`, has failed, as far as that is known here: what became of its host; else what
+    /// was refused last, since the address may have led on to another.
+    pub fn why_failed(&self, url: &str, since: Instant) -> Option<Fault> {
+        let host = url::Url::parse(url).ok().and_then(|url| Some(url.host_str()?.to_owned()));
+        let own = host.and_then(|host| self.fault_of(&host, since));
+        own.or_else(|| self.refusals_since(since).pop().map(Fault::Refused))
+    }
+
     /// Ends it and waits until its last connection is closed.
     pub async fn close(&self) {
         self.inner.tasks.stop.cancel();
@@ -138,6 +153,13 @@ impl std::fmt::Debug for Proxy {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "Proxy({})", self.address())
     }
+}
+
+fn listen() -> std::io::Result<(TcpListener, SocketAddr)> {
+    let listener = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
+    listener.set_nonblocking(true)?;
+    let address = listener.local_addr()?;
+    Ok((TcpListener::from_std(listener)?, address))
 }
 
 async fn accept(listener: TcpListener, dialer: Arc<Dialer>, log: Arc<Log>, places: Arc<Semaphore>) {

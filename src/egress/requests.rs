@@ -58,7 +58,9 @@ impl Visitor {
         let target = (request.uri().scheme_str() == Some("http")).then(|| target_of(request.uri(), Some(80))).flatten();
         match target {
             Some(target) => self.forward(&target, request).await,
-            None => Ok(told(StatusCode::BAD_REQUEST, "this is a proxy: CONNECT, or a request with an absolute http URL")),
+            None => {
+                Ok(told(StatusCode::BAD_REQUEST, "this is a proxy: CONNECT, or a request with an absolute http URL"))
+            }
         }
     }
 
@@ -99,7 +101,8 @@ impl Visitor {
         let body = if body.is_end_stream() { Either::Right(Empty::new()) } else { Either::Left(body) };
         let response = self.exchange(target, Request::from_parts(parts, body)).await;
         let mut response = response.inspect_err(|fault| self.log.note(target, fault.clone())).map_err(|_| NoAnswer)?;
-        let agreed = if response.status() == StatusCode::SWITCHING_PROTOCOLS { upgrade_to(response.headers()) } else { None };
+        let agreed =
+            if response.status() == StatusCode::SWITCHING_PROTOCOLS { upgrade_to(response.headers()) } else { None };
         strip(response.headers_mut());
         *response.version_mut() = Version::HTTP_11;
         if let Some((client, protocol)) = client.zip(agreed) {

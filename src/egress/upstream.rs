@@ -96,7 +96,12 @@ mod tests {
 
     #[test]
     fn an_address_that_cannot_be_used_is_told_without_what_is_in_it() {
-        for wrong in ["proxy.example:3128", "socks5://u:hunter2@p.example:1", "https://u:hunter2@p.example", "http://u:hunter2@p.example/x"] {
+        for wrong in [
+            "proxy.example:3128",
+            "socks5://u:hunter2@p.example:1",
+            "https://u:hunter2@p.example",
+            "http://u:hunter2@p.example/x",
+        ] {
             let error = parse(wrong).unwrap_err();
             assert_eq!(error.code(), "invalid_argument");
             assert!(!error.to_string().contains("hunter2"), "{error}");

@@ -29,11 +29,16 @@ impl Site {
         let script = |text: String| ([("content-type", "text/javascript")], text).into_response();
         let fetches = move |RawQuery(to): RawQuery| {
             let to = to.unwrap_or_default();
-            async move { script(format!("fetch('{to}', {{mode: 'no-cors'}}).catch(() => {{}}); self.onfetch = () => {{}};")) }
+            async move {
+                script(format!("fetch('{to}', {{mode: 'no-cors'}}).catch(() => {{}}); self.onfetch = () => {{}};"))
+            }
         };
         let app = Router::new()
             .route("/", get(|| async { Html("<title>site</title><body>") }))
-            .route("/redirect", any(|RawQuery(to): RawQuery| async move { Redirect::temporary(&to.unwrap_or_default()) }))
+            .route(
+                "/redirect",
+                any(|RawQuery(to): RawQuery| async move { Redirect::temporary(&to.unwrap_or_default()) }),
+            )
             .route("/fetches.js", get(fetches))
             .route("/echo", any(|body: String| async move { body }))
             .route("/large", get(|| async { "x".repeat(3_000_000) }))
@@ -80,7 +85,7 @@ impl Behind {
     pub async fn start_with(options: LaunchOptions) -> Self {
         let (site, target) = (Site::start().await, Untouched::start().await);
         let proxy = proxy(&[&site.pattern()], &Names::new(&[])).await;
-        let browser = start_with(&LaunchOptions { egress: Some(proxy.address()), ..options }).await;
+        let browser = start_with(&LaunchOptions { egress: Some(proxy.address().into()), ..options }).await;
         Self { browser, proxy, site, target }
     }
 
@@ -255,7 +260,8 @@ async fn by_address() {
             ("[fd00:ec2::254]", "fd00:ec2::254"),
             ("0.0.0.0", "0.0.0.0"),
         ] {
-            for (scheme, error) in [("http", "net::ERR_EMPTY_RESPONSE"), ("https", "net::ERR_TUNNEL_CONNECTION_FAILED")] {
+            for (scheme, error) in [("http", "net::ERR_EMPTY_RESPONSE"), ("https", "net::ERR_TUNNEL_CONNECTION_FAILED")]
+            {
                 let since = Instant::now();
                 let url = format!("{scheme}://{host}:{port}/");
                 assert_eq!(navigate(&page, &url).await.as_deref(), Some(error), "{url}");
@@ -277,12 +283,16 @@ async fn a_name_whose_answer_changes_is_refused_in_the_page() {
     // The page comes from where it may; then its name leads somewhere else.
     let names = Names::new(&[("a.example", &["127.0.0.1", "127.0.0.2"])]);
     let proxy = proxy(&[&format!("127.0.0.1:{}", site.port)], &names).await;
-    let browser = start_with(&LaunchOptions { egress: Some(proxy.address()), ..LaunchOptions::default() }).await;
+    let browser = start_with(&LaunchOptions { egress: Some(proxy.address().into()), ..LaunchOptions::default() }).await;
     let (_, page) = tab(&browser).await;
     goto(&page, &format!("http://a.example:{}/", site.port)).await;
     assert_eq!(evaluate(page.cdp(), "document.title").await, "site");
     let since = Instant::now();
-    evaluate(page.cdp(), &format!("fetch('http://a.example:{}/', {{mode: 'no-cors'}}).catch(() => {{}}), 1", target.port)).await;
+    evaluate(
+        page.cdp(),
+        &format!("fetch('http://a.example:{}/', {{mode: 'no-cors'}}).catch(() => {{}}), 1", target.port),
+    )
+    .await;
     assert_eq!(refusal_of(&proxy, "a.example", since).await.why, Why::Resolved(AddressKind::Loopback));
     target.check().await;
     end(browser).await;
@@ -305,23 +315,38 @@ async fn what_is_allowed_works() {
         let names = Names::new(&[]);
         let allow = [site.pattern(), format!("127.0.0.1:{}", socket.port())];
         let proxy = proxy(&[&allow[0], &allow[1]], &names).await;
-        let browser = start_with(&LaunchOptions { flavor, egress: Some(proxy.address()), ..LaunchOptions::default() }).await;
+        let browser =
+            start_with(&LaunchOptions { flavor, egress: Some(proxy.address().into()), ..LaunchOptions::default() })
+                .await;
         let (_, page) = tab(&browser).await;
         goto(&page, &site.url("/")).await;
-        let check = async |script: &str, wanted: Value| assert_eq!(evaluate(page.cdp(), script).await, wanted, "{script}");
+        let check =
+            async |script: &str, wanted: Value| assert_eq!(evaluate(page.cdp(), script).await, wanted, "{script}");
         check("document.title", "site".into()).await;
-        check("fetch('/echo', {method: 'POST', body: 'x'.repeat(2000000)}).then(r => r.text()).then(t => t.length)", 2_000_000.into()).await;
+        check(
+            "fetch('/echo', {method: 'POST', body: 'x'.repeat(2000000)}).then(r => r.text()).then(t => t.length)",
+            2_000_000.into(),
+        )
+        .await;
         check("fetch('/large').then(r => r.text()).then(t => t.length)", 3_000_000.into()).await;
         check("fetch('/redirect?/echo', {method: 'POST', body: 'again'}).then(r => r.text())", "again".into()).await;
         check("fetch('/cookie?a=b').then(() => document.cookie)", "a=b".into()).await;
-        check("new Promise(r => { const e = new EventSource('/events'); e.onmessage = m => { e.close(); r(m.data) } })", "event".into()).await;
+        check(
+            "new Promise(r => { const e = new EventSource('/events'); e.onmessage = m => { e.close(); r(m.data) } })",
+            "event".into(),
+        )
+        .await;
         let talk = format!(
             "new Promise(r => {{ const s = new WebSocket('ws://a.example:{}'); s.onopen = () => s.send('hi'); s.onmessage = m => r(m.data) }})",
             socket.port()
         );
         check(&talk, "hi".into()).await;
         // Kept alive: far fewer connections than requests.
-        check("(async () => { for (let n = 0; n < 50; n++) await (await fetch('/echo?' + n)).text(); return 'done' })()", "done".into()).await;
+        check(
+            "(async () => { for (let n = 0; n < 50; n++) await (await fetch('/echo?' + n)).text(); return 'done' })()",
+            "done".into(),
+        )
+        .await;
         assert!(names.asked().len() < 30, "{}", names.asked().len());
         end(browser).await;
     }
@@ -333,8 +358,9 @@ async fn a_context_may_have_a_way_out_of_its_own_but_none_past_it() {
         let (site, target) = (Site::start().await, Untouched::start().await);
         let names = Names::new(&[]);
         let (all, one) = (proxy(&[], &names).await, proxy(&[&site.pattern()], &names).await);
-        let browser = start_with(&LaunchOptions { flavor, egress: Some(all.address()), ..LaunchOptions::default() }).await;
-        let options = ContextOptions { egress: Some(one.address()), ..ContextOptions::default() };
+        let browser =
+            start_with(&LaunchOptions { flavor, egress: Some(all.address().into()), ..LaunchOptions::default() }).await;
+        let options = ContextOptions { egress: Some(one.address().into()), ..ContextOptions::default() };
         let page = tab_in(&browser.new_context(&options).await.unwrap()).await;
         goto(&page, &site.url("/")).await;
         let since = Instant::now();

@@ -34,7 +34,11 @@ async fn webrtc_sends_nothing() {
     for flavor in FLAVORS {
         let all = Behind::start(flavor).await;
         let page = all.page().await;
-        assert_eq!(evaluate(page.cdp(), &webrtc(all.target.port)).await, Value::from(Vec::<Value>::new()), "{flavor:?}");
+        assert_eq!(
+            evaluate(page.cdp(), &webrtc(all.target.port)).await,
+            Value::from(Vec::<Value>::new()),
+            "{flavor:?}"
+        );
         all.end().await;
 
         let (browser, site, target) = free(flavor).await;
@@ -58,7 +62,9 @@ async fn webtransport_sends_nothing() {
         let all = Behind::start(flavor).await;
         let page = all.page().await;
         let url = format!("https://127.0.0.1:{}/", all.target.port);
-        let tries = format!("typeof WebTransport === 'undefined' ? 'none' : new WebTransport('{url}').ready.then(() => 'open', () => 'failed')");
+        let tries = format!(
+            "typeof WebTransport === 'undefined' ? 'none' : new WebTransport('{url}').ready.then(() => 'open', () => 'failed')"
+        );
         let came = evaluate(page.cdp(), &tries).await;
         assert!(came == "none" || came == "failed", "{came}");
         all.end().await;
@@ -66,7 +72,10 @@ async fn webtransport_sends_nothing() {
         let (browser, site, target) = free(flavor).await;
         let (_, page) = tab(&browser).await;
         goto(&page, &site.url("/")).await;
-        let tries = format!("window.t = new WebTransport('https://127.0.0.1:{}/'), window.t.ready.catch(() => {{}}), 1", target.port);
+        let tries = format!(
+            "window.t = new WebTransport('https://127.0.0.1:{}/'), window.t.ready.catch(() => {{}}), 1",
+            target.port
+        );
         evaluate(page.cdp(), &tries).await;
         assert!(target.datagram().await.len() > 100, "a first packet of QUIC");
         end(browser).await;
@@ -92,7 +101,8 @@ async fn looked_up(options: LaunchOptions, folder: &Path, site: &Site) -> (Vec<S
     // Hints are taken up when there is time: a frame or two.
     evaluate(page.cdp(), "new Promise(r => requestAnimationFrame(() => setTimeout(() => r(1), 500)))").await;
     browser.close(soon()).await;
-    let log: Value = serde_json::from_slice(&std::fs::read(&log).unwrap()).expect("a whole log: the browser ended in order");
+    let log: Value =
+        serde_json::from_slice(&std::fs::read(&log).unwrap()).expect("a whole log: the browser ended in order");
     let kind = |name: &str| log["constants"]["logEventTypes"][name].clone();
     let events = log["events"].as_array().unwrap();
     let of = |name: &str, field: &str| {
@@ -111,7 +121,7 @@ async fn no_name_is_looked_up_and_nothing_dialled_but_the_proxy() {
         let names = Names::new(&[]);
         let proxy = proxy(&[&site.pattern()], &names).await;
         let folder = tempfile::tempdir().unwrap();
-        let options = LaunchOptions { flavor, egress: Some(proxy.address()), ..LaunchOptions::default() };
+        let options = LaunchOptions { flavor, egress: Some(proxy.address().into()), ..LaunchOptions::default() };
         let (resolved, dialled) = looked_up(options, folder.path(), &site).await;
         assert_eq!(resolved, Vec::<String>::new(), "{flavor:?}");
         assert!(!dialled.is_empty());
@@ -138,7 +148,10 @@ async fn flags_that_lead_past_are_left_out_and_named() {
     assert!(notices.iter().any(|notice| notice.starts_with("--no-proxy-server is not given")), "{notices:?}");
     assert!(!notices.iter().any(|notice| notice.contains("--lang")), "{notices:?}");
     let page = all.page().await;
-    let fetch = format!("fetch('http://127.0.0.1:{}', {{mode: 'no-cors'}}).then(() => 'came', () => 'failed')", all.target.port);
+    let fetch = format!(
+        "fetch('http://127.0.0.1:{}', {{mode: 'no-cors'}}).then(() => 'came', () => 'failed')",
+        all.target.port
+    );
     assert_eq!(evaluate(page.cdp(), &fetch).await, "failed");
     all.end().await;
 }

@@ -40,7 +40,8 @@ async fn head_or_end(stream: &mut TcpStream) -> String {
     String::from_utf8(head).unwrap()
 }
 
-const SHORT: &str = "HTTP/1.1 200 Fine\r\nContent-Length: 2\r\nX-Odd-Case: 1\r\nConnection: x-hop\r\nX-Hop: 1\r\n\r\nok";
+const SHORT: &str =
+    "HTTP/1.1 200 Fine\r\nContent-Length: 2\r\nX-Odd-Case: 1\r\nConnection: x-hop\r\nX-Hop: 1\r\n\r\nok";
 
 #[tokio::test]
 async fn a_request_is_handed_on_without_what_was_for_the_proxy() {
@@ -262,7 +263,8 @@ async fn the_protocol_may_be_changed() {
 #[tokio::test]
 async fn sloppy_answers_pass_as_they_do_in_browsers() {
     let (server, _heads) =
-        answering("HTTP/1.0 200\r\nX-Bad\u{e9}: 1\r\nX-Good: 1\r\nX-Space : 1\r\nConnection: close\r\n\r\nall of it").await;
+        answering("HTTP/1.0 200\r\nX-Bad\u{e9}: 1\r\nX-Good: 1\r\nX-Space : 1\r\nConnection: close\r\n\r\nall of it")
+            .await;
     let proxy = proxy(&["127.0.0.1"], &Names::new(&[])).await;
     let answer = get(&proxy, &format!("http://{}/", server.address)).await;
     assert!(answer.starts_with("HTTP/1.1 200 ") && answer.contains("X-Good: 1\r\n"), "{answer}");

@@ -26,7 +26,9 @@ async fn check(proxy: &Proxy, host: &str, port: u16, why: &Why) {
 async fn loopback_is_refused_in_every_form() {
     let target = Untouched::start().await;
     let proxy = proxy(&[], &Names::new(&[])).await;
-    for host in ["127.0.0.1", "2130706433", "0x7f.1", "0177.0.0.1", "127.1", "[::1]", "[::ffff:127.0.0.1]", "[64:ff9b::7f00:1]"] {
+    for host in
+        ["127.0.0.1", "2130706433", "0x7f.1", "0177.0.0.1", "127.1", "[::1]", "[::ffff:127.0.0.1]", "[64:ff9b::7f00:1]"]
+    {
         check(&proxy, host, target.port, &Why::Address(AddressKind::Loopback)).await;
     }
     check(&proxy, "[2002:7f00:1::]", target.port, &Why::Address(AddressKind::Loopback)).await;
@@ -93,7 +95,10 @@ async fn a_name_is_refused_for_where_it_leads() {
     check(&proxy, "d.example", target.port, &Why::Resolved(AddressKind::Metadata)).await;
     check(&proxy, "localhost", target.port, &Why::Resolved(AddressKind::Loopback)).await;
     let shown = proxy.fault_of("b.example", Instant::now().checked_sub(Duration::from_secs(60)).unwrap()).unwrap();
-    assert!(shown.to_string().contains("`--allow-host b.example:") && shown.to_string().contains("`--allow-private`"), "{shown}");
+    assert!(
+        shown.to_string().contains("`--allow-host b.example:") && shown.to_string().contains("`--allow-private`"),
+        "{shown}"
+    );
     assert!(!shown.to_string().contains("10.0.0.1"), "{shown}");
     target.check().await;
 }
@@ -101,7 +106,7 @@ async fn a_name_is_refused_for_where_it_leads() {
 #[tokio::test]
 async fn the_systems_names_for_this_machine_are_refused() {
     let target = Untouched::start().await;
-    let proxy = Proxy::start(ProxyOptions::new(policy(&[], &[]))).await.unwrap();
+    let proxy = Proxy::start(ProxyOptions::new(policy(&[], &[]))).unwrap();
     check(&proxy, "localhost", target.port, &Why::Resolved(AddressKind::Loopback)).await;
     target.check().await;
 }
@@ -174,7 +179,12 @@ async fn proxies_are_not_reached_through_each_other() {
 async fn what_is_no_request_to_a_proxy_is_told() {
     use tokio::io::AsyncWriteExt;
     let proxy = proxy(&["127.0.0.1", "*"], &Names::new(&[])).await;
-    for request in ["GET / HTTP/1.1", "GET https://a.example/ HTTP/1.1", "CONNECT a.example HTTP/1.1", "GET ftp://a.example/ HTTP/1.1"] {
+    for request in [
+        "GET / HTTP/1.1",
+        "GET https://a.example/ HTTP/1.1",
+        "CONNECT a.example HTTP/1.1",
+        "GET ftp://a.example/ HTTP/1.1",
+    ] {
         let mut stream = client(&proxy).await;
         stream.write_all(format!("{request}\r\nHost: x\r\nConnection: close\r\n\r\n").as_bytes()).await.unwrap();
         let answer = rest(&mut stream).await;
@@ -198,12 +208,15 @@ impl Resolve for Silent {
 async fn what_does_not_answer_in_time_is_told() {
     let mut options = ProxyOptions::new(policy(&[], &[]));
     (options.resolver, options.connect_timeout) = (std::sync::Arc::new(Silent), Duration::from_millis(50));
-    let proxy = Proxy::start(options).await.unwrap();
+    let proxy = Proxy::start(options).unwrap();
     let since = Instant::now();
     let (head, _) = connect(&proxy, "a.example:80").await;
     assert!(head.starts_with("HTTP/1.1 504 "), "{head}");
     let fault = proxy.fault_of("a.example", since).unwrap();
-    assert_eq!((fault.code(), fault.to_string().as_str()), ("navigation_failed", "a.example:80 did not answer within 50 ms"));
+    assert_eq!(
+        (fault.code(), fault.to_string().as_str()),
+        ("navigation_failed", "a.example:80 did not answer within 50 ms")
+    );
     assert_eq!(proxy.refusals_since(since), vec![]);
 }
 

@@ -62,7 +62,7 @@ pub async fn proxy(allow: &[&str], names: &Arc<Names>) -> Proxy {
 pub async fn proxy_with(policy: Policy, names: &Arc<Names>, set: impl FnOnce(&mut ProxyOptions)) -> Proxy {
     let mut options = ProxyOptions { resolver: names.clone(), ..ProxyOptions::new(policy) };
     set(&mut options);
-    Proxy::start(options).await.unwrap()
+    Proxy::start(options).unwrap()
 }
 
 /// Waits until the proxy has refused a request for `host`.
@@ -87,7 +87,9 @@ pub struct Server {
 }
 
 impl Server {
-    pub async fn start<F: Future<Output = ()> + Send + 'static>(handle: impl Fn(TcpStream) -> F + Send + 'static) -> Self {
+    pub async fn start<F: Future<Output = ()> + Send + 'static>(
+        handle: impl Fn(TcpStream) -> F + Send + 'static,
+    ) -> Self {
         Self::at("127.0.0.1:0", handle).await
     }
 

@@ -125,7 +125,8 @@ async fn a_head_that_is_too_large_is_refused() {
     let server = Server::start(echo).await;
     let proxy = proxy(&["127.0.0.1"], &Names::new(&[])).await;
     let mut stream = client(&proxy).await;
-    let request = format!("GET http://{}/ HTTP/1.1\r\nHost: x\r\nX-Large: {}\r\n\r\n", server.address, "x".repeat(300_000));
+    let request =
+        format!("GET http://{}/ HTTP/1.1\r\nHost: x\r\nX-Large: {}\r\n\r\n", server.address, "x".repeat(300_000));
     // The answer may come, and the connection end, before all of it was taken.
     let _ = stream.write_all(request.as_bytes()).await;
     assert!(head(&mut stream).await.starts_with("HTTP/1.1 431 "));

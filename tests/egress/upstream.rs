@@ -49,7 +49,10 @@ async fn everything_goes_through_it_with_its_credentials() {
     tunnel.shutdown().await.unwrap();
     assert_eq!(rest(&mut tunnel).await, "bytes");
     let request = heads.recv().await.unwrap().to_lowercase();
-    assert!(request.starts_with("connect a.example:443 http/1.1\r\n") && request.contains("\r\nhost: a.example:443\r\n"), "{request}");
+    assert!(
+        request.starts_with("connect a.example:443 http/1.1\r\n") && request.contains("\r\nhost: a.example:443\r\n"),
+        "{request}"
+    );
     assert!(request.contains("\r\nproxy-authorization: basic bwu6ahvudgvymie=\r\n"), "{request}");
 
     let answer = get(&proxy, "http://a.example/path?q=1").await;
@@ -65,7 +68,17 @@ async fn everything_goes_through_it_with_its_credentials() {
 async fn it_is_not_asked_for_what_is_refused() {
     let (server, mut heads) = start("200").await;
     let proxy = through(&server, policy(&["proxy.example"], &["*.evil.example"]), &Names::new(&[])).await;
-    for host in ["127.0.0.1", "10.0.0.1", "2130706433", "[::1]", "169.254.169.254", "localhost", "printer", "nas.local", "a.evil.example"] {
+    for host in [
+        "127.0.0.1",
+        "10.0.0.1",
+        "2130706433",
+        "[::1]",
+        "169.254.169.254",
+        "localhost",
+        "printer",
+        "nas.local",
+        "a.evil.example",
+    ] {
         let since = Instant::now();
         let (answer, _) = connect(&proxy, &format!("{host}:443")).await;
         assert!(answer.starts_with("HTTP/1.1 403 "), "{host}: {answer}");
