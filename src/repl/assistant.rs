@@ -16,8 +16,9 @@ use crate::diagnose::{cut, visible_line};
 use crate::page::Suggestion;
 use crate::session::Workspace;
 
-/// How long a look-up may hold up the keyboard.
-const PATIENCE: Duration = Duration::from_millis(25);
+/// How long a look-up may hold up the keyboard. It takes some 20 ms; who asked by a key would rather wait for a machine that has
+/// much to do than be shown nothing.
+const PATIENCE: Duration = Duration::from_millis(300);
 /// Selectors that are listed at most.
 const MOST_SELECTORS: usize = 40;
 /// Files that are listed at most.
@@ -48,7 +49,7 @@ impl Assistant {
         Self { shared: Arc::new(Shared { knowledge, workspace, runtime, working_folder, listed }) }
     }
 
-    /// What can stand at the byte `cursor`, and where the part begins that it replaces. Blocks for 25 ms at most; not to be
+    /// What can stand at the byte `cursor`, and where the part begins that it replaces. Blocks for 300 ms at most; not to be
     /// called on a thread of the runtime.
     pub fn complete(&self, text: &str, cursor: usize) -> (usize, Vec<Candidate>) {
         let wants_sessions = text.contains("session");

@@ -33,7 +33,7 @@ pub struct Host {
     /// The secrets that it may use.
     pub secrets: BTreeMap<String, Secret>,
     /// `args`.
-    pub args: BTreeMap<String, String>,
+    pub args: BTreeMap<String, Value>,
     /// The environment variables that it may read.
     pub env: BTreeMap<String, String>,
     /// What it may use up.

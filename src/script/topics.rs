@@ -55,6 +55,11 @@ const TOPICS: &[Topic] = &[
         text: include_str!("docs/repl.md"),
     },
     Topic {
+        name: "serve",
+        doc: "rhaven serve: scripts, pages and sessions over HTTP; tokens, limits, ending, what it protects from",
+        text: include_str!("docs/serve.md"),
+    },
+    Topic {
         name: "egress",
         doc: "What a server lets be reached: addresses, flags, proxies",
         text: include_str!("docs/egress.md"),
@@ -64,6 +69,11 @@ const TOPICS: &[Topic] = &[
         name: "watch",
         doc: "rhaven watch: what runs when, what happens to sessions, keys",
         text: include_str!("docs/watch.md"),
+    },
+    Topic {
+        name: "jobs",
+        doc: "rhaven serve: work that nobody waits for, the queue, restarts",
+        text: include_str!("docs/jobs.md"),
     },
     Topic {
         name: "editors",

@@ -7,11 +7,12 @@ use axum::extract::{Query, RawQuery};
 use axum::response::{Html, IntoResponse, Redirect};
 use axum::routing::{any, get};
 use chromiumoxide::cdp::browser_protocol::page::NavigateParams;
-use rhaven::browser::{Browser, ContextOptions, Flavor, LaunchOptions, Target};
+use rhaven::browser::{Browser, ContextOptions, Egress, Flavor, LaunchOptions, Missed, Target};
 use rhaven::egress::{AddressKind, Proxy, Why};
+use rhaven::page::{GotoOptions, Page};
 use serde_json::Value;
 
-use super::browser::{end, evaluate, goto, start_with, tab, tab_in};
+use super::browser::{end, evaluate, goto, soon, start_with, tab, tab_in};
 use super::support::*;
 
 pub const FLAVORS: [Flavor; 2] = [Flavor::HeadlessShell, Flavor::Full];
@@ -376,4 +377,39 @@ async fn a_context_may_have_a_way_out_of_its_own_but_none_past_it() {
         target.check().await;
         end(browser).await;
     }
+}
+
+#[tokio::test]
+async fn a_page_that_was_not_reached_says_what_the_way_out_knows() {
+    let (site, target) = (Site::start().await, Untouched::start().await);
+    let names = Names::new(&[("none.example", &[])]);
+    let proxy = proxy(&[&site.pattern()], &names).await;
+    let knows = proxy.clone();
+    let egress = Egress::new(proxy.address()).telling(move |url, since| {
+        let fault = knows.why_failed(url, since)?;
+        Some(Missed { blocked: fault.code() == "target_blocked", reason: fault.to_string() })
+    });
+    let browser = start_with(&LaunchOptions { egress: Some(egress), ..LaunchOptions::default() }).await;
+    let context = browser.new_context(&ContextOptions::default()).await.unwrap();
+    let mut targets = context.targets();
+    context.new_target().await.unwrap();
+    let page = Page::attach(super::browser::attached(&mut targets).await).await.unwrap();
+    let redirect = site.url(&format!("/redirect?http://127.0.0.1:{}/", target.port));
+    let closed = site.url("/");
+    for (url, code, says) in [
+        ("http://10.0.0.1/", "target_blocked", "`--allow-host 10.0.0.1:80` or `--allow-private`"),
+        ("https://localhost/", "target_blocked", "its name leads to a loopback address"),
+        (redirect.as_str(), "target_blocked", "127.0.0.1:"),
+        ("file:///etc/passwd", "target_blocked", "`file:` is refused"),
+        ("http://none.example/", "navigation_failed", "none.example has no address"),
+        ("https://none.example/", "navigation_failed", "none.example has no address"),
+    ] {
+        let error = page.goto(url, &GotoOptions::default(), soon()).await.unwrap_err();
+        assert_eq!(error.code(), code, "{url}: {error}");
+        assert!(error.to_string().contains(says), "{error}");
+    }
+    page.goto(&closed, &GotoOptions::default(), soon()).await.unwrap();
+    target.check().await;
+    drop((page, context));
+    end(browser).await;
 }

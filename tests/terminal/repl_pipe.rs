@@ -213,8 +213,9 @@ fn hostile() -> impl Strategy<Value = String> {
     );
     prop_oneof![
         6 => prop::collection::vec(piece, 1..5).prop_map(|pieces| pieces.concat()),
-        // A session's id or a path of its own would make things; these make nothing.
-        2 => command.prop_map(|(name, argument)| format!(".{name} /\u{1}{argument}")),
+        // A session's id or a path would make things, by whoever may write anywhere; in a folder that is not there these make
+        // nothing.
+        2 => command.prop_map(|(name, argument)| format!(".{name} /no-such-folder/\u{1}{argument}")),
         1 => (1_usize..3000).prop_map(|depth| "(".repeat(depth)),
         1 => (1_usize..3000).prop_map(|depth| format!("{}1{}", "[".repeat(depth), "]".repeat(depth))),
     ]
