@@ -405,8 +405,8 @@ async fn a_page_that_was_not_reached_says_what_the_way_out_knows() {
         ("https://none.example/", "navigation_failed", "none.example has no address"),
     ] {
         let error = page.goto(url, &GotoOptions::default(), soon()).await.unwrap_err();
-        assert_eq!(error.code(), code, "{url}: {error}");
-        assert!(error.to_string().contains(says), "{error}");
+        assert_eq!(error.error.code(), code, "{url}: {error}");
+        assert!(error.error.to_string().contains(says), "{error}");
     }
     page.goto(&closed, &GotoOptions::default(), soon()).await.unwrap();
     target.check().await;
