@@ -12,7 +12,8 @@ use super::environment::Environment;
 use super::error::CliError;
 use super::logs::LogFormat;
 use super::serve::{ServeArgs, default_listen};
-use crate::base::{closest, parse_duration};
+use crate::base::{Secret, closest, parse_duration};
+use crate::egress::PolicyOptions;
 
 /// What begins the variables.
 const PREFIX: &str = "RHAVEN_SERVE_";
@@ -20,7 +21,7 @@ const PREFIX: &str = "RHAVEN_SERVE_";
 const DRAIN: Duration = Duration::from_secs(30);
 
 /// The settings below `[serve]`, which are also the names of the variables.
-pub(super) const NAMES: [&str; 13] = [
+pub(super) const NAMES: [&str; 17] = [
     "listen",
     "scripts",
     "max_concurrent",
@@ -32,6 +33,10 @@ pub(super) const NAMES: [&str; 13] = [
     "max_body",
     "public_url",
     "trusted_proxy",
+    "allow_host",
+    "deny_host",
+    "allow_private",
+    "proxy",
     "no_sandbox",
     "log_format",
 ];
@@ -82,6 +87,8 @@ pub(super) struct Given {
     pub max_body: Option<u32>,
     pub public_url: Option<String>,
     pub trusted_proxies: Vec<IpNet>,
+    pub egress: PolicyOptions,
+    pub proxy: Option<Secret>,
     pub no_sandbox: bool,
     pub log_format: LogFormat,
 }
@@ -130,7 +137,13 @@ impl Given {
     /// Brings all sources together.
     pub fn of(args: ServeArgs, table: &ServeTable, environment: &Environment) -> Result<Self, CliError> {
         let other = Otherwise { environment, table };
-        let flag = args.no_sandbox.then_some(true);
+        let (flag, private) = (args.no_sandbox.then_some(true), args.allow_private.then_some(true));
+        let egress = PolicyOptions {
+            allow_hosts: other.list(args.allow_hosts, "allow_host")?,
+            deny_hosts: other.list(args.deny_hosts, "deny_host")?,
+            allow_private: other.or(private, "allow_private", bool::from_str)?.unwrap_or(false),
+        };
+        let proxy = other.or(args.proxy, "proxy", |text| Ok::<_, String>(text.to_owned()))?;
         let nets = other.list(args.trusted_proxies, "trusted_proxy")?;
         let public_url = other.or(args.public_url, "public_url", |text| Ok::<_, String>(text.to_owned()))?;
         let scripts = other.or(args.scripts, "scripts", |text| Ok::<_, String>(PathBuf::from(text)))?;
@@ -146,6 +159,8 @@ impl Given {
             max_body: other.or(args.max_body, "max_body", u32::from_str)?,
             public_url: public_url.map(|text| base_url(&text)).transpose()?,
             trusted_proxies: nets.iter().map(|text| net(text)).collect::<Result<_, _>>()?,
+            egress,
+            proxy: proxy.map(|address| Secret::new("--proxy", address)),
             no_sandbox: other.or(flag, "no_sandbox", bool::from_str)?.unwrap_or(false),
             log_format: other
                 .or(args.log_format, "log_format", |text| LogFormat::from_str(text, true))?

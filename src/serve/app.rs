@@ -7,6 +7,7 @@ use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::egress::EgressError;
 use crate::session::Sessions;
 
 use super::ServeConfig;
@@ -47,13 +48,13 @@ pub(super) struct Inner {
 }
 
 impl App {
-    pub(super) fn new(config: ServeConfig, address: SocketAddr, sessions: Sessions) -> Self {
-        let pools = Pools::new(&config, sessions.clone());
+    pub(super) fn new(config: ServeConfig, address: SocketAddr, sessions: Sessions) -> Result<Self, EgressError> {
+        let pools = Pools::new(&config, address, sessions.clone())?;
         let (slots, jobs) = (Slots::new(config.max_concurrent, config.max_queued), Jobs::new());
         let library = Library::of(config.scripts.clone(), config.max_script);
         let (ending, stopping) = (CancellationToken::new(), CancellationToken::new());
         let (artifacts, metrics, executions) = (Artifacts::new(), Metrics::new(), TaskTracker::new());
-        Self(Arc::new(Inner {
+        Ok(Self(Arc::new(Inner {
             config,
             address,
             sessions,
@@ -66,7 +67,7 @@ impl App {
             ending,
             stopping,
             executions,
-        }))
+        })))
     }
 
     /// What URLs of this server begin with, without a slash at the end.

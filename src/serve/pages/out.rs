@@ -1,43 +1,46 @@
 //! The way out of here: what a page request may reach, and with what.
 
+use std::time::Instant;
+
 use url::Url;
 
 use crate::base::with_causes;
+use crate::egress::Fault;
 use crate::serve::error::ApiError;
-
-/// The schemes that lead somewhere.
-const SCHEMES: [&str; 2] = ["http", "https"];
+use crate::serve::pools::Own;
 
 /// The way out for one request.
 pub(super) struct WayOut {
-    client: Result<reqwest::Client, String>,
+    own: Own,
+    /// What was refused before it is not this request's.
+    since: Instant,
 }
 
 impl WayOut {
-    pub(super) fn new() -> Self {
-        let client = reqwest::Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none()).referer(false);
-        Self { client: client.build().map_err(|error| error.to_string()) }
+    /// That of a tenant.
+    pub(super) fn of(own: Own) -> Self {
+        Self { own, since: Instant::now() }
     }
 
     /// Whether a page may be asked for there, as far as that can be told before a connection is made.
-    #[expect(clippy::unused_self, reason = "the policy is part of the way out")]
     pub(super) fn check(&self, url: &Url) -> Result<(), ApiError> {
-        if SCHEMES.contains(&url.scheme()) {
-            return Ok(());
-        }
-        let message = format!("{}: is refused: only http and https lead out of here", url.scheme());
-        Err(ApiError::new("target_blocked", message))
+        let refused = |refusal: crate::egress::Refusal| ApiError::new(refusal.code(), refusal.to_string());
+        self.own.proxy.policy().check_http_url(url).map_err(refused)
     }
 
     /// For plain requests.
-    pub(super) fn client(&self) -> Result<&reqwest::Client, ApiError> {
-        self.client.as_ref().map_err(|reason| ApiError::internal(format!("no client for requests: {reason}")))
+    pub(super) fn client(&self) -> &reqwest::Client {
+        &self.own.client
     }
 
     /// Why a plain request failed.
-    #[expect(clippy::unused_self, reason = "what was refused is known here")]
     pub(super) fn failed(&self, url: &Url, error: &reqwest::Error) -> ApiError {
         let host = url.host_str().unwrap_or_default();
+        if let Some(fault) = self.own.proxy.fault_of(host, self.since) {
+            let told = ApiError::new(fault.code(), fault.to_string());
+            let is_away = !matches!(fault, Fault::Refused(_) | Fault::Upstream(_));
+            return if is_away { told.with("reason", "connection_failed") } else { told };
+        }
         if error.is_timeout() {
             return ApiError::new("timeout", format!("{host} did not answer in time"));
         }
