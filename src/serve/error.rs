@@ -103,12 +103,12 @@ impl ApiError {
 
     /// A request that cannot be understood; `path` is the place in its JSON.
     pub(super) fn invalid(path: &str, message: impl Into<String>) -> Self {
-        Self::new("invalid_request", message).with("path", path)
+        ApiError::new("invalid_request", message).with("path", path)
     }
 
     /// A fault of ours.
     pub(super) fn internal(message: impl Into<String>) -> Self {
-        Self::new("internal_error", message)
+        ApiError::new("internal_error", message)
     }
 
     /// The same with one more thing told.

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::base::with_causes;
+use crate::base::{SessionId, with_causes};
 use crate::run::{ALSO, Failure, FailureKind, StackFrame};
 use crate::session::{SessionError, SessionOutcome};
 
@@ -39,6 +39,11 @@ pub(super) fn told(outcome: &SessionOutcome) -> Value {
         add("save_error", json!({ "code": code, "message": message }));
     }
     told
+}
+
+/// The same of one that was named and that nothing happened to.
+pub(super) fn untouched(id: &SessionId) -> Value {
+    json!({ "id": id, "updated": false, "version": null, "changes": [] })
 }
 
 impl From<SessionError> for ApiError {
@@ -162,7 +167,6 @@ mod tests {
     use axum::http::StatusCode;
 
     use super::*;
-    use crate::base::SessionId;
 
     #[test]
     fn a_busy_session_tells_who_has_it_and_when_to_come_again() {

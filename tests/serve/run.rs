@@ -69,7 +69,7 @@ async fn a_script_that_fails_tells_where_and_what_was_tried() {
     assert_eq!(parse.status, StatusCode::UNPROCESSABLE_ENTITY);
     let told = error(&parse);
     assert_eq!((&told["inner_code"], &told["line"]), (&json!("parse_error"), &json!(2)), "{told}");
-    let script = "fn go() { click(\"#pay\", #{ timeout: \"200ms\" }); }\ngoto(args.base + \"/form\");\ngo();";
+    let script = "fn pay() { click(\"#pay\", #{ timeout: \"200ms\" }); }\ngoto(args.base + \"/form\");\npay();";
     let verb = rig.post("/v1/run", &json!({ "script": script, "args": { "base": base } })).await;
     let told = error(&verb);
     assert_eq!(
@@ -77,7 +77,7 @@ async fn a_script_that_fails_tells_where_and_what_was_tried() {
         (422, &json!("timeout"), &json!(1)),
         "{told}"
     );
-    assert_eq!((&told["frame"][0]["function"], &told["frame"][0]["line"]), (&json!("go"), &json!(3)), "{told}");
+    assert_eq!((&told["frame"][0]["function"], &told["frame"][0]["line"]), (&json!("pay"), &json!(3)), "{told}");
     assert!(told["log"].as_array().is_some_and(|log| !log.is_empty()), "{told}");
     assert_eq!(verb.json()["diagnostics"]["timed_out"], true);
     rig.stop().await;
@@ -86,21 +86,22 @@ async fn a_script_that_fails_tells_where_and_what_was_tried() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn no_end_is_an_end_at_the_deadline() {
     let (rig, base) = (Rig::start().await, site().await);
-    let body = json!({ "script": "emit(1); loop { }", "timeout_ms": 300, "session": "looping" });
+    let body = json!({ "script": "emit(1); loop { }", "timeout_ms": 4000, "session": "looping" });
     let began = Instant::now();
     let answer = rig.post("/v1/run", &body).await;
     let took = began.elapsed();
     assert_eq!((answer.status, &error(&answer)["code"]), (StatusCode::GATEWAY_TIMEOUT, &json!("timeout")));
     assert_eq!((&answer.json()["emitted"], &answer.json()["session"]["id"]), (&json!([1]), &json!("looping")));
-    assert!(took < Duration::from_millis(2300), "{took:?}");
+    assert!(took < Duration::from_millis(6000), "{took:?}");
     // The page is what does not end; its state cannot be read.
     let script = "goto(args.base + \"/form\"); evaluate(\"while (true) {}\")";
-    let body = json!({ "script": script, "args": { "base": base }, "timeout_ms": 2000, "session": "hanging" });
+    let body = json!({ "script": script, "args": { "base": base }, "timeout_ms": 4000, "session": "hanging" });
     let began = Instant::now();
     let answer = rig.post("/v1/run", &body).await;
     let took = began.elapsed();
     assert_eq!(answer.status, StatusCode::GATEWAY_TIMEOUT, "{}", answer.text);
-    assert!(took < Duration::from_millis(4000), "{took:?}");
+    assert!(took < Duration::from_millis(6000), "{took:?}");
+    assert_eq!(answer.json()["session"]["id"], "hanging", "{}", answer.text);
     rig.stop().await;
 }
 

@@ -209,7 +209,11 @@ fn session_members(input: &RunInput, outcomes: &[SessionOutcome]) -> Map<String,
             |outcome: &&SessionOutcome| outcome.id == session.id || outcome.forked_from.as_ref() == Some(&session.id);
         outcomes.iter().find(is)
     });
-    let session = named.or(outcomes.first()).map_or(Value::Null, failures::told);
+    let session = match (named, &input.session) {
+        (Some(named), _) => failures::told(named),
+        (None, Some(session)) => failures::untouched(&session.id),
+        (None, None) => outcomes.first().map_or(Value::Null, failures::told),
+    };
     members.insert("session".to_owned(), session);
     if outcomes.len() > 1 {
         members.insert("sessions".to_owned(), outcomes.iter().map(failures::told).collect());
