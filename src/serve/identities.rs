@@ -64,6 +64,7 @@ async fn list(
 
 /// One identity.
 #[derive(Debug, Serialize, ToSchema)]
+#[schema(as = IdentityShown)]
 struct Shown {
     /// The request's id.
     request_id: String,
@@ -165,6 +166,7 @@ impl IdentityInput {
 
 /// An identity that was set.
 #[derive(Debug, Serialize, ToSchema)]
+#[schema(as = IdentitySet)]
 struct Set {
     /// The request's id.
     request_id: String,
@@ -192,6 +194,7 @@ async fn set(
 
 /// An identity that is gone.
 #[derive(Debug, Serialize, ToSchema)]
+#[schema(as = IdentityDeleted)]
 struct Deleted {
     /// The request's id.
     request_id: String,

@@ -45,6 +45,7 @@ pub(super) struct Script {
 
 /// A script as it is listed.
 #[derive(Debug, Clone, Serialize, ToSchema)]
+#[schema(as = ScriptListed)]
 pub(super) struct Listed {
     /// As `name` of `/v1/run` wants it.
     #[schema(example = "shop/orders")]

@@ -109,6 +109,10 @@ fn complete(path: &str, method: &str, operation: &mut Value) {
         operation_may_be_refused(responses);
     }
     for response in responses.values_mut() {
+        // Events are no value that a schema of JSON describes.
+        if let Some(events) = response.pointer_mut("/content/text~1event-stream").and_then(Value::as_object_mut) {
+            events.remove("schema");
+        }
         response["headers"]["X-Request-Id"] =
             json!({ "description": "The request's id", "schema": { "type": "string" } });
     }

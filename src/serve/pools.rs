@@ -86,7 +86,7 @@ impl Pools {
     async fn make(&self, tenant: &Tenant) -> Result<Own, ApiError> {
         let options = ProxyOptions { upstream: self.upstream.clone(), ..ProxyOptions::new(self.policy.clone()) };
         let failed = |error: EgressError| ApiError::new(error.code(), error.to_string());
-        let proxy = Proxy::start(options).await.map_err(failed)?;
+        let proxy = Proxy::start(options).map_err(failed)?;
         let launch = LaunchOptions { egress: Some(egress(&proxy)), ..self.workspace.launch.clone() };
         let config = PoolConfig {
             workspace: WorkspaceConfig { tenant: tenant.clone(), launch, ..self.workspace.clone() },

@@ -74,6 +74,7 @@ impl<'de> Deserialize<'de> for Untold {
 
 /// A secret that was set.
 #[derive(Debug, Serialize, ToSchema)]
+#[schema(as = SecretSet)]
 struct Set {
     /// The request's id.
     request_id: String,
@@ -101,6 +102,7 @@ async fn set(
 
 /// A secret that is gone.
 #[derive(Debug, Serialize, ToSchema)]
+#[schema(as = SecretDeleted)]
 struct Deleted {
     /// The request's id.
     request_id: String,

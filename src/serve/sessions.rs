@@ -51,6 +51,7 @@ struct Paging {
 
 /// A page of a tenant's sessions, in the store's order.
 #[derive(Debug, Serialize, ToSchema)]
+#[schema(as = SessionListed)]
 struct Listed {
     /// The request's id.
     request_id: String,
@@ -82,6 +83,7 @@ async fn list(
 
 /// One session.
 #[derive(Debug, Serialize, ToSchema)]
+#[schema(as = SessionShown)]
 struct Shown {
     /// The request's id.
     request_id: String,
@@ -105,6 +107,7 @@ async fn show(
 
 /// A session that is gone.
 #[derive(Debug, Serialize, ToSchema)]
+#[schema(as = SessionDeleted)]
 struct Deleted {
     /// The request's id.
     request_id: String,

@@ -115,7 +115,10 @@ fn the_first_start_shows_a_token_once_and_a_signal_ends_it_well() {
     assert_eq!(code, Some(0), "{lines:#?}");
     let logged: Vec<Value> = lines.iter().filter_map(|line| serde_json::from_str(line).ok()).collect();
     let request = logged.iter().find(|line| line["route"] == "/v1/run").expect("a line for the request");
-    assert_eq!((&request["status"], &request["tenant"], &request["method"]), (&json!(200), &json!("default"), &json!("POST")));
+    assert_eq!(
+        (&request["status"], &request["tenant"], &request["method"]),
+        (&json!(200), &json!("default"), &json!("POST"))
+    );
     assert_eq!(request["id"], told["request_id"]);
     let secret = token.rsplit('.').next().expect("a secret");
     assert_eq!(lines.iter().filter(|line| line.contains(secret)).count(), 1, "{lines:#?}");
@@ -168,7 +171,8 @@ fn what_comes_to_its_end_in_time_is_answered_and_a_second_signal_does_not_wait()
     assert_eq!((status, &told["status"]), (200, &json!("completed")), "{told}");
     assert_eq!(serving.end().0, Some(0));
     let serving = Serving::start(&home, &[]);
-    let stream = serving.ask(&token, &json!({ "script": "goto(args.base + \"/form\"); loop { }", "args": { "base": home.site() } }));
+    let stream = serving
+        .ask(&token, &json!({ "script": "goto(args.base + \"/form\"); loop { }", "args": { "base": home.site() } }));
     while home.visits()["/form"].as_u64().unwrap_or_default() < 2 {
         std::thread::yield_now();
     }

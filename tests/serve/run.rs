@@ -189,21 +189,32 @@ async fn what_happens_is_streamed_to_who_asks_for_it() {
     let ask = async |script: &str| {
         let request = rig.request(Method::POST, "/v1/run").header("accept", "text/event-stream");
         let answer = sent(request.json(&json!({ "script": script }))).await;
-        assert_eq!((answer.status, &answer.headers["content-type"]), (StatusCode::OK, &"text/event-stream".parse().unwrap()));
+        assert_eq!(
+            (answer.status, &answer.headers["content-type"]),
+            (StatusCode::OK, &"text/event-stream".parse().unwrap())
+        );
         let field = |event: &str, name: &str| {
             event.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(": ").map(str::to_owned))
         };
-        let events = answer.text.split("\n\n").filter_map(|event| Some((field(event, "event")?, field(event, "data")?)));
-        let events: Vec<(String, Value)> = events.map(|(name, data)| (name, serde_json::from_str(&data).unwrap())).collect();
+        let events =
+            answer.text.split("\n\n").filter_map(|event| Some((field(event, "event")?, field(event, "data")?)));
+        let events: Vec<(String, Value)> =
+            events.map(|(name, data)| (name, serde_json::from_str(&data).unwrap())).collect();
         events
     };
     let events = ask("print(\"one\"); emit(2); step(\"three\", || 3); 4").await;
     let names: Vec<&str> = events.iter().map(|(name, _)| name.as_str()).collect();
     assert_eq!(names, ["print", "emit", "step", "step", "result"]);
-    assert_eq!((&events[0].1["text"], &events[1].1["value"], &events[4].1["result"]), (&json!("one"), &json!(2), &json!(4)));
+    assert_eq!(
+        (&events[0].1["text"], &events[1].1["value"], &events[4].1["result"]),
+        (&json!("one"), &json!(2), &json!(4))
+    );
     assert!(events[4].1["request_id"].is_string(), "{events:?}");
     let events = ask("print(\"one\"); throw \"two\"").await;
     let (name, last) = events.last().unwrap();
-    assert_eq!((name.as_str(), &last["error"]["code"], &last["status"]), ("error", &json!("script_error"), &json!("failed")));
+    assert_eq!(
+        (name.as_str(), &last["error"]["code"], &last["status"]),
+        ("error", &json!("script_error"), &json!("failed"))
+    );
     rig.stop().await;
 }
