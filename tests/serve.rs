@@ -18,6 +18,8 @@ mod fetch;
 mod fuzz;
 #[path = "serve/interact.rs"]
 mod interact;
+#[path = "serve/follow.rs"]
+mod follow;
 #[path = "serve/jobs.rs"]
 mod jobs;
 #[path = "serve/kept.rs"]
@@ -25,6 +27,12 @@ mod kept;
 #[path = "store/redis_server.rs"]
 #[allow(dead_code, reason = "tests of stores need more of it")]
 mod redis_server;
+#[path = "serve/load.rs"]
+mod load;
+#[path = "serve/nodes.rs"]
+mod nodes;
+#[path = "serve/queue.rs"]
+mod queue;
 #[path = "serve/rig.rs"]
 mod rig;
 #[path = "serve/routes.rs"]

@@ -74,6 +74,17 @@ impl Rig {
     pub async fn start_over(home: tempfile::TempDir, change: impl FnOnce(&mut ServeConfig)) -> Self {
         let mut config = config(home.path());
         change(&mut config);
+        Self::serving(home, config).await
+    }
+
+    /// Another one on the same store.
+    pub async fn beside(&self, change: impl FnOnce(&mut ServeConfig)) -> Self {
+        let mut config = config(self.home.path());
+        change(&mut config);
+        Self::serving(tempfile::tempdir().unwrap(), config).await
+    }
+
+    async fn serving(home: tempfile::TempDir, config: ServeConfig) -> Self {
         let server = Server::bind(config).await.unwrap();
         let (address, sessions, shutdown) = (server.address(), server.sessions().clone(), CancellationToken::new());
         let told = shutdown.clone();
