@@ -147,7 +147,9 @@ impl Given {
             public_url: public_url.map(|text| base_url(&text)).transpose()?,
             trusted_proxies: nets.iter().map(|text| net(text)).collect::<Result<_, _>>()?,
             no_sandbox: other.or(flag, "no_sandbox", bool::from_str)?.unwrap_or(false),
-            log_format: other.or(args.log_format, "log_format", |text| LogFormat::from_str(text, true))?.unwrap_or_default(),
+            log_format: other
+                .or(args.log_format, "log_format", |text| LogFormat::from_str(text, true))?
+                .unwrap_or_default(),
         })
     }
 }
