@@ -48,6 +48,7 @@ impl From<SessionError> for ApiError {
                 let ends = jiff::Timestamp::now().checked_add(*expires_in).unwrap_or(jiff::Timestamp::MAX);
                 let told = Self::new("session_busy", error.to_string())
                     .with("holder", holder.clone())
+                    .with("lease_ends_in_ms", u64::try_from(expires_in.as_millis()).unwrap_or(u64::MAX))
                     .with("lease_ends_at", ends.strftime("%Y-%m-%dT%H:%M:%SZ").to_string());
                 Self { retry_after: Some(seconds), ..told }
             }

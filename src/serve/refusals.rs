@@ -69,10 +69,7 @@ pub(super) struct BadFile(ErrorBody);
 pub(super) fn refused(error: SessionError) -> ApiError {
     let message = error.to_string();
     match error {
-        SessionError::Busy { holder, expires_in, .. } => {
-            let ends = u64::try_from(expires_in.as_millis()).unwrap_or(u64::MAX);
-            ApiError::new("session_busy", message).with("holder", holder).with("lease_ends_in_ms", ends)
-        }
+        error @ SessionError::Busy { .. } => error.into(),
         SessionError::NoVersion { kept, .. } => {
             let kept: Vec<u64> = kept.iter().map(|Version(number)| *number).collect();
             as_status(StatusCode::NOT_FOUND, "version_not_found", message).with("kept", kept)
