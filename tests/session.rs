@@ -45,6 +45,8 @@ mod permissions;
 mod points;
 #[path = "session/pool.rs"]
 mod pool;
+#[path = "session/pool_warm.rs"]
+mod pool_warm;
 #[path = "session/portable.rs"]
 mod portable;
 #[path = "support/process.rs"]

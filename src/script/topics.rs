@@ -23,6 +23,11 @@ const TOPICS: &[Topic] = &[
         doc: "The schemas of extract: shapes, options of fields, waiting",
         text: include_str!("docs/extract.md"),
     },
+    Topic {
+        name: "reading",
+        doc: "Markdown, tables, links and structured data of a page; lists that load as one scrolls",
+        text: include_str!("docs/reading.md"),
+    },
     Topic { name: "globs", doc: "Patterns for URLs", text: include_str!("docs/globs.md") },
     Topic {
         name: "sessions",

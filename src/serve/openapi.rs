@@ -6,6 +6,7 @@ use axum::response::IntoResponse;
 use serde_json::{Map, Value, json};
 use utoipa::OpenApi;
 
+use super::access::TokenScheme;
 use super::error::ErrorBody;
 
 /// The document that the handlers' own are put into.
@@ -16,6 +17,7 @@ use super::error::ErrorBody;
         description = "Browser automation with sessions that last: scripts, pages, sessions. Every answer has the id of its \
                        request, in `X-Request-Id` and in its JSON."
     ),
+    modifiers(&TokenScheme),
     components(schemas(ErrorBody)),
     tags(
         (name = "scripts", description = "Scripts that drive a browser"),
@@ -45,12 +47,7 @@ const ALWAYS: [Told; 7] = [
 
 /// Of those that change or do something.
 const DOING: [Told; 3] = [
-    (
-        409,
-        "Others have the session, or something else is in the way",
-        "session_busy",
-        "session acme is in use by another",
-    ),
+    (409, "Others have the session, or something else is in the way", "session_busy", "session acme is in use by another"),
     (413, "The body is too large", "payload_too_large", "the body has more than 4194304 bytes"),
     (422, "Understood, and it cannot be done", "script_error", "no element matches \"#pay\""),
 ];
@@ -58,12 +55,7 @@ const DOING: [Told; 3] = [
 /// Of those that do work in a browser.
 const WORKING: [Told; 3] = [
     (429, "Too much waits already: come again after `Retry-After` seconds", "rate_limited", "the queue is full"),
-    (
-        502,
-        "The address may not be reached from here, or could not be",
-        "target_blocked",
-        "127.0.0.1 is not to be reached",
-    ),
+    (502, "The address may not be reached from here, or could not be", "target_blocked", "127.0.0.1 is not to be reached"),
     (504, "Time ran out", "timeout", "the run took longer than 30s"),
 ];
 
@@ -76,9 +68,6 @@ pub(super) fn text(document: &utoipa::openapi::OpenApi, base_url: &str) -> Strin
     document["info"]["version"] = env!("CARGO_PKG_VERSION").into();
     document["info"]["license"] = json!({ "name": env!("CARGO_PKG_LICENSE") });
     document["servers"] = json!([{ "url": base_url }]);
-    document["components"]["securitySchemes"] = json!({
-        "token": { "type": "http", "scheme": "bearer", "description": "A token of `rhaven token create`" }
-    });
     let paths = document["paths"].as_object_mut();
     for (path, operations) in paths.into_iter().flatten() {
         for (method, operation) in operations.as_object_mut().into_iter().flatten() {
@@ -93,7 +82,6 @@ fn complete(path: &str, method: &str, operation: &mut Value) {
     let Some(operation) = operation.as_object_mut() else { return };
     let needs_token = path.starts_with("/v1/");
     if needs_token {
-        // Some need a scope besides, and say so themselves.
         operation.entry("security").or_insert_with(|| json!([{ "token": [] }]));
     }
     let responses = operation.entry("responses").or_insert_with(|| json!({}));

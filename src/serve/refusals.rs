@@ -69,7 +69,10 @@ pub(super) struct BadFile(ErrorBody);
 pub(super) fn refused(error: SessionError) -> ApiError {
     let message = error.to_string();
     match error {
-        error @ SessionError::Busy { .. } => error.into(),
+        SessionError::Busy { holder, expires_in, .. } => {
+            let ends = u64::try_from(expires_in.as_millis()).unwrap_or(u64::MAX);
+            ApiError::new("session_busy", message).with("holder", holder).with("lease_ends_in_ms", ends)
+        }
         SessionError::NoVersion { kept, .. } => {
             let kept: Vec<u64> = kept.iter().map(|Version(number)| *number).collect();
             as_status(StatusCode::NOT_FOUND, "version_not_found", message).with("kept", kept)

@@ -11,6 +11,7 @@
 //! next who takes the lease makes a version of it (`recover`).
 
 mod acquire;
+mod aside;
 mod audit;
 mod baseline;
 mod belonging;
@@ -38,6 +39,7 @@ mod kept;
 mod keyfile;
 mod keys;
 mod large;
+mod late;
 mod lease;
 mod listing;
 mod live;
@@ -51,6 +53,7 @@ mod patience;
 mod permissions;
 mod plain;
 mod pool;
+mod pool_open;
 mod portable;
 mod profile;
 mod recover;
@@ -79,6 +82,7 @@ mod vault;
 mod versions;
 mod visited;
 mod waiting;
+mod warm;
 mod whole;
 mod workspace;
 

@@ -39,7 +39,7 @@ pub(super) struct Inner {
     /// What goes on beside the run and ends with it.
     chores: Chores,
     /// Whose browser it has; none where it has one to itself.
-    pool: Option<Pool>,
+    pub(super) pool: Option<Pool>,
     /// What it has of the pool now.
     loan: Mutex<Option<Loan>>,
 }
@@ -128,7 +128,7 @@ impl Workspace {
         }
     }
 
-    async fn room(&self, spare: Option<Spare>) -> Result<(Ready, Room), BrowserError> {
+    pub(super) async fn room(&self, spare: Option<Spare>) -> Result<(Ready, Room), BrowserError> {
         let running = self.running();
         let (ready, room) = running.room(spare).await?;
         self.note_browser(&ready.browser);
@@ -276,6 +276,12 @@ impl Workspace {
         let retained = self.retained(id, options);
         if retained.as_ref().is_some_and(|opening| opening.profile) || options.profile == Some(true) {
             return self.open_profile(id, retained, options, given_up).await;
+        }
+        if retained.is_none()
+            && let Some(pool) = &self.0.pool
+        {
+            self.let_go(id).await;
+            return Box::pin(self.open_in_pool(pool, id, options, given_up)).await;
         }
         let (running, mut spare) = (self.running(), None);
         if let Some(opening) = &retained {
