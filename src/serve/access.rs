@@ -3,6 +3,7 @@
 use axum::extract::FromRequestParts;
 use axum::http::header;
 use axum::http::request::Parts;
+use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 
 use crate::base::Tenant;
 use crate::session::{Scope, TokenInfo};
@@ -70,8 +71,7 @@ impl FromRequestParts<App> for Caller {
     }
 }
 
-/// A caller whose token opens `admin`: known before anything else of the request is read. Operations that want one say
-/// `security(("token" = ["admin"]))` in the document.
+/// A caller whose token opens `admin`: known before anything else of the request is read.
 pub(super) struct Admin(pub(super) Caller);
 
 impl FromRequestParts<App> for Admin {
@@ -81,5 +81,18 @@ impl FromRequestParts<App> for Admin {
         let caller = Caller::from_request_parts(parts, app).await?;
         caller.needs(Scope::Admin)?;
         Ok(Self(caller))
+    }
+}
+
+/// Tells the document how tokens are sent. Operations name the scopes that they need as `security(("token" = ["admin"]))`.
+pub(super) struct TokenScheme;
+
+impl utoipa::Modify for TokenScheme {
+    fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
+        let bearer = HttpBuilder::new()
+            .scheme(HttpAuthScheme::Bearer)
+            .description(Some("A token that `rhaven token create` made; it belongs to one tenant."));
+        let components = document.components.get_or_insert_default();
+        components.add_security_scheme("token", SecurityScheme::Http(bearer.build()));
     }
 }
