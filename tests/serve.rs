@@ -16,6 +16,8 @@ mod docs;
 mod fetch;
 #[path = "serve/fuzz.rs"]
 mod fuzz;
+#[path = "serve/identities.rs"]
+mod identities;
 #[path = "serve/interact.rs"]
 mod interact;
 #[path = "serve/jobs.rs"]

@@ -136,7 +136,7 @@ impl Visit {
     async fn open_plain(&self, workspace: &Workspace, options: &SessionOptions) -> Result<PlainSession, SessionError> {
         match &self.input.session {
             Some(session) => Box::pin(workspace.plain(&session.id, options)).await,
-            None => Ok(PlainSession::throw_away(&options.identity)),
+            None => workspace.plain_for_once(&options.identity).await,
         }
     }
 
@@ -210,7 +210,7 @@ impl Visit {
         }
         let session = Box::pin(workspace.current()).await?;
         if !options.identity.is_empty() {
-            session.pose_as(&options.identity).await?;
+            session.pose_as(workspace, &options.identity).await?;
         }
         Ok(session)
     }
