@@ -77,7 +77,7 @@ pub(super) async fn get(way: &WayOut, session: &PlainSession, url: &str) -> Resu
     for _ in 0..=MOST_REDIRECTS {
         way.check(&url)?;
         let headers = headers(session, &url)?;
-        let request = way.client()?.get(url.clone()).headers(headers);
+        let request = way.client().get(url.clone()).headers(headers);
         let response = request.send().await.map_err(|error| way.failed(&url, &error))?;
         for header in response.headers().get_all(SET_COOKIE) {
             session.set_cookie(&url, &String::from_utf8_lossy(header.as_bytes()));
