@@ -52,10 +52,14 @@ mod s3;
 mod s3_server;
 #[path = "cli/secret.rs"]
 mod secret;
+#[path = "cli/serve.rs"]
+mod serve;
 #[path = "cli/shared.rs"]
 mod shared;
 #[path = "cli/store.rs"]
 mod store;
+#[path = "cli/token.rs"]
+mod token;
 #[path = "cli/trouble.rs"]
 mod trouble;
 #[path = "cli/watch.rs"]

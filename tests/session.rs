@@ -69,6 +69,8 @@ mod rotation;
 mod s3_faults;
 #[path = "store/s3_server.rs"]
 mod s3_server;
+#[path = "session/sent.rs"]
+mod sent;
 #[path = "session/sweep.rs"]
 mod sweep;
 #[path = "session/tabs.rs"]

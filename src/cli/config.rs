@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::error::CliError;
+use super::serving::ServeTable;
 use crate::base::{closest, parse_duration};
 
 /// The file's name, in projects and in the user's configuration folder (there `config.toml` would say less).
@@ -43,6 +44,9 @@ pub(super) struct Config {
     /// How long a session is kept unused: a time such as "30d", or "never".
     #[schemars(with = "Option<Time>")]
     pub ttl: Option<Ttl>,
+    /// Flags of `rhaven serve` by name, with `_` for `-`. Not in a project's file.
+    #[schemars(with = "Option<std::collections::BTreeMap<String, serde_json::Value>>")]
+    pub serve: Option<ServeTable>,
 }
 
 /// A time as the file has it.
@@ -84,7 +88,7 @@ fn without_null(property: &mut serde_json::Value) {
     }
 }
 
-const KEYS: [&str; 12] = [
+const KEYS: [&str; 13] = [
     "tenant",
     "store",
     "blobs",
@@ -97,11 +101,12 @@ const KEYS: [&str; 12] = [
     "slow_mo",
     "headed",
     "ttl",
+    "serve",
 ];
 
 /// Settings that name a program or say where the key lives: a folder that came with somebody else's
 /// project must not set them.
-const USER_ONLY: [&str; 3] = ["chromium", "key_file", "home"];
+const USER_ONLY: [&str; 4] = ["chromium", "key_file", "home", "serve"];
 
 /// What begins a place on a server, which a project must not choose either: credentials would be sent there.
 const SERVERS: [&str; 3] = ["redis:", "rediss:", "s3:"];
@@ -172,6 +177,10 @@ impl Config {
                     Some("set it in the user's configuration folder, by flag or by variable".to_owned()),
                 ));
             }
+            if let Some(table) = value.as_table().filter(|_| key == "serve") {
+                config.serve = Some(ServeTable::parse(table, folder)?);
+                continue;
+            }
             config
                 .set(key, value, folder)
                 .map_err(|wanted| (format!("{key} has to be {wanted}, found {}", show(value)), None))?;
@@ -200,6 +209,7 @@ impl Config {
             "headed" => self.headed = Some(value.as_bool().ok_or("true or false")?),
             "ttl" if value.as_str() == Some("never") => self.ttl = Some(Ttl::Never),
             "ttl" => self.ttl = Some(Ttl::After(span().map_err(|_| "a time such as \"30d\", or \"never\"")?)),
+            "serve" => return Err("a table: [serve]"),
             _ => {}
         }
         Ok(())
@@ -220,6 +230,7 @@ impl Config {
             slow_mo: self.slow_mo.or(base.slow_mo),
             headed: self.headed.or(base.headed),
             ttl: self.ttl.or(base.ttl),
+            serve: self.serve.or(base.serve),
         }
     }
 }

@@ -17,6 +17,7 @@ mod interrupt;
 mod job;
 mod key;
 mod keys;
+mod logs;
 mod man;
 mod new;
 mod passphrase;
@@ -27,11 +28,14 @@ mod run;
 mod screen;
 mod secret;
 mod secrets;
+mod serve;
+mod serving;
 mod session;
 mod settings;
 mod store;
 mod tables;
 mod terminal;
+mod token;
 mod typed;
 mod watch;
 
@@ -102,10 +106,12 @@ async fn dispatch(command: Command, settings: &Settings, environment: &Environme
         Command::Session(args) => Box::pin(session::execute(args, settings, environment, terminal)).await,
         Command::Browser(args) => browser::execute(&args, settings, terminal).await,
         Command::Doctor => doctor::execute(settings, terminal).await,
+        Command::Serve(args) => Box::pin(serve::execute(*args, settings, environment, terminal)).await,
         Command::Docs(args) => docs::execute(&args, terminal),
         Command::Key(args) => key::execute(args, settings, terminal).await,
         Command::Identity(args) => identity::execute(args, settings, terminal).await,
         Command::Store(args) => Box::pin(store::execute(args, settings, terminal)).await,
+        Command::Token(args) => token::execute(args, settings, terminal).await,
         Command::Secret(args) => secret::execute(args, settings, terminal).await,
         Command::Completions(args) => Ok(completions::execute(&args, terminal)),
         Command::Man(args) => man::execute(&args, environment, terminal),

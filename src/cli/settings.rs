@@ -11,6 +11,7 @@ use super::args::{ColorWhen, Global};
 use super::config::{Config, Ttl};
 use super::environment::Environment;
 use super::error::CliError;
+use super::serving::ServeTable;
 use crate::base::{Secret, Tenant};
 use crate::repl::Explain;
 use crate::run::Failure;
@@ -30,6 +31,8 @@ const BROWSER_NOT_INSTALLED: &str = "browser_not_installed";
 #[derive(Debug)]
 pub(super) struct Settings {
     pub tenant: Tenant,
+    /// Whether a flag or a variable named the tenant.
+    pub tenant_named: bool,
     pub store: StoreConfig,
     pub key: KeySource,
     /// Paths are seen from it.
@@ -51,6 +54,8 @@ pub(super) struct Settings {
     pub ttl: Option<Duration>,
     /// The same of profile sessions.
     pub profile_ttl: Option<Duration>,
+    /// What the configuration file says of `rhaven serve`.
+    pub serve: ServeTable,
 }
 
 impl Settings {
@@ -73,6 +78,7 @@ impl Settings {
         ]);
         Ok(Self {
             tenant: Tenant::new(tenant).map_err(|error| bad("--tenant", &error))?,
+            tenant_named: flags.tenant.is_some() || environment.is_set("RHAVEN_TENANT"),
             store: places.config(&folders.store, &environment.working_folder)?,
             key: key_source(environment, config.key_file, folders.key)?,
             working_folder: environment.working_folder.clone(),
@@ -91,6 +97,7 @@ impl Settings {
             headed: config.headed.unwrap_or(false),
             ttl: ttl(config.ttl, DEFAULT_TTL),
             profile_ttl: ttl(config.ttl, PROFILE_TTL),
+            serve: config.serve.unwrap_or_default(),
         })
     }
 

@@ -89,7 +89,7 @@ fn normal(mut cookie: Cookie) -> Cookie {
 }
 
 /// What makes two cookies the same one: name, domain, path and partition.
-fn identity(cookie: &Cookie) -> (String, String, String, String) {
+pub(super) fn identity(cookie: &Cookie) -> (String, String, String, String) {
     let text = |key| cookie.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
     let partition = cookie.get("partitionKey").map(Value::to_string).unwrap_or_default();
     (text("domain"), text("path"), text("name"), partition)

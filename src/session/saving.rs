@@ -283,7 +283,7 @@ impl Session {
             own.learn(kept, &now).await;
         }
         reached("save.captured");
-        now.beside.identity = Some(kept.identity().clone());
+        now.beside.identity = Some(Box::new(kept.identity().clone()));
         let (restored, failed) = kept.restored();
         let has_failed =
             |key: &str| failed.iter().any(|failed| failed.origin.trim_end_matches('/') == key.trim_end_matches('/'));

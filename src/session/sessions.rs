@@ -9,9 +9,9 @@ use tokio_util::sync::CancellationToken;
 use zeroize::Zeroizing;
 
 use crate::base::{Fence, SessionId, Tenant, Version, reached};
-use crate::seal::{Context, DataKey, SealError, Sealed, TenantTag, open, open_stream_among};
+use crate::seal::{Context, DataKey, SealError, Sealed, open, open_stream_among};
 use crate::store::{
-    Acquired, Backends, BlobId, Blobs, Documents, Head, Held, Kept, Listed, PartId, RecordName, Records, StoreError,
+    Acquired, Backends, BlobId, Blobs, Documents, Head, Held, Listed, PartId, RecordName, Records, StoreError,
 };
 
 use super::emulate::KeptIdentity;
@@ -195,28 +195,11 @@ impl Sessions {
             }
         }
         listing.sessions.sort_by(|a, b| a.id.cmp(&b.id));
-        listing.unsaved = self.unsaved(tag).await?;
+        listing.unsaved = self.records().unsaved(tag).await?;
         Ok(listing)
     }
 
-    /// How many sessions without a version a run has left something of, and nobody holds.
-    async fn unsaved(&self, tenant: TenantTag) -> Result<usize, SessionError> {
-        let (mut after, mut count) = (None, 0);
-        loop {
-            let page = self.records().all(after, LIST_PAGE).await?;
-            after = page.last().map(|kept| kept.name);
-            let is_left = |kept: &&Kept| {
-                let is_new = kept.name.tenant == tenant && kept.record.is_none();
-                is_new && kept.checkpoint.is_some() && kept.holder.is_none()
-            };
-            count += page.iter().filter(is_left).count();
-            if page.len() < LIST_PAGE {
-                return Ok(count);
-            }
-        }
-    }
-
-    fn summary(&self, tenant: &Tenant, listed: &Listed) -> Result<SessionSummary, SessionError> {
+    pub(super) fn summary(&self, tenant: &Tenant, listed: &Listed) -> Result<SessionSummary, SessionError> {
         let stored = self.open_head(tenant, &listed.name, &listed.head)?;
         Ok(SessionSummary {
             held_by: self.held_by(tenant, &stored.record.id, listed.held.as_ref())?,
@@ -258,7 +241,7 @@ impl Sessions {
             version: head.version,
             saved_at: head.saved_at.to_string(),
             expires_at: head.expires_at.map(|at| at.to_string()),
-            identity: stored.index.beside.identity.as_ref().map(KeptIdentity::whole),
+            identity: stored.index.beside.identity.as_deref().map(KeptIdentity::whole),
             cookies: stored.index.cookies.iter().map(cookies::describe).collect(),
             origins,
             tabs: stored

@@ -153,7 +153,7 @@ pub(super) struct Beside {
     pub(super) own_files: Option<Version>,
     /// What its browser told sites; none in what was saved before this was kept.
     #[serde(default)]
-    pub(super) identity: Option<KeptIdentity>,
+    pub(super) identity: Option<Box<KeptIdentity>>,
 }
 
 impl Beside {

@@ -167,12 +167,19 @@ impl Workspace {
         self.0.sessions.get_or_try_init(|| open).await
     }
 
-    /// The secret by that name in the tenant's vault. A store that is not there yet is not made for the question.
+    /// The secret by that name in the tenant's vault, or the one that the identity of the current session means by it. A store that is not there yet is not made for the question.
     pub async fn secret(&self, name: &str) -> Result<Option<Secret>, SessionError> {
         if !self.has_vault() {
             return Ok(None);
         }
-        self.sessions().await?.secret(&self.0.config.tenant, name).await
+        let meant = self.meant_by(name);
+        self.sessions().await?.secret(&self.0.config.tenant, meant.as_deref().unwrap_or(name)).await
+    }
+
+    /// What the current session's identity calls so.
+    fn meant_by(&self, name: &str) -> Option<String> {
+        let current = self.0.open.borrow().current.as_ref()?.latest();
+        current.0.kept.as_ref()?.identity().whole().secrets?.remove(name)
     }
 
     /// Those of `names` that are in the tenant's vault.
