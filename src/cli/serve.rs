@@ -172,7 +172,7 @@ fn failed(error: &ServeError) -> Box<Failure> {
 async fn first_token(server: &Server, settings: &Settings, terminal: &Terminal) -> Result<(), Box<Failure>> {
     let failed = |error: SessionError| Box::new(session_failure(&error));
     let sessions = server.sessions();
-    if !sessions.tokens().await.map_err(failed)?.is_empty() {
+    if !sessions.tokens(None).await.map_err(failed)?.is_empty() {
         return Ok(());
     }
     let scopes = Scope::ALL.into_iter().collect();

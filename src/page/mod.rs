@@ -4,6 +4,7 @@
 mod accessibility;
 mod aria;
 mod convert;
+mod credentials;
 mod css;
 mod document;
 mod emulation;
@@ -37,6 +38,7 @@ mod tree;
 mod verb;
 mod world;
 
+pub use credentials::Credentials;
 pub use emulation::{Agent, Emulation, Geolocation, Screen};
 pub use error::{PageError, VerbError};
 pub use frame::Frame;

@@ -133,8 +133,12 @@ impl ApiError {
         self.code == code || self.details.get(INNER).is_some_and(|inner| inner == code)
     }
 
-    /// The answer, once the request's id is known.
-    pub(super) fn render(self, id: &RequestId) -> Response {
+    /// Its JSON, once the request's id is known.
+    pub(super) fn told(self, id: &RequestId) -> Value {
+        serde_json::to_value(self.body(id)).unwrap_or_default()
+    }
+
+    fn body(self, id: &RequestId) -> ErrorBody {
         let diagnostics = Diagnostics {
             retryable: matches!(
                 self.status,
@@ -143,17 +147,22 @@ impl ApiError {
             blocked: self.is("target_blocked"),
             timed_out: self.is("timeout"),
         };
-        let body = ErrorBody {
+        ErrorBody {
             request_id: id.0.clone(),
             error: ErrorTold { code: self.code, message: self.message, details: self.details },
             diagnostics,
             beside: self.beside,
-        };
-        let mut response = (self.status, Json(body)).into_response();
-        if let Some(seconds) = self.retry_after {
+        }
+    }
+
+    /// The answer, once the request's id is known.
+    pub(super) fn render(self, id: &RequestId) -> Response {
+        let (status, retry_after) = (self.status, self.retry_after);
+        let mut response = (status, Json(self.body(id))).into_response();
+        if let Some(seconds) = retry_after {
             response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
-        if self.status == StatusCode::UNAUTHORIZED {
+        if status == StatusCode::UNAUTHORIZED {
             response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }
         response

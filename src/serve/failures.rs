@@ -7,6 +7,7 @@ use crate::run::{ALSO, Failure, FailureKind, StackFrame};
 use crate::session::{SessionError, SessionOutcome};
 
 use super::error::{ApiError, INNER};
+use super::refusals::refused;
 
 /// What each session did: as it stands beside `session` in answers.
 pub(super) fn told(outcome: &SessionOutcome) -> Value {
@@ -43,18 +44,24 @@ pub(super) fn told(outcome: &SessionOutcome) -> Value {
 impl From<SessionError> for ApiError {
     fn from(error: SessionError) -> Self {
         match &error {
-            SessionError::Busy { holder, expires_in, .. } => {
+            SessionError::Busy { expires_in, .. } => {
                 let seconds = expires_in.as_secs() + 1;
-                let ends = jiff::Timestamp::now().checked_add(*expires_in).unwrap_or(jiff::Timestamp::MAX);
-                let told = Self::new("session_busy", error.to_string())
-                    .with("holder", holder.clone())
-                    .with("lease_ends_at", ends.strftime("%Y-%m-%dT%H:%M:%SZ").to_string());
-                Self { retry_after: Some(seconds), ..told }
+                Self { retry_after: Some(seconds), ..refused(error) }
             }
-            SessionError::NoIdentity { near: Some(near), .. } => {
-                Self::new(error.code(), error.to_string()).with("hint", format!("did you mean {near:?}?"))
+            SessionError::NoIdentity { near, .. } => {
+                let told = Self::new(error.code(), error.to_string());
+                match near {
+                    Some(near) => told.with("hint", format!("did you mean {near:?}?")),
+                    None => told.with("hint", "keep one: PUT /v1/identities/NAME"),
+                }
             }
-            _ => of_code(error.code(), with_causes(&error)),
+            SessionError::Browser(_) | SessionError::Page(_) => of_code(error.code(), with_causes(&error)),
+            SessionError::Late { .. }
+            | SessionError::AuthRequired { .. }
+            | SessionError::Kind { .. }
+            | SessionError::ProfileNewer { .. }
+            | SessionError::RestoreIncomplete { .. } => Self::new(error.code(), error.to_string()),
+            _ => refused(error),
         }
     }
 }
@@ -164,7 +171,7 @@ mod tests {
         let error = ApiError::from(SessionError::Busy { id, holder: "somebody".into(), expires_in });
         assert_eq!((error.status, error.retry_after), (StatusCode::CONFLICT, Some(10)));
         assert_eq!(error.details["holder"], "somebody");
-        assert!(error.details["lease_ends_at"].as_str().unwrap().ends_with('Z'));
+        assert_eq!(error.details["lease_ends_in_ms"], 9000);
     }
 
     #[test]

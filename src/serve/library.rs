@@ -242,6 +242,7 @@ struct Scripts {
     get,
     path = "/v1/scripts",
     tag = "scripts",
+    security(("token" = ["run"])),
     responses((status = 200, description = "All of them, by name", body = Scripts))
 )]
 async fn get_scripts(State(app): State<App>, caller: Caller, id: RequestId) -> Result<Json<Scripts>, ApiError> {

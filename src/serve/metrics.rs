@@ -108,13 +108,14 @@ impl Metrics {
 
 /// What there is now.
 fn gauges(app: &App) -> Vec<(&'static str, &'static str, usize)> {
-    let totals = app.pools.totals();
+    let (totals, load) = (app.pools.totals(), app.slots.load());
     vec![
         ("browsers", "Browsers that run", totals.browsers),
         ("contexts", "Contexts that are open in them", totals.contexts),
         ("warm_sessions", "Sessions that are ready before they are asked for", totals.warm),
         ("browser_restarts", "How often a browser took the place of another", totals.restarts),
-        ("executions", "Pieces of work that wait or go on", app.executions.len()),
+        ("work_running", "Pieces of work that go on", load.running),
+        ("work_waiting", "Pieces of work that wait for a slot", load.waiting),
         ("slots", "Pieces of work that may go on at a time", app.config.max_concurrent),
         ("scripts", "Scripts that requests may name", app.library.len()),
     ]

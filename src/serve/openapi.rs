@@ -6,6 +6,7 @@ use axum::response::IntoResponse;
 use serde_json::{Map, Value, json};
 use utoipa::OpenApi;
 
+use super::access::TokenScheme;
 use super::error::ErrorBody;
 
 /// The document that the handlers' own are put into.
@@ -16,6 +17,7 @@ use super::error::ErrorBody;
         description = "Browser automation with sessions that last: scripts, pages, sessions. Every answer has the id of its \
                        request, in `X-Request-Id` and in its JSON."
     ),
+    modifiers(&TokenScheme),
     components(schemas(ErrorBody)),
     tags(
         (name = "scripts", description = "Scripts that drive a browser"),
@@ -66,9 +68,6 @@ pub(super) fn text(document: &utoipa::openapi::OpenApi, base_url: &str) -> Strin
     document["info"]["version"] = env!("CARGO_PKG_VERSION").into();
     document["info"]["license"] = json!({ "name": env!("CARGO_PKG_LICENSE") });
     document["servers"] = json!([{ "url": base_url }]);
-    document["components"]["securitySchemes"] = json!({
-        "token": { "type": "http", "scheme": "bearer", "description": "A token of `rhaven token create`" }
-    });
     let paths = document["paths"].as_object_mut();
     for (path, operations) in paths.into_iter().flatten() {
         for (method, operation) in operations.as_object_mut().into_iter().flatten() {
@@ -83,7 +82,7 @@ fn complete(path: &str, method: &str, operation: &mut Value) {
     let Some(operation) = operation.as_object_mut() else { return };
     let needs_token = path.starts_with("/v1/");
     if needs_token {
-        operation.insert("security".to_owned(), json!([{ "token": [] }]));
+        operation.entry("security").or_insert_with(|| json!([{ "token": [] }]));
     }
     let responses = operation.entry("responses").or_insert_with(|| json!({}));
     let Some(responses) = responses.as_object_mut() else { return };

@@ -27,6 +27,8 @@ const HEAD: Duration = Duration::from_secs(20);
 const MAX_HEAD: usize = 64 << 10;
 /// How long what was stopped at the end may take to save.
 const SAVING: Duration = Duration::from_secs(35);
+/// How long clients may take to read their answers.
+const READING: Duration = Duration::from_secs(5);
 /// How long browsers may take to end after that.
 const CLOSING: Duration = Duration::from_secs(5);
 /// How long accepting waits where the system has no descriptor left.
@@ -106,8 +108,8 @@ impl Server {
     /// what is left of it, saves, and ends the browsers. Dropped, it leaves all of that undone: browsers are killed.
     pub async fn run(self, shutdown: CancellationToken) {
         let Self { app, listener, .. } = self;
-        jobs::start(&app);
         let (router, connections) = (router::router(app.clone()), TaskTracker::new());
+        jobs::start(&app);
         loop {
             tokio::select! {
                 biased;
@@ -135,19 +137,16 @@ async fn end(app: &App, connections: &TaskTracker) {
     connections.close();
     app.executions.close();
     tracing::info!(executions = app.executions.len(), "ending: nothing new is taken");
-    let done = async {
-        app.executions.wait().await;
-        connections.wait().await;
-    };
-    let mut done = std::pin::pin!(done);
-    if tokio::time::timeout(app.config.drain, &mut done).await.is_err() {
+    if tokio::time::timeout(app.config.drain, app.executions.wait()).await.is_err() {
         tracing::info!(executions = app.executions.len(), "stopping what has not come to its end");
         app.stopping.cancel();
-        if tokio::time::timeout(SAVING, &mut done).await.is_err() {
+        if tokio::time::timeout(SAVING, app.executions.wait()).await.is_err() {
             tracing::warn!(executions = app.executions.len(), "not all of it could be saved in time");
         }
     }
     app.stopping.cancel();
+    // What is left are answers that are being read. Who reads slowly is not waited for.
+    let _ = tokio::time::timeout(READING, connections.wait()).await;
     app.pools.close(CLOSING).await;
     tracing::info!(ms = super::observe::millis(began.elapsed()), "ended");
 }

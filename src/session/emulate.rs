@@ -115,6 +115,9 @@ impl KeptIdentity {
             color_scheme: now.color_scheme,
             reduced_motion: now.reduced_motion,
             geolocation: now.geolocation,
+            headers: now.extra_http_headers.unwrap_or_default(),
+            // Those are in the vault, which is asked when pages are told.
+            credentials: None,
         }
     }
 }
@@ -209,7 +212,12 @@ impl Session {
             identity.ask(asked, own.0.told.get());
             (own.emulation(&before).unwrap_or_default(), own.emulation(&identity).unwrap_or_default())
         };
-        self.tell(|told| told.follow(&from, &to)).await
+        let credentials = self.credentials(kept).await?;
+        let follow = |told: &mut Emulation| {
+            told.follow(&from, &to);
+            told.credentials.clone_from(&credentials);
+        };
+        self.tell(follow).await
     }
 
     /// Its pages tell this from now on, and nothing of it is kept: for a throw-away session.

@@ -11,6 +11,7 @@
 //! next who takes the lease makes a version of it (`recover`).
 
 mod acquire;
+mod aside;
 mod audit;
 mod baseline;
 mod belonging;
@@ -38,6 +39,7 @@ mod kept;
 mod keyfile;
 mod keys;
 mod large;
+mod late;
 mod lease;
 mod listing;
 mod live;
@@ -51,6 +53,7 @@ mod patience;
 mod permissions;
 mod plain;
 mod pool;
+mod pool_open;
 mod portable;
 mod profile;
 mod recover;
@@ -63,6 +66,7 @@ mod rotate;
 mod running;
 mod save;
 mod saving;
+mod sent;
 mod sessions;
 mod state;
 mod storage;
@@ -78,6 +82,7 @@ mod vault;
 mod versions;
 mod visited;
 mod waiting;
+mod warm;
 mod whole;
 mod workspace;
 
@@ -103,6 +108,7 @@ pub use portable::{Exported, Format, ImportOptions, Imported, PortableError, Sou
 pub use profile::{ImportedProfile, ProfileTransfer, Progress, Transfer};
 pub use refound::{Found, FoundIs, Refounded, refound};
 pub use rotate::{KeyUse, Rotated};
+pub use sent::{HttpCredentials, SecretRef};
 pub use sessions::Sessions;
 pub use storage_state::{GivenState, StorageState};
 pub use sweep::{SWEEP_GRACE, Swept};

@@ -142,7 +142,7 @@ fn what_goes_on_at_the_end_is_saved_and_no_browser_is_left() {
     assert!(!browsers.is_empty());
     serving.signal(Signal::TERM);
     let (status, told) = answer(stream);
-    assert_eq!((status, &told["error"]["code"]), (503, &json!("cancelled")), "{told}");
+    assert_eq!((status, &told["error"]["code"]), (503, &json!("interrupted")), "{told}");
     assert_eq!((&told["session"]["id"], &told["session"]["version"]), (&json!("long"), &json!(1)), "{told}");
     let (code, lines) = serving.end();
     assert_eq!(code, Some(0), "{lines:#?}");

@@ -8,7 +8,7 @@ use rhaven::practice::Practice;
 use rhaven::session::{SessionOptions, Workspace};
 use serde_json::{Value, json};
 
-use crate::rig::{Answered, Rig, config};
+use crate::rig::{Answered, Rig, config, sent};
 
 /// A practice site that serves until the test ends.
 pub async fn site() -> String {
@@ -120,7 +120,7 @@ async fn a_session_that_others_hold_is_busy_and_can_be_read_or_forked() {
     let told = busy.json();
     assert_eq!((&told["error"]["code"], &told["diagnostics"]["retryable"]), (&json!("session_busy"), &json!(true)));
     assert!(told["error"]["holder"].as_str().unwrap().contains("somebody else"), "{told}");
-    assert!(told["error"]["lease_ends_at"].is_string() && busy.headers.contains_key("retry-after"));
+    assert!(told["error"]["lease_ends_in_ms"].is_u64() && busy.headers.contains_key("retry-after"));
     // In the script's own words it is the same.
     let own = rig.post("/v1/run", &json!({ "script": "session(\"held\")" })).await;
     assert_eq!((own.status, &error(&own)["line"]), (StatusCode::CONFLICT, &json!(1)), "{}", own.text);
@@ -179,5 +179,30 @@ async fn what_is_wrong_with_a_request_is_told_before_anything_is_begun() {
     assert_eq!(told["hint"], "did you mean script?");
     let none = rig.post("/v1/run", &json!({ "script": "1", "session": { "id": "a", "identity": "phone" } })).await;
     assert_eq!((none.status.as_u16(), &error(&none)["code"]), (422, &json!("identity_not_found")), "{}", none.text);
+    rig.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_happens_is_streamed_to_who_asks_for_it() {
+    let rig = Rig::start().await;
+    let ask = async |script: &str| {
+        let request = rig.request(Method::POST, "/v1/run").header("accept", "text/event-stream");
+        let answer = sent(request.json(&json!({ "script": script }))).await;
+        assert_eq!((answer.status, &answer.headers["content-type"]), (StatusCode::OK, &"text/event-stream".parse().unwrap()));
+        let field = |event: &str, name: &str| {
+            event.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(": ").map(str::to_owned))
+        };
+        let events = answer.text.split("\n\n").filter_map(|event| Some((field(event, "event")?, field(event, "data")?)));
+        let events: Vec<(String, Value)> = events.map(|(name, data)| (name, serde_json::from_str(&data).unwrap())).collect();
+        events
+    };
+    let events = ask("print(\"one\"); emit(2); step(\"three\", || 3); 4").await;
+    let names: Vec<&str> = events.iter().map(|(name, _)| name.as_str()).collect();
+    assert_eq!(names, ["print", "emit", "step", "step", "result"]);
+    assert_eq!((&events[0].1["text"], &events[1].1["value"], &events[4].1["result"]), (&json!("one"), &json!(2), &json!(4)));
+    assert!(events[4].1["request_id"].is_string(), "{events:?}");
+    let events = ask("print(\"one\"); throw \"two\"").await;
+    let (name, last) = events.last().unwrap();
+    assert_eq!((name.as_str(), &last["error"]["code"], &last["status"]), ("error", &json!("script_error"), &json!("failed")));
     rig.stop().await;
 }

@@ -27,7 +27,7 @@ use super::record::JobStatus;
 use super::requests::find;
 
 /// How often a client hears that the connection lives.
-const ALIVE: Duration = Duration::from_secs(15);
+pub(super) const ALIVE: Duration = Duration::from_secs(15);
 /// How often a job of another server is looked at.
 const LOOK: Duration = Duration::from_millis(700);
 
@@ -62,7 +62,7 @@ fn event(told: Told) -> Event {
 }
 
 /// Of a job that is or was in this server's hands.
-fn told_here(journal: Arc<Journal>, last: u64) -> BoxStream<'static, Event> {
+pub(super) fn told_here(journal: Arc<Journal>, last: u64) -> BoxStream<'static, Event> {
     struct At {
         journal: Arc<Journal>,
         changed: watch::Receiver<()>,

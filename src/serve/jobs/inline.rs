@@ -7,14 +7,14 @@ use axum::Json;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
-use serde_json::Map;
+use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
 use super::super::access::Caller;
 use super::super::app::App;
 use super::super::error::ApiError;
 use super::super::request_id::RequestId;
-use super::super::task::Work;
+use super::super::task::{Answer, Work};
 use super::execution::{Execution, Order, Outcome, Stage, refused};
 use super::record::Record;
 use super::stop::Why;
@@ -78,10 +78,15 @@ pub(super) fn takes_work(app: &App) -> Result<(), ApiError> {
 /// The answer of work that was waited for, or of a job that is done.
 pub(super) fn answer(id: RequestId, outcome: Outcome) -> Result<Response, ApiError> {
     let answer = outcome?;
+    Ok((answer.status, Json(body(&id, answer))).into_response())
+}
+
+/// The JSON of an answer.
+pub(super) fn body(id: &RequestId, answer: Answer) -> Map<String, Value> {
     let mut body = Map::new();
-    body.insert("request_id".to_owned(), id.0.into());
+    body.insert("request_id".to_owned(), id.0.clone().into());
     body.extend(answer.body);
-    Ok((answer.status, Json(body)).into_response())
+    body
 }
 
 fn accepted(id: RequestId, job_id: String) -> Response {

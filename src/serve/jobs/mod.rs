@@ -16,13 +16,15 @@ mod look;
 mod record;
 mod requests;
 mod stop;
+mod stream;
 
 use super::app::App;
 
-pub(super) use inline::inline;
+pub(super) use inline::{Accepted, inline};
 pub(super) use live::Jobs;
 pub(super) use record::JobKind;
 pub(super) use requests::routes;
+pub(super) use stream::stream;
 
 /// Takes up what earlier servers left, and looks for more until the server ends. What waits as a job then stays in the store.
 pub(super) fn start(app: &App) {

@@ -4,14 +4,15 @@ use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 
 use super::super::error::ApiError;
+use super::super::request_id::random_id;
 
 /// A folder that only we can read; removed with all that is in it when dropped.
 pub(super) struct Folder(PathBuf);
 
 impl Folder {
-    /// Makes it; `id` is that of the request or the job.
-    pub(super) fn new(id: &str) -> Result<Self, ApiError> {
-        let path = std::env::temp_dir().join(format!("rhaven-run-{id}"));
+    /// Makes it, by a name that nobody can guess.
+    pub(super) fn new() -> Result<Self, ApiError> {
+        let path = std::env::temp_dir().join(format!("rhaven-run-{}", random_id()));
         let failed = |error: std::io::Error| ApiError::internal(format!("no folder for the run: {error}"));
         std::fs::DirBuilder::new().mode(0o700).create(&path).map_err(failed)?;
         Ok(Self(path))

@@ -8,13 +8,12 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use axum::extract::State;
-use axum::http::StatusCode;
+use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::Response;
 use serde_json::{Map, Value};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use crate::base::Deadline;
 use crate::run::{self, Event, Job, Limits, Pauses};
 use crate::session::{Scope, SessionOutcome, Workspace};
 
@@ -50,26 +49,43 @@ pub(super) fn routes() -> OpenApiRouter<App> {
     post,
     path = "/v1/run",
     tag = "scripts",
+    security(("token" = ["run"])),
     request_body = RunInput,
-    responses((status = 200, description = "What it came to", body = RunAnswer))
+    responses(
+        (status = 200, description = "What it came to", content(
+            (RunAnswer = "application/json"),
+            (String = "text/event-stream")
+        )),
+        (status = 202, description = "It takes longer, and is a job from now on", body = jobs::Accepted)
+    )
 )]
 async fn post_run(
     State(app): State<App>,
     caller: Caller,
     id: RequestId,
+    headers: HeaderMap,
     Body(input): Body<RunInput>,
 ) -> Result<Response, ApiError> {
     caller.needs(Scope::Run)?;
     input.check(&app)?;
     let timeout = input.timeout(&app)?;
+    if wants_events(&headers) {
+        return jobs::stream(&app, caller, id, Work::Run(input), timeout);
+    }
     jobs::inline(&app, caller, id, Work::Run(input), timeout).await
+}
+
+/// Whether the client asks for a stream of what happens.
+fn wants_events(headers: &HeaderMap) -> bool {
+    let accepts = headers.get_all(header::ACCEPT).iter().filter_map(|value| value.to_str().ok());
+    accepts.flat_map(|value| value.split(',')).any(|kind| kind.trim().starts_with("text/event-stream"))
 }
 
 /// Does what `/v1/run` is asked. Stopped by the task's token or its deadline it still saves, for some seconds at most.
 pub(super) async fn run(app: &App, task: &Task, input: RunInput) -> Result<Answer, ApiError> {
     let began = Instant::now();
     let script = input.source(app)?;
-    let folder = Folder::new(&task.id)?;
+    let folder = Folder::new()?;
     let workspace = app.pools.workspace(task.caller.tenant(), &task.id);
     let said = Said::default();
     let ended = Box::pin(perform(app, task, &input, script, &folder, &workspace, &said)).await;
@@ -117,7 +133,7 @@ async fn perform(
     if let Some(session) = &input.session
         && let Err(error) = open(task, input, session, workspace).await
     {
-        let outcomes = workspace.finish(Deadline::after(HURRIED)).await;
+        let outcomes = workspace.finish(task.finish_by()).await;
         return Err((error, outcomes));
     }
     let (heard, events) = (said.clone(), task.events.clone());
