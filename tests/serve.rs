@@ -10,12 +10,19 @@
 
 #[path = "serve/basics.rs"]
 mod basics;
+#[path = "browser/support.rs"]
+#[allow(dead_code, reason = "tests of browsers need more of it")]
+mod browser;
 #[path = "serve/docs.rs"]
 mod docs;
+#[path = "serve/egress.rs"]
+mod egress;
 #[path = "serve/fetch.rs"]
 mod fetch;
 #[path = "serve/fuzz.rs"]
 mod fuzz;
+#[path = "serve/identities.rs"]
+mod identities;
 #[path = "serve/interact.rs"]
 mod interact;
 #[path = "serve/follow.rs"]
@@ -51,3 +58,6 @@ mod site;
 mod tokens;
 #[path = "serve/vault.rs"]
 mod vault;
+#[path = "egress/support.rs"]
+#[allow(dead_code, reason = "tests of the way out need more of it")]
+mod way;
