@@ -13,7 +13,7 @@ use super::error::CliError;
 use super::logs::LogFormat;
 use super::serve::{ServeArgs, default_listen};
 use crate::base::{Secret, closest, parse_duration};
-use crate::egress::PolicyOptions;
+use crate::egress::{EgressError, Policy, PolicyOptions, ProxyOptions, Upstream};
 
 /// What begins the variables.
 const PREFIX: &str = "RHAVEN_SERVE_";
@@ -34,8 +34,8 @@ pub(super) const NAMES: [&str; 17] = [
     "public_url",
     "trusted_proxy",
     "allow_host",
-    "deny_host",
     "allow_private",
+    "deny_host",
     "proxy",
     "no_sandbox",
     "log_format",
@@ -87,8 +87,7 @@ pub(super) struct Given {
     pub max_body: Option<u32>,
     pub public_url: Option<String>,
     pub trusted_proxies: Vec<IpNet>,
-    pub egress: PolicyOptions,
-    pub proxy: Option<Secret>,
+    pub egress: ProxyOptions,
     pub no_sandbox: bool,
     pub log_format: LogFormat,
 }
@@ -137,11 +136,12 @@ impl Given {
     /// Brings all sources together.
     pub fn of(args: ServeArgs, table: &ServeTable, environment: &Environment) -> Result<Self, CliError> {
         let other = Otherwise { environment, table };
-        let (flag, private) = (args.no_sandbox.then_some(true), args.allow_private.then_some(true));
-        let egress = PolicyOptions {
+        let flag = args.no_sandbox.then_some(true);
+        let private = args.allow_private.then_some(true);
+        let reached = PolicyOptions {
             allow_hosts: other.list(args.allow_hosts, "allow_host")?,
-            deny_hosts: other.list(args.deny_hosts, "deny_host")?,
             allow_private: other.or(private, "allow_private", bool::from_str)?.unwrap_or(false),
+            deny_hosts: other.list(args.deny_hosts, "deny_host")?,
         };
         let proxy = other.or(args.proxy, "proxy", |text| Ok::<_, String>(text.to_owned()))?;
         let nets = other.list(args.trusted_proxies, "trusted_proxy")?;
@@ -159,14 +159,22 @@ impl Given {
             max_body: other.or(args.max_body, "max_body", u32::from_str)?,
             public_url: public_url.map(|text| base_url(&text)).transpose()?,
             trusted_proxies: nets.iter().map(|text| net(text)).collect::<Result<_, _>>()?,
-            egress,
-            proxy: proxy.map(|address| Secret::new("--proxy", address)),
+            egress: egress(&reached, proxy)?,
             no_sandbox: other.or(flag, "no_sandbox", bool::from_str)?.unwrap_or(false),
             log_format: other
                 .or(args.log_format, "log_format", |text| LogFormat::from_str(text, true))?
                 .unwrap_or_default(),
         })
     }
+}
+
+/// What may be reached, and through which proxy.
+fn egress(reached: &PolicyOptions, proxy: Option<String>) -> Result<ProxyOptions, CliError> {
+    let bad = |what: &str, error: EgressError| CliError::Value { what: what.to_owned(), reason: error.to_string() };
+    let policy = Policy::new(reached).map_err(|error| bad("--allow-host, --deny-host", error))?;
+    let upstream = proxy.map(|address| Upstream::parse(&Secret::new("proxy", address)));
+    let upstream = upstream.transpose().map_err(|error| bad("--proxy", error))?;
+    Ok(ProxyOptions { upstream, ..ProxyOptions::new(policy) })
 }
 
 /// An address, or a network of them.
@@ -221,6 +229,12 @@ mod tests {
         check("listen = 'here'", &[], "serve.listen: ");
         check("", &[("RHAVEN_SERVE_MAX_BODY", "many")], "RHAVEN_SERVE_MAX_BODY: ");
         check("public_url = 'ftp://x'", &[], "--public-url: http");
+        check("allow_host = ['10.0.*']", &[], "`10.0.*` is no HOST or HOST:PORT");
+        check(
+            "proxy = 'socks5://u:hunter2@p.example'",
+            &[],
+            "--proxy: the address of the upstream proxy has another scheme",
+        );
         check("trusted_proxy = 'x'", &[], "--trusted-proxy: an address");
     }
 }

@@ -8,11 +8,14 @@ use serde_json::{Value, json};
 
 use super::inner::Inner;
 use super::rpc::{Ack, rpc};
-use super::tree::{Node, Tree};
+use super::tree::{Node, Tree, WORLD};
 use super::verb::Verb;
 use super::world::{CallError, Shared};
 use super::{GotoOptions, LoadState, PageError, UrlPattern};
 use crate::browser::{BrowserError, Cdp, Missed};
+
+/// The HTTP status of a document; 0 where it did not come over HTTP.
+const STATUS: &str = "() => performance.getEntriesByType('navigation')[0]?.responseStatus ?? 0";
 
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -219,8 +222,9 @@ async fn status(page: &Shared, frame: &str) -> Result<Option<u16>, PageError> {
     if !http {
         return Ok(None);
     }
-    match page.call(frame, "status", &[]).await {
-        Ok(answer) => Ok(answer["value"].as_u64().and_then(|code| u16::try_from(code).ok()).filter(|code| *code > 0)),
+    // Not by the bundle: most of what a document is asked after this needs none.
+    match page.evaluate_isolated(frame, WORLD, STATUS, &Value::Null).await {
+        Ok(answer) => Ok(answer.as_u64().and_then(|code| u16::try_from(code).ok()).filter(|code| *code > 0)),
         // It has navigated on; there is nothing to be said of the one before.
         Err(CallError::Lost) => Ok(None),
         Err(CallError::Page(error)) => Err(error),

@@ -1,21 +1,19 @@
 //! The browsers of the tenants: each has its own, started when it is first needed and ended when it was idle for a while.
 
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use tokio::sync::OnceCell;
-use url::Url;
 
 use crate::base::{Deadline, Tenant};
-use crate::browser::{Egress, LaunchOptions, Missed};
-use crate::egress::{EgressError, Fault, KeptOff, Policy, Proxy, ProxyOptions, Upstream, client};
+use crate::browser::LaunchOptions;
+use crate::egress::ProxyOptions;
 use crate::session::{Pool, PoolConfig, PoolStats, Sessions, Workspace, WorkspaceConfig};
 
 use super::ServeConfig;
 use super::error::ApiError;
+use super::outgoing::Outgoing;
 
 /// How old a browser gets before another takes its place.
 const MAX_AGE: Duration = Duration::from_hours(6);
@@ -28,25 +26,19 @@ const WARM: usize = 8;
 /// How long nobody has to use a browser for it to be ended.
 const IDLE: Duration = Duration::from_mins(5);
 
-/// The browsers of the tenants, and their ways out.
+/// The browsers of the tenants.
 pub(super) struct Pools {
     workspace: WorkspaceConfig,
+    egress: ProxyOptions,
     sessions: Sessions,
-    policy: Policy,
-    upstream: Option<Upstream>,
-    /// Nobody reaches this server through itself.
-    _kept_off: KeptOff,
-    tenants: Mutex<BTreeMap<Tenant, Arc<OnceCell<Own>>>>,
+    pools: Mutex<BTreeMap<Tenant, Place>>,
 }
 
-/// What a tenant has of its own. Cheap to clone.
+/// What a tenant has of its own.
 #[derive(Clone)]
-pub(super) struct Own {
-    pub(super) pool: Pool,
-    /// The only way out: of its browsers, and of requests without one.
-    pub(super) proxy: Proxy,
-    /// For requests without a browser, through that.
-    pub(super) client: reqwest::Client,
+struct Place {
+    pool: Pool,
+    outgoing: Outgoing,
 }
 
 /// What all tenants have together.
@@ -59,35 +51,22 @@ pub(super) struct Totals {
 }
 
 impl Pools {
-    /// For a server that listens at `address`. Fails where the policy or the proxy cannot be.
-    pub(super) fn new(config: &ServeConfig, address: SocketAddr, sessions: Sessions) -> Result<Self, EgressError> {
-        let policy = Policy::new(&config.egress)?;
-        let upstream = config.proxy.as_ref().map(Upstream::parse).transpose()?;
-        let kept_off = policy.keep_off(address);
-        let (workspace, tenants) = (config.workspace.clone(), Mutex::default());
-        Ok(Self { workspace, sessions, policy, upstream, _kept_off: kept_off, tenants })
+    pub(super) fn new(config: &ServeConfig, sessions: Sessions) -> Self {
+        Self { workspace: config.workspace.clone(), egress: config.egress.clone(), sessions, pools: Mutex::default() }
     }
 
-    fn tenants(&self) -> MutexGuard<'_, BTreeMap<Tenant, Arc<OnceCell<Own>>>> {
-        self.tenants.lock().unwrap_or_else(PoisonError::into_inner)
+    fn pools(&self) -> MutexGuard<'_, BTreeMap<Tenant, Place>> {
+        self.pools.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Those that have something by now.
-    fn all(&self) -> Vec<Own> {
-        self.tenants().values().filter_map(|own| own.get().cloned()).collect()
-    }
-
-    /// What `tenant` has of its own; made when it is first asked for. Starts no browser.
-    pub(super) async fn of(&self, tenant: &Tenant) -> Result<Own, ApiError> {
-        let cell = self.tenants().entry(tenant.clone()).or_default().clone();
-        cell.get_or_try_init(|| self.make(tenant)).await.cloned()
-    }
-
-    async fn make(&self, tenant: &Tenant) -> Result<Own, ApiError> {
-        let options = ProxyOptions { upstream: self.upstream.clone(), ..ProxyOptions::new(self.policy.clone()) };
-        let failed = |error: EgressError| ApiError::new(error.code(), error.to_string());
-        let proxy = Proxy::start(options).map_err(failed)?;
-        let launch = LaunchOptions { egress: Some(egress(&proxy)), ..self.workspace.launch.clone() };
+    /// What `tenant` has. Starts no browser; without a way out there is none.
+    fn of(&self, tenant: &Tenant) -> Result<Place, ApiError> {
+        let mut pools = self.pools();
+        if let Some(place) = pools.get(tenant) {
+            return Ok(place.clone());
+        }
+        let outgoing = Outgoing::start(&self.egress).map_err(|error| ApiError::new(error.code(), error.to_string()))?;
+        let launch = LaunchOptions { egress: Some(outgoing.egress()), ..self.workspace.launch.clone() };
         let config = PoolConfig {
             workspace: WorkspaceConfig { tenant: tenant.clone(), launch, ..self.workspace.clone() },
             max_age: MAX_AGE,
@@ -96,27 +75,33 @@ impl Pools {
             warm: WARM,
             idle: IDLE,
         };
-        let client = client(&proxy).map_err(failed)?;
-        Ok(Own { pool: Pool::new(config, self.sessions.clone()), proxy, client })
+        let place = Place { pool: Pool::new(config, self.sessions.clone()), outgoing };
+        pools.insert(tenant.clone(), place.clone());
+        Ok(place)
     }
 
-    /// A workspace of `tenant`; `id` is that of the request or job, which others are told holds its sessions. Starts no browser yet.
-    pub(super) async fn workspace(&self, tenant: &Tenant, id: &str) -> Result<Workspace, ApiError> {
-        let holder = format!("{} ({id})", self.workspace.holder);
-        Ok(self.of(tenant).await?.pool.workspace(holder))
+    /// The way out of `tenant`.
+    pub(super) fn outgoing(&self, tenant: &Tenant) -> Result<Outgoing, ApiError> {
+        Ok(self.of(tenant)?.outgoing)
+    }
+
+    /// A workspace of `tenant`; `id` is that of the request or job, which others are told holds its sessions. Starts nothing yet.
+    pub(super) fn workspace(&self, tenant: &Tenant, id: &str) -> Result<Workspace, ApiError> {
+        Ok(self.of(tenant)?.pool.workspace(format!("{} ({id})", self.workspace.holder)))
     }
 
     /// Ends all browsers, within that time; none is started any more.
     pub(super) async fn close(&self, within: Duration) {
-        let all = self.all();
-        join_all(all.iter().map(|own| own.pool.close(Deadline::after(within)))).await;
-        join_all(all.iter().map(|own| own.proxy.close())).await;
+        let pools: Vec<Pool> = self.pools().values().map(|place| place.pool.clone()).collect();
+        join_all(pools.iter().map(|pool| pool.close(Deadline::after(within)))).await;
     }
 
     /// What there is now.
     pub(super) fn totals(&self) -> Totals {
-        let (mut totals, all) = (Totals::default(), self.all());
-        for PoolStats { browsers, contexts, warm, restarts, .. } in all.iter().map(|own| own.pool.stats()) {
+        let mut totals = Totals::default();
+        for PoolStats { browsers, contexts, warm, restarts, .. } in
+            self.pools().values().map(|place| place.pool.stats())
+        {
             totals.browsers += browsers;
             totals.contexts += contexts;
             totals.warm += warm;
@@ -124,13 +109,4 @@ impl Pools {
         }
         totals
     }
-}
-
-/// The proxy as a browser's way out, that says why something was not reached.
-fn egress(proxy: &Proxy) -> Egress {
-    let (address, proxy) = (proxy.address(), proxy.clone());
-    Egress::new(address).telling(move |url, since| {
-        let fault = proxy.fault_of(Url::parse(url).ok()?.host_str()?, since)?;
-        Some(Missed { blocked: matches!(fault, Fault::Refused(_)), reason: fault.to_string() })
-    })
 }

@@ -15,7 +15,6 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::egress::EgressError;
 use crate::session::{SessionError, Sessions};
 
 use super::app::{App, url_of};
@@ -58,9 +57,6 @@ pub enum ServeError {
     /// The store or the key.
     #[error(transparent)]
     Session(#[from] SessionError),
-    /// What may be reached, or the proxy to go through.
-    #[error(transparent)]
-    Egress(#[from] EgressError),
 }
 
 impl ServeError {
@@ -70,7 +66,6 @@ impl ServeError {
             Self::Listen { .. } => "listen_failed",
             Self::Scripts { .. } => "file_error",
             Self::Session(error) => error.code(),
-            Self::Egress(error) => error.code(),
         }
     }
 }
@@ -89,7 +84,7 @@ impl Server {
         let listener = TcpListener::bind(config.listen).await.map_err(failed(config.listen))?;
         let address = listener.local_addr().map_err(failed(config.listen))?;
         let sessions = Box::pin(Sessions::open_as(&config.workspace)).await?;
-        let app = App::new(config, address, sessions)?;
+        let app = App::new(config, address, sessions);
         app.library.begin().await.map_err(|(folder, reason)| ServeError::Scripts { folder, reason })?;
         Ok(Self { app, listener, address })
     }

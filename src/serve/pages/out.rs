@@ -5,44 +5,45 @@ use std::time::Instant;
 use url::Url;
 
 use crate::base::with_causes;
-use crate::egress::Fault;
 use crate::serve::error::ApiError;
-use crate::serve::pools::Own;
+use crate::serve::outgoing::Outgoing;
 
 /// The way out for one request.
 pub(super) struct WayOut {
-    own: Own,
-    /// What was refused before it is not this request's.
+    outgoing: Outgoing,
+    /// Faults before it are those of others.
     since: Instant,
 }
 
 impl WayOut {
-    /// That of a tenant.
-    pub(super) fn of(own: Own) -> Self {
-        Self { own, since: Instant::now() }
+    pub(super) fn new(outgoing: Outgoing) -> Self {
+        Self { outgoing, since: Instant::now() }
     }
 
     /// Whether a page may be asked for there, as far as that can be told before a connection is made.
     pub(super) fn check(&self, url: &Url) -> Result<(), ApiError> {
-        let refused = |refusal: crate::egress::Refusal| ApiError::new(refusal.code(), refusal.to_string());
-        self.own.proxy.policy().check_http_url(url).map_err(refused)
+        let checked = self.outgoing.proxy().policy().check_http_url(url);
+        checked.map_err(|refusal| ApiError::new(refusal.code(), refusal.to_string()))
     }
 
     /// For plain requests.
     pub(super) fn client(&self) -> &reqwest::Client {
-        &self.own.client
+        self.outgoing.client()
     }
 
     /// Why a plain request failed.
     pub(super) fn failed(&self, url: &Url, error: &reqwest::Error) -> ApiError {
         let host = url.host_str().unwrap_or_default();
-        if let Some(fault) = self.own.proxy.fault_of(host, self.since) {
-            let told = ApiError::new(fault.code(), fault.to_string());
-            let is_away = !matches!(fault, Fault::Refused(_) | Fault::Upstream(_));
-            return if is_away { told.with("reason", "connection_failed") } else { told };
-        }
-        if error.is_timeout() {
-            return ApiError::new("timeout", format!("{host} did not answer in time"));
+        // What is no fault of the page's has a code of its own.
+        let fault = self.outgoing.proxy().fault_of(host, self.since);
+        match fault.as_ref().map(|fault| (fault.code(), fault.to_string())) {
+            Some((code @ ("target_blocked" | "proxy_unavailable"), reason)) => return ApiError::new(code, reason),
+            Some((code, reason)) if error.is_connect() || error.is_request() => {
+                let told = ApiError::new(code, format!("{host} did not load: {reason}"));
+                return told.with("reason", "connection_failed");
+            }
+            _ if error.is_timeout() => return ApiError::new("timeout", format!("{host} did not answer in time")),
+            _ => {}
         }
         // Its own text repeats the address, which may hold more than is to be told.
         let reason =

@@ -86,7 +86,7 @@ pub(super) async fn run(app: &App, task: &Task, input: RunInput) -> Result<Answe
     let began = Instant::now();
     let script = input.source(app)?;
     let folder = Folder::new()?;
-    let workspace = app.pools.workspace(task.caller.tenant(), &task.id).await?;
+    let workspace = app.pools.workspace(task.caller.tenant(), &task.id)?;
     let said = Said::default();
     let ended = Box::pin(perform(app, task, &input, script, &folder, &workspace, &said)).await;
     // Nothing of a run is left on the disk.
