@@ -78,7 +78,7 @@ async fn the_document_says_what_there_is_and_the_page_loads_nothing_from_elsewhe
     let document = rig.ask_as("", Method::GET, "/openapi.json", None).await.json();
     assert_eq!(document["servers"][0]["url"], "https://rhaven.example/x");
     let run = &document["paths"]["/v1/run"]["post"];
-    assert_eq!(run["security"], json!([{ "token": [] }]));
+    assert_eq!(run["security"], json!([{ "token": ["run"] }]));
     for status in ["200", "400", "401", "403", "404", "409", "413", "422", "429", "500", "502", "503", "504"] {
         assert!(run["responses"][status]["content"]["application/json"].is_object(), "{status}: {run:#}");
     }
