@@ -1,0 +1,82 @@
+//! From what was found to what is answered: the part of a text that was asked for, in the type that was asked for.
+
+use serde_json::Value;
+use url::Url;
+
+use super::dom::Dom;
+use super::model::{Cell, Facet};
+use super::shapes::{self, Kind, Output};
+use super::wanted::Attribute;
+use super::words;
+
+/// What a cell makes as `attribute`, and how much it looks like it (0: not at all).
+pub fn of(attribute: &Attribute, cell: &Cell, dom: &Dom, base: Option<&Url>) -> Option<(Value, f32)> {
+    let facet = match cell {
+        Cell::Node(_, facet) => *facet,
+        _ => Facet::Text,
+    };
+    let wants_address = matches!(attribute.kind, Kind::Url | Kind::Image) || attribute.output == Output::Url;
+    match facet {
+        Facet::Link if !wants_address || attribute.kind == Kind::Image => return None,
+        Facet::Picture if attribute.kind != Kind::Image => return None,
+        Facet::Link | Facet::Picture => {
+            return shapes::absolute(&cell.text(dom), base).map(|url| (url.into(), 1.0));
+        }
+        Facet::Text => {}
+    }
+    let text = cell.text(dom);
+    let text = stripped(attribute, &text);
+    if text.is_empty() {
+        return None;
+    }
+    let looks = shapes::fits(attribute.kind, text);
+    if looks <= 0.0 {
+        return None;
+    }
+    let value = match attribute.output {
+        Output::Date => {
+            let machine = cell.machine(dom).and_then(|text| shapes::iso_date(&text));
+            machine.map(Value::from).or_else(|| shapes::convert(Output::Date, &core(attribute, text), base))
+        }
+        Output::Number | Output::Integer => {
+            let machine = cell.machine(dom).filter(|text| text.trim().parse::<f64>().is_ok());
+            shapes::convert(attribute.output, machine.as_deref().unwrap_or(&core(attribute, text)), base)
+        }
+        Output::Url => shapes::convert(Output::Url, text, base),
+        Output::Bool => shapes::boolean(text).map(Value::from),
+        Output::Text => shapes::convert(Output::Text, &core(attribute, text), base),
+    };
+    value.map(|value| (value, looks))
+}
+
+/// The part of a text that is of the kind.
+fn core(attribute: &Attribute, text: &str) -> String {
+    let part = |found: Option<(usize, usize)>| found.map_or(text, |(from, to)| &text[from..to]).to_owned();
+    let wordy = |found: Option<(usize, usize)>| {
+        found.filter(|(from, to)| text[..*from].chars().chain(text[*to..].chars()).any(char::is_alphabetic))
+    };
+    match attribute.kind {
+        Kind::Money => part(wordy(shapes::money(text))),
+        Kind::Date => part(shapes::date(text).filter(|found| wordy(Some(*found)).is_some())),
+        Kind::Email | Kind::Phone => shapes::core(attribute.kind, text).to_owned(),
+        _ => text.to_owned(),
+    }
+}
+
+/// Without a label that stands in the text itself: "SKU: 123", "by Jane".
+fn stripped<'a>(attribute: &Attribute, text: &'a str) -> &'a str {
+    if let Some((label, value)) = text.split_once(':')
+        && super::model::is_label(label)
+        && !value.trim().is_empty()
+        && attribute.fit(&words::label(label)) >= 0.6
+    {
+        return value.trim();
+    }
+    if let Some((first, rest)) = text.split_once(' ')
+        && first.eq_ignore_ascii_case("by")
+        && attribute.fit(&words::label("by")) >= 0.6
+    {
+        return rest.trim();
+    }
+    text.trim()
+}

@@ -1,0 +1,3 @@
+//! Documents as text: HTML in, data out. Pure; knows nothing of browsers.
+
+pub mod heuristic;

@@ -1,0 +1,4 @@
+//! Documents as text: extraction by description.
+
+#[path = "document/heuristic.rs"]
+mod heuristic;
