@@ -1,5 +1,7 @@
 //! One value: of all facts of the page the one that fits best, if any fits well enough.
 
+use std::collections::HashMap;
+
 use serde_json::{Map, Value};
 use url::Url;
 
@@ -20,6 +22,8 @@ pub struct Page {
     pub sets: Vec<Set>,
     /// Whether an element is in a row of records.
     in_records: Vec<bool>,
+    /// How many facts have a label, by where its words are.
+    counts: HashMap<usize, usize>,
 }
 
 /// A fact that fits.
@@ -51,14 +55,18 @@ impl Page {
         sets.extend(groups::gather(&dom, &mut labels, &telling));
         sets.extend(linked.sets);
         let in_records = in_records(&dom, &sets);
-        Self { dom, base, facts, sets, in_records }
+        let mut counts = HashMap::new();
+        for label in facts.iter().flat_map(|fact| &fact.labels) {
+            *counts.entry(label.words.as_ptr() as usize).or_default() += 1;
+        }
+        Self { dom, base, facts, sets, in_records, counts }
     }
 
     /// One value.
     pub fn one(&self, name: &str, attribute: &Attribute, found: &mut Extraction) -> Option<Value> {
         if attribute.many {
             let list = List { entity: words::label(name), attributes: vec![(name.to_owned(), attribute.clone())], flat: true, limit: None };
-            return super::lists::find(self, name, &list, found);
+            return super::lists::find(self, name, &list, None, found);
         }
         let Candidate { score, fact, value } = self.best(attribute)?;
         found.sources.push(Provenance { field: name.to_owned(), from: self.place(&self.facts[fact].source), confidence: rounded(score) });
@@ -118,7 +126,9 @@ impl Page {
     /// Facts of records are those of one of many; what stands aside is less likely meant.
     fn place_factor(&self, fact: &Fact, attribute: &Attribute) -> f32 {
         let Source::Node(node) = fact.source else { return 1.0 };
+        let once = fact.labels.iter().all(|label| self.counts.get(&(label.words.as_ptr() as usize)).is_none_or(|count| *count < 3));
         let records = match (self.in_records[node], attribute.first) {
+            (true, false) if once => 0.85,
             (true, false) => 0.56,
             (true, true) => 0.95,
             (false, _) => 1.0,
@@ -153,7 +163,7 @@ impl Page {
 /// How well labels fit, each worked out once.
 #[derive(Default)]
 pub struct Fits {
-    known: std::collections::HashMap<usize, (f32, f32)>,
+    known: HashMap<usize, (f32, f32)>,
 }
 
 impl Fits {
@@ -177,9 +187,14 @@ pub fn rounded(score: f32) -> f32 {
 fn attributes(schema: &Schema) -> Vec<&Attribute> {
     let of = |(_, want)| match want {
         &Want::One(ref attribute) => vec![attribute],
-        Want::Record(attributes) | Want::List(List { attributes, .. }) => attributes.iter().map(|(_, attribute)| attribute).collect(),
+        Want::Record(attributes) | Want::List(List { attributes, .. }) => attributes.iter().flat_map(|(_, attribute)| with_inner(attribute)).collect(),
     };
     schema.fields.iter().map(|(name, want)| (name, want)).flat_map(of).collect()
+}
+
+fn with_inner(attribute: &Attribute) -> Vec<&Attribute> {
+    let inner = attribute.inner.iter().flat_map(|list| list.attributes.iter().map(|(_, attribute)| attribute));
+    std::iter::once(attribute).chain(inner).collect()
 }
 
 /// Marks what is in rows that have several values each; rows of a label and its value are no records.
@@ -193,7 +208,7 @@ fn in_records(dom: &Dom, sets: &[Set]) -> Vec<bool> {
         };
         let pairs = set.row_nodes.iter().filter(|row| labelled(row)).count();
         let rich = set.columns.iter().filter(|column| column.filled() * 2 >= set.rows && !column.whole).count() >= 3;
-        let tall = set.row_nodes.iter().any(|row| dom.elements[*row].is(&["section", "main", "body", "header", "footer", "nav", "aside"]));
+        let tall = set.row_nodes.iter().any(|row| dom.elements[*row].is(&["section", "main", "body", "header", "footer", "nav", "aside", "fieldset", "form"]));
         if pairs * 2 < set.row_nodes.len() && rich && !tall {
             for row in &set.row_nodes {
                 starts[*row] = true;

@@ -185,6 +185,7 @@ impl Builder<'_> {
             let usual = counts.iter().max_by_key(|(_, rows)| **rows).map(|(count, rows)| (*count, *rows));
             if let Some((count @ 2..=12, rows)) = usual
                 && rows * 5 >= filled * 4
+                && self.are_siblings(&cells)
             {
                 for index in 0..count {
                     let one = cells.iter().map(|cells| cells.get(index).cloned().into_iter().collect()).collect();
@@ -198,6 +199,13 @@ impl Builder<'_> {
         }
         self.label_by_neighbours(&mut columns);
         columns
+    }
+
+    /// Whether what a row has several of stands side by side.
+    fn are_siblings(&self, cells: &Cells) -> bool {
+        let parent = |cell: &Cell| cell.node().and_then(|node| self.dom.elements[node].parent);
+        let Some(first) = cells.iter().find(|cells| cells.len() > 1) else { return false };
+        first.iter().all(|cell| parent(cell) == parent(&first[0]))
     }
 
     fn column(&mut self, key: &str, cells: Cells) -> Column {

@@ -12,6 +12,12 @@ const MAX_TEXT: usize = 8 * 1024 * 1024;
 /// How much of a text is ever looked at as a value.
 const LONGEST: usize = 20_000;
 
+/// Languages that put a comma before decimals.
+const COMMAS: &[&str] = &[
+    "bg", "cs", "da", "de", "el", "es", "et", "fi", "fr", "hr", "hu", "id", "is", "it", "lt", "lv", "nb", "nl", "nn", "no", "pl",
+    "pt", "ro", "ru", "sk", "sl", "sr", "sv", "tr", "uk", "vi",
+];
+
 /// An element.
 pub struct Element {
     pub tag: String,
@@ -49,6 +55,10 @@ pub struct Dom {
     pub elements: Vec<Element>,
     /// The texts of `application/ld+json`.
     pub linked: Vec<String>,
+    /// Headings, in their order.
+    pub headings: Vec<usize>,
+    /// Whether its language puts a comma before decimals.
+    pub commas: bool,
     text: String,
 }
 
@@ -61,7 +71,7 @@ impl Dom {
     /// Parses `html`.
     pub fn parse(html: &str) -> Self {
         let document = Document::from(html);
-        let mut dom = Self { elements: Vec::new(), linked: Vec::new(), text: String::new() };
+        let mut dom = Self { elements: Vec::new(), linked: Vec::new(), headings: Vec::new(), commas: false, text: String::new() };
         let mut steps = vec![Step::Enter(document.root().id)];
         let mut open: Vec<usize> = Vec::new();
         while let Some(step) = steps.pop() {
@@ -76,6 +86,11 @@ impl Dom {
             }
         }
         dom.mark_asides();
+        let is_heading = |at: &usize| dom.elements[*at].is(&["h1", "h2", "h3", "h4", "h5", "h6"]);
+        dom.headings = (0..dom.elements.len()).filter(is_heading).collect();
+        let language = dom.elements.iter().find(|element| element.tag == "html").and_then(|html| html.attr("lang"));
+        let language = language.and_then(|tag| tag.split(['-', '_']).next()).unwrap_or_default().to_ascii_lowercase();
+        dom.commas = COMMAS.contains(&language.as_str());
         dom
     }
 

@@ -77,6 +77,10 @@ impl Gatherer<'_> {
         if dom.length(node) <= 600 && is_inline_only(dom, node) {
             self.leaf(node);
         }
+        if let Some(current) = element.attr("aria-current").filter(|current| *current != "false") {
+            let what = if current == "true" { "item" } else { current };
+            self.say(&format!("current {what}"), 0.9, Cell::Node(node, Facet::Text), node);
+        }
         if let Some(spoken) = element.attr("aria-label").filter(|spoken| spoken.len() < 120) {
             self.text_facts(spoken, node);
         }
@@ -190,8 +194,29 @@ impl Gatherer<'_> {
         let named = || self.ids.get(element.attr("for")?).copied();
         let Some(control) = inside.or_else(named) else { return };
         let text = dom.text(node);
+        if dom.elements[control].attr("type") == Some("radio") {
+            return self.choice(node, control, &text);
+        }
         if let Some(value) = control_value(dom, control) {
             self.say(text.trim_end_matches([':', '*', ' ']), 1.0, value, control);
+        }
+    }
+
+    /// Of several choices the one that is made, under the name that they share and the legend above them.
+    fn choice(&mut self, node: usize, control: usize, text: &str) {
+        let dom = self.dom;
+        let element = &dom.elements[control];
+        if !element.attrs.iter().any(|(name, _)| name == "checked") {
+            return;
+        }
+        let value = Cell::Part(text.to_owned(), Some(node));
+        if let Some(name) = element.attr("name") {
+            self.say(name, 0.85, value.clone(), node);
+        }
+        let set = dom.upwards(node).take(6).find(|at| dom.elements[*at].tag == "fieldset");
+        let legend = set.and_then(|set| dom.children(set).take(3).find(|at| dom.elements[*at].tag == "legend"));
+        if let Some(legend) = legend {
+            self.say(&dom.text(legend), 0.95, value, node);
         }
     }
 
@@ -294,9 +319,15 @@ impl Gatherer<'_> {
         }
         let element = &dom.elements[node];
         // `<b>Weight:</b> 3 kg` within a longer text.
-        let inline = element.is(&["b", "strong", "span", "label", "em", "i", "small", "th", "u"]);
+        let inline = element.is(&["a", "b", "strong", "span", "label", "em", "i", "small", "th", "time", "u"]);
         let Some(parent) = element.parent.filter(|_| inline) else { return };
         let text = dom.text(node);
+        // "Signed in as <b>Jane</b>"
+        let before = dom.text_before(node, parent);
+        let words = before.split(' ').count();
+        if is_label(&before) && (2..=4).contains(&words) && !before.ends_with(['.', ',', ';']) && !text.is_empty() {
+            self.say(before.trim_end_matches([':', ' ']), 0.85, Cell::Node(node, Facet::Text), node);
+        }
         let follows_colon = text.ends_with(':');
         if !is_label(&text) || !(follows_colon || (element.is(&["b", "strong"]) && dom.elements[parent].own)) {
             return;
@@ -349,6 +380,7 @@ impl Gatherer<'_> {
         let looks = [
             (Kind::Money, shapes::money(text), "price", 0.6),
             (Kind::Date, shapes::date(text), "date", 0.6),
+            (Kind::Time, shapes::time(text).filter(|_| shapes::date(text).is_none()), "time", 0.56),
             (Kind::Email, shapes::email(text), "email", 0.75),
             (Kind::Phone, shapes::phone(text), "phone", 0.68),
         ];
@@ -356,6 +388,7 @@ impl Gatherer<'_> {
             let Some((from, to)) = found else { continue };
             let value = text[from..to].to_owned();
             let before = text[..from].trim_end_matches([':', ' ', '-', '–', ',']).trim();
+            let before = before.strip_suffix(" at").or(before.strip_suffix(" on")).unwrap_or(before);
             let alone = before.is_empty() && text[to..].chars().filter(|c| c.is_alphanumeric()).count() < 12;
             if alone || matches!(kind, Kind::Email | Kind::Phone) {
                 self.say(label, weight, Cell::Part(value.clone(), Some(node)), node);

@@ -63,7 +63,37 @@ fn rows_of(dom: &Dom, table: usize) -> Vec<Row> {
         }
         at += 1;
     }
+    span_rows(dom, &mut rows);
     rows
+}
+
+/// A cell that spans rows is one of each of them.
+fn span_rows(dom: &Dom, rows: &mut [Row]) {
+    let mut open: Vec<(usize, usize, (usize, usize))> = Vec::new();
+    for row in rows.iter_mut() {
+        let mut cells: Vec<(usize, usize)> = Vec::new();
+        let mut own = std::mem::take(&mut row.cells).into_iter();
+        let mut column = 0;
+        let mut begun = Vec::new();
+        while column < MAX_COLUMNS {
+            if let Some((_, left, cell)) = open.iter_mut().find(|(at, left, _)| *at == column && *left > 0) {
+                *left -= 1;
+                cells.push(*cell);
+                column += cell.1;
+                continue;
+            }
+            let Some(cell) = own.next() else { break };
+            let span = dom.elements[cell.0].attr("rowspan").and_then(|span| span.parse::<usize>().ok()).unwrap_or(1);
+            if span > 1 {
+                begun.push((column, span.min(MAX_ROWS) - 1, cell));
+            }
+            cells.push(cell);
+            column += cell.1;
+        }
+        open.retain(|(_, left, _)| *left > 0);
+        open.extend(begun);
+        row.cells = cells;
+    }
 }
 
 /// The header of each column.

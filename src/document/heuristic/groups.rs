@@ -174,9 +174,28 @@ fn set(dom: &Dom, labels: &mut Labels, group: Group, telling: &dyn Fn(&str) -> b
     Set { labels: entity, columns, rows: rows.len(), source, row_nodes }
 }
 
+/// The heading that rows stand under, be it in a box of its own, and that of the page.
+fn headed(dom: &Dom, labels: &mut Labels, first: usize) -> Vec<Label> {
+    if dom.elements[first].aside {
+        return Vec::new();
+    }
+    let mut found = Vec::new();
+    if let Some(at) = dom.headings.partition_point(|at| *at < first).checked_sub(1) {
+        let heading = dom.headings[at];
+        let near = dom.elements[heading].parent.and_then(|parent| dom.elements[parent].parent);
+        if near.is_some_and(|box_of| first < dom.elements[box_of].end) {
+            found.extend(labels.of(&dom.text(heading), 0.8));
+        }
+    }
+    let main = dom.headings.iter().find(|at| dom.elements[**at].tag == "h1" && **at < first);
+    found.extend(main.and_then(|at| labels.of(&dom.text(*at), 0.7)));
+    found
+}
+
 /// What the surroundings of rows say of them: their parent, a heading or label before it, a caption.
 pub fn around(dom: &Dom, labels: &mut Labels, parent: usize, first: Option<usize>) -> Vec<Label> {
     let mut found = labels.of_element(dom, parent, 0.95);
+    found.extend(headed(dom, labels, first.unwrap_or(parent)));
     let mut weight = 0.95;
     let mut inner = first;
     for (level, at) in dom.upwards(parent).take(4).enumerate() {

@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 use super::choose::{Fits, Page, SURE, rounded};
 use super::model::{Cell, Column, Facet, Fact, Set, Source};
 use super::shapes::{self, Kind};
-use super::wanted::{Attribute, List};
+use super::wanted::{Attribute, List, Schema, Want};
 use super::words::Word;
 use super::{Extraction, Provenance, value};
 
@@ -16,22 +16,79 @@ const SAMPLE: usize = 8;
 const MAX_ROWS: usize = 2_000;
 
 /// A set with a column for each attribute, where one fits.
-struct Match<'a> {
+pub struct Match<'a> {
     set: &'a Set,
     columns: Vec<Option<(usize, f32)>>,
+    /// Lists within its rows.
+    inner: Vec<Option<Vec<Value>>>,
     score: f32,
+    /// How much the page says that it is of this.
+    entity: f32,
 }
 
-/// The list that `list` describes.
-pub fn find(page: &Page, name: &str, list: &List, found: &mut Extraction) -> Option<Value> {
+impl Match<'_> {
+    fn found(&self) -> usize {
+        self.columns.iter().flatten().count() + self.inner.iter().flatten().count()
+    }
+}
+
+/// For each field that is a list the set that it is taken from. A set serves one field, unless the page says that it is of another too.
+pub fn assign<'a>(page: &'a Page, schema: &Schema) -> Vec<Option<Match<'a>>> {
+    let mut taken: Vec<(usize, &Set)> = Vec::new();
+    let mut matches: Vec<Option<Match>> = schema.fields.iter().map(|_| None).collect();
+    let mut open: Vec<(usize, &List)> = Vec::new();
+    for (index, (_, want)) in schema.fields.iter().enumerate() {
+        if let Want::List(list) = want {
+            open.push((index, list));
+        }
+    }
+    while !open.is_empty() {
+        let taken_sets: Vec<&Set> = taken.iter().map(|(_, set)| *set).collect();
+        let best = open.iter().map(|(index, list)| (*index, best(page, list, &taken_sets)));
+        let firm = |found: &Option<Match>| found.as_ref().map_or(0.0, |found| found.score * share(found.found(), 1).sqrt());
+        let Some((index, found)) = best.max_by(|a, b| firm(&a.1).total_cmp(&firm(&b.1)).then(b.0.cmp(&a.0))) else { break };
+        open.retain(|(other, _)| *other != index);
+        if let Some(found) = &found {
+            taken.push((index, found.set));
+        }
+        matches[index] = found;
+    }
+    matches
+}
+
+fn best<'a>(page: &'a Page, list: &List, taken: &[&Set]) -> Option<Match<'a>> {
     let mut caches: Vec<Fits> = list.attributes.iter().map(|_| Fits::default()).collect();
     let mut best: Option<Match> = None;
     for set in &page.sets {
         let Some(fit) = fit(page, set, list, &mut caches) else { continue };
-        if best.as_ref().is_none_or(|best| fit.score > best.score + 1e-4) {
-            best = Some(fit);
+        if best.as_ref().is_some_and(|best| fit.score <= best.score + 1e-4) {
+            continue;
         }
+        if fit.entity < 0.6 && taken.iter().any(|other| overlap(page, other, set)) {
+            continue;
+        }
+        best = Some(fit);
     }
+    best
+}
+
+/// Whether two sets are of the same part of the page.
+fn overlap(page: &Page, a: &Set, b: &Set) -> bool {
+    let range = |set: &Set| {
+        let first = set.row_nodes.iter().min()?;
+        let last = set.row_nodes.iter().map(|row| page.dom.elements[*row].end).max()?;
+        Some((*first, last))
+    };
+    match (range(a), range(b)) {
+        (Some((a_from, a_to)), Some((b_from, b_to))) => a_from < b_to && b_from < a_to,
+        (None, None) => std::ptr::eq(a, b),
+        _ => false,
+    }
+}
+
+/// The list that `list` describes.
+pub fn find(page: &Page, name: &str, list: &List, assigned: Option<Match>, found: &mut Extraction) -> Option<Value> {
+    let best = assigned.or_else(|| best(page, list, &[]).filter(|_| name.contains('.')));
     if list.flat
         && let Some((_, attribute)) = list.attributes.first()
         && let Some((score, fact)) = fact(page, attribute, best.as_ref().map_or(SURE, |best| best.score))
@@ -47,7 +104,10 @@ pub fn find(page: &Page, name: &str, list: &List, found: &mut Extraction) -> Opt
     if rows.is_empty() {
         return None;
     }
-    for ((key, _), column) in list.attributes.iter().zip(&best.columns) {
+    for (((key, _), column), inner) in list.attributes.iter().zip(&best.columns).zip(&best.inner) {
+        if inner.is_some() {
+            continue;
+        }
         let field = if list.flat { format!("{name}[]") } else { format!("{name}[].{key}") };
         match column {
             Some((index, score)) => {
@@ -71,7 +131,7 @@ fn limited(mut values: Vec<Value>, limit: Option<usize>) -> Vec<Value> {
 fn fit<'a>(page: &Page, set: &'a Set, list: &List, caches: &mut [Fits]) -> Option<Match<'a>> {
     let entity = entity(set, &list.entity);
     let mut pairs: Vec<(f32, usize, usize)> = Vec::new();
-    for (at, (_, attribute)) in list.attributes.iter().enumerate() {
+    for (at, (_, attribute)) in list.attributes.iter().enumerate().filter(|(_, (_, attribute))| attribute.inner.is_none()) {
         for (index, column) in set.columns.iter().enumerate() {
             let score = column_fit(page, set, column, attribute, list, &mut caches[at], entity);
             if score >= COLUMN {
@@ -92,17 +152,25 @@ fn fit<'a>(page: &Page, set: &'a Set, list: &List, caches: &mut [Fits]) -> Optio
     let sum: f32 = columns.iter().flatten().map(|(_, score)| score).sum();
     let average = sum / columns.len() as f32;
     let matched = columns.iter().flatten().count();
-    if average < 0.5 * SURE || matched * 2 < columns.len() {
+    let plain = list.attributes.iter().filter(|(_, attribute)| attribute.inner.is_none()).count().max(1);
+    let average = average * columns.len() as f32 / plain as f32;
+    // Without a word of what the rows are, what they have must fit well.
+    let least = if entity > 0.5 { 0.5 * SURE } else { SURE };
+    if average < least || matched * 2 < plain {
         return None;
     }
     let aside = match set.source {
         Source::Node(node) if page.dom.elements[node].aside => 0.75,
         _ => 1.0,
     };
-    let rows = 0.05 * (set.rows.min(10) as f32 / 10.0);
+    let rows = 0.08 * (set.rows.min(8) as f32 / 8.0);
     let score = (0.75 * average + 0.2 * entity + rows) * aside;
     let least = if entity > 0.5 { 0.42 } else { 0.46 };
-    (score >= least).then_some(Match { set, columns, score })
+    if score < least {
+        return None;
+    }
+    let inner = list.attributes.iter().map(|(_, attribute)| attribute.inner.as_deref().and_then(|inner| within(page, set, inner))).collect();
+    Some(Match { set, columns, inner, score, entity })
 }
 
 /// Whether two columns are of the same text, as an element and the one in it are.
@@ -129,7 +197,51 @@ fn entity(set: &Set, wanted: &[Word]) -> f32 {
         };
         set.labels.iter().map(of_label).fold(0.0_f32, f32::max)
     };
-    wanted.iter().map(fit).fold(0.0, f32::max)
+    let fits: Vec<f32> = wanted.iter().map(fit).collect();
+    let sum: f32 = fits.iter().sum();
+    // Of two that are of the thing, the one of which more is said.
+    0.85 * fits.iter().copied().fold(0.0, f32::max) + 0.15 * sum / share(fits.len(), 1).max(1.0)
+}
+
+/// Whether the first word of what is listed is what a column is labelled with.
+fn of_entity(column: &Column, wanted: &[Word]) -> f32 {
+    let alone = |label: &super::model::Label| label.words.len() == 1 && label.weight > 0.8 && wanted.iter().any(|word| word.stem == label.words[0].stem);
+    if column.labels.iter().any(alone) { 1.0 } else { 0.0 }
+}
+
+/// The records within each row: of the sets that lie in the rows the one that fits best.
+fn within(page: &Page, set: &Set, list: &List) -> Option<Vec<Value>> {
+    let dom = &page.dom;
+    let row_of = |node: usize| {
+        let at = set.row_nodes.iter().rposition(|row| *row <= node)?;
+        let end = set.row_nodes.get(at + 1).copied().unwrap_or_else(|| {
+            let row = set.row_nodes[at];
+            dom.elements[row].parent.map_or(dom.elements[row].end, |parent| dom.elements[parent].end)
+        });
+        (node < end && node > set.row_nodes[at]).then_some(at)
+    };
+    let mut caches: Vec<Fits> = list.attributes.iter().map(|_| Fits::default()).collect();
+    let mut best: Option<Match> = None;
+    for inner in page.sets.iter().filter(|inner| !inner.row_nodes.is_empty() && !std::ptr::eq(*inner, set)) {
+        if inner.row_nodes.iter().any(|node| row_of(*node).is_none()) {
+            continue;
+        }
+        let Some(mut found) = fit(page, inner, list, &mut caches) else { continue };
+        let rows: std::collections::BTreeSet<usize> = inner.row_nodes.iter().filter_map(|node| row_of(*node)).collect();
+        found.score *= 0.5 + 0.5 * share(rows.len(), set.rows);
+        if best.as_ref().is_none_or(|best| found.score > best.score + 1e-4) {
+            best = Some(found);
+        }
+    }
+    let best = best?;
+    let mut lists: Vec<Vec<Value>> = vec![Vec::new(); set.rows];
+    for (at, node) in best.set.row_nodes.iter().enumerate() {
+        let row = row(page, list, &best, at);
+        if let Some(place) = row_of(*node) {
+            lists[place].extend(row);
+        }
+    }
+    Some(lists.into_iter().map(Value::Array).collect())
 }
 
 fn column_fit(page: &Page, set: &Set, column: &Column, attribute: &Attribute, list: &List, cache: &mut Fits, entity: f32) -> f32 {
@@ -153,8 +265,15 @@ fn column_fit(page: &Page, set: &Set, column: &Column, attribute: &Attribute, li
     let many = attribute.many || list.flat || column.cells.iter().all(|cells| cells.len() <= 1);
     let single = if many { 1.0 } else { 0.9 };
     let part = if column.path.contains("/part") { 0.97 } else { 1.0 };
-    let full = 0.75 + 0.25 * share(filled, set.rows);
-    (label * (0.5 + 0.5 * looks)).max(by_shape * looks) * full * single * part
+    let filled = share(filled, set.rows);
+    // A column that is called as the records are has their names.
+    let named = if attribute.kind == Kind::Name && attribute.is_plain() && column.facet == Facet::Text && !column.whole {
+        0.8 * of_entity(column, &list.entity)
+    } else {
+        0.0
+    };
+    let label = label.max(named);
+    (label * (0.5 + 0.5 * looks) * (0.75 + 0.25 * filled)).max(by_shape * looks * (0.4 + 0.6 * filled)) * single * part
 }
 
 #[allow(clippy::cast_precision_loss, reason = "a share, roughly")]
@@ -191,7 +310,11 @@ fn shape_only(page: &Page, column: &Column, attribute: &Attribute, entity: f32) 
     })) > 0.8;
     let plain = attribute.is_plain();
     match attribute.kind {
+        // "posting date": rows rarely have a date of another kind.
+        Kind::Date if !plain && attribute.is_of_beginning() => look(0.6),
         _ if !plain => 0.0,
+        Kind::Time => look(0.6),
+        Kind::Place => look(0.58),
         Kind::Money => look(0.66),
         Kind::Date => look(0.64),
         Kind::Email => look(0.75),
@@ -216,26 +339,29 @@ fn shape_only(page: &Page, column: &Column, attribute: &Attribute, entity: f32) 
 
 /// The rows of a match.
 fn rows(page: &Page, list: &List, found: &Match) -> Vec<Value> {
-    let mut rows = Vec::new();
+    (0..found.set.rows.min(MAX_ROWS)).flat_map(|at| row(page, list, found, at)).collect()
+}
+
+/// The record of a row, or its values where the list is of values.
+fn row(page: &Page, list: &List, found: &Match, at: usize) -> Vec<Value> {
     let base = page.base.as_ref();
-    for row in 0..found.set.rows.min(MAX_ROWS) {
-        let mut record = Map::new();
-        for ((key, attribute), column) in list.attributes.iter().zip(&found.columns) {
-            let Some((index, _)) = column else { continue };
-            let Some(cells) = found.set.columns[*index].cells.get(row) else { continue };
-            let mut values = cells.iter().filter_map(|cell| value::of(attribute, cell, &page.dom, base)).map(|(value, _)| value);
-            if list.flat {
-                rows.extend(values);
-                continue;
-            }
-            let value = if attribute.many { Some(Value::Array(values.collect())) } else { values.next() };
-            record.insert(key.clone(), value.unwrap_or(Value::Null));
+    let mut record = Map::new();
+    for (((key, attribute), column), inner) in list.attributes.iter().zip(&found.columns).zip(&found.inner) {
+        if let Some(inner) = inner {
+            record.insert(key.clone(), inner.get(at).cloned().unwrap_or_default());
+            continue;
         }
-        if record.values().any(|value| !value.is_null()) {
-            rows.push(Value::Object(record));
+        let Some((index, _)) = column else { continue };
+        let Some(cells) = found.set.columns[*index].cells.get(at) else { continue };
+        let mut values = cells.iter().filter_map(|cell| value::of(attribute, cell, &page.dom, base)).map(|(value, _)| value);
+        if list.flat {
+            return values.collect();
         }
+        let value = if attribute.many { Some(Value::Array(values.collect())) } else { values.next() };
+        record.insert(key.clone(), value.unwrap_or(Value::Null));
     }
-    rows
+    let empty = |value: &Value| value.is_null() || value.as_array().is_some_and(Vec::is_empty);
+    if record.values().all(empty) { Vec::new() } else { vec![Value::Object(record)] }
 }
 
 /// A fact with several values, for a list of values.

@@ -52,11 +52,12 @@ pub struct Provenance {
 pub fn extract(html: &str, base: Option<&Url>, schema: &Schema) -> Extraction {
     let page = Page::read(html, base, schema);
     let mut found = Extraction { data: Map::new(), missing: Vec::new(), sources: Vec::new() };
-    for (name, want) in &schema.fields {
+    let matches = lists::assign(&page, schema);
+    for ((name, want), assigned) in schema.fields.iter().zip(matches) {
         let value = match want {
             Want::One(attribute) => page.one(name, attribute, &mut found),
             Want::Record(attributes) => page.record(name, attributes, &mut found),
-            Want::List(list) => lists::find(&page, name, list, &mut found),
+            Want::List(list) => lists::find(&page, name, list, assigned, &mut found),
         };
         match value {
             Some(value) => drop(found.data.insert(name.clone(), value)),

@@ -11,7 +11,7 @@ pub(super) struct Phrase {
 }
 
 /// Heads that say little without the word before them.
-const GENERIC: &[&str] = &["name", "title", "number", "value", "text", "date", "time", "url", "link", "address", "id", "count", "amount", "code", "type", "level", "info", "email", "phone", "image", "status"];
+const GENERIC: &[&str] = &["name", "title", "number", "value", "text", "date", "time", "url", "link", "address", "id", "count", "amount", "code", "type", "level", "day", "fee", "cost", "price", "info", "email", "phone", "image", "status"];
 
 /// Words that say hardly more than nothing.
 const LIGHT: &[&str] = &["full", "complete", "page", "long", "short", "overall", "average", "total", "unit"];
@@ -24,6 +24,9 @@ const FILLERS: &[&str] = &[
     "given", "own", "numeric", "whole", "first", "latest", "newest", "top", "most", "please", "extract", "get", "find",
     "return", "string", "containing", "unique", "website", "html", "absolute", "raw", "display", "s",
 ];
+
+/// Verbs and the like that labels do not repeat.
+const HARDLY: &[&str] = &["it", "they", "was", "were", "are", "made", "takes", "take", "place", "they", "one", "be", "been", "can", "rates", "long", "has", "have"];
 
 /// Where the noun ends that a description begins with.
 const ENDS: &[&str] = &[
@@ -42,6 +45,18 @@ impl Phrase {
             && ["number", "address", "no"].contains(&last.as_str())
         {
             parts.pop();
+        }
+        // "amount paid" is the paid amount.
+        if let [.., before, last] = parts.as_slice()
+            && (last.ends_with("ed") || ["paid", "due", "sold", "spent", "left"].contains(&last.as_str()))
+            && GENERIC.contains(&before.as_str())
+        {
+            let at = parts.len() - 1;
+            parts.swap(at - 1, at);
+        }
+        let stop = ["at", "on", "in", "for", "of", "by", "from", "to", "is", "has", "the"];
+        if parts.len() > 1 {
+            parts.retain(|part| !stop.contains(&part.as_str()));
         }
         let (last, rest) = parts.split_last()?;
         let generic = GENERIC.contains(&last.as_str());
@@ -96,6 +111,11 @@ impl Phrase {
         self.words.iter().any(|(known, _)| known.stem == word.stem)
     }
 
+    /// Whether something is so of all its words.
+    pub fn all(&self, is_so: impl Fn(&Word) -> bool) -> bool {
+        self.words.iter().all(|(word, _)| is_so(word))
+    }
+
     /// Whether it says nothing about which of several.
     pub fn is_plain(&self) -> bool {
         self.words[..self.words.len().saturating_sub(1)].iter().all(|(_, weight)| *weight < 0.5)
@@ -107,7 +127,7 @@ impl Phrase {
         match kind {
             Kind::Any | Kind::Id | Kind::Count | Kind::Name => {
                 let before = rest.iter().map(|(word, _)| kind_of(&word.stem, false));
-                let strong = |kind: &Kind| matches!(kind, Kind::Email | Kind::Phone);
+                let strong = |kind: &Kind| matches!(kind, Kind::Email | Kind::Phone | Kind::Date);
                 before.filter(strong).next_back().unwrap_or(kind)
             }
             kind => kind,
@@ -122,10 +142,14 @@ fn best(word: &Word, label: &[Word]) -> f32 {
 /// The kind of thing that a word names.
 fn kind_of(stem: &str, qualified: bool) -> Kind {
     let is = |words: &[&str]| words.iter().any(|word| Word::new(word).stem == stem);
-    if is(&["price", "cost", "subtotal", "fee", "fare", "rrp", "msrp"]) || (is(&["total", "amount"])) {
+    if is(&["price", "cost", "subtotal", "fee", "fare", "rrp", "msrp"]) || is(&["total", "amount", "salary", "rent", "deposit"]) {
         Kind::Money
-    } else if is(&["date", "deadline", "birthday", "published", "updated", "created", "modified", "posted", "due", "expiry", "released"]) {
+    } else if is(&["date", "deadline", "birthday", "published", "updated", "created", "modified", "posted", "due", "expiry", "released"]) || (is(&["day"]) && qualified) {
         Kind::Date
+    } else if is(&["time"]) {
+        Kind::Time
+    } else if is(&["location", "place", "city"]) {
+        Kind::Place
     } else if is(&["email", "mail"]) {
         Kind::Email
     } else if is(&["phone", "telephone", "tel", "mobile", "fax"]) {
@@ -138,7 +162,7 @@ fn kind_of(stem: &str, qualified: bool) -> Kind {
         Kind::Rating
     } else if is(&["count", "quantity", "qty"]) || (qualified && is(&["score"])) {
         Kind::Count
-    } else if is(&["id", "identifier", "sku", "isbn", "ean", "gtin", "ref"]) || (is(&["number", "no", "reference", "code"]) && qualified) {
+    } else if is(&["id", "identifier", "sku", "isbn", "ean", "gtin", "ref"]) || (is(&["number", "no", "reference"]) && qualified) {
         Kind::Id
     } else if is(&["name", "title", "headline"]) {
         Kind::Name
@@ -160,6 +184,7 @@ pub(super) fn read(name: &str, description: &str) -> Want {
     if ["whether", "is", "does", "true", "has", "boolean", "bool"].contains(&text.get(start).map_or("", String::as_str)) {
         return Want::One(boolean(&names, &text[start..]));
     }
+    let collective = ["history", "schedule", "timeline", "log", "agenda", "menu", "programme", "program", "itinerary", "inventory", "leaderboard", "ranking", "catalogue", "catalog"];
     let counts = is_count(&text[start.min(text.len())..]);
     let plural_name = names.last().is_some_and(|last| is_listy(last));
     let body = cut_type(&text[start.min(text.len())..]).0;
@@ -171,11 +196,15 @@ pub(super) fn read(name: &str, description: &str) -> Want {
         return list(name, &text[start..], limit, false);
     }
     let parts = with_attributes(&text);
-    if let Some((_, attributes)) = parts
+    if let Some((whole, attributes)) = parts
         && attributes.len() > 1
         && !counts
     {
-        return Want::Record(attributes.iter().map(|part| keyed(part, &names)).collect());
+        let several = |word: &String| is_listy(word) || collective.contains(&word.as_str());
+        if head_of(&whole).as_ref().is_some_and(several) || names.last().is_some_and(several) {
+            return list(name, &text[start..], limit, true);
+        }
+        return Want::Record(attributes.iter().map(|part| keyed(part, &[], false)).collect());
     }
     Want::One(scalar(&names, &text))
 }
@@ -240,7 +269,9 @@ fn is_listy(word: &str) -> bool {
 fn is_count(text: &[String]) -> bool {
     let start = text.iter().position(|word| !["the", "a", "an", "total", "integer", "numeric"].contains(&word.as_str())).unwrap_or(0);
     let first = text.get(start).map_or("", String::as_str);
-    (["number", "count", "amount"].contains(&first) && text.get(start + 1).is_some_and(|word| word == "of"))
+    let of: Vec<&String> = text.iter().skip(start + 2).take_while(|word| !is_end(word) && !is_sign(word)).collect();
+    let several = of.iter().any(|word| is_plural(word) || *word == "people") || !text.iter().skip(start + 2).take(1).any(|word| word == "the");
+    (["number", "count"].contains(&first) && text.get(start + 1).is_some_and(|word| word == "of") && several)
         || (first == "how" && text.get(start + 1).is_some_and(|word| word == "many"))
 }
 
@@ -296,7 +327,8 @@ fn type_of(word: &str, next: &str) -> Option<Output> {
         "number" | "numbers" | "float" | "floats" | "decimal" | "decimals" | "numeric" | "double" => Some(Output::Number),
         "integer" | "integers" | "int" | "whole" => Some(Output::Integer),
         "boolean" | "bool" | "booleans" => Some(Output::Bool),
-        "iso" | "yyyy" => Some(Output::Date),
+        "iso" => Some(Output::DateTime),
+        "yyyy" => Some(Output::Date),
         "date" | "dates" if next != "of" => Some(Output::Date),
         "url" | "urls" | "link" | "links" | "absolute" => Some(Output::Url),
         "text" | "string" | "strings" | "shown" | "written" | "displayed" => Some(Output::Text),
@@ -354,6 +386,7 @@ fn nouns(part: &[String]) -> (Vec<String>, Output, Vec<String>) {
                     place = 2;
                 }
             }
+            "the" | "a" | "an" | "it" | "they" if place == 0 && !main.is_empty() => place = 2,
             word if FILLERS.contains(&word) => {}
             word => match place {
                 0 => main.push(word.to_owned()),
@@ -370,7 +403,8 @@ fn nouns(part: &[String]) -> (Vec<String>, Output, Vec<String>) {
         if counts {
             main = vec!["count".to_owned()];
         }
-        if of.iter().all(|word| is_entity(word)) && !counts {
+        let heads = main.len() == 1 && ["heading", "headline", "title", "caption"].contains(&main[0].as_str());
+        if (heads || of.iter().all(|word| is_entity(word))) && !counts {
             hints.extend(of);
         } else {
             main = of.into_iter().chain(main).collect();
@@ -382,9 +416,9 @@ fn nouns(part: &[String]) -> (Vec<String>, Output, Vec<String>) {
 fn list(name: &str, text: &[String], limit: Option<usize>, said: bool) -> Want {
     let names = words::split(name);
     let text: Vec<String> = text.to_vec();
-    let (entity, parts) = match with_attributes(&text) {
-        Some((whole, parts)) if !whole.is_empty() && (parts.len() > 1 || is_owned(&text)) => (whole, parts),
-        _ => of_each(&text).unwrap_or_else(|| (Vec::new(), segments(&text))),
+    let (entity, parts, per_record) = match with_attributes(&text) {
+        Some((whole, parts)) if !whole.is_empty() && (parts.len() > 1 || is_owned(&text)) => (whole, parts, true),
+        _ => of_each(&text).map_or_else(|| (Vec::new(), segments(&text), false), |(of, parts)| (of, parts, false)),
     };
     let objects = ["objects", "object", "records", "record", "items", "entries", "rows"];
     let mut entity_words: Vec<String> = nouns(&entity).0;
@@ -396,13 +430,15 @@ fn list(name: &str, text: &[String], limit: Option<usize>, said: bool) -> Want {
     let mut entity = of_what(&own_entity);
     entity.extend(of_what(&names));
     let mut attributes: Vec<(String, Attribute)> = Vec::new();
+    // "order IDs and statuses" are one of each per record; "with name and points" are what a record has.
+    let each_one = !per_record || parts.first().is_some_and(|part| nouns(part).0.last().is_some_and(|last| is_plural(last)));
     for part in parts.iter().take(30) {
-        let (key, attribute) = keyed(part, &all_names);
+        let (key, attribute) = keyed(part, if per_record { &[] } else { &all_names }, each_one);
         if !attributes.iter().any(|(known, _)| *known == key) {
             attributes.push((key, attribute));
         }
     }
-    let flat = attributes.len() == 1 && (entity_words.is_empty() || !said || !is_owned(&text));
+    let flat = attributes.len() == 1 && attributes[0].1.inner.is_none() && (entity_words.is_empty() || !said || !is_owned(&text));
     if flat && let Some((_, attribute)) = attributes.first_mut() {
         // The name of the field says it as well.
         attribute.phrases.extend(Phrase::new(&names));
@@ -439,8 +475,12 @@ fn first_entity(parts: &[Vec<String>], names: &[String]) -> Vec<String> {
     let (words, _, hints) = nouns(&parts[0]);
     let named = |word: &String| names.iter().any(|name| Word::new(name) == Word::new(word));
     let mut entity: Vec<String> = Vec::new();
+    // "currency codes and rates": codes of currencies, and their rates.
+    let shared = parts[1..].iter().all(|part| nouns(part).0.len() == 1)
+        && words.last().is_some_and(|last| GENERIC.contains(&singular(last).as_str()));
     if words.len() > 1 {
-        entity.extend(words[..words.len() - 1].iter().filter(|word| is_entity(word) || named(word)).cloned());
+        let of = words[..words.len() - 1].iter().filter(|word| shared || is_entity(word) || named(word));
+        entity.extend(of.cloned());
     }
     entity.extend(hints);
     if let Some(last) = parts.last() {
@@ -450,18 +490,42 @@ fn first_entity(parts: &[Vec<String>], names: &[String]) -> Vec<String> {
 }
 
 /// The key that the words of a part make, and what they ask for.
-fn keyed(part: &[String], of: &[String]) -> (String, Attribute) {
+fn keyed(part: &[String], of: &[String], each_one: bool) -> (String, Attribute) {
+    if let Some(nested) = nested(part) {
+        return nested;
+    }
     let (words, output, hints) = nouns(part);
     let many = part.first().is_some_and(|word| word == "list" || word == "array") || part.windows(2).any(|pair| pair[0] == "list" && pair[1] == "of");
     let words: Vec<String> = words.into_iter().filter(|word| !(many && ["list", "array"].contains(&word.as_str()))).collect();
     let is_of = |word: &String| of.iter().any(|of| Word::new(of) == Word::new(word));
-    let own = words.iter().take(words.len().saturating_sub(1)).take_while(|word| is_of(word) || (is_entity(word) && !is_kept(word))).count();
+    let own = words.iter().take(words.len().saturating_sub(1)).take_while(|word| is_of(word) || (!of.is_empty() && is_entity(word) && !is_kept(word))).count();
     let telling = &words[own..];
     let telling = if telling.is_empty() { &words[..] } else { telling };
-    let key: Vec<String> = telling.iter().enumerate().map(|(at, word)| if at + 1 == telling.len() && !many { singular(word) } else { word.clone() }).collect();
+    let key: Vec<String> = telling.iter().enumerate().map(|(at, word)| if at + 1 == telling.len() && !many && each_one { singular(word) } else { word.clone() }).collect();
     let mut attribute = attribute(vec![Phrase::new(telling), Phrase::new(&words)], output, &[of, &hints].concat());
     attribute.many = many;
     (key.join("_"), attribute)
+}
+
+/// "items (each with name and quantity)": a list within each record.
+fn nested(part: &[String]) -> Option<(String, Attribute)> {
+    let open = part.iter().position(|word| word == "(" || word == "with")?;
+    if open == 0 || type_of(part.get(open + 1).map_or("", String::as_str), "").is_some() {
+        return None;
+    }
+    let rest: Vec<String> = part[open..].iter().filter(|word| !["(", ")", "with", "each", "their", "its"].contains(&word.as_str())).cloned().collect();
+    let (words, _, _) = nouns(&part[..open]);
+    let words: Vec<String> = words.into_iter().filter(|word| !["list", "array"].contains(&word.as_str())).collect();
+    if segments(&rest).len() < 2 || !words.last().is_some_and(|last| is_plural(last)) {
+        return None;
+    }
+    let description = [words.clone(), vec!["with".to_owned()], part[open..].iter().filter(|word| !["(", ")", "with", "each"].contains(&word.as_str())).cloned().collect()].concat();
+    let key = words.join("_");
+    let Want::List(inner) = list(&key, &description, None, true) else { return None };
+    let mut attribute = attribute(vec![Phrase::new(&words)], Output::Text, &[]);
+    attribute.many = true;
+    attribute.inner = Some(Box::new(inner));
+    Some((key, attribute))
 }
 
 /// Entities that are attributes of others as often.
@@ -471,13 +535,16 @@ fn is_kept(word: &str) -> bool {
 
 fn attribute(phrases: Vec<Option<Phrase>>, output: Output, context: &[String]) -> Attribute {
     let phrases: Vec<Phrase> = phrases.into_iter().flatten().collect();
-    let kind = phrases.iter().map(Phrase::kind).find(|kind| *kind != Kind::Any).unwrap_or_default();
+    // What the description says counts more than what the name does.
+    let kinds: Vec<Kind> = phrases.iter().rev().map(Phrase::kind).filter(|kind| *kind != Kind::Any).collect();
+    let weak = |kind: &&Kind| !matches!(kind, Kind::Id | Kind::Name | Kind::Count | Kind::Place);
+    let kind = kinds.iter().find(weak).or(kinds.last()).copied().unwrap_or_default();
     let output = match (output, kind) {
         (Output::Text, Kind::Url | Kind::Image) => Output::Url,
         (output, _) => output,
     };
     let context = context.iter().map(|word| Word::new(word)).collect();
-    Attribute { phrases, kind, output, first: false, context, many: false }
+    Attribute { phrases, kind, output, first: false, context, many: false, inner: None }
 }
 
 fn scalar(names: &[String], text: &[String]) -> Attribute {
@@ -490,6 +557,16 @@ fn scalar(names: &[String], text: &[String]) -> Attribute {
             output = said;
         }
         phrases.push(Phrase::new(&words));
+        // "date the article was published" is the published date.
+        if let [only] = words.as_slice()
+            && GENERIC.contains(&only.as_str())
+            && !more.is_empty()
+        {
+            let said: Vec<String> = more.iter().filter(|word| !is_entity(word) && !HARDLY.contains(&word.as_str())).take(2).cloned().collect();
+            if !said.is_empty() {
+                phrases.push(Phrase::new(&[said, words.clone()].concat()));
+            }
+        }
         hints.extend(more);
     }
     let names_telling: Vec<String> = names.to_vec();
@@ -501,8 +578,9 @@ fn scalar(names: &[String], text: &[String]) -> Attribute {
     {
         output = Output::Url;
     }
-    if counts && output == Output::Text {
-        output = Output::Integer;
+    if output == Output::Text {
+        let of_one = text.windows(2).any(|pair| pair[0] == "number" && pair[1] == "of");
+        output = if counts { Output::Integer } else if of_one { Output::Loose } else { output };
     }
     let mut attribute = attribute(phrases, output, &hints);
     if counts {

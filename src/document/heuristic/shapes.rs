@@ -22,6 +22,8 @@ pub enum Kind {
     Count,
     Id,
     Name,
+    Time,
+    Place,
 }
 
 /// What a value is made into.
@@ -32,9 +34,13 @@ pub enum Output {
     Number,
     Integer,
     Bool,
-    /// ISO 8601.
+    /// `YYYY-MM-DD`.
     Date,
+    /// ISO 8601, with the time where there is one.
+    DateTime,
     Url,
+    /// A number where the text is nothing but one.
+    Loose,
 }
 
 fn regex(pattern: &str) -> Option<Regex> {
@@ -58,6 +64,9 @@ static DATE: LazyLock<Option<Regex>> = LazyLock::new(|| {
         r"(?i)\d{{4}}-\d{{1,2}}-\d{{1,2}}(?:[T ]\d{{2}}:\d{{2}}(?::\d{{2}}(?:\.\d+)?)?(?:Z|[+-]\d{{2}}:?\d{{2}})?)?|\d{{4}}/\d{{1,2}}/\d{{1,2}}|\b\d{{1,2}}[./]\s?\d{{1,2}}[./]\s?\d{{2,4}}|\b{MONTHS}\s+\d{{1,2}}(?:st|nd|rd|th)?(?:\s*[–-]\s*\d{{1,2}})?(?:,?\s+\d{{4}})?\b|\b\d{{1,2}}(?:st|nd|rd|th|\.)?\s+(?:of\s+)?{MONTHS}(?:,?\s+\d{{4}})?|\b{MONTHS}\s+\d{{4}}\b|\b\d{{1,2}}-{MONTHS}-\d{{2,4}}|\d+\s+(?:second|minute|hour|day|week|month|year)s?\s+ago|\byesterday\b|\btoday\b|\btomorrow\b|\d{{4}}年\d{{1,2}}月\d{{1,2}}日|\d{{1,2}}\.\s\p{{L}}+\s\d{{4}}"
     ))
 });
+static TIME: LazyLock<Option<Regex>> = LazyLock::new(|| regex(r"(?i)\b\d{1,2}[:.h]\d{2}(?::\d{2})?(?:\s?[ap]\.?m\.?)?\b|\b\d{1,2}\s?[ap]m\b"));
+static PLACE: LazyLock<Option<Regex>> =
+    LazyLock::new(|| regex(r"^(?:Remote|Hybrid|Online|On-?site|\p{Lu}[\p{L}.'’\- ]+,\s\p{Lu}[\p{L}.'’\- ]+)$"));
 static YEAR: LazyLock<Option<Regex>> = LazyLock::new(|| regex(r"\b(?:1[5-9]|20)\d{2}\b"));
 static RATING: LazyLock<Option<Regex>> =
     LazyLock::new(|| regex(r"(?i)(\d+(?:[.,]\d+)?)\s*(?:/|out of|of|stars?)\s*\d*|[★⭐]+"));
@@ -74,6 +83,11 @@ pub fn money(text: &str) -> Option<(usize, usize)> {
 /// The part of a text that is a date.
 pub fn date(text: &str) -> Option<(usize, usize)> {
     first(&DATE, text)
+}
+
+/// The part of a text that is a time of the day.
+pub fn time(text: &str) -> Option<(usize, usize)> {
+    first(&TIME, text)
 }
 
 /// The part of a text that is an e-mail address.
@@ -111,7 +125,7 @@ pub fn fits(kind: Kind, text: &str) -> f32 {
         Kind::Any => 1.0,
         Kind::Money => match covers(money(text)) {
             Some(part) if text.len() < 80 => 0.75 + 0.25 * part,
-            _ if digit && text.len() < 24 && date(text).is_none() => 0.8,
+            _ if digit && text.len() < 40 && date(text).is_none() => 0.8,
             _ if text.len() < 24 && is_free(text) => 0.8,
             _ => 0.0,
         },
@@ -119,6 +133,12 @@ pub fn fits(kind: Kind, text: &str) -> f32 {
             Some(part) if text.len() < 80 => 0.75 + 0.25 * part,
             _ if text.len() < 24 && first(&YEAR, text).is_some() => 0.8,
             _ => 0.0,
+        },
+        Kind::Time if text.len() > 80 => 0.0,
+        Kind::Time => match covers(date(text)).map(|_| 1.0).or(covers(time(text))) {
+            Some(part) => 0.75 + 0.25 * part,
+            None if text.len() < 40 && digit => 0.7,
+            None => 0.0,
         },
         Kind::Email => covers(email(text)).map_or(0.0, |part| 0.7 + 0.3 * part),
         Kind::Phone => covers(phone(text)).map_or(0.0, |part| 0.7 + 0.3 * part),
@@ -141,6 +161,7 @@ pub fn fits(kind: Kind, text: &str) -> f32 {
         }
         Kind::Count => if digit && text.len() <= 60 { 1.0 } else { 0.0 },
         Kind::Id => if is_id(text) { 1.0 } else if text.len() <= 40 && digit { 0.85 } else { 0.55 },
+        Kind::Place => if text.len() <= 120 { 1.0 } else { 0.7 },
         Kind::Name => if text.len() <= 300 && text.chars().any(char::is_alphabetic) { 1.0 } else { 0.6 },
     }
 }
@@ -151,6 +172,8 @@ pub fn looks(kind: Kind, text: &str) -> f32 {
     match kind {
         Kind::Money => covers(money(text)),
         Kind::Date => covers(date(text)),
+        Kind::Time => covers(time(text)),
+        Kind::Place => if first(&PLACE, text).is_some() { 1.0 } else { 0.0 },
         Kind::Email => covers(email(text)),
         Kind::Phone => covers(phone(text)),
         Kind::Rating => match RATING.as_ref().and_then(|regex| regex.find(text)) {
@@ -180,15 +203,18 @@ pub fn core(kind: Kind, text: &str) -> &str {
     found.map_or(text, |(from, to)| &text[from..to])
 }
 
-/// The value that `text` makes as `output`; none where it makes none.
-pub fn convert(output: Output, text: &str, base: Option<&url::Url>) -> Option<Value> {
+/// The value that `text` makes as `output`; none where it makes none. `commas`: decimals follow a comma, as in most of Europe.
+pub fn convert(output: Output, text: &str, base: Option<&url::Url>, commas: bool) -> Option<Value> {
     let text = text.trim();
     match output {
         Output::Text => (!text.is_empty()).then(|| text.into()),
-        Output::Number => numeric(text).and_then(json_number),
-        Output::Integer => numeric(text).filter(|n| n.fract() == 0.0).and_then(json_number),
+        Output::Number => numeric(text, commas).and_then(json_number),
+        Output::Integer => numeric(text, commas).filter(|n| n.fract() == 0.0).and_then(json_number),
         Output::Bool => boolean(text).map(Value::from),
-        Output::Date => Some(iso_date(text).unwrap_or_else(|| text.to_owned()).into()),
+        Output::Date => iso_date(text).map(|date| date.chars().take(10).collect::<String>().into()),
+        Output::DateTime => iso_date(text).map(Value::from),
+        Output::Loose if text.len() < 16 && text.bytes().all(|byte| byte.is_ascii_digit()) => numeric(text, commas).and_then(json_number),
+        Output::Loose => (!text.is_empty()).then(|| text.into()),
         Output::Url => absolute(text, base).map(Value::from),
     }
 }
@@ -210,7 +236,7 @@ fn json_number(value: f64) -> Option<Value> {
 }
 
 /// The first number of a text, whatever stands for thousands and decimals; `1.2k` and `3M` are multiplied out. Stars count.
-pub fn numeric(text: &str) -> Option<f64> {
+pub fn numeric(text: &str, commas: bool) -> Option<f64> {
     let Some((from, to)) = number(text) else {
         let stars = text.chars().filter(|c| matches!(c, '★' | '⭐')).count();
         return (stars > 0).then(|| f64::from(u32::try_from(stars).unwrap_or(0)));
@@ -223,15 +249,14 @@ pub fn numeric(text: &str) -> Option<f64> {
     let decimal = last.filter(|at| {
         let sign = &digits[*at..=*at];
         let after = digits.len() - at - 1;
-        both || (digits.matches(sign).count() == 1 && (after != 3 || (sign == "." && digits.starts_with("0."))))
+        let plainly = after != 3 || digits.starts_with("0.") || digits.starts_with("0,");
+        both || (digits.matches(sign).count() == 1 && (plainly || (sign == ",") == commas))
     });
-    let whole = digits.len();
     digits = digits
         .char_indices()
         .filter(|(at, c)| c.is_ascii_digit() || Some(*at) == decimal)
         .map(|(_, c)| if c.is_ascii_digit() { c } else { '.' })
         .collect();
-    let _ = whole;
     let value: f64 = digits.parse().ok()?;
     let rest = &text[to..];
     let unit = rest.trim_start().chars().next();
@@ -320,7 +345,7 @@ mod tests {
 
     #[test]
     fn values_are_made() {
-        let check = |output: Output, text: &str, wanted: Value| assert_eq!(convert(output, text, None), Some(wanted), "{text}");
+        let check = |output: Output, text: &str, wanted: Value| assert_eq!(convert(output, text, None, false), Some(wanted), "{text}");
         check(Output::Number, "$1,299.00", 1299.into());
         check(Output::Number, "19,99 €", 19.99.into());
         check(Output::Number, "1 234,50 Kč", 1234.5.into());
@@ -329,6 +354,8 @@ mod tests {
         check(Output::Date, "5th March 2024", "2024-03-05".into());
         check(Output::Date, "Mar 5, 2024", "2024-03-05".into());
         check(Output::Bool, "Out of stock", false.into());
+        assert_eq!(convert(Output::Number, "14,652", None, true), Some(14.652.into()));
+        assert_eq!(convert(Output::Number, "14,652", None, false), Some(14652.into()));
         check(Output::Number, "★★★★☆", 4.into());
     }
 }

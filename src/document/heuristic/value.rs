@@ -24,7 +24,14 @@ pub fn of(attribute: &Attribute, cell: &Cell, dom: &Dom, base: Option<&Url>) -> 
         }
         Facet::Text => {}
     }
-    let text = cell.text(dom);
+    let text = match cell {
+        // A name is one line.
+        Cell::Node(node, Facet::Text) if attribute.kind == Kind::Name => {
+            let is_value = |line: &String| attribute.fit(&words::label(line)) < 0.6;
+            dom.lines(*node).into_iter().find(is_value).unwrap_or_else(|| cell.text(dom))
+        }
+        _ => cell.text(dom),
+    };
     let text = stripped(attribute, &text);
     if text.is_empty() {
         return None;
@@ -34,17 +41,17 @@ pub fn of(attribute: &Attribute, cell: &Cell, dom: &Dom, base: Option<&Url>) -> 
         return None;
     }
     let value = match attribute.output {
-        Output::Date => {
-            let machine = cell.machine(dom).and_then(|text| shapes::iso_date(&text));
-            machine.map(Value::from).or_else(|| shapes::convert(Output::Date, &core(attribute, text), base))
+        Output::Date | Output::DateTime => {
+            let machine = cell.machine(dom).and_then(|text| shapes::convert(attribute.output, &text, base, dom.commas));
+            machine.or_else(|| shapes::convert(attribute.output, &core(attribute, text), base, dom.commas))
         }
         Output::Number | Output::Integer => {
             let machine = cell.machine(dom).filter(|text| text.trim().parse::<f64>().is_ok());
-            shapes::convert(attribute.output, machine.as_deref().unwrap_or(&core(attribute, text)), base)
+            shapes::convert(attribute.output, machine.as_deref().unwrap_or(&core(attribute, text)), base, dom.commas)
         }
-        Output::Url => shapes::convert(Output::Url, text, base),
+        Output::Url => shapes::convert(Output::Url, text, base, dom.commas),
         Output::Bool => shapes::boolean(text).map(Value::from),
-        Output::Text => shapes::convert(Output::Text, &core(attribute, text), base),
+        Output::Text | Output::Loose => shapes::convert(attribute.output, &core(attribute, text), base, dom.commas),
     };
     value.map(|value| (value, looks))
 }
@@ -57,7 +64,7 @@ fn core(attribute: &Attribute, text: &str) -> String {
     };
     match attribute.kind {
         Kind::Money => part(wordy(shapes::money(text))),
-        Kind::Date => part(shapes::date(text).filter(|found| wordy(Some(*found)).is_some())),
+        Kind::Date => part(shapes::date(text).filter(|found| wordy(Some(*found)).is_some() && shapes::time(&text[found.1..]).is_none())),
         Kind::Email | Kind::Phone => shapes::core(attribute.kind, text).to_owned(),
         _ => text.to_owned(),
     }

@@ -52,6 +52,8 @@ pub(super) struct Attribute {
     pub context: Vec<Word>,
     /// Several values, inside of a record.
     pub many: bool,
+    /// Several records, inside of a record.
+    pub inner: Option<Box<List>>,
 }
 
 impl Schema {
@@ -115,7 +117,12 @@ fn attributes(
                 attribute.many = true;
                 Ok((name.clone(), attribute))
             }
-            _ => Err(SchemaError(format!("{name}: a record holds values and lists of values, no further records"))),
+            Want::List(list) => {
+                let context = list.entity.clone();
+                let attribute = Attribute { phrases: Vec::new(), kind: Kind::Any, output: Output::Text, first: false, context, many: true, inner: Some(Box::new(list)) };
+                Ok((name.clone(), attribute))
+            }
+            Want::Record(_) => Err(SchemaError(format!("{name}: a record holds values and lists, no further records"))),
         })
         .collect()
 }
@@ -129,6 +136,12 @@ impl Attribute {
     /// Whether it is asked for without saying which ("price", not "old price").
     pub fn is_plain(&self) -> bool {
         self.phrases.first().is_some_and(Phrase::is_plain)
+    }
+
+    /// Whether it is asked for when something came to be: posted, published, ordered.
+    pub fn is_of_beginning(&self) -> bool {
+        let words = ["published", "posting", "created", "placed", "date"].map(Word::new);
+        self.phrases.first().is_some_and(|phrase| phrase.all(|word| words.iter().any(|known| known.likeness(word) > 0.5)))
     }
 
     /// As [`Self::fit`] where the look of the value stands for the last word ("release date" on what is released, and a date).

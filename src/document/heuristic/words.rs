@@ -16,7 +16,7 @@ const SYNONYMS: &[&str] = &[
     "updated modified changed edited update modification revised",
     "url link href website homepage site web permalink",
     "image img photo picture thumbnail thumb avatar logo cover poster",
-    "description desc summary about detail abstract excerpt teaser overview synopsis blurb subtitle snippet",
+    "description desc summary about detail abstract excerpt teaser overview synopsis blurb subtitle snippet lead lede standfirst dek intro",
     "author writer creator by byline written contributor",
     "rating star score rate grade stars",
     "review comment feedback testimonial rating",
@@ -26,9 +26,9 @@ const SYNONYMS: &[&str] = &[
     "fax telefax",
     "quantity qty count amount unit piece number",
     "count number total qty",
-    "location place city where venue address based",
+    "location place where venue address based",
     "address street location",
-    "city town",
+    "city town locality municipality",
     "zip postcode postal",
     "country nation",
     "company employer organization organisation firm business",
@@ -52,7 +52,8 @@ const SYNONYMS: &[&str] = &[
     "deadline due closing close expiry expire end",
     "start begin from starting departure",
     "end finish to until ending through",
-    "customer client buyer purchaser",
+    "customer client buyer purchaser account",
+    "event activity what action description",
     "role position title job",
     "department team division",
     "language lang locale",
@@ -91,6 +92,34 @@ const SYNONYMS: &[&str] = &[
     "rank position place standing",
     "change difference delta",
     "opening hour open",
+    "valid validity effective",
+    // The same in languages that pages often have.
+    "price preis prix precio prezzo cena prijs pris kosten",
+    "amount betrag montant importe importo částka kwota bedrag belopp",
+    "total gesamt summe celkem suma razem totaal totale summa",
+    "date datum fecha data",
+    "time uhrzeit zeit heure hora ora čas godzina tijd tid",
+    "number nummer numéro número numero číslo numer nr",
+    "name bezeichnung nom nombre nome jméno název nazwa naam namn titel titre título titolo",
+    "code kód kod código codice",
+    "rate kurs kurz cours tasa tasso koers",
+    "status stav statut estado stato",
+    "quantity menge anzahl quantité cantidad quantità množství ilość aantal antal",
+    "description beschreibung descripción descrizione popis opis beschrijving beskrivning",
+    "invoice rechnung facture factura fattura faktura factuur",
+    "order bestellung auftrag commande pedido ordine objednávka zamówienie",
+    "product produkt artikel produit producto prodotto výrobek",
+    "customer kunde client cliente zákazník klient klant kund",
+    "address adresse dirección indirizzo adresa adres adress",
+    "city stadt ort ville ciudad città město miasto stad",
+    "country land pays país paese země kraj",
+    "currency währung devise moneda valuta měna waluta",
+    "phone telefon téléphone teléfono telefono telefoon",
+    "author autor auteur autore författare",
+    "size größe taille tamaño taglia velikost rozmiar",
+    "weight gewicht poids peso hmotnost waga vikt",
+    "colour color farbe couleur colore barva kolor",
+    "valid gültig valable válido platí platnost ważny geldig",
 ];
 
 /// Words that say nothing where something is labelled.
@@ -100,7 +129,7 @@ const EMPTY: &[&str] = &[
     "wrapper", "wrap", "container", "label", "field", "block", "main", "content", "card", "inner", "outer", "element",
     "component", "widget", "info", "meta", "data", "small", "large", "big", "bold", "left", "right", "top", "bottom",
     "sm", "md", "lg", "xs", "xl", "primary", "secondary", "module", "area", "line", "span", "div", "cls", "tile", "view",
-    "display", "formatted", "itemprop", "badge", "pill", "entry", "single", "page", "full",
+    "display", "formatted", "itemprop", "as", "you", "me", "my", "we", "us", "badge", "pill", "entry", "single", "page", "full",
 ];
 
 /// What pages and lists are about: such a word before another says whose it is ("product name").
@@ -110,7 +139,7 @@ const ENTITIES: &[&str] = &[
     "restaurant", "story", "news", "blog", "podcast", "episode", "video", "invoice", "ticket", "issue", "flight", "car",
     "vehicle", "entry", "result", "row", "record", "member", "employee", "user", "person", "track", "show", "series",
     "vacancy", "position", "thread", "topic", "message", "task", "transaction", "subscription", "plan", "room",
-    "document", "paper", "publication", "dataset", "library", "module", "plugin", "extension", "team", "player",
+    "document", "paper", "model", "publication", "dataset", "library", "module", "plugin", "extension", "team", "player",
 ];
 
 static GROUPS: LazyLock<HashMap<String, Vec<u16>>> = LazyLock::new(|| {
@@ -196,6 +225,10 @@ pub fn split(text: &str) -> Vec<String> {
     }
     if !word.is_empty() {
         words.push(word);
+    }
+    if let Some(at) = words.windows(2).position(|pair| pair[0] == "e" && (pair[1] == "mail" || pair[1] == "mails")) {
+        words[at] = "email".into();
+        words.remove(at + 1);
     }
     words
 }
