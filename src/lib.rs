@@ -9,6 +9,7 @@ pub mod base;
 pub mod browser;
 pub mod cli;
 pub mod diagnose;
+pub mod document;
 pub mod files;
 pub mod page;
 pub mod practice;

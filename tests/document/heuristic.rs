@@ -142,7 +142,9 @@ fn invented(place: &str, value: &Value, score: &mut Score) {
     match value {
         Value::Null => {}
         Value::Array(items) => items.iter().for_each(|item| invented(place, item, score)),
-        Value::Object(fields) => fields.iter().for_each(|(name, value)| invented(&format!("{place}.{name}"), value, score)),
+        Value::Object(fields) => {
+            fields.iter().for_each(|(name, value)| invented(&format!("{place}.{name}"), value, score))
+        }
         value => {
             score.invented += 1;
             score.remarks.push(format!("{place} is invented: {value}"));
@@ -173,7 +175,10 @@ impl Said {
                 }
             });
         }
-        let digits = text.chars().filter(|c| !matches!(c, ' ' | '.' | ',' | '\u{a0}' | '\u{202f}' | '\u{2009}' | '\'')).collect();
+        let digits = text
+            .chars()
+            .filter(|c| !matches!(c, ' ' | '.' | ',' | '\u{a0}' | '\u{202f}' | '\u{2009}' | '\''))
+            .collect();
         Self { text: letters(&text), digits, links }
     }
 }
@@ -193,7 +198,9 @@ fn traced(place: &str, value: &Value, page: &Said, score: &mut Score) {
         Value::Number(number) => {
             let plain = number.to_string();
             let digits: String = plain.trim_end_matches(".0").chars().filter(char::is_ascii_digit).collect();
-            page.digits.contains(&digits)
+            // `1.2k` is 1200.
+            let short = digits.trim_end_matches('0');
+            page.digits.contains(&digits) || (digits.len() > 3 && page.digits.contains(&format!("{short}k")))
         }
         Value::String(text) => {
             let date = jiff::civil::Date::strptime("%Y-%m-%d", text).ok();

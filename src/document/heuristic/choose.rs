@@ -36,7 +36,8 @@ struct Candidate {
 impl Page {
     pub fn read(html: &str, base: Option<&Url>, schema: &Schema) -> Self {
         let dom = Dom::parse(html);
-        let own_base = dom.elements.iter().find(|element| element.tag == "base").and_then(|element| element.attr("href"));
+        let own_base =
+            dom.elements.iter().find(|element| element.tag == "base").and_then(|element| element.attr("href"));
         let base = match (own_base, base) {
             (Some(own), Some(base)) => base.join(own).ok().or_else(|| Some(base.clone())),
             (Some(own), None) => Url::parse(own).ok(),
@@ -65,11 +66,20 @@ impl Page {
     /// One value.
     pub fn one(&self, name: &str, attribute: &Attribute, found: &mut Extraction) -> Option<Value> {
         if attribute.many {
-            let list = List { entity: words::label(name), attributes: vec![(name.to_owned(), attribute.clone())], flat: true, limit: None };
+            let list = List {
+                entity: words::label(name),
+                attributes: vec![(name.to_owned(), attribute.clone())],
+                flat: true,
+                limit: None,
+            };
             return super::lists::find(self, name, &list, None, found);
         }
         let Candidate { score, fact, value } = self.best(attribute)?;
-        found.sources.push(Provenance { field: name.to_owned(), from: self.place(&self.facts[fact].source), confidence: rounded(score) });
+        found.sources.push(Provenance {
+            field: name.to_owned(),
+            from: self.place(&self.facts[fact].source),
+            confidence: rounded(score),
+        });
         Some(value)
     }
 
@@ -102,7 +112,18 @@ impl Page {
                 continue;
             }
             let Some((value, looks)) = self.value_of(fact, attribute) else { continue };
-            let strong = matches!(attribute.kind, Kind::Money | Kind::Date | Kind::Email | Kind::Phone | Kind::Count | Kind::Rating | Kind::Url | Kind::Id | Kind::Name);
+            let strong = matches!(
+                attribute.kind,
+                Kind::Money
+                    | Kind::Date
+                    | Kind::Email
+                    | Kind::Phone
+                    | Kind::Count
+                    | Kind::Rating
+                    | Kind::Url
+                    | Kind::Id
+                    | Kind::Name
+            );
             let label = if strong && looks > 0.7 { by_words.max(by_look) } else { by_words };
             let score = label * place * (0.4 + 0.6 * looks) * self.size_factor(fact, attribute);
             if score >= SURE && best.as_ref().is_none_or(|best| score > best.score + 1e-4) {
@@ -126,7 +147,10 @@ impl Page {
     /// Facts of records are those of one of many; what stands aside is less likely meant.
     fn place_factor(&self, fact: &Fact, attribute: &Attribute) -> f32 {
         let Source::Node(node) = fact.source else { return 1.0 };
-        let once = fact.labels.iter().all(|label| self.counts.get(&(label.words.as_ptr() as usize)).is_none_or(|count| *count < 3));
+        let once = fact
+            .labels
+            .iter()
+            .all(|label| self.counts.get(&(label.words.as_ptr() as usize)).is_none_or(|count| *count < 3));
         let records = match (self.in_records[node], attribute.first) {
             (true, false) if once => 0.85,
             (true, false) => 0.56,
@@ -140,7 +164,23 @@ impl Page {
 
     /// Long texts are values of what is described at length.
     fn size_factor(&self, fact: &Fact, attribute: &Attribute) -> f32 {
-        let long = ["description", "text", "body", "content", "summary", "biography", "bio", "abstract", "instruction", "story", "review", "answer", "address", "about", "note"];
+        let long = [
+            "description",
+            "text",
+            "body",
+            "content",
+            "summary",
+            "biography",
+            "bio",
+            "abstract",
+            "instruction",
+            "story",
+            "review",
+            "answer",
+            "address",
+            "about",
+            "note",
+        ];
         if attribute.phrases.iter().any(|phrase| long.iter().any(|word| phrase.speaks_of(word))) {
             return 1.0;
         }
@@ -173,7 +213,10 @@ impl Fits {
         for label in labels {
             // Equal labels share their words.
             let key = label.words.as_ptr() as usize;
-            let (fit, look) = *self.known.entry(key).or_insert_with(|| (attribute.fit(&label.words), attribute.fit_by_look(&label.words)));
+            let (fit, look) = *self
+                .known
+                .entry(key)
+                .or_insert_with(|| (attribute.fit(&label.words), attribute.fit_by_look(&label.words)));
             best = (best.0.max(fit * label.weight), best.1.max(look * label.weight));
         }
         best
@@ -187,7 +230,9 @@ pub fn rounded(score: f32) -> f32 {
 fn attributes(schema: &Schema) -> Vec<&Attribute> {
     let of = |(_, want)| match want {
         &Want::One(ref attribute) => vec![attribute],
-        Want::Record(attributes) | Want::List(List { attributes, .. }) => attributes.iter().flat_map(|(_, attribute)| with_inner(attribute)).collect(),
+        Want::Record(attributes) | Want::List(List { attributes, .. }) => {
+            attributes.iter().flat_map(|(_, attribute)| with_inner(attribute)).collect()
+        }
     };
     schema.fields.iter().map(|(name, want)| (name, want)).flat_map(of).collect()
 }
@@ -208,7 +253,9 @@ fn in_records(dom: &Dom, sets: &[Set]) -> Vec<bool> {
         };
         let pairs = set.row_nodes.iter().filter(|row| labelled(row)).count();
         let rich = set.columns.iter().filter(|column| column.filled() * 2 >= set.rows && !column.whole).count() >= 3;
-        let tall = set.row_nodes.iter().any(|row| dom.elements[*row].is(&["section", "main", "body", "header", "footer", "nav", "aside", "fieldset", "form"]));
+        let tall = set.row_nodes.iter().any(|row| {
+            dom.elements[*row].is(&["section", "main", "body", "header", "footer", "nav", "aside", "fieldset", "form"])
+        });
         if pairs * 2 < set.row_nodes.len() && rich && !tall {
             for row in &set.row_nodes {
                 starts[*row] = true;

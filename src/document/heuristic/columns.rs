@@ -7,8 +7,11 @@ use super::facts::is_inline_only;
 use super::model::{Cell, Column, Facet, Labels, is_label, picture};
 
 const MAX_COLUMNS: usize = 150;
-const MAX_IN_ROW: usize = 300;
+/// Elements of a row that are looked at.
+pub const MAX_IN_ROW: usize = 300;
 const LONG_CELL: usize = 6_000;
+/// A cell that is longer has no label within it.
+const SHORT_CELL: usize = 600;
 
 /// Cells by row.
 type Cells = Vec<Vec<Cell>>;
@@ -99,8 +102,14 @@ impl Builder<'_> {
         let element = &self.dom.elements[at];
         let mut classes: Vec<&str> = element.classes().filter(|class| self.stable.contains(*class)).collect();
         classes.sort_unstable();
-        let mark = element.attr("itemprop").or(element.attr("data-label")).or(element.attr("data-field")).unwrap_or_default();
-        format!("{}.{}{}", element.tag, classes.join("."), if mark.is_empty() { String::new() } else { format!("[{mark}]") })
+        let mark =
+            element.attr("itemprop").or(element.attr("data-label")).or(element.attr("data-field")).unwrap_or_default();
+        format!(
+            "{}.{}{}",
+            element.tag,
+            classes.join("."),
+            if mark.is_empty() { String::new() } else { format!("[{mark}]") }
+        )
     }
 
     fn cells_of(&mut self, row: usize, at: usize, key: &str) {
@@ -113,7 +122,9 @@ impl Builder<'_> {
             }
             return;
         }
-        if element.tag == "a" && element.attr("href").is_some_and(|href| href != "#" && !href.starts_with("javascript:")) {
+        if element.tag == "a"
+            && element.attr("href").is_some_and(|href| href != "#" && !href.starts_with("javascript:"))
+        {
             self.put(row, format!("{key}@href"), Cell::Node(at, Facet::Link));
         }
         if key.is_empty() || element.attr("itemscope").is_none() {
@@ -121,7 +132,21 @@ impl Builder<'_> {
                 if let Some(name) = name.strip_prefix("data-")
                     && !value.is_empty()
                     && value.len() <= 120
-                    && !matches!(name, "testid" | "test" | "label" | "title" | "th" | "src" | "field" | "action" | "target" | "toggle" | "index" | "column")
+                    && !matches!(
+                        name,
+                        "testid"
+                            | "test"
+                            | "label"
+                            | "title"
+                            | "th"
+                            | "src"
+                            | "field"
+                            | "action"
+                            | "target"
+                            | "toggle"
+                            | "index"
+                            | "column"
+                    )
                 {
                     self.put(row, format!("{key}@data-{name}"), Cell::Data(value.trim().to_owned()));
                 }
@@ -131,7 +156,12 @@ impl Builder<'_> {
             return;
         }
         let inline = is_inline_only(dom, at);
-        if key.is_empty() || inline || element.classes().next().is_some() || element.attr("itemprop").is_some() || element.is(&["p", "blockquote", "td", "dd", "li"]) {
+        if key.is_empty()
+            || inline
+            || element.classes().next().is_some()
+            || element.attr("itemprop").is_some()
+            || element.is(&["p", "blockquote", "td", "dd", "li"])
+        {
             self.put(row, key.to_owned(), Cell::Node(at, Facet::Text));
         }
         if inline && element.own {
@@ -156,18 +186,29 @@ impl Builder<'_> {
                 }
             }
         }
+        if dom.length(at) > 400 {
+            return;
+        }
         let lines = dom.lines(at);
         let text = lines.join(" | ");
         let parts: Vec<&str> = split_parts(&text);
-        if parts.len() > 1 && parts.len() <= 10 && dom.length(at) <= 400 {
+        if parts.len() > 1 && parts.len() <= 10 {
             for (index, part) in parts.iter().enumerate() {
                 if let Some((label, value)) = part.split_once(':')
                     && is_label(label)
                     && !value.trim().is_empty()
                 {
-                    self.put(row, format!("{key}/label {}", label.trim()), Cell::Part(value.trim().to_owned(), Some(at)));
+                    self.put(
+                        row,
+                        format!("{key}/label {}", label.trim()),
+                        Cell::Part(value.trim().to_owned(), Some(at)),
+                    );
                 }
-                self.put(row, format!("{key}/part{} of {}", index, parts.len()), Cell::Part((*part).to_owned(), Some(at)));
+                self.put(
+                    row,
+                    format!("{key}/part{} of {}", index, parts.len()),
+                    Cell::Part((*part).to_owned(), Some(at)),
+                );
             }
         }
     }
@@ -177,10 +218,11 @@ impl Builder<'_> {
         let order = std::mem::take(&mut self.order);
         for key in order {
             let Some(cells) = self.places.remove(&key) else { continue };
-            let counts: BTreeMap<usize, usize> = cells.iter().filter(|cells| !cells.is_empty()).fold(BTreeMap::new(), |mut counts, cells| {
-                *counts.entry(cells.len()).or_default() += 1;
-                counts
-            });
+            let counts: BTreeMap<usize, usize> =
+                cells.iter().filter(|cells| !cells.is_empty()).fold(BTreeMap::new(), |mut counts, cells| {
+                    *counts.entry(cells.len()).or_default() += 1;
+                    counts
+                });
             let filled: usize = counts.values().sum();
             let usual = counts.iter().max_by_key(|(_, rows)| **rows).map(|(count, rows)| (*count, *rows));
             if let Some((count @ 2..=12, rows)) = usual
@@ -231,7 +273,9 @@ impl Builder<'_> {
                 labels.extend(self.labels.of_element(dom, *node, 1.0));
             }
             let top = self.tops.partition_point(|top| top <= node).checked_sub(1).map_or(0, |at| self.tops[at]);
-            for (level, above) in dom.upwards(*node).skip(usize::from(!is_part)).take_while(|above| *above > top).take(2).enumerate() {
+            for (level, above) in
+                dom.upwards(*node).skip(usize::from(!is_part)).take_while(|above| *above > top).take(2).enumerate()
+            {
                 let alone = dom.length(above) <= dom.length(*node) + 3;
                 let factor = if alone { 0.95 } else { 0.62 - 0.1 * f32::from(u8::try_from(level).unwrap_or(2)) };
                 labels.extend(self.labels.of_element(dom, above, factor));
@@ -239,7 +283,11 @@ impl Builder<'_> {
         }
         labels.dedup_by(|a, b| a.words == b.words);
         let mut column = Column { labels, facet, cells, whole: key.is_empty(), path: key.to_owned() };
-        self.cut_prefix(&mut column);
+        let short = |cell: &Cell| cell.node().is_some_and(|node| dom.length(node) <= SHORT_CELL);
+        if column.cells.iter().flatten().take(3).all(short) {
+            self.cut_prefix(&mut column);
+            self.cut_unit(&mut column);
+        }
         column
     }
 
@@ -251,7 +299,8 @@ impl Builder<'_> {
         let prefix = |cells: &Vec<Cell>| {
             let text = cells.first()?.text(self.dom);
             let (label, value) = text.split_once(':')?;
-            (is_label(label) && !value.trim().is_empty() && text.len() < 300).then(|| (label.trim().to_owned(), value.trim().to_owned()))
+            (is_label(label) && !value.trim().is_empty() && text.len() < 300)
+                .then(|| (label.trim().to_owned(), value.trim().to_owned()))
         };
         let found: Vec<Option<(String, String)>> = column.cells.iter().map(prefix).collect();
         let Some((first, _)) = found.iter().flatten().next() else { return };
@@ -267,20 +316,64 @@ impl Builder<'_> {
         }
     }
 
+    /// "231 points" in each row is a number and a label.
+    fn cut_unit(&mut self, column: &mut Column) {
+        if column.facet != Facet::Text || column.whole || column.filled() < 2 {
+            return;
+        }
+        let unit = |cells: &Vec<Cell>| {
+            let text = cells.first()?.text(self.dom);
+            let (number, unit) = text.split_once(' ')?;
+            let plain = number.starts_with(|c: char| c.is_ascii_digit())
+                && number.len() < 12
+                && super::shapes::date(&text).is_none()
+                && super::shapes::money(&text).is_none();
+            (plain && is_label(unit) && unit.split(' ').count() < 3)
+                .then(|| (number.to_owned(), super::words::singular(unit)))
+        };
+        let found: Vec<Option<(String, String)>> = column.cells.iter().map(unit).collect();
+        let Some((_, first)) = found.iter().flatten().next() else { return };
+        let same = found.iter().flatten().filter(|(_, unit)| unit == first).count();
+        // Of measures the unit is part of the value.
+        if same < column.filled() || super::words::split(first).iter().all(|word| word.len() < 4) {
+            return;
+        }
+        column.labels.extend(self.labels.of(first, 0.9));
+        column.labels.extend(self.labels.of(&format!("{first} count"), 0.9));
+        for (cells, found) in column.cells.iter_mut().zip(&found) {
+            if let (Some((number, _)), Some(cell)) = (found, cells.first_mut()) {
+                *cell = Cell::Part(number.clone(), cell.node());
+            }
+        }
+    }
+
     /// A column that says the same in each row labels the one after it, or the one before.
     fn label_by_neighbours(&mut self, columns: &mut Vec<Column>) {
         let dom = self.dom;
         let mut by_node: HashMap<usize, Vec<usize>> = HashMap::new();
-        for (index, column) in columns.iter().enumerate().filter(|(_, column)| column.facet == Facet::Text && !column.path.contains('/')) {
+        for (index, column) in
+            columns.iter().enumerate().filter(|(_, column)| column.facet == Facet::Text && !column.path.contains('/'))
+        {
             for node in column.cells.iter().filter_map(|cells| cells.first().and_then(Cell::node)) {
                 by_node.entry(node).or_default().push(index);
             }
         }
         let mut more: Vec<(usize, String)> = Vec::new();
         let mut values: Vec<(String, Cells)> = Vec::new();
-        for column in columns.iter().filter(|column| column.facet == Facet::Text && !column.whole && !column.path.contains(['/', '@'])) {
-            let nodes: Vec<(usize, usize)> = column.cells.iter().enumerate().filter_map(|(row, cells)| Some((row, cells.first()?.node()?))).collect();
+        for column in columns
+            .iter()
+            .filter(|column| column.facet == Facet::Text && !column.whole && !column.path.contains(['/', '@']))
+        {
+            let nodes: Vec<(usize, usize)> = column
+                .cells
+                .iter()
+                .enumerate()
+                .filter_map(|(row, cells)| Some((row, cells.first()?.node()?)))
+                .collect();
             let Some((_, sample)) = nodes.first() else { continue };
+            if dom.length(*sample) > 200 {
+                continue;
+            }
             let text = dom.text(*sample);
             let surely = text.ends_with(':') || dom.elements[*sample].is(&["dt", "th", "label"]);
             let same = nodes.iter().take(20).all(|(_, node)| dom.length(*node) < 200 && dom.text(*node) == text);
@@ -289,15 +382,33 @@ impl Builder<'_> {
             }
             let label = text.trim_end_matches([':', ' ']).to_owned();
             let parent = dom.elements[*sample].parent;
-            let next = parent.map(|parent| dom.elements[parent].end).filter(|end| dom.elements[*sample].end < *end).map(|_| dom.elements[*sample].end);
+            let next = parent
+                .map(|parent| dom.elements[parent].end)
+                .filter(|end| dom.elements[*sample].end < *end)
+                .map(|_| dom.elements[*sample].end);
             match next {
                 Some(next) => {
                     // What it stands in first: a value may be an element within an element.
-                    more.extend((next..(next + 3).min(dom.elements[next].end)).flat_map(|at| by_node.get(&at).cloned().unwrap_or_default()).map(|index| (index, label.clone())));
+                    more.extend(
+                        (next..(next + 3).min(dom.elements[next].end))
+                            .flat_map(|at| by_node.get(&at).cloned().unwrap_or_default())
+                            .map(|index| (index, label.clone())),
+                    );
                 }
                 None if !surely => {
-                    let before = parent.into_iter().flat_map(|parent| dom.children(parent).take(20).take_while(|at| at < sample).collect::<Vec<_>>()).last();
-                    more.extend(before.and_then(|at| by_node.get(&at)).into_iter().flatten().map(|index| (*index, label.clone())));
+                    let before = parent
+                        .into_iter()
+                        .flat_map(|parent| {
+                            dom.children(parent).take(20).take_while(|at| at < sample).collect::<Vec<_>>()
+                        })
+                        .last();
+                    more.extend(
+                        before
+                            .and_then(|at| by_node.get(&at))
+                            .into_iter()
+                            .flatten()
+                            .map(|index| (*index, label.clone())),
+                    );
                 }
                 None => {}
             }
@@ -315,6 +426,23 @@ impl Builder<'_> {
                 }
             }
         }
+        // "Updated <time>..</time>"
+        for column in columns.iter().filter(|column| column.path.ends_with("/before") && column.filled() > 1) {
+            let texts: HashSet<String> = column.cells.iter().flatten().take(20).map(|cell| cell.text(dom)).collect();
+            let Some(text) = texts.iter().next().filter(|text| texts.len() == 1 && is_label(text)) else { continue };
+            for node in column.cells.iter().flatten().filter_map(Cell::node).take(20) {
+                let child = dom.children(node).find(|kid| dom.elements[*kid].tag != "br");
+                more.extend(
+                    child
+                        .and_then(|child| by_node.get(&child))
+                        .into_iter()
+                        .flatten()
+                        .map(|index| (*index, text.clone())),
+                );
+            }
+        }
+        more.sort();
+        more.dedup();
         for (index, label) in more {
             let label = self.labels.of(&label, 0.93);
             columns[index].labels.extend(label);

@@ -1,12 +1,16 @@
 //! The document as flat lists: elements in the order of the document, and one text that each has a range of. Every walk is a
 //! loop over indices, so that neither depth nor size of a hostile page matters more than its length.
 
+use std::borrow::Cow;
+
 use dom_query::{Document, NodeData, NodeId};
 
 use super::words;
 
 /// Elements beyond this are left out.
 const MAX_ELEMENTS: usize = 150_000;
+/// How deep elements may stand; browsers allow 512.
+const MAX_DEPTH: usize = 600;
 /// Bytes of text beyond this are left out.
 const MAX_TEXT: usize = 8 * 1024 * 1024;
 /// How much of a text is ever looked at as a value.
@@ -14,8 +18,8 @@ const LONGEST: usize = 20_000;
 
 /// Languages that put a comma before decimals.
 const COMMAS: &[&str] = &[
-    "bg", "cs", "da", "de", "el", "es", "et", "fi", "fr", "hr", "hu", "id", "is", "it", "lt", "lv", "nb", "nl", "nn", "no", "pl",
-    "pt", "ro", "ru", "sk", "sl", "sr", "sv", "tr", "uk", "vi",
+    "bg", "cs", "da", "de", "el", "es", "et", "fi", "fr", "hr", "hu", "id", "is", "it", "lt", "lv", "nb", "nl", "nn",
+    "no", "pl", "pt", "ro", "ru", "sk", "sl", "sr", "sv", "tr", "uk", "vi",
 ];
 
 /// An element.
@@ -70,8 +74,9 @@ enum Step {
 impl Dom {
     /// Parses `html`.
     pub fn parse(html: &str) -> Self {
-        let document = Document::from(html);
-        let mut dom = Self { elements: Vec::new(), linked: Vec::new(), headings: Vec::new(), commas: false, text: String::new() };
+        let document = Document::from(shallow(html).as_ref());
+        let mut dom =
+            Self { elements: Vec::new(), linked: Vec::new(), headings: Vec::new(), commas: false, text: String::new() };
         let mut steps = vec![Step::Enter(document.root().id)];
         let mut open: Vec<usize> = Vec::new();
         while let Some(step) = steps.pop() {
@@ -172,7 +177,8 @@ impl Dom {
     }
 
     fn add_script(&mut self, attrs: &[(String, String)], tree: &dom_query::Tree, id: &NodeId) {
-        let linked = attrs.iter().any(|(name, value)| name == "type" && value.trim().starts_with("application/ld+json"));
+        let linked =
+            attrs.iter().any(|(name, value)| name == "type" && value.trim().starts_with("application/ld+json"));
         if linked && self.linked.len() < 100 {
             self.linked.push(inner_text(tree, id));
         }
@@ -183,7 +189,8 @@ impl Dom {
         let value = match self.elements[index].tag.as_str() {
             "textarea" => Some(inner_text(tree, id)),
             "select" => {
-                let options = tree.descendant_ids_of_it(id).filter(|option| attr_of(tree, option, "selected").is_some());
+                let options =
+                    tree.descendant_ids_of_it(id).filter(|option| attr_of(tree, option, "selected").is_some());
                 options.last().map(|option| inner_text(tree, &option))
             }
             _ => None,
@@ -215,6 +222,16 @@ impl Dom {
         })
     }
 
+    /// The siblings before an element, the nearest first.
+    pub fn before(&self, at: usize) -> impl Iterator<Item = usize> {
+        let parent = self.elements[at].parent;
+        let previous = move |at: usize| {
+            let last = at.checked_sub(1).filter(|last| Some(*last) != parent)?;
+            self.upwards(last).find(|up| self.elements[*up].parent == parent)
+        };
+        std::iter::successors(previous(at), move |at| previous(*at))
+    }
+
     /// It and the elements that it is in, innermost first.
     pub fn upwards(&self, from: usize) -> impl Iterator<Item = usize> {
         std::iter::successors(Some(from), |at| self.elements[*at].parent)
@@ -232,7 +249,8 @@ impl Dom {
 
     /// The first line from the beginning of an element to its first child.
     pub fn text_before(&self, child: usize, within: usize) -> String {
-        let text = cut(self.text.get(self.elements[within].from..self.elements[child].from).unwrap_or_default(), LONGEST);
+        let text =
+            cut(self.text.get(self.elements[within].from..self.elements[child].from).unwrap_or_default(), LONGEST);
         text.split('\n').map(words::plain).find(|line| !line.is_empty()).unwrap_or_default()
     }
 
@@ -247,6 +265,34 @@ impl Dom {
     pub fn lines(&self, of: usize) -> Vec<String> {
         let text = cut(self.text.get(self.elements[of].from..self.elements[of].to).unwrap_or_default(), LONGEST);
         text.split('\n').map(words::plain).filter(|line| !line.is_empty()).collect()
+    }
+
+    /// All of the text, a line for each block, with the addresses of links and pictures and what controls hold.
+    pub fn as_text(&self) -> String {
+        let mut notes: Vec<(usize, String)> = Vec::new();
+        for element in &self.elements {
+            let address = |name: &str| element.attr(name).filter(|value| value.len() < 300 && !value.starts_with("data:"));
+            match element.tag.as_str() {
+                "a" => notes.extend(address("href").map(|href| (element.to, format!(" ({href})")))),
+                "img" => notes.extend(address("src").map(|src| (element.from, format!(" [{} ({src})] ", element.attr("alt").unwrap_or("picture"))))),
+                "input" | "select" | "textarea" if element.attr("type") != Some("password") => {
+                    let checked = element.attrs.iter().any(|(name, _)| name == "checked");
+                    let held = if checked { Some("checked") } else { element.attr("value").filter(|_| element.attr("type") != Some("hidden")) };
+                    notes.extend(held.map(|held| (element.from, format!(" [{}] ", words::short(held, 500)))));
+                }
+                _ => {}
+            }
+        }
+        notes.sort_by_key(|(at, _)| *at);
+        let mut out = String::with_capacity(self.text.len());
+        let mut from = 0;
+        for (at, note) in notes {
+            out.push_str(self.text.get(from..at).unwrap_or_default());
+            out.push_str(&note);
+            from = at.max(from);
+        }
+        out.push_str(self.text.get(from..).unwrap_or_default());
+        out.lines().map(words::plain).filter(|line| !line.is_empty()).collect::<Vec<_>>().join("\n")
     }
 
     /// Bytes of text in an element.
@@ -269,7 +315,8 @@ impl Dom {
                 parts.push(format!("#{}", words::short(id, 40)));
                 break;
             }
-            let class = element.classes().next().map(|class| format!(".{}", words::short(class, 40))).unwrap_or_default();
+            let class =
+                element.classes().next().map(|class| format!(".{}", words::short(class, 40))).unwrap_or_default();
             if parts.is_empty() || !class.is_empty() {
                 parts.push(format!("{}{class}", element.tag));
             }
@@ -329,8 +376,26 @@ fn is_aside(element: &Element) -> bool {
     }
     let role = element.attr("role").unwrap_or_default();
     let marks = [
-        "nav", "navbar", "navigation", "sidebar", "footer", "breadcrumb", "related", "recommended", "recommendation",
-        "similar", "sponsored", "advert", "ads", "ad", "promo", "cookie", "newsletter", "upsell", "banner", "carousel",
+        "nav",
+        "navbar",
+        "navigation",
+        "sidebar",
+        "footer",
+        "breadcrumb",
+        "related",
+        "recommended",
+        "recommendation",
+        "similar",
+        "sponsored",
+        "advert",
+        "ads",
+        "ad",
+        "promo",
+        "cookie",
+        "newsletter",
+        "upsell",
+        "banner",
+        "carousel",
     ];
     let is_mark = |token: &str| {
         let words = words::split(token);
@@ -340,6 +405,43 @@ fn is_aside(element: &Element) -> bool {
         || ["navigation", "contentinfo", "complementary"].contains(&role)
         || element.classes().any(is_mark)
         || element.attr("id").is_some_and(is_mark)
+}
+
+/// The page with its tags left out that stand deeper than any browser lets them: the parser looks through all that is open at
+/// each new tag, so depth would cost its square.
+fn shallow(html: &str) -> Cow<'_, str> {
+    // Their ends may be left out, so they tell no depth; or they have nothing in them.
+    let uncounted = [
+        "li", "p", "td", "th", "tr", "dt", "dd", "option", "optgroup", "tbody", "thead", "tfoot", "colgroup", "rt", "rp", "br",
+        "hr", "img", "input", "meta", "link", "area", "base", "col", "embed", "source", "track", "wbr", "path", "use", "script",
+        "html", "head", "body",
+    ];
+    let (mut depth, mut kept, mut from) = (0_usize, String::new(), 0);
+    for (at, _) in html.match_indices('<') {
+        let rest = &html[at + 1..];
+        let (closes, rest) = rest.strip_prefix('/').map_or((false, rest), |rest| (true, rest));
+        let end = rest.find(|c: char| !c.is_ascii_alphanumeric() && c != '-').unwrap_or(rest.len());
+        let name = &rest[..end];
+        if !name.starts_with(|c: char| c.is_ascii_alphabetic()) || uncounted.contains(&name.to_ascii_lowercase().as_str()) {
+            continue;
+        }
+        if closes {
+            depth = depth.saturating_sub(1);
+            continue;
+        }
+        depth += 1;
+        if depth > MAX_DEPTH && at >= from {
+            // What is not closed is no tag, nor is anything after it.
+            let Some(length) = html[at..].find('>') else { break };
+            kept.push_str(&html[from..at]);
+            from = at + length + 1;
+        }
+    }
+    if from == 0 {
+        return Cow::Borrowed(html);
+    }
+    kept.push_str(&html[from..]);
+    Cow::Owned(kept)
 }
 
 fn cut(text: &str, bytes: usize) -> &str {

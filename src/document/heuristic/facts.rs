@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use super::dom::Dom;
 use super::model::{Cell, Facet, Fact, Label, Labels, Source, is_label};
-use super::shapes::{self, Kind};
+use super::shapes;
 
 /// No more than this is gathered.
 const MAX_FACTS: usize = 60_000;
@@ -24,8 +24,8 @@ pub fn gather(dom: &Dom, labels: &mut Labels) -> Vec<Fact> {
     facts.facts
 }
 
-struct Gatherer<'a> {
-    dom: &'a Dom,
+pub(super) struct Gatherer<'a> {
+    pub dom: &'a Dom,
     labels: &'a mut Labels,
     facts: Vec<Fact>,
     pictures: usize,
@@ -40,7 +40,8 @@ impl Gatherer<'_> {
         }
     }
 
-    fn say(&mut self, label: &str, weight: f32, value: Cell, node: usize) {
+    /// A fact with one label and one value.
+    pub fn say(&mut self, label: &str, weight: f32, value: Cell, node: usize) {
         let labels = self.labels.of(label, weight).into_iter().collect();
         self.add(labels, vec![value], node);
     }
@@ -51,7 +52,7 @@ impl Gatherer<'_> {
         match element.tag.as_str() {
             "meta" => return self.meta(node),
             "link" | "html" | "head" | "body" => return self.head(node),
-            "title" => return self.say("page title", 0.75, Cell::Node(node, Facet::Text), node),
+            "title" => return self.say("page title", 0.66, Cell::Node(node, Facet::Text), node),
             "dt" => self.definition(node),
             "tr" => self.row(node),
             "label" => self.control(node),
@@ -107,13 +108,35 @@ impl Gatherer<'_> {
         if element.tag == "a" || element.tag == "link" {
             self.add(labels.clone(), vec![Cell::Node(node, Facet::Link)], node);
         }
-        if dom.has_text(node) || element.attr("content").is_some() || element.attr("value").is_some() || element.attr("aria-label").is_some() {
+        if dom.has_text(node)
+            || element.attr("content").is_some()
+            || element.attr("value").is_some()
+            || element.attr("aria-label").is_some()
+        {
             self.add(labels, vec![Cell::Node(inner.unwrap_or(node), Facet::Text)], node);
         }
         for (name, value) in &element.attrs {
             if let Some(name) = name.strip_prefix("data-")
                 && value.len() <= 120
-                && !matches!(name, "testid" | "test" | "field" | "name" | "label" | "title" | "th" | "column" | "key" | "type" | "role" | "src" | "index" | "action" | "target" | "toggle")
+                && !matches!(
+                    name,
+                    "testid"
+                        | "test"
+                        | "field"
+                        | "name"
+                        | "label"
+                        | "title"
+                        | "th"
+                        | "column"
+                        | "key"
+                        | "type"
+                        | "role"
+                        | "src"
+                        | "index"
+                        | "action"
+                        | "target"
+                        | "toggle"
+                )
             {
                 self.say(name, 0.7, Cell::Data(value.trim().to_owned()), node);
             }
@@ -125,7 +148,18 @@ impl Gatherer<'_> {
         let name = ["property", "name", "itemprop"].iter().find_map(|name| element.attr(name));
         let (Some(name), Some(content)) = (name, element.attr("content")) else { return };
         let weight = if element.attr("itemprop").is_some() { 1.0 } else { 0.72 };
-        let skipped = ["viewport", "robots", "theme-color", "generator", "referrer", "csrf-token", "format-detection", "og:type", "twitter:card", "og:locale"];
+        let skipped = [
+            "viewport",
+            "robots",
+            "theme-color",
+            "generator",
+            "referrer",
+            "csrf-token",
+            "format-detection",
+            "og:type",
+            "twitter:card",
+            "og:locale",
+        ];
         if skipped.contains(&name) || name.starts_with("fb:") || name.starts_with("msapplication") {
             return;
         }
@@ -189,7 +223,8 @@ impl Gatherer<'_> {
     fn control(&mut self, node: usize) {
         let dom = self.dom;
         let element = &dom.elements[node];
-        let is_control = |at: &usize| dom.elements[*at].is(&["input", "select", "textarea", "output", "meter", "progress"]);
+        let is_control =
+            |at: &usize| dom.elements[*at].is(&["input", "select", "textarea", "output", "meter", "progress"]);
         let inside = (node + 1..element.end).take(30).find(is_control);
         let named = || self.ids.get(element.attr("for")?).copied();
         let Some(control) = inside.or_else(named) else { return };
@@ -298,7 +333,7 @@ impl Gatherer<'_> {
         if after.len() > LONG_VALUE || is_heading(dom, *first) {
             return;
         }
-        let marked = before.ends_with(':') || says_label(dom, *first);
+        let marked = is_label(&before) && (before.ends_with(':') || says_label(dom, *first));
         if is_label(&before) {
             let weight = if marked { 0.97 } else { 0.82 };
             self.say(before.trim_end_matches([':', ' ']), weight, Cell::Node(*second, Facet::Text), *second);
@@ -310,115 +345,10 @@ impl Gatherer<'_> {
             self.say(&after, 0.84, Cell::Node(*first, Facet::Text), *first);
         }
     }
-
-    /// Texts that have their label in them.
-    fn leaf(&mut self, node: usize) {
-        let dom = self.dom;
-        for line in dom.lines(node) {
-            self.text_facts(&line, node);
-        }
-        let element = &dom.elements[node];
-        // `<b>Weight:</b> 3 kg` within a longer text.
-        let inline = element.is(&["a", "b", "strong", "span", "label", "em", "i", "small", "th", "time", "u"]);
-        let Some(parent) = element.parent.filter(|_| inline) else { return };
-        let text = dom.text(node);
-        // "Signed in as <b>Jane</b>"
-        let before = dom.text_before(node, parent);
-        let words = before.split(' ').count();
-        if is_label(&before) && (2..=4).contains(&words) && !before.ends_with(['.', ',', ';']) && !text.is_empty() {
-            self.say(before.trim_end_matches([':', ' ']), 0.85, Cell::Node(node, Facet::Text), node);
-        }
-        let follows_colon = text.ends_with(':');
-        if !is_label(&text) || !(follows_colon || (element.is(&["b", "strong"]) && dom.elements[parent].own)) {
-            return;
-        }
-        let next = siblings_after(dom, node, parent).take(10).find(|at| dom.elements[*at].tag == element.tag && dom.text(*at).ends_with(':'));
-        let value = dom.text_after(node, next, parent);
-        let value = value.trim_start_matches([':', ' ']).trim_end_matches(['|', '·', '•', ',', ';', ' ']);
-        if !value.is_empty() {
-            let at = siblings_after(dom, node, parent).next().filter(|at| dom.text(*at) == value);
-            let weight = if follows_colon { 0.96 } else { 0.84 };
-            self.say(text.trim_end_matches([':', ' ']), weight, Cell::Part(value.to_owned(), at.or(Some(parent))), parent);
-        }
-    }
-
-    /// "Label: value", "by somebody", "128 reviews", "Total $3", and what is known by its look.
-    fn text_facts(&mut self, text: &str, node: usize) {
-        for part in text.split(['|', '·', '•', '\u{2014}']).take(12) {
-            let part = part.trim();
-            if part.is_empty() {
-                continue;
-            }
-            if let Some((label, value)) = part.split_once(':')
-                && is_label(label)
-                && !value.trim().is_empty()
-                && !value.starts_with("//")
-            {
-                self.say(label.trim(), 0.95, Cell::Part(value.trim().to_owned(), Some(node)), node);
-            }
-            self.by(part, node);
-            self.by_look(part, node);
-        }
-    }
-
-    fn by(&mut self, text: &str, node: usize) {
-        let lower = text.to_lowercase();
-        let starts = ["by ", "written by ", "posted by ", "published by ", "author: "];
-        let Some(start) = starts.iter().find(|start| lower.starts_with(**start)) else { return };
-        let Some(rest) = text.get(start.len()..) else { return };
-        let end = [" on ", ",", " in ", " (", " at "].iter().filter_map(|end| rest.find(end)).min().unwrap_or(rest.len());
-        let name = rest[..end].trim();
-        if !name.is_empty() && name.chars().count() <= 60 && name.split(' ').count() <= 6 {
-            self.say("author", 0.85, Cell::Part(name.to_owned(), Some(node)), node);
-        }
-    }
-
-    fn by_look(&mut self, text: &str, node: usize) {
-        if text.len() > 200 {
-            return;
-        }
-        let looks = [
-            (Kind::Money, shapes::money(text), "price", 0.6),
-            (Kind::Date, shapes::date(text), "date", 0.6),
-            (Kind::Time, shapes::time(text).filter(|_| shapes::date(text).is_none()), "time", 0.56),
-            (Kind::Email, shapes::email(text), "email", 0.75),
-            (Kind::Phone, shapes::phone(text), "phone", 0.68),
-        ];
-        for (kind, found, label, weight) in looks {
-            let Some((from, to)) = found else { continue };
-            let value = text[from..to].to_owned();
-            let before = text[..from].trim_end_matches([':', ' ', '-', '–', ',']).trim();
-            let before = before.strip_suffix(" at").or(before.strip_suffix(" on")).unwrap_or(before);
-            let alone = before.is_empty() && text[to..].chars().filter(|c| c.is_alphanumeric()).count() < 12;
-            if alone || matches!(kind, Kind::Email | Kind::Phone) {
-                self.say(label, weight, Cell::Part(value.clone(), Some(node)), node);
-            }
-            if !before.is_empty() && before.split(' ').count() <= 4 && is_label(before) {
-                self.say(before, 0.88, Cell::Part(value, Some(node)), node);
-            } else if kind == Kind::Date && before.split(' ').count() <= 8 {
-                // "By Jane Doe on March 5": published, it seems.
-                self.say("published date", 0.62, Cell::Part(value, Some(node)), node);
-            }
-        }
-        let value = shapes::looks(Kind::Rating, text);
-        if value > 0.6 {
-            self.say("rating", 0.72, Cell::Part(text.to_owned(), Some(node)), node);
-        }
-        if let Some((0, to)) = shapes::number(text) {
-            let after = text[to..].trim();
-            if is_label(after) && after.split(' ').count() <= 3 && shapes::money(text).is_none() {
-                self.say(&format!("{after} count"), 0.86, Cell::Part(text[..to].to_owned(), Some(node)), node);
-            }
-        }
-        // "(128 reviews)"
-        if let Some(inner) = text.strip_prefix('(').and_then(|rest| rest.strip_suffix(')')) {
-            self.by_look(inner, node);
-        }
-    }
 }
 
 /// The elements after `node` in its parent.
-fn siblings_after(dom: &Dom, node: usize, parent: usize) -> impl Iterator<Item = usize> {
+pub fn siblings_after(dom: &Dom, node: usize, parent: usize) -> impl Iterator<Item = usize> {
     let end = dom.elements[parent].end;
     let mut next = dom.elements[node].end;
     std::iter::from_fn(move || {
@@ -439,13 +369,17 @@ fn says_label(dom: &Dom, node: usize) -> bool {
     element.is(&["label", "b", "strong", "th", "dt"])
         || element.classes().any(|class| {
             let parts = super::words::split(class);
-            parts.last().is_some_and(|last| words.contains(&last.as_str())) && !parts.iter().any(|part| part == "product")
+            parts.last().is_some_and(|last| words.contains(&last.as_str()))
+                && !parts.iter().any(|part| part == "product")
         })
 }
 
 /// Whether nothing but runs of text is in it.
 pub fn is_inline_only(dom: &Dom, node: usize) -> bool {
-    let inline = ["a", "abbr", "b", "bdi", "br", "cite", "code", "data", "em", "font", "i", "img", "ins", "kbd", "mark", "s", "small", "span", "strong", "sub", "sup", "svg", "time", "u", "wbr", "del", "q", "meta", "link", "path", "use"];
+    let inline = [
+        "a", "abbr", "b", "bdi", "br", "cite", "code", "data", "em", "font", "i", "img", "ins", "kbd", "mark", "s",
+        "small", "span", "strong", "sub", "sup", "svg", "time", "u", "wbr", "del", "q", "meta", "link", "path", "use",
+    ];
     let end = dom.elements[node].end;
     end - node <= 25 && (node + 1..end).all(|at| dom.elements[at].is(&inline))
 }

@@ -48,11 +48,17 @@ fn rows_of(dom: &Dom, table: usize) -> Vec<Row> {
             let in_head = element.parent.is_some_and(|parent| dom.elements[parent].tag == "thead");
             let is_cell = |at: &usize| {
                 let cell = &dom.elements[*at];
-                cell.is(&["td", "th"]) || matches!(cell.attr("role"), Some("cell" | "gridcell" | "columnheader" | "rowheader"))
+                cell.is(&["td", "th"])
+                    || matches!(cell.attr("role"), Some("cell" | "gridcell" | "columnheader" | "rowheader"))
             };
-            let span = |at: &usize| dom.elements[*at].attr("colspan").and_then(|span| span.parse().ok()).unwrap_or(1).clamp(1, MAX_COLUMNS);
-            let cells: Vec<(usize, usize)> = dom.children(at).filter(is_cell).map(|at| (at, span(&at))).take(MAX_COLUMNS).collect();
-            let heads = |(at, _): &(usize, usize)| dom.elements[*at].tag == "th" || dom.elements[*at].attr("role") == Some("columnheader");
+            let span = |at: &usize| {
+                dom.elements[*at].attr("colspan").and_then(|span| span.parse().ok()).unwrap_or(1).clamp(1, MAX_COLUMNS)
+            };
+            let cells: Vec<(usize, usize)> =
+                dom.children(at).filter(is_cell).map(|at| (at, span(&at))).take(MAX_COLUMNS).collect();
+            let heads = |(at, _): &(usize, usize)| {
+                dom.elements[*at].tag == "th" || dom.elements[*at].attr("role") == Some("columnheader")
+            };
             let head = in_head || (cells.len() > 1 && cells.iter().all(heads));
             if !cells.is_empty() {
                 rows.push(Row { node: at, head, cells });
@@ -104,9 +110,10 @@ fn headers(dom: &Dom, rows: &[Row]) -> Option<(Vec<String>, usize)> {
         let [first, rest @ ..] = rows else { return false };
         let words = first.cells.iter().all(|(at, _)| super::model::is_label(&dom.text(*at)) && dom.length(*at) < 40);
         let digits = |row: &Row| row.cells.iter().any(|(at, _)| dom.text(*at).bytes().any(|b| b.is_ascii_digit()));
-        let marked = first.cells.iter().all(|(at, _)| {
-            dom.elements[*at].end > at + 1 && dom.elements[at + 1].is(&["b", "strong"])
-        });
+        let marked = first
+            .cells
+            .iter()
+            .all(|(at, _)| dom.elements[*at].end > at + 1 && dom.elements[at + 1].is(&["b", "strong"]));
         first.cells.len() > 1 && words && !rest.is_empty() && (marked || rest.iter().any(digits))
     };
     let heads = if heads > 0 { heads } else { usize::from(first_is_head()) };
@@ -139,7 +146,8 @@ fn headers(dom: &Dom, rows: &[Row]) -> Option<(Vec<String>, usize)> {
 fn upright(dom: &Dom, labels: &mut Labels, table: usize, rows: &[Row]) -> Option<Set> {
     let (names, heads) = headers(dom, rows)?;
     let width = names.len();
-    let spans_all = |row: &&Row| row.cells.len() == 1 && width > 1 || row.cells.iter().any(|(_, span)| *span > 1) && width > 2;
+    let spans_all =
+        |row: &&Row| row.cells.len() == 1 && width > 1 || row.cells.iter().any(|(_, span)| *span > 1) && width > 2;
     let body: Vec<&Row> = rows[heads..].iter().filter(|row| !row.head && !spans_all(row)).collect();
     if body.is_empty() || width < 2 {
         return None;
@@ -179,13 +187,33 @@ fn of_cells(dom: &Dom, labels: &mut Labels, name: &str, cells: &[Option<usize>])
     let inside = |at: usize, find: &dyn Fn(usize) -> bool| (at..dom.elements[at].end.min(at + 40)).find(|at| find(*at));
     let link = |at: usize| inside(at, &|at| dom.elements[at].tag == "a" && dom.elements[at].attr("href").is_some());
     let image = |at: usize| inside(at, &|at| dom.elements[at].tag == "img" && picture(dom, at).is_some());
-    let filled = |at: &usize| dom.has_text(*at) || inside(*at, &|at| dom.elements[at].attr("aria-label").is_some() || dom.elements[at].attr("alt").is_some()).is_some();
+    let filled = |at: &usize| {
+        dom.has_text(*at)
+            || inside(*at, &|at| {
+                dom.elements[at].attr("aria-label").is_some() || dom.elements[at].attr("alt").is_some()
+            })
+            .is_some()
+    };
     let column = |facet: Facet, find: &dyn Fn(usize) -> Option<usize>| {
         let of = |cell: &Option<usize>| cell.and_then(find).map(|at| Cell::Node(at, facet)).into_iter().collect();
-        Column { labels: known.clone(), facet, cells: cells.iter().map(of).collect(), whole: false, path: format!("column {name:?}") }
+        Column {
+            labels: known.clone(),
+            facet,
+            cells: cells.iter().map(of).collect(),
+            whole: false,
+            path: format!("column {name:?}"),
+        }
     };
     let spoken = |at: usize| {
-        if dom.has_text(at) { Some(at) } else { inside(at, &|at| dom.elements[at].attr("aria-label").is_some() || dom.elements[at].attr("alt").is_some() || dom.elements[at].attr("title").is_some()) }
+        if dom.has_text(at) {
+            Some(at)
+        } else {
+            inside(at, &|at| {
+                dom.elements[at].attr("aria-label").is_some()
+                    || dom.elements[at].attr("alt").is_some()
+                    || dom.elements[at].attr("title").is_some()
+            })
+        }
     };
     let columns = vec![
         column(Facet::Text, &|at| Some(at).filter(filled).and_then(spoken)),

@@ -9,7 +9,7 @@ use super::model::{Label, Labels, Set, Source};
 /// What is made of a page at most.
 const MAX_SETS: usize = 1_500;
 /// Elements of rows that are looked at, over all sets; nested repetition would otherwise make it the square of the page.
-const MAX_WORK: usize = 1_200_000;
+const MAX_WORK: usize = 250_000;
 const MAX_ROWS: usize = 2_000;
 
 /// A set before its columns are made.
@@ -27,7 +27,10 @@ pub fn gather(dom: &Dom, labels: &mut Labels, telling: &dyn Fn(&str) -> bool) ->
         if groups.len() >= MAX_SETS {
             break;
         }
-        if dom.elements[parent].is(&["head", "select", "p", "tr", "dl", "h1", "h2", "h3", "pre", "code"]) && dom.elements[parent].tag != "dl" && dom.elements[parent].tag != "p" {
+        if dom.elements[parent].is(&["head", "select", "p", "tr", "dl", "h1", "h2", "h3", "pre", "code"])
+            && dom.elements[parent].tag != "dl"
+            && dom.elements[parent].tag != "p"
+        {
             continue;
         }
         let kids: Vec<usize> = dom.children(parent).filter(|at| is_row(dom, *at)).take(MAX_ROWS).collect();
@@ -37,7 +40,7 @@ pub fn gather(dom: &Dom, labels: &mut Labels, telling: &dyn Fn(&str) -> bool) ->
     let mut work = 0;
     let mut sets = Vec::new();
     for group in groups {
-        let size = |at: &usize| dom.elements[*at].end - at;
+        let size = |at: &usize| (dom.elements[*at].end - at).min(columns::MAX_IN_ROW) + 8;
         work += group.rows.iter().flatten().map(size).sum::<usize>();
         if work > MAX_WORK {
             break;
@@ -48,7 +51,8 @@ pub fn gather(dom: &Dom, labels: &mut Labels, telling: &dyn Fn(&str) -> bool) ->
 }
 
 fn is_row(dom: &Dom, at: usize) -> bool {
-    !dom.elements[at].is(&["br", "hr", "wbr", "meta", "link", "col", "colgroup", "option", "source", "template", "path"])
+    !dom.elements[at]
+        .is(&["br", "hr", "wbr", "meta", "link", "col", "colgroup", "option", "source", "template", "path"])
         && (dom.has_text(at) || dom.elements[at].end > at + 1 || dom.elements[at].is(&["img", "a"]))
 }
 
@@ -86,15 +90,51 @@ fn shapes(dom: &Dom, kids: &[usize]) -> Vec<String> {
             *classes.entry((&element.tag, class)).or_default() += 1;
         }
     }
+    let telling = structural(dom, kids, &tags, &classes);
     let shape = |kid: &usize| {
         let element = &dom.elements[*kid];
         let all = tags.get(element.tag.as_str()).copied().unwrap_or(1);
-        let shared = |class: &&str| classes.get(&(element.tag.as_str(), *class)).is_some_and(|count| count * 5 > all * 3);
+        let key = |class: &str| (element.tag.clone(), class.to_owned());
+        let shared = |class: &&str| {
+            let most = classes.get(&(element.tag.as_str(), *class)).is_some_and(|count| count * 5 > all * 3);
+            most || (!telling.is_empty() && telling.contains(&key(class)))
+        };
         let mut kept: Vec<&str> = element.classes().take(12).filter(shared).collect();
         kept.sort_unstable();
         format!("{}.{} {}", element.tag, kept.join("."), element.attr("itemtype").unwrap_or_default())
     };
     kids.iter().map(shape).collect()
+}
+
+/// Classes that only some siblings of a tag have, and those have other things in them than the rest.
+fn structural(
+    dom: &Dom,
+    kids: &[usize],
+    tags: &HashMap<&str, usize>,
+    classes: &HashMap<(&str, &str), usize>,
+) -> HashSet<(String, String)> {
+    let some = |((tag, _), count): &(&(&str, &str), &usize)| {
+        **count > 1 && **count * 5 <= tags.get(tag).copied().unwrap_or(1) * 3
+    };
+    let mut open: Vec<(&str, &str)> = classes.iter().filter(some).map(|(key, _)| *key).collect();
+    open.sort_unstable();
+    open.truncate(8);
+    let inside = |kid: usize| {
+        let children = dom.children(kid).take(8);
+        children
+            .map(|at| format!("{}.{}", dom.elements[at].tag, dom.elements[at].classes().next().unwrap_or_default()))
+            .collect::<Vec<_>>()
+    };
+    let differs = |(tag, class): &(&str, &str)| {
+        let (mut with, mut without) = (HashSet::new(), HashSet::new());
+        for kid in kids.iter().filter(|kid| dom.elements[**kid].tag == **tag).take(200) {
+            let side = if dom.elements[*kid].classes().any(|known| known == *class) { &mut with } else { &mut without };
+            side.extend(inside(*kid));
+        }
+        let both = with.intersection(&without).count();
+        both * 10 < (with.len() + without.len() - both) * 3
+    };
+    open.into_iter().filter(differs).map(|(tag, class)| (tag.to_owned(), class.to_owned())).collect()
 }
 
 /// Rows that are runs of siblings: a heading and its paragraphs, a term and what it means.
@@ -110,7 +150,9 @@ fn runs(
         let apart = at.windows(2).filter(|pair| pair[1] > pair[0] + 1).count();
         apart * 5 >= (at.len() - 1) * 3
     };
-    let heads = |shape: &str| ["h1", "h2", "h3", "h4", "h5", "h6", "dt", "summary"].iter().any(|tag| shape.starts_with(&format!("{tag}.")));
+    let heads = |shape: &str| {
+        ["h1", "h2", "h3", "h4", "h5", "h6", "dt", "summary"].iter().any(|tag| shape.starts_with(&format!("{tag}.")))
+    };
     let mut tried: Vec<&String> = Vec::new();
     for shape in shapes {
         if tried.len() < 8 && repeated(shape) && !tried.contains(&shape) {
@@ -142,7 +184,9 @@ fn runs(
 fn merge(dom: &Dom, groups: &mut Vec<Group>) {
     let mut places: BTreeMap<String, Vec<usize>> = BTreeMap::new();
     for (index, group) in groups.iter().enumerate() {
-        let place = |at: usize| format!("{}.{}", dom.elements[at].tag, dom.elements[at].classes().take(6).collect::<Vec<_>>().join("."));
+        let place = |at: usize| {
+            format!("{}.{}", dom.elements[at].tag, dom.elements[at].classes().take(6).collect::<Vec<_>>().join("."))
+        };
         let above = dom.elements[group.parent].parent.map(place).unwrap_or_default();
         places.entry(format!("{above}>{}>{}", place(group.parent), group.shape)).or_default().push(index);
     }
@@ -207,21 +251,42 @@ pub fn around(dom: &Dom, labels: &mut Labels, parent: usize, first: Option<usize
             found.extend(labels.of_element(dom, at, weight - 0.15));
         }
         if let Some(spoken) = element.attr("aria-labelledby") {
-            let named = (at.saturating_sub(40)..dom.elements.len().min(at + 40)).find(|at| dom.elements[*at].attr("id") == Some(spoken));
+            let named = (at.saturating_sub(40)..dom.elements.len().min(at + 40))
+                .find(|at| dom.elements[*at].attr("id") == Some(spoken));
             found.extend(named.and_then(|named| labels.of(&dom.text(named), weight)));
         }
         // The nearest heading or caption before the rows, among what stands beside them.
-        let is_title = |at: &usize| dom.elements[*at].is(&["h1", "h2", "h3", "h4", "h5", "h6", "caption", "legend", "summary", "header", "dt", "strong", "b", "label", "figcaption"]);
-        let before = inner.unwrap_or(at);
-        let titles = dom.children(at).take(200).take_while(|kid| *kid < before).filter(|kid| is_title(kid) || is_small_label(dom, *kid));
-        if let Some(title) = titles.last() {
+        let is_title = |at: &usize| {
+            dom.elements[*at].is(&[
+                "h1",
+                "h2",
+                "h3",
+                "h4",
+                "h5",
+                "h6",
+                "caption",
+                "legend",
+                "summary",
+                "header",
+                "dt",
+                "strong",
+                "b",
+                "label",
+                "figcaption",
+            ])
+        };
+        let titles = inner.into_iter().flat_map(|inner| dom.before(inner).take(8));
+        let title = titles.into_iter().find(|kid| is_title(kid) || is_small_label(dom, *kid));
+        if let Some(title) = title {
             let text = dom.text(title);
             found.extend(labels.of(text.trim_end_matches([':', ' ']), weight));
             if dom.elements[title].is(&["h1", "h2", "h3", "h4", "h5", "h6", "caption"]) {
                 break;
             }
         }
-        if element.own && let Some(first) = inner {
+        if element.own
+            && let Some(first) = inner
+        {
             let text = dom.text_before(first, at);
             found.extend(text.strip_suffix(':').and_then(|text| labels.of(text, weight)));
         }
@@ -232,5 +297,9 @@ pub fn around(dom: &Dom, labels: &mut Labels, parent: usize, first: Option<usize
 }
 
 fn is_small_label(dom: &Dom, at: usize) -> bool {
-    dom.length(at) < 50 && (dom.text(at).ends_with(':') || dom.elements[at].classes().any(|class| class.contains("label") || class.contains("title") || class.contains("heading")))
+    dom.length(at) < 50
+        && (dom.text(at).ends_with(':')
+            || dom.elements[at]
+                .classes()
+                .any(|class| class.contains("label") || class.contains("title") || class.contains("heading")))
 }

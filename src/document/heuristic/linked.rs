@@ -9,7 +9,16 @@ use super::words;
 const MAX_DEPTH: usize = 8;
 const MAX_OBJECTS: usize = 3_000;
 /// Those that are about the site, not about the page.
-const BESIDES: &[&str] = &["WebSite", "Organization", "BreadcrumbList", "WebPage", "SiteNavigationElement", "SearchAction", "ImageObject", "ListItem"];
+const BESIDES: &[&str] = &[
+    "WebSite",
+    "Organization",
+    "BreadcrumbList",
+    "WebPage",
+    "SiteNavigationElement",
+    "SearchAction",
+    "ImageObject",
+    "ListItem",
+];
 
 /// What is said.
 #[derive(Default)]
@@ -81,7 +90,9 @@ impl Linked {
         for (key, value) in thing.iter().filter(|(key, _)| !key.starts_with('@')) {
             let here = format!("{path}.{key}");
             let mut said: Vec<Label> = Vec::new();
-            let vague = ["name", "url", "image", "description", "text", "title", "email", "telephone", "address", "value"].contains(&key.as_str());
+            let vague =
+                ["name", "url", "image", "description", "text", "title", "email", "telephone", "address", "value"]
+                    .contains(&key.as_str());
             match inner {
                 None => said.extend(labels.of(key, weight)),
                 Some(inner) => {
@@ -90,6 +101,9 @@ impl Linked {
                 }
             }
             let kind = words::split(path.split('.').next().unwrap_or_default()).pop();
+            if inner.is_none() && key == "name" {
+                said.extend(labels.of("title", weight - 0.02));
+            }
             if let (None, Some(kind)) = (inner, kind) {
                 said.extend(labels.of(&format!("{kind} {key}"), weight));
             }
@@ -98,7 +112,16 @@ impl Linked {
     }
 
     #[allow(clippy::too_many_arguments, reason = "one step of a recursion over a tree")]
-    fn value(&mut self, labels: &mut Labels, value: &Value, key: &str, said: Vec<Label>, here: &str, above: &[&str], weight: f32) {
+    fn value(
+        &mut self,
+        labels: &mut Labels,
+        value: &Value,
+        key: &str,
+        said: Vec<Label>,
+        here: &str,
+        above: &[&str],
+        weight: f32,
+    ) {
         let fact = |said: Vec<Label>, values: Vec<String>| Fact {
             labels: said,
             values: values.into_iter().map(Cell::Data).collect(),
@@ -106,11 +129,17 @@ impl Linked {
         };
         match value {
             Value::Array(items) => {
-                let scalars: Vec<String> = items.iter().filter(|item| !item.is_object() || is_named(item)).filter_map(scalar).take(500).collect();
+                let scalars: Vec<String> = items
+                    .iter()
+                    .filter(|item| !item.is_object() || is_named(item))
+                    .filter_map(scalar)
+                    .take(500)
+                    .collect();
                 if scalars.len() == items.len() && !items.is_empty() {
                     self.facts.push(fact(said, scalars));
                 }
-                let objects: Vec<&Map<String, Value>> = items.iter().filter_map(Value::as_object).map(unwrapped).collect();
+                let objects: Vec<&Map<String, Value>> =
+                    items.iter().filter_map(Value::as_object).map(unwrapped).collect();
                 if objects.len() > 1 || (objects.len() == 1 && !is_named(&items[0])) {
                     let mut entity: Vec<Label> = labels.of(key, 0.95).into_iter().collect();
                     entity.extend(objects.first().and_then(|first| labels.of(&kind(first), 0.95)));

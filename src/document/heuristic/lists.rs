@@ -45,8 +45,11 @@ pub fn assign<'a>(page: &'a Page, schema: &Schema) -> Vec<Option<Match<'a>>> {
     while !open.is_empty() {
         let taken_sets: Vec<&Set> = taken.iter().map(|(_, set)| *set).collect();
         let best = open.iter().map(|(index, list)| (*index, best(page, list, &taken_sets)));
-        let firm = |found: &Option<Match>| found.as_ref().map_or(0.0, |found| found.score * share(found.found(), 1).sqrt());
-        let Some((index, found)) = best.max_by(|a, b| firm(&a.1).total_cmp(&firm(&b.1)).then(b.0.cmp(&a.0))) else { break };
+        let firm =
+            |found: &Option<Match>| found.as_ref().map_or(0.0, |found| found.score * share(found.found(), 1).sqrt());
+        let Some((index, found)) = best.max_by(|a, b| firm(&a.1).total_cmp(&firm(&b.1)).then(b.0.cmp(&a.0))) else {
+            break;
+        };
         open.retain(|(other, _)| *other != index);
         if let Some(found) = &found {
             taken.push((index, found.set));
@@ -95,7 +98,11 @@ pub fn find(page: &Page, name: &str, list: &List, assigned: Option<Match>, found
     {
         let values = limited(values_of(page, attribute, fact), list.limit);
         if !values.is_empty() {
-            found.sources.push(Provenance { field: format!("{name}[]"), from: page.place(&fact.source), confidence: rounded(score) });
+            found.sources.push(Provenance {
+                field: format!("{name}[]"),
+                from: page.place(&fact.source),
+                confidence: rounded(score),
+            });
             return Some(Value::Array(values));
         }
     }
@@ -131,7 +138,9 @@ fn limited(mut values: Vec<Value>, limit: Option<usize>) -> Vec<Value> {
 fn fit<'a>(page: &Page, set: &'a Set, list: &List, caches: &mut [Fits]) -> Option<Match<'a>> {
     let entity = entity(set, &list.entity);
     let mut pairs: Vec<(f32, usize, usize)> = Vec::new();
-    for (at, (_, attribute)) in list.attributes.iter().enumerate().filter(|(_, (_, attribute))| attribute.inner.is_none()) {
+    for (at, (_, attribute)) in
+        list.attributes.iter().enumerate().filter(|(_, (_, attribute))| attribute.inner.is_none())
+    {
         for (index, column) in set.columns.iter().enumerate() {
             let score = column_fit(page, set, column, attribute, list, &mut caches[at], entity);
             if score >= COLUMN {
@@ -144,7 +153,9 @@ fn fit<'a>(page: &Page, set: &'a Set, list: &List, caches: &mut [Fits]) -> Optio
     let mut columns: Vec<Option<(usize, f32)>> = vec![None; list.attributes.len()];
     let mut used: Vec<usize> = Vec::new();
     for (score, at, index) in pairs {
-        if columns[at].is_none() && !used.iter().any(|other| same_cells(page, &set.columns[*other], &set.columns[index])) {
+        if columns[at].is_none()
+            && !used.iter().any(|other| same_cells(page, &set.columns[*other], &set.columns[index]))
+        {
             columns[at] = Some((index, score));
             used.push(index);
         }
@@ -169,7 +180,11 @@ fn fit<'a>(page: &Page, set: &'a Set, list: &List, caches: &mut [Fits]) -> Optio
     if score < least {
         return None;
     }
-    let inner = list.attributes.iter().map(|(_, attribute)| attribute.inner.as_deref().and_then(|inner| within(page, set, inner))).collect();
+    let inner = list
+        .attributes
+        .iter()
+        .map(|(_, attribute)| attribute.inner.as_deref().and_then(|inner| within(page, set, inner)))
+        .collect();
     Some(Match { set, columns, inner, score, entity })
 }
 
@@ -193,7 +208,8 @@ fn same_cells(page: &Page, a: &Column, b: &Column) -> bool {
 fn entity(set: &Set, wanted: &[Word]) -> f32 {
     let fit = |word: &Word| {
         let of_label = |label: &super::model::Label| {
-            label.words.iter().map(|other| word.likeness(other)).fold(0.0_f32, f32::max) * label.weight / (1.0 + 0.08 * label.words.len() as f32)
+            label.words.iter().map(|other| word.likeness(other)).fold(0.0_f32, f32::max) * label.weight
+                / (1.0 + 0.08 * label.words.len() as f32)
         };
         set.labels.iter().map(of_label).fold(0.0_f32, f32::max)
     };
@@ -205,7 +221,9 @@ fn entity(set: &Set, wanted: &[Word]) -> f32 {
 
 /// Whether the first word of what is listed is what a column is labelled with.
 fn of_entity(column: &Column, wanted: &[Word]) -> f32 {
-    let alone = |label: &super::model::Label| label.words.len() == 1 && label.weight > 0.8 && wanted.iter().any(|word| word.stem == label.words[0].stem);
+    let alone = |label: &super::model::Label| {
+        label.words.len() == 1 && label.weight > 0.8 && wanted.iter().any(|word| word.stem == label.words[0].stem)
+    };
     if column.labels.iter().any(alone) { 1.0 } else { 0.0 }
 }
 
@@ -244,7 +262,15 @@ fn within(page: &Page, set: &Set, list: &List) -> Option<Vec<Value>> {
     Some(lists.into_iter().map(Value::Array).collect())
 }
 
-fn column_fit(page: &Page, set: &Set, column: &Column, attribute: &Attribute, list: &List, cache: &mut Fits, entity: f32) -> f32 {
+fn column_fit(
+    page: &Page,
+    set: &Set,
+    column: &Column,
+    attribute: &Attribute,
+    list: &List,
+    cache: &mut Fits,
+    entity: f32,
+) -> f32 {
     let filled = column.filled();
     if filled == 0 {
         return 0.0;
@@ -255,6 +281,12 @@ fn column_fit(page: &Page, set: &Set, column: &Column, attribute: &Attribute, li
         // A whole row is a value where it has nothing but that.
         let plain = simple(page, column);
         (by_words, by_look) = if list.flat && plain { (words.max(by_words), look.max(by_look)) } else { (0.0, 0.0) };
+    }
+    // Texts are read only where something may come of it.
+    let shaped = column.facet != Facet::Text || has_look(attribute.kind);
+    let named = attribute.kind == Kind::Name && attribute.is_plain() && column.facet == Facet::Text && !column.whole;
+    if by_words.max(by_look) < 0.3 && !(shaped && attribute.is_plain_or_date()) && !named {
+        return 0.0;
     }
     let looks = looks(page, column, attribute);
     if looks < 0.35 {
@@ -267,7 +299,7 @@ fn column_fit(page: &Page, set: &Set, column: &Column, attribute: &Attribute, li
     let part = if column.path.contains("/part") { 0.97 } else { 1.0 };
     let filled = share(filled, set.rows);
     // A column that is called as the records are has their names.
-    let named = if attribute.kind == Kind::Name && attribute.is_plain() && column.facet == Facet::Text && !column.whole {
+    let named = if named && simple(page, column) {
         0.8 * of_entity(column, &list.entity)
     } else {
         0.0
@@ -284,30 +316,51 @@ fn share(part: usize, whole: usize) -> f32 {
 /// Whether rows are texts without structure.
 fn simple(page: &Page, column: &Column) -> bool {
     let nodes: Vec<usize> = column.cells.iter().flatten().filter_map(Cell::node).take(SAMPLE).collect();
-    let plain = nodes.iter().filter(|node| super::facts::is_inline_only(&page.dom, **node) || page.dom.elements[**node].end - **node <= 4).count();
+    let plain = nodes
+        .iter()
+        .filter(|node| super::facts::is_inline_only(&page.dom, **node) || page.dom.elements[**node].end - **node <= 4)
+        .count();
     !nodes.is_empty() && plain * 4 >= nodes.len() * 3
 }
 
 /// How much the cells look like what is wanted, on the whole.
 fn looks(page: &Page, column: &Column, attribute: &Attribute) -> f32 {
     let cells: Vec<&Cell> = column.cells.iter().filter_map(|cells| cells.first()).take(SAMPLE).collect();
-    let sum: f32 = cells.iter().filter_map(|cell| value::of(attribute, cell, &page.dom, page.base.as_ref())).map(|(_, looks)| looks).sum();
+    let long = |cell: &&Cell| has_look(attribute.kind) && cell.node().is_some_and(|node| page.dom.length(node) > 800);
+    if cells.iter().any(long) {
+        return 0.0;
+    }
+    let sum: f32 = cells
+        .iter()
+        .filter_map(|cell| value::of(attribute, cell, &page.dom, page.base.as_ref()))
+        .map(|(_, looks)| looks)
+        .sum();
     sum / share(cells.len(), 1).max(1.0)
+}
+
+/// Kinds that are known by their look, which no long text has.
+fn has_look(kind: Kind) -> bool {
+    matches!(kind, Kind::Money | Kind::Date | Kind::Email | Kind::Phone | Kind::Rating | Kind::Id | Kind::Time | Kind::Place | Kind::Count)
 }
 
 /// What a column is by its look and place alone.
 fn shape_only(page: &Page, column: &Column, attribute: &Attribute, entity: f32) -> f32 {
     let cells: Vec<&Cell> = column.cells.iter().filter_map(|cells| cells.first()).take(SAMPLE).collect();
-    let average = |of: &dyn Fn(&Cell) -> f32| cells.iter().map(|cell| of(cell)).sum::<f32>() / share(cells.len(), 1).max(1.0);
+    let average =
+        |of: &dyn Fn(&Cell) -> f32| cells.iter().map(|cell| of(cell)).sum::<f32>() / share(cells.len(), 1).max(1.0);
     let dom = &page.dom;
     let look = |weight: f32| {
         let looks = average(&|cell| shapes::looks(attribute.kind, &cell.text(dom)));
         if looks > 0.6 { weight * looks } else { 0.0 }
     };
-    let tagged = |tags: &[&str]| average(&|cell| cell.node().map_or(0.0, |node| {
-        let within = dom.upwards(node).take(3).any(|at| dom.elements[at].is(tags));
-        if within { 1.0 } else { 0.0 }
-    })) > 0.8;
+    let tagged = |tags: &[&str]| {
+        average(&|cell| {
+            cell.node().map_or(0.0, |node| {
+                let within = dom.upwards(node).take(3).any(|at| dom.elements[at].is(tags));
+                if within { 1.0 } else { 0.0 }
+            })
+        }) > 0.8
+    };
     let plain = attribute.is_plain();
     match attribute.kind {
         // "posting date": rows rarely have a date of another kind.
@@ -320,9 +373,21 @@ fn shape_only(page: &Page, column: &Column, attribute: &Attribute, entity: f32) 
         Kind::Email => look(0.75),
         Kind::Phone => look(0.7),
         Kind::Rating => look(0.7),
-        Kind::Url if column.facet == Facet::Link => if tagged(&["h1", "h2", "h3", "h4", "h5", "h6"]) { 0.7 } else { 0.6 },
+        Kind::Url if column.facet == Facet::Link => {
+            if tagged(&["h1", "h2", "h3", "h4", "h5", "h6"]) {
+                0.7
+            } else {
+                0.6
+            }
+        }
         Kind::Image if column.facet == Facet::Picture => 0.66,
-        Kind::Id => if average(&|cell| f32::from(u8::from(shapes::is_id(&cell.text(dom))))) > 0.8 { 0.56 } else { 0.0 },
+        Kind::Id => {
+            if average(&|cell| f32::from(u8::from(shapes::is_id(&cell.text(dom))))) > 0.8 {
+                0.56
+            } else {
+                0.0
+            }
+        }
         Kind::Name if column.facet == Facet::Text && !column.whole && !column.path.contains('/') => {
             let said = if entity > 0.5 { 0.04 } else { 0.0 };
             if tagged(&["h1", "h2", "h3", "h4", "h5", "h6"]) {
@@ -353,7 +418,8 @@ fn row(page: &Page, list: &List, found: &Match, at: usize) -> Vec<Value> {
         }
         let Some((index, _)) = column else { continue };
         let Some(cells) = found.set.columns[*index].cells.get(at) else { continue };
-        let mut values = cells.iter().filter_map(|cell| value::of(attribute, cell, &page.dom, base)).map(|(value, _)| value);
+        let mut values =
+            cells.iter().filter_map(|cell| value::of(attribute, cell, &page.dom, base)).map(|(value, _)| value);
         if list.flat {
             return values.collect();
         }
@@ -401,7 +467,8 @@ fn values_of(page: &Page, attribute: &Attribute, fact: &Fact) -> Vec<Value> {
         }
     }
     let text = cell.text(dom);
-    let parts: Vec<&str> = text.split([',', ';', '|', '·', '•']).map(str::trim).filter(|part| !part.is_empty()).collect();
+    let parts: Vec<&str> =
+        text.split([',', ';', '|', '·', '•']).map(str::trim).filter(|part| !part.is_empty()).collect();
     let short = parts.iter().all(|part| part.chars().count() <= 40 && part.split(' ').count() <= 4);
     if parts.len() > 1 && short && text.len() < 600 && !matches!(attribute.kind, Kind::Money | Kind::Date) {
         let node = cell.node();

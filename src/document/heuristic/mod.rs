@@ -4,16 +4,21 @@
 
 mod choose;
 mod columns;
+mod describe;
 mod dom;
 mod facts;
+mod grammar;
 mod grid;
 mod groups;
 mod linked;
 mod lists;
 mod model;
 mod phrase;
+mod reading;
 mod shapes;
+mod spoken;
 mod value;
+mod vocabulary;
 mod wanted;
 mod words;
 
@@ -21,6 +26,7 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 use url::Url;
 
+pub(super) use reading::Reading;
 pub use wanted::{Schema, SchemaError};
 
 use choose::Page;

@@ -109,9 +109,6 @@ impl Cell {
         }
     }
 
-    pub fn is_data(&self) -> bool {
-        matches!(self, Self::Data(_))
-    }
 }
 
 /// The text of an element, or what is read out in its place.
@@ -169,20 +166,46 @@ impl Labels {
             }
             labels.extend(self.of(class, 0.85 * factor));
         }
-        for name in ["id", "name", "data-testid", "data-test", "data-field", "data-name", "data-label", "data-title", "data-th", "data-column", "data-key", "data-type", "data-role"] {
-            let strong = matches!(name, "data-field" | "data-label" | "data-title" | "data-th" | "data-column" | "data-key");
+        for name in [
+            "id",
+            "name",
+            "data-testid",
+            "data-test",
+            "data-field",
+            "data-name",
+            "data-label",
+            "data-title",
+            "data-th",
+            "data-column",
+            "data-key",
+            "data-type",
+            "data-role",
+        ] {
+            let strong =
+                matches!(name, "data-field" | "data-label" | "data-title" | "data-th" | "data-column" | "data-key");
             let weight = if strong { 0.95 } else { 0.85 };
-            labels.extend(element.attr(name).filter(|value| value.len() < 60).and_then(|value| self.of(value, weight * factor)));
+            labels.extend(
+                element.attr(name).filter(|value| value.len() < 60).and_then(|value| self.of(value, weight * factor)),
+            );
         }
         if let Some(spoken) = element.attr("aria-label") {
             let before = spoken.split_once(':').map_or(spoken, |(before, _)| before);
             labels.extend(self.of(before, 0.85 * factor));
         }
-        if matches!(element.tag.as_str(), "address" | "time" | "cite" | "blockquote" | "q" | "code" | "summary" | "figcaption") {
+        let explains =
+            element.parent.is_some_and(|parent| dom.elements[parent].tag == "details") && element.tag != "summary";
+        if explains {
+            labels.extend(self.of("answer", 0.7 * factor));
+        }
+        if matches!(
+            element.tag.as_str(),
+            "dt" | "dd" | "address" | "time" | "cite" | "blockquote" | "q" | "code" | "summary" | "figcaption"
+        ) {
             let says = match element.tag.as_str() {
                 "time" => "date",
                 "q" | "blockquote" => "quote",
-                "summary" => "question",
+                "summary" | "dt" => "question",
+                "dd" => "answer",
                 "figcaption" => "caption",
                 "cite" => "author",
                 tag => tag,
@@ -198,6 +221,10 @@ pub fn is_label(text: &str) -> bool {
     let text = text.trim();
     let words = text.split(' ').count();
     let letters = text.chars().filter(|c| c.is_alphabetic()).count();
-    (text == "#" || letters > 0) && words <= 6 && text.chars().count() <= 48 && letters * 2 >= text.chars().filter(|c| c.is_alphanumeric()).count()
-        && super::shapes::date(text).is_none() && super::shapes::money(text).is_none()
+    (text == "#" || letters > 0)
+        && words <= 6
+        && text.chars().count() <= 48
+        && letters * 2 >= text.chars().filter(|c| c.is_alphanumeric()).count()
+        && super::shapes::date(text).is_none()
+        && super::shapes::money(text).is_none()
 }

@@ -43,6 +43,9 @@ pub enum Output {
     Loose,
 }
 
+/// What is longer is no amount, date or the like, whatever stands in it.
+const LONG: usize = 400;
+
 fn regex(pattern: &str) -> Option<Regex> {
     Regex::new(pattern).ok()
 }
@@ -64,7 +67,8 @@ static DATE: LazyLock<Option<Regex>> = LazyLock::new(|| {
         r"(?i)\d{{4}}-\d{{1,2}}-\d{{1,2}}(?:[T ]\d{{2}}:\d{{2}}(?::\d{{2}}(?:\.\d+)?)?(?:Z|[+-]\d{{2}}:?\d{{2}})?)?|\d{{4}}/\d{{1,2}}/\d{{1,2}}|\b\d{{1,2}}[./]\s?\d{{1,2}}[./]\s?\d{{2,4}}|\b{MONTHS}\s+\d{{1,2}}(?:st|nd|rd|th)?(?:\s*[–-]\s*\d{{1,2}})?(?:,?\s+\d{{4}})?\b|\b\d{{1,2}}(?:st|nd|rd|th|\.)?\s+(?:of\s+)?{MONTHS}(?:,?\s+\d{{4}})?|\b{MONTHS}\s+\d{{4}}\b|\b\d{{1,2}}-{MONTHS}-\d{{2,4}}|\d+\s+(?:second|minute|hour|day|week|month|year)s?\s+ago|\byesterday\b|\btoday\b|\btomorrow\b|\d{{4}}年\d{{1,2}}月\d{{1,2}}日|\d{{1,2}}\.\s\p{{L}}+\s\d{{4}}"
     ))
 });
-static TIME: LazyLock<Option<Regex>> = LazyLock::new(|| regex(r"(?i)\b\d{1,2}[:.h]\d{2}(?::\d{2})?(?:\s?[ap]\.?m\.?)?\b|\b\d{1,2}\s?[ap]m\b"));
+static TIME: LazyLock<Option<Regex>> =
+    LazyLock::new(|| regex(r"(?i)\b\d{1,2}[:.h]\d{2}(?::\d{2})?(?:\s?[ap]\.?m\.?)?\b|\b\d{1,2}\s?[ap]m\b"));
 static PLACE: LazyLock<Option<Regex>> =
     LazyLock::new(|| regex(r"^(?:Remote|Hybrid|Online|On-?site|\p{Lu}[\p{L}.'’\- ]+,\s\p{Lu}[\p{L}.'’\- ]+)$"));
 static YEAR: LazyLock<Option<Regex>> = LazyLock::new(|| regex(r"\b(?:1[5-9]|20)\d{2}\b"));
@@ -119,6 +123,9 @@ pub fn is_id(text: &str) -> bool {
 
 /// Whether `text` can be what is asked for: 0 it cannot, up to 1 it looks just like it.
 pub fn fits(kind: Kind, text: &str) -> f32 {
+    if text.len() > LONG && !matches!(kind, Kind::Any | Kind::Name | Kind::Place | Kind::Url | Kind::Image) {
+        return 0.0;
+    }
     let covers = |found: Option<(usize, usize)>| found.map(|(from, to)| ratio(to - from, text.trim().len()));
     let digit = text.bytes().any(|byte| byte.is_ascii_digit());
     match kind {
@@ -147,7 +154,13 @@ pub fn fits(kind: Kind, text: &str) -> f32 {
             let host = text.contains('.') && !text.contains(' ') && !text.contains('@');
             if link || host { 1.0 } else { 0.0 }
         }
-        Kind::Image => if text.contains(' ') { 0.0 } else { 1.0 },
+        Kind::Image => {
+            if text.contains(' ') {
+                0.0
+            } else {
+                1.0
+            }
+        }
         Kind::Rating => {
             if text.len() > 60 {
                 0.0
@@ -159,21 +172,56 @@ pub fn fits(kind: Kind, text: &str) -> f32 {
                 0.0
             }
         }
-        Kind::Count => if digit && text.len() <= 60 { 1.0 } else { 0.0 },
-        Kind::Id => if is_id(text) { 1.0 } else if text.len() <= 40 && digit { 0.85 } else { 0.55 },
-        Kind::Place => if text.len() <= 120 { 1.0 } else { 0.7 },
-        Kind::Name => if text.len() <= 300 && text.chars().any(char::is_alphabetic) { 1.0 } else { 0.6 },
+        Kind::Count => {
+            if digit && text.len() <= 60 {
+                1.0
+            } else {
+                0.0
+            }
+        }
+        Kind::Id => {
+            if is_id(text) {
+                1.0
+            } else if text.len() <= 40 && digit {
+                0.85
+            } else {
+                0.55
+            }
+        }
+        Kind::Place => {
+            if text.len() <= 120 {
+                1.0
+            } else {
+                0.7
+            }
+        }
+        Kind::Name => {
+            if text.len() <= 300 && text.chars().any(char::is_alphabetic) {
+                1.0
+            } else {
+                0.6
+            }
+        }
     }
 }
 
 /// How sure the look alone makes of a kind; 0 for kinds that have no look of their own.
 pub fn looks(kind: Kind, text: &str) -> f32 {
+    if text.len() > LONG {
+        return 0.0;
+    }
     let covers = |found: Option<(usize, usize)>| found.map_or(0.0, |(from, to)| ratio(to - from, text.trim().len()));
     match kind {
         Kind::Money => covers(money(text)),
         Kind::Date => covers(date(text)),
         Kind::Time => covers(time(text)),
-        Kind::Place => if first(&PLACE, text).is_some() { 1.0 } else { 0.0 },
+        Kind::Place => {
+            if first(&PLACE, text).is_some() {
+                1.0
+            } else {
+                0.0
+            }
+        }
         Kind::Email => covers(email(text)),
         Kind::Phone => covers(phone(text)),
         Kind::Rating => match RATING.as_ref().and_then(|regex| regex.find(text)) {
@@ -213,7 +261,9 @@ pub fn convert(output: Output, text: &str, base: Option<&url::Url>, commas: bool
         Output::Bool => boolean(text).map(Value::from),
         Output::Date => iso_date(text).map(|date| date.chars().take(10).collect::<String>().into()),
         Output::DateTime => iso_date(text).map(Value::from),
-        Output::Loose if text.len() < 16 && text.bytes().all(|byte| byte.is_ascii_digit()) => numeric(text, commas).and_then(json_number),
+        Output::Loose if text.len() < 16 && text.bytes().all(|byte| byte.is_ascii_digit()) => {
+            numeric(text, commas).and_then(json_number)
+        }
         Output::Loose => (!text.is_empty()).then(|| text.into()),
         Output::Url => absolute(text, base).map(Value::from),
     }
@@ -282,15 +332,34 @@ pub fn boolean(text: &str) -> Option<bool> {
         return Some(true);
     }
     let has = |parts: &[&str]| parts.iter().any(|part| text.contains(part));
-    if has(&["out of stock", "sold out", "unavailable", "not available", "outofstock", "soldout", "discontinued", "not in"]) {
+    if has(&[
+        "out of stock",
+        "sold out",
+        "unavailable",
+        "not available",
+        "outofstock",
+        "soldout",
+        "discontinued",
+        "not in",
+    ]) {
         return Some(false);
     }
     has(&["in stock", "instock", "available"]).then_some(true)
 }
 
 const DATES: [&str; 12] = [
-    "%Y-%m-%d", "%Y/%m/%d", "%d.%m.%Y", "%d. %m. %Y", "%m/%d/%Y", "%B %d, %Y", "%b %d, %Y", "%B %d %Y", "%b %d %Y",
-    "%d %B %Y", "%d %b %Y", "%d-%b-%Y",
+    "%Y-%m-%d",
+    "%Y/%m/%d",
+    "%d.%m.%Y",
+    "%d. %m. %Y",
+    "%m/%d/%Y",
+    "%B %d, %Y",
+    "%b %d, %Y",
+    "%B %d %Y",
+    "%b %d %Y",
+    "%d %B %Y",
+    "%d %b %Y",
+    "%d-%b-%Y",
 ];
 
 /// ISO 8601 of the ways to write a date; a time stays with it.
@@ -306,7 +375,8 @@ pub fn iso_date(text: &str) -> Option<String> {
             plain.iter().find_map(|format| DateTime::strptime(format, found).ok()).map(|time| time.to_string())
         };
     }
-    let tidy: String = ["st", "nd", "rd", "th"].iter().fold(found.replace(" of ", " "), |text, end| drop_ordinal(&text, end));
+    let tidy: String =
+        ["st", "nd", "rd", "th"].iter().fold(found.replace(" of ", " "), |text, end| drop_ordinal(&text, end));
     let tidy = tidy.replace("Sept ", "Sep ").replace("Sept. ", "Sep ");
     let without_dots = if tidy.contains(char::is_alphabetic) { tidy.replace('.', "") } else { tidy };
     DATES.iter().find_map(|format| Date::strptime(format, &without_dots).ok()).map(|date| date.to_string())
@@ -345,7 +415,9 @@ mod tests {
 
     #[test]
     fn values_are_made() {
-        let check = |output: Output, text: &str, wanted: Value| assert_eq!(convert(output, text, None, false), Some(wanted), "{text}");
+        let check = |output: Output, text: &str, wanted: Value| {
+            assert_eq!(convert(output, text, None, false), Some(wanted), "{text}")
+        };
         check(Output::Number, "$1,299.00", 1299.into());
         check(Output::Number, "19,99 €", 19.99.into());
         check(Output::Number, "1 234,50 Kč", 1234.5.into());

@@ -64,7 +64,10 @@ fn core(attribute: &Attribute, text: &str) -> String {
     };
     match attribute.kind {
         Kind::Money => part(wordy(shapes::money(text))),
-        Kind::Date => part(shapes::date(text).filter(|found| wordy(Some(*found)).is_some() && shapes::time(&text[found.1..]).is_none())),
+        Kind::Date => part(
+            shapes::date(text)
+                .filter(|found| wordy(Some(*found)).is_some() && shapes::time(&text[found.1..]).is_none()),
+        ),
         Kind::Email | Kind::Phone => shapes::core(attribute.kind, text).to_owned(),
         _ => text.to_owned(),
     }

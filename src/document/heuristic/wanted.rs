@@ -2,7 +2,8 @@
 
 use serde_json::Value;
 
-use super::phrase::{self, Phrase};
+use super::describe;
+use super::phrase::Phrase;
 use super::shapes::{Kind, Output};
 use super::words::{self, Word};
 
@@ -19,6 +20,8 @@ pub struct SchemaError(pub String);
 #[derive(Debug, Clone)]
 pub struct Schema {
     pub(super) fields: Vec<(String, Want)>,
+    /// As it was given.
+    written: Value,
 }
 
 /// The shape of what is wanted.
@@ -68,7 +71,22 @@ impl Schema {
         }
         let mut count = 0;
         let fields = map.iter().map(|(name, value)| Ok((name.clone(), want(name, value, 0, &mut count)?)));
-        Ok(Self { fields: fields.collect::<Result<_, SchemaError>>()? })
+        Ok(Self { fields: fields.collect::<Result<_, SchemaError>>()?, written: schema.clone() })
+    }
+
+    /// Names and descriptions, as they were given.
+    pub fn descriptions(&self) -> &Value {
+        &self.written
+    }
+
+    /// The shape of the answer: records as maps, lists with one element, a word for the type of each value.
+    pub fn shape(&self) -> Value {
+        let shape = |want: &Want| match want {
+            Want::One(attribute) => attribute.shape(),
+            Want::Record(attributes) => record(attributes),
+            Want::List(list) => list.shape(),
+        };
+        self.fields.iter().map(|(name, want)| (name.clone(), shape(want))).collect::<serde_json::Map<_, _>>().into()
     }
 }
 
@@ -88,17 +106,19 @@ fn want(name: &str, value: &Value, depth: usize, count: &mut usize) -> Result<Wa
         Value::String(text) if text.len() > MAX_DESCRIPTION => {
             Err(SchemaError(format!("{name}: the description is longer than {MAX_DESCRIPTION} bytes")))
         }
-        Value::String(text) => Ok(phrase::read(name, text)),
+        Value::String(text) => Ok(describe::read(name, text)),
         Value::Object(map) if !map.is_empty() => Ok(Want::Record(attributes(map, depth, count)?)),
         Value::Array(items) => match items.as_slice() {
-            [Value::String(text)] => Ok(phrase::read_list(name, text)),
+            [Value::String(text)] => Ok(describe::read_list(name, text)),
             [Value::Object(map)] if !map.is_empty() => Ok(Want::List(List {
                 entity: words::label(name),
                 attributes: attributes(map, depth, count)?,
                 flat: false,
                 limit: None,
             })),
-            _ => Err(SchemaError(format!("{name}: a list holds one description, or one map of names and descriptions"))),
+            _ => {
+                Err(SchemaError(format!("{name}: a list holds one description, or one map of names and descriptions")))
+            }
         },
         other => Err(SchemaError(format!("{name}: expected a description, found {}", shown(other)))),
     }
@@ -119,7 +139,15 @@ fn attributes(
             }
             Want::List(list) => {
                 let context = list.entity.clone();
-                let attribute = Attribute { phrases: Vec::new(), kind: Kind::Any, output: Output::Text, first: false, context, many: true, inner: Some(Box::new(list)) };
+                let attribute = Attribute {
+                    phrases: Vec::new(),
+                    kind: Kind::Any,
+                    output: Output::Text,
+                    first: false,
+                    context,
+                    many: true,
+                    inner: Some(Box::new(list)),
+                };
                 Ok((name.clone(), attribute))
             }
             Want::Record(_) => Err(SchemaError(format!("{name}: a record holds values and lists, no further records"))),
@@ -127,7 +155,40 @@ fn attributes(
         .collect()
 }
 
+fn record(attributes: &[(String, Attribute)]) -> Value {
+    attributes.iter().map(|(key, attribute)| (key.clone(), attribute.shape())).collect::<serde_json::Map<_, _>>().into()
+}
+
+impl List {
+    fn shape(&self) -> Value {
+        match (self.flat, self.attributes.first()) {
+            (true, Some((_, attribute))) => vec![attribute.type_word()].into(),
+            _ => vec![record(&self.attributes)].into(),
+        }
+    }
+}
+
 impl Attribute {
+    fn shape(&self) -> Value {
+        match &self.inner {
+            Some(list) => list.shape(),
+            None if self.many => vec![self.type_word()].into(),
+            None => self.type_word().into(),
+        }
+    }
+
+    fn type_word(&self) -> &'static str {
+        match self.output {
+            Output::Number => "number",
+            Output::Integer => "integer",
+            Output::Bool => "true or false",
+            Output::Date => "date as YYYY-MM-DD",
+            Output::DateTime => "date as ISO 8601",
+            Output::Url => "absolute URL",
+            Output::Text | Output::Loose => "text",
+        }
+    }
+
     /// How well a label says that its value is this: 0 to 1.
     pub fn fit(&self, label: &[Word]) -> f32 {
         self.phrases.iter().map(|phrase| phrase.fit(label, &self.context)).fold(0.0, f32::max)
@@ -138,10 +199,17 @@ impl Attribute {
         self.phrases.first().is_some_and(Phrase::is_plain)
     }
 
+    /// Whether its look alone may tell it.
+    pub fn is_plain_or_date(&self) -> bool {
+        self.is_plain() || (self.kind == Kind::Date && self.is_of_beginning())
+    }
+
     /// Whether it is asked for when something came to be: posted, published, ordered.
     pub fn is_of_beginning(&self) -> bool {
         let words = ["published", "posting", "created", "placed", "date"].map(Word::new);
-        self.phrases.first().is_some_and(|phrase| phrase.all(|word| words.iter().any(|known| known.likeness(word) > 0.5)))
+        self.phrases
+            .first()
+            .is_some_and(|phrase| phrase.all(|word| words.iter().any(|known| known.likeness(word) > 0.5)))
     }
 
     /// As [`Self::fit`] where the look of the value stands for the last word ("release date" on what is released, and a date).
