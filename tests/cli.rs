@@ -56,6 +56,8 @@ mod secret;
 mod shared;
 #[path = "cli/store.rs"]
 mod store;
+#[path = "cli/token.rs"]
+mod token;
 #[path = "cli/trouble.rs"]
 mod trouble;
 #[path = "cli/watch.rs"]

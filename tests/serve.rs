@@ -10,5 +10,15 @@
 
 #[path = "serve/basics.rs"]
 mod basics;
+#[path = "serve/kept.rs"]
+mod kept;
 #[path = "serve/rig.rs"]
 mod rig;
+#[path = "serve/routes.rs"]
+mod routes;
+#[path = "serve/sessions.rs"]
+mod sessions;
+#[path = "serve/tokens.rs"]
+mod tokens;
+#[path = "serve/vault.rs"]
+mod vault;

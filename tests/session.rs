@@ -43,6 +43,8 @@ mod outbox;
 mod permissions;
 #[path = "session/points.rs"]
 mod points;
+#[path = "session/pool.rs"]
+mod pool;
 #[path = "session/portable.rs"]
 mod portable;
 #[path = "support/process.rs"]

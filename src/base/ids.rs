@@ -116,7 +116,7 @@ impl fmt::Display for Tenant {
 }
 
 /// The number of a saved state of a session: 1 for the first, never used twice.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(transparent)]
 pub struct Version(pub u64);
 

@@ -39,6 +39,13 @@ pub(super) fn browser_on(user_data_dir: &std::path::Path) -> Option<Pid> {
     system::living(|stat| stat.group == stat.pid && system::has_arg(stat.pid, &flag))
 }
 
+/// About how much memory the living processes of the group have together, in bytes: what each has for itself, and what they share
+/// once. None where the system does not tell.
+pub(super) fn group_memory(group: Pid) -> Option<u64> {
+    let (own, shared) = system::memory(group)?;
+    Some(own.saturating_add(shared))
+}
+
 pub(super) use system::{ended, ended_blocking};
 
 #[cfg(target_os = "linux")]
@@ -99,6 +106,22 @@ mod system {
         Some(Stat { pid: Pid::from_raw(pid)?, group })
     }
 
+    /// Bytes that the processes of the group have for themselves, and the most that one of them shares.
+    pub(super) fn memory(group: Pid) -> Option<(u64, u64)> {
+        let pids = fs::read_dir("/proc").ok()?.flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+        let members = pids.filter_map(stat).filter(|stat| stat.group == group);
+        let sizes = members.filter_map(|member| {
+            // What a sandboxed process has in detail is told to nobody; this is.
+            let text = fs::read_to_string(format!("/proc/{}/status", member.pid.as_raw_nonzero())).ok()?;
+            let kib = |name: &str| -> Option<u64> {
+                let line = text.lines().find_map(|line| line.strip_prefix(name))?;
+                line.trim_start_matches(':').trim().strip_suffix(" kB")?.parse().ok()
+            };
+            Some((kib("RssAnon")? * 1024, (kib("RssFile")? + kib("RssShmem")?) * 1024))
+        });
+        Some(sizes.fold((0, 0), |(own, most), (of_one, shared)| (own + of_one, most.max(shared))))
+    }
+
     pub(super) fn has_arg(pid: Pid, arg: &str) -> bool {
         let path = format!("/proc/{}/cmdline", pid.as_raw_nonzero());
         fs::read(path).is_ok_and(|line| line.split(|byte| *byte == 0).any(|part| part == arg.as_bytes()))
@@ -132,5 +155,9 @@ mod system {
 
     pub(super) fn has_arg(_pid: Pid, _arg: &str) -> bool {
         false
+    }
+
+    pub(super) fn memory(_group: Pid) -> Option<(u64, u64)> {
+        None
     }
 }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use chromiumoxide::cdp::browser_protocol::browser::{CloseParams, GetVersionParams};
+use chromiumoxide::cdp::browser_protocol::browser::{BrowserContextId, CloseParams, GetVersionParams};
 use chromiumoxide::cdp::browser_protocol::target::GetBrowserContextsParams;
 use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, Shared};
@@ -136,6 +136,27 @@ impl Browser {
     /// Waits until the browser has gone and says why.
     pub async fn gone(&self) -> BrowserError {
         self.cdp().router.ended().await
+    }
+
+    /// Whether it has gone, or was closed.
+    pub fn is_gone(&self) -> bool {
+        self.cdp().router.end_reason().is_some()
+    }
+
+    /// How many contexts are in use in it.
+    pub fn contexts(&self) -> usize {
+        self.inner.registry.contexts()
+    }
+
+    /// The context that a target is in which is attached on the browser's own session: a tab, by the id of its main frame.
+    pub fn context_of(&self, target: &str) -> Option<BrowserContextId> {
+        self.inner.registry.context_of(target)
+    }
+
+    /// About how much memory its processes have together, in bytes; none for a remote one and where the system does not tell.
+    /// Blocks for a millisecond or two.
+    pub fn memory(&self) -> Option<u64> {
+        self.owned()?.process.memory()
     }
 
     /// Ends it: `Browser.close` where there is a directory to keep, else at once; then the process group is killed, and a

@@ -16,7 +16,7 @@ use tokio::net::unix::pipe;
 use tokio::process::{Child, ChildStderr, Command};
 use tokio::sync::watch;
 
-use super::alive::{ended, group_ended};
+use super::alive::{ended, group_ended, group_memory};
 use super::router::lock;
 
 /// How much of Chromium's stderr is kept for the message of a failed start.
@@ -94,6 +94,11 @@ impl Process {
 
     pub(super) fn pid(&self) -> u32 {
         self.group.pid.as_raw_nonzero().get().cast_unsigned()
+    }
+
+    /// About how much memory it has with its helpers, in bytes; none where the system does not tell. Blocks for a millisecond.
+    pub(super) fn memory(&self) -> Option<u64> {
+        group_memory(self.group.pid)
     }
 
     /// Kills the main process and all its helpers, without waiting for their end.

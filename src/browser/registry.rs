@@ -203,6 +203,18 @@ impl Registry {
         lock(&self.state).contexts.contains_key(id)
     }
 
+    /// How many contexts are followed.
+    pub(super) fn contexts(&self) -> usize {
+        lock(&self.state).contexts.len()
+    }
+
+    /// The context of a target that is below no other.
+    pub(super) fn context_of(&self, target: &str) -> Option<BrowserContextId> {
+        let state = lock(&self.state);
+        let mut all = state.targets.values().filter(|entry| entry.parent.is_none());
+        all.find(|entry| entry.target.id().inner() == target)?.target.context_id().cloned()
+    }
+
     /// Forgets a context that Chromium has disposed of.
     pub(super) fn forget(&self, id: &BrowserContextId) {
         let context = lock(&self.state).contexts.remove(id);

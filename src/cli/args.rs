@@ -105,6 +105,8 @@ pub(super) enum Command {
     Identity(super::identity::IdentityArgs),
     /// Keep secrets for scripts, encrypted
     Secret(super::secret::SecretArgs),
+    /// Make, list and revoke tokens of the HTTP endpoint
+    Token(super::token::TokenArgs),
     /// Where sessions are kept and how much that is; copy everything to another store
     Store(super::store::StoreArgs),
     /// Make, change and list keys

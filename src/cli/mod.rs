@@ -32,6 +32,7 @@ mod settings;
 mod store;
 mod tables;
 mod terminal;
+mod token;
 mod typed;
 mod watch;
 
@@ -106,6 +107,7 @@ async fn dispatch(command: Command, settings: &Settings, environment: &Environme
         Command::Key(args) => key::execute(args, settings, terminal).await,
         Command::Identity(args) => identity::execute(args, settings, terminal).await,
         Command::Store(args) => Box::pin(store::execute(args, settings, terminal)).await,
+        Command::Token(args) => token::execute(args, settings, terminal).await,
         Command::Secret(args) => secret::execute(args, settings, terminal).await,
         Command::Completions(args) => Ok(completions::execute(&args, terminal)),
         Command::Man(args) => man::execute(&args, environment, terminal),

@@ -30,6 +30,8 @@ const BROWSER_NOT_INSTALLED: &str = "browser_not_installed";
 #[derive(Debug)]
 pub(super) struct Settings {
     pub tenant: Tenant,
+    /// Whether a flag or a variable named the tenant.
+    pub tenant_named: bool,
     pub store: StoreConfig,
     pub key: KeySource,
     /// Paths are seen from it.
@@ -73,6 +75,7 @@ impl Settings {
         ]);
         Ok(Self {
             tenant: Tenant::new(tenant).map_err(|error| bad("--tenant", &error))?,
+            tenant_named: flags.tenant.is_some() || environment.is_set("RHAVEN_TENANT"),
             store: places.config(&folders.store, &environment.working_folder)?,
             key: key_source(environment, config.key_file, folders.key)?,
             working_folder: environment.working_folder.clone(),

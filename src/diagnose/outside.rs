@@ -20,6 +20,7 @@ pub fn session_failure(error: &SessionError) -> Failure {
         | SessionError::Identity(_)
         | SessionError::NoIdentity { .. }
         | SessionError::Secret(_)
+        | SessionError::Token(_)
         | SessionError::NoSecret(_) => FailureKind::Usage,
         SessionError::Portable(error) if error.is_usage() => FailureKind::Usage,
         _ => FailureKind::Store,

@@ -59,7 +59,7 @@ pub struct Screen {
 }
 
 /// A place on earth.
-#[derive(Debug, Clone, Copy, PartialEq, serde::Serialize, serde::Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, serde::Serialize, serde::Deserialize, utoipa::ToSchema)]
 pub struct Geolocation {
     /// In degrees, from -90 to 90.
     pub latitude: f64,

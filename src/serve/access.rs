@@ -1,8 +1,9 @@
-//! Whose a request is: its token, looked up in the store, and what that opens.
+//! Whose a request is: its token, looked up in the store at every request, and what that opens.
 
 use axum::extract::FromRequestParts;
 use axum::http::header;
 use axum::http::request::Parts;
+use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 
 use crate::base::Tenant;
 use crate::session::{Scope, TokenInfo};
@@ -39,16 +40,47 @@ impl FromRequestParts<App> for Caller {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, ApiError> {
+        let refused = |message: &str| ApiError::new("unauthorized", message);
         let value = parts.headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
         let token =
             value.and_then(|value| value.split_once(' ')).filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"));
         let Some((_, token)) = token else {
-            return Err(ApiError::new("unauthorized", "a token is wanted: Authorization: Bearer TOKEN"));
+            return Err(refused("a token is wanted: Authorization: Bearer TOKEN"));
         };
         match app.sessions.authenticate(token.trim()).await {
             Ok(Some(token)) => Ok(Self(token)),
-            Ok(None) => Err(ApiError::new("unauthorized", "this token is not known here, was revoked or has run out")),
-            Err(error) => Err(ApiError::new(error.code(), crate::base::with_causes(&error))),
+            Ok(None) => Err(refused("this token is not known here, was revoked or has run out")),
+            // Whoever asks is nobody yet: what is wrong with the store is not for them.
+            Err(error) => {
+                tracing::warn!(code = error.code(), error = %crate::base::with_causes(&error), "a token cannot be looked up");
+                Err(ApiError::new("store_unavailable", "tokens cannot be looked up just now"))
+            }
         }
+    }
+}
+
+/// A caller whose token opens `admin`: known before anything else of the request is read.
+pub(super) struct Admin(pub(super) Caller);
+
+impl FromRequestParts<App> for Admin {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, ApiError> {
+        let caller = Caller::from_request_parts(parts, app).await?;
+        caller.needs(Scope::Admin)?;
+        Ok(Self(caller))
+    }
+}
+
+/// Tells the document how tokens are sent. Operations name the scopes that they need as `security(("token" = ["admin"]))`.
+pub(super) struct TokenScheme;
+
+impl utoipa::Modify for TokenScheme {
+    fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
+        let bearer = HttpBuilder::new()
+            .scheme(HttpAuthScheme::Bearer)
+            .description(Some("A token that `rhaven token create` made; it belongs to one tenant."));
+        let components = document.components.get_or_insert_default();
+        components.add_security_scheme("token", SecurityScheme::Http(bearer.build()));
     }
 }

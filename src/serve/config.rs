@@ -17,6 +17,8 @@ pub struct ServeConfig {
     pub scripts: Option<PathBuf>,
     /// The largest body of a request, in bytes.
     pub max_body: usize,
+    /// The largest session that is imported, in bytes.
+    pub max_import: u64,
     /// How many pieces of work go on at a time, of all tenants together.
     pub max_concurrent: usize,
     /// How many more may wait.
@@ -35,6 +37,7 @@ impl ServeConfig {
             workspace,
             scripts: None,
             max_body: 4 << 20,
+            max_import: 256 << 20,
             max_concurrent: 8,
             max_queued: 64,
             inline_limit: Duration::from_secs(15),

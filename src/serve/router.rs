@@ -4,12 +4,13 @@ use axum::Router;
 use utoipa::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 
+use super::access::TokenScheme;
 use super::app::App;
-use super::{error, health, pages, request_id, runs};
+use super::{error, health, identities, pages, request_id, runs, secrets, session_transfer, sessions};
 
 /// The document that the handlers' own are put into.
 #[derive(OpenApi)]
-#[openapi(info(title = "Rhaven", description = "Browser automation with sessions that last."))]
+#[openapi(info(title = "Rhaven", description = "Browser automation with sessions that last."), modifiers(&TokenScheme))]
 struct Document;
 
 /// Every route of the server.
@@ -18,6 +19,10 @@ pub(super) fn router(app: App) -> Router {
         .merge(health::routes())
         .merge(pages::routes())
         .merge(runs::routes())
+        .merge(sessions::routes())
+        .merge(session_transfer::routes())
+        .merge(identities::routes())
+        .merge(secrets::routes())
         .split_for_parts();
     let text = document.to_pretty_json().unwrap_or_default();
     let document = move || async move { ([("content-type", "application/json")], text) };

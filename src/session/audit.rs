@@ -13,9 +13,10 @@ use super::sessions::{Sessions, Stored, blobs_of};
 use super::state::PartRef;
 
 /// What is whole of a session and what is damaged.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, utoipa::ToSchema)]
 pub struct Audit {
     /// Which session.
+    #[schema(value_type = String)]
     pub id: SessionId,
     /// Whether nothing is damaged.
     pub whole: bool,
@@ -24,7 +25,7 @@ pub struct Audit {
 }
 
 /// What is whole of one version.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, utoipa::ToSchema)]
 pub struct VersionAudit {
     /// Which.
     #[serde(flatten)]
@@ -42,7 +43,7 @@ pub struct VersionAudit {
 }
 
 /// Something that is damaged.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, utoipa::ToSchema)]
 pub struct Damage {
     /// The index, the storage of an origin, a blob.
     pub what: String,

@@ -76,6 +76,9 @@ pub enum SessionError {
     /// A secret's name or value that cannot be.
     #[error("{0}")]
     Secret(String),
+    /// A token that cannot be: one that opens nothing, or whose end is beyond the calendar.
+    #[error("{0}")]
+    Token(String),
     /// An identity that cannot be: an unknown device or time zone, a size out of bounds ..
     #[error("{0}")]
     Identity(String),
@@ -242,6 +245,7 @@ impl SessionError {
             Self::Id(_)
             | Self::Url { .. }
             | Self::Secret(_)
+            | Self::Token(_)
             | Self::Cookie(_)
             | Self::Identity(_)
             | Self::Fixed { id: None, .. } => "invalid_argument",

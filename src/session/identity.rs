@@ -17,7 +17,7 @@ const SIDES: std::ops::RangeInclusive<u32> = 50..=10_000;
 const LONGEST_AGENT: usize = 1_000;
 
 /// What a browser tells sites. What is none is left to the browser.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(default)]
 pub struct Identity {
     /// The well-known device that user agent, viewport, scale and touch were taken from, where they do not stand here.
@@ -62,7 +62,7 @@ pub struct Identity {
 }
 
 /// The size of a viewport in CSS pixels.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Viewport {
     /// How wide.
     pub width: u32,

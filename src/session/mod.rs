@@ -24,6 +24,7 @@ mod documents;
 mod emulate;
 mod endings;
 mod error;
+mod finish;
 mod forks;
 mod given;
 mod guard;
@@ -37,6 +38,7 @@ mod keyfile;
 mod keys;
 mod large;
 mod lease;
+mod listing;
 mod live;
 mod model;
 mod naming;
@@ -46,6 +48,7 @@ mod outbox;
 mod part;
 mod patience;
 mod permissions;
+mod pool;
 mod portable;
 mod profile;
 mod recover;
@@ -84,12 +87,14 @@ pub use guard::{Admission, Guard, SigningIn};
 pub use identities::{IdentityInfo, identity_name};
 pub use identity::{Identity, Viewport};
 pub use keys::KeySource;
+pub use listing::ListingPage;
 pub use live::Session;
 pub use model::{
     Change, ChangeKind, CookieInfo, HistoryEntry, Left, LeftIn, Listing, ObjectStoreInfo, OriginInfo, Partial,
     ProfileChange, ProfileInfo, Saved, SessionInfo, SessionOutcome, SessionSummary, Taken, VersionDiff, VersionInfo,
 };
 pub use options::{Cookie, LeaseTimes, Mode, OpenSession, Saving, SessionOptions, StoreConfig, WorkspaceConfig};
+pub use pool::{Pool, PoolConfig, PoolStats};
 pub use portable::{Exported, Format, ImportOptions, Imported, PortableError, Source};
 pub use profile::{ImportedProfile, ProfileTransfer, Progress, Transfer};
 pub use refound::{Found, FoundIs, Refounded, refound};

@@ -5,7 +5,7 @@ use serde::Serialize;
 use crate::base::{SessionId, Version};
 
 /// Something that could not be kept, and why.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, serde::Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, serde::Deserialize, utoipa::ToSchema)]
 pub struct Partial {
     /// The origin it belongs to.
     pub origin: String,
@@ -25,7 +25,7 @@ impl Partial {
 }
 
 /// How a named piece of state changed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ChangeKind {
     /// It was not there.
@@ -39,7 +39,7 @@ pub enum ChangeKind {
 }
 
 /// One change, by name, never by value.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct Change {
     /// How.
     pub kind: ChangeKind,
@@ -52,7 +52,7 @@ pub struct Change {
 }
 
 /// What was saved of a profile session.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Saved {
     /// The whole profile, and its state: cookies and the storage of sites.
@@ -64,7 +64,7 @@ pub enum Saved {
 }
 
 /// The archive of a session's profile.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, utoipa::ToSchema)]
 pub struct ProfileInfo {
     /// Whether what is kept is all of the session's newest version, or only its state is that new; `none` where no archive has
     /// been made yet.
@@ -121,18 +121,19 @@ pub struct SessionOutcome {
 }
 
 /// Something that a run left and that is no version yet.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct Left {
     /// Where it is.
     pub place: LeftIn,
     /// When it was written (RFC 3339).
     pub made: String,
     /// Of which session; none where only its name in the store is known.
+    #[schema(value_type = Option<String>)]
     pub id: Option<SessionId>,
 }
 
 /// Where a state waits that is no version yet.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum LeftIn {
     /// Beside the newest version, by a run that ended without saving.
@@ -184,9 +185,10 @@ impl SessionOutcome {
 }
 
 /// A session as `rhaven session list|show` and the HTTP endpoint tell of it: names, counts, sizes; never values.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, utoipa::ToSchema)]
 pub struct SessionInfo {
     /// Its id.
+    #[schema(value_type = String)]
     pub id: SessionId,
     /// Its newest version.
     pub version: Version,
@@ -218,9 +220,10 @@ pub struct SessionInfo {
 }
 
 /// A session as a listing shows it: what its index tells, no part of it is opened.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, utoipa::ToSchema)]
 pub struct SessionSummary {
     /// Its id.
+    #[schema(value_type = String)]
     pub id: SessionId,
     /// Its newest version.
     pub version: Version,
@@ -253,7 +256,7 @@ pub struct Listing {
 }
 
 /// A cookie without its value.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, utoipa::ToSchema)]
 pub struct CookieInfo {
     /// The host or, with a dot before it, the domain that it goes to.
     pub domain: String,
@@ -264,7 +267,7 @@ pub struct CookieInfo {
 }
 
 /// A kept version.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, utoipa::ToSchema)]
 pub struct VersionInfo {
     /// Its number.
     pub version: Version,
@@ -275,7 +278,7 @@ pub struct VersionInfo {
 }
 
 /// A kept version and what it changed.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, utoipa::ToSchema)]
 pub struct HistoryEntry {
     /// Which, when.
     #[serde(flatten)]
@@ -290,7 +293,7 @@ pub struct HistoryEntry {
 }
 
 /// What differs of a profile.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ProfileChange {
     /// Files that the browser writes in every run by itself, and settings.
@@ -300,7 +303,7 @@ pub enum ProfileChange {
 }
 
 /// What differs between two versions.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, utoipa::ToSchema)]
 pub struct VersionDiff {
     /// The version compared with; none for nothing, which is what was before the first one.
     pub from: Option<Version>,
@@ -311,7 +314,7 @@ pub struct VersionDiff {
 }
 
 /// An object store without its records, or a cache without its entries.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct ObjectStoreInfo {
     /// `database/store`; the database alone where it has no store; a cache's name.
     pub name: String,
@@ -320,7 +323,7 @@ pub struct ObjectStoreInfo {
 }
 
 /// One origin's storage, by names and counts.
-#[derive(Debug, Default, Clone, Serialize)]
+#[derive(Debug, Default, Clone, Serialize, utoipa::ToSchema)]
 pub struct OriginInfo {
     /// The storage key (an origin, or a partitioned one).
     pub storage_key: String,

@@ -53,7 +53,7 @@ impl Workspace {
                 running = open.running.take();
             });
             if let Some(running) = running {
-                running.close(Deadline::after(CLOSE)).await;
+                workspace.part_with(&running, Deadline::after(CLOSE)).await;
             }
             drop(turn);
         }))
@@ -65,9 +65,12 @@ impl Workspace {
     /// was last saved, with the storages of the origins that it has visited. A rerun then waits for none of this.
     ///
     /// For whoever is going to reset: ask once before the first run and again after each, when nothing else is going on.
-    /// Starts the browser where none runs; does nothing in one with a window.
+    /// Starts the browser where none runs; does nothing in one with a window, nor in that of a pool.
     #[expect(clippy::unused_async, reason = "it needs a runtime, which an async function is sure of")]
     pub async fn keep_warm(&self) {
+        if self.shares_browser() {
+            return;
+        }
         let likely = {
             let open = self.0.open.borrow();
             // A profile session is opened in a browser of its own: nothing is set up ahead of that.

@@ -2,6 +2,7 @@
 //! in place. Nothing is restored for an origin that a run never visits.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
@@ -25,7 +26,7 @@ use super::sessions::{Prefetched, Sessions, Stored};
 use super::state::PartRef;
 use super::storage::{self, Door, PIECE_BYTES};
 use super::storage_key::{self, Place, Position};
-use super::tabs::{HiddenIds, Tabs, origin_of};
+use super::tabs::{HiddenIds, Tabs, WeakTabs, origin_of};
 use super::{Partial, SessionError};
 
 /// How long restoring one origin may take: this, and more for what is large, at the least speed that counts as coming on. Where
@@ -288,6 +289,10 @@ pub(super) struct Gate {
     own: Own,
     hidden: HiddenIds,
     restorers: Mutex<Vec<Weak<Restorer>>>,
+    /// The tabs of every context, to tell whose a frame is.
+    rooms: Mutex<Vec<WeakTabs>>,
+    /// How many contexts there ever were.
+    opened: AtomicUsize,
     /// Set while holding is on; the async lock keeps switching on and off in order.
     holding: tokio::sync::Mutex<bool>,
 }
@@ -314,6 +319,8 @@ impl Gate {
             own,
             hidden: HiddenIds::new(unseen),
             restorers: Mutex::default(),
+            rooms: Mutex::default(),
+            opened: AtomicUsize::new(0),
             holding: tokio::sync::Mutex::new(false),
         });
         let mut events = gate.browser.cdp().raw_events(&["Fetch.requestPaused"]);
@@ -335,6 +342,30 @@ impl Gate {
     /// The hidden pages of this browser: what they ask for is never held.
     pub(super) fn hidden(&self) -> HiddenIds {
         self.hidden.clone()
+    }
+
+    /// Knows the tabs of a context that was just made.
+    pub(super) fn know(&self, tabs: &Tabs) {
+        self.opened.fetch_add(1, Ordering::AcqRel);
+        let mut rooms = self.rooms.lock().unwrap_or_else(PoisonError::into_inner);
+        rooms.retain(|room| room.upgrade().is_some());
+        rooms.push(tabs.downgrade());
+    }
+
+    /// How many contexts it has known.
+    pub(super) fn opened(&self) -> usize {
+        self.opened.load(Ordering::Acquire)
+    }
+
+    /// Whose a frame is; none where it is not announced yet.
+    fn tabs_of(&self, frame: &str) -> Option<Tabs> {
+        let rooms = self.rooms.lock().unwrap_or_else(PoisonError::into_inner);
+        let rooms: Vec<Tabs> = rooms.iter().filter_map(WeakTabs::upgrade).collect();
+        // A popup is attached before it asks for anything, and followed as a page some time later.
+        if let Some(context) = self.browser.context_of(frame) {
+            return rooms.into_iter().find(|tabs| tabs.context_id() == &context);
+        }
+        rooms.into_iter().find(|tabs| tabs.position_of(frame) != Position::Unknown)
     }
 
     /// What the browser tells sites by itself.
@@ -369,16 +400,19 @@ impl Gate {
         let origin = origin_of(url).filter(|_| !self.hidden.contains(&paused.frame_id, url));
         let mut again = false;
         if let Some(origin) = origin {
-            let all: Vec<_> = self.restorers().iter().filter_map(Weak::upgrade).collect();
-            let places: Vec<_> = all.iter().map(|restorer| restorer.tabs.position_of(&paused.frame_id)).collect();
-            let known = places.iter().any(|position| *position != Position::Unknown);
-            // A frame belongs to nobody that we know where it is not announced yet; restoring for all is never wrong, only
-            // rarely needed.
-            let owners = all.iter().zip(&places).filter(|(_, position)| !known || **position != Position::Unknown);
-            let owners: Vec<_> = owners.collect();
-            let waited = owners.iter().any(|(restorer, position)| !restorer.pending_for(&origin, position).is_empty());
-            join_all(owners.iter().map(|(restorer, position)| restorer.ensure_for(&origin, position))).await;
-            again = waited && owners.iter().any(|(restorer, _)| restorer.controls(&paused.request.url));
+            let mut owners: Vec<_> = self.restorers().iter().filter_map(Weak::upgrade).collect();
+            let position = match self.tabs_of(&paused.frame_id) {
+                Some(tabs) => {
+                    owners.retain(|restorer| restorer.tabs.context_id() == tabs.context_id());
+                    tabs.position_of(&paused.frame_id)
+                }
+                // A frame belongs to nobody that we know where it is not announced yet; restoring for all is never wrong, only
+                // rarely needed.
+                None => Position::Unknown,
+            };
+            let waited = owners.iter().any(|restorer| !restorer.pending_for(&origin, &position).is_empty());
+            join_all(owners.iter().map(|restorer| restorer.ensure_for(&origin, &position))).await;
+            again = waited && owners.iter().any(|restorer| restorer.controls(&paused.request.url));
         }
         // Its answer may never come: the tab can be closed meanwhile.
         if again {

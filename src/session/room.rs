@@ -26,13 +26,16 @@ impl Room {
             let tabs = Tabs::follow(context.clone(), hidden, own);
             Ok(Self { context, tabs })
         });
-        made.await.unwrap_or_else(|| Err(BrowserError::Gone("it was closed".to_owned())))
+        let room = made.await.unwrap_or_else(|| Err(BrowserError::Gone("it was closed".to_owned())))?;
+        gate.know(&room.tabs);
+        Ok(room)
     }
 
     /// The one of the user-data directory itself; closing it closes nothing, that is left to the end of the browser.
     pub(super) async fn of_directory(gate: &Gate) -> Result<Self, BrowserError> {
         let context = gate.browser().default_context().await?;
         let tabs = Tabs::follow(context.clone(), gate.hidden(), gate.own());
+        gate.know(&tabs);
         Ok(Self { context, tabs })
     }
 

@@ -19,7 +19,8 @@ use super::room::Room;
 
 /// A browser that is starting or has started.
 pub(super) struct Running {
-    launching: Launching,
+    /// None where nothing was started, nor will be.
+    launching: Option<Launching>,
     ready: Shared<BoxFuture<'static, Result<Ready, BrowserError>>>,
     /// Made and closed rooms.
     pub(super) chores: Arc<Chores>,
@@ -61,7 +62,23 @@ impl Running {
             Ok(Ready { gate: Gate::new(browser.clone(), Own::of_browser(headed), headed), browser })
         };
         let (ready, chores, spare) = (ready.boxed().shared(), Arc::default(), Mutex::default());
-        Arc::new(Self { launching, ready, chores, spare, headed })
+        Arc::new(Self { launching: Some(launching), ready, chores, spare, headed })
+    }
+
+    /// One that never starts.
+    pub(super) fn refused(why: BrowserError) -> Arc<Self> {
+        let ready = futures_util::future::ready(Err(why)).boxed().shared();
+        Arc::new(Self { launching: None, ready, chores: Arc::default(), spare: Mutex::default(), headed: false })
+    }
+
+    /// As it is now; none while it is still starting.
+    pub(super) fn now(&self) -> Option<&Result<Ready, BrowserError>> {
+        self.ready.peek()
+    }
+
+    /// Whether it did not start, or has gone since.
+    pub(super) fn is_over(&self) -> bool {
+        self.now().is_some_and(|ready| ready.as_ref().map_or(true, |ready| ready.browser.is_gone()))
     }
 
     /// Once it has started, or why it did not.
@@ -110,7 +127,9 @@ impl Running {
     /// Ends the browser, started or still starting, and all that was at work in it.
     pub(super) async fn close(&self, deadline: Deadline) {
         std::mem::take(&mut *self.spare.lock().unwrap_or_else(PoisonError::into_inner)).abort_all();
-        self.launching.close(deadline).await;
+        if let Some(launching) = &self.launching {
+            launching.close(deadline).await;
+        }
         self.chores.done().await;
     }
 }

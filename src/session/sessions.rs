@@ -1,15 +1,17 @@
 //! The sessions of a store: opening it with its key, and what can be done without a browser.
 
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
 
+use futures_util::FutureExt;
+use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use zeroize::Zeroizing;
 
 use crate::base::{Fence, SessionId, Tenant, Version, reached};
-use crate::seal::{Context, DataKey, SealError, Sealed, TenantTag, open, open_stream_among};
+use crate::seal::{Context, DataKey, SealError, Sealed, open, open_stream_among};
 use crate::store::{
-    Acquired, Backends, BlobId, Blobs, Documents, Head, Held, Kept, Listed, PartId, RecordName, Records, StoreError,
+    Acquired, Backends, BlobId, Blobs, Documents, Head, Held, Listed, PartId, RecordName, Records, StoreError,
 };
 
 use super::emulate::KeptIdentity;
@@ -21,7 +23,8 @@ use super::profile::{Archived, ProfileRef};
 use super::state::{Index, PartRef, Record, decode};
 use super::tenants::Tenants;
 use super::{
-    LeaseTimes, Partial, ProfileInfo, Saved, SessionError, SessionInfo, StoreConfig, belonging, cookies, outbox,
+    LeaseTimes, Partial, ProfileInfo, Saved, SessionError, SessionInfo, StoreConfig, WorkspaceConfig, belonging,
+    cookies, outbox,
 };
 
 /// How many sessions are read from the store at a time.
@@ -40,6 +43,17 @@ struct Inner {
     blobs_place: String,
     /// Where states are put that could not be written.
     outbox: OnceLock<PathBuf>,
+    /// Removes what nobody needs, once somebody has asked for it.
+    house: Mutex<JoinSet<()>>,
+}
+
+/// A store that is open as long as somebody else has it open.
+pub(super) struct WeakSessions(Weak<Inner>);
+
+impl WeakSessions {
+    pub(super) fn upgrade(&self) -> Option<Sessions> {
+        self.0.upgrade().map(Sessions)
+    }
 }
 
 /// A version of a session, opened.
@@ -95,6 +109,14 @@ impl Sessions {
         Box::pin(Self::open_leasing(store, key, LeaseTimes::default())).await
     }
 
+    /// [`Self::open`], as workspaces that are configured so do: with their times for leases and their outbox. For pools, which share it.
+    pub async fn open_as(config: &WorkspaceConfig) -> Result<Self, SessionError> {
+        let (store, key) = (config.store.clone(), config.key.clone());
+        let sessions = Self::open_leasing(store, key, config.lease).boxed().await?;
+        config.outbox.iter().for_each(|folder| sessions.use_outbox(folder.clone()));
+        Ok(sessions)
+    }
+
     /// [`Self::open`] with other times for the leases that it takes.
     pub(super) async fn open_leasing(
         store: StoreConfig,
@@ -139,8 +161,8 @@ impl Sessions {
         lease: LeaseTimes,
     ) -> Result<Self, SessionError> {
         let keys = Keys::unlock(&*backends.documents, key, place, shared).await?;
-        let (tenants, outbox) = (Tenants::default(), OnceLock::new());
-        Ok(Self(Arc::new(Inner { backends, keys, tenants, lease, blobs_place, outbox })))
+        let (tenants, outbox, house) = (Tenants::default(), OnceLock::new(), Mutex::default());
+        Ok(Self(Arc::new(Inner { backends, keys, tenants, lease, blobs_place, outbox, house })))
     }
 
     /// From now on states that cannot be written are put there, and what waits there is taken up. Set once; later calls change
@@ -173,28 +195,11 @@ impl Sessions {
             }
         }
         listing.sessions.sort_by(|a, b| a.id.cmp(&b.id));
-        listing.unsaved = self.unsaved(tag).await?;
+        listing.unsaved = self.records().unsaved(tag).await?;
         Ok(listing)
     }
 
-    /// How many sessions without a version a run has left something of, and nobody holds.
-    async fn unsaved(&self, tenant: TenantTag) -> Result<usize, SessionError> {
-        let (mut after, mut count) = (None, 0);
-        loop {
-            let page = self.records().all(after, LIST_PAGE).await?;
-            after = page.last().map(|kept| kept.name);
-            let is_left = |kept: &&Kept| {
-                let is_new = kept.name.tenant == tenant && kept.record.is_none();
-                is_new && kept.checkpoint.is_some() && kept.holder.is_none()
-            };
-            count += page.iter().filter(is_left).count();
-            if page.len() < LIST_PAGE {
-                return Ok(count);
-            }
-        }
-    }
-
-    fn summary(&self, tenant: &Tenant, listed: &Listed) -> Result<SessionSummary, SessionError> {
+    pub(super) fn summary(&self, tenant: &Tenant, listed: &Listed) -> Result<SessionSummary, SessionError> {
         let stored = self.open_head(tenant, &listed.name, &listed.head)?;
         Ok(SessionSummary {
             held_by: self.held_by(tenant, &stored.record.id, listed.held.as_ref())?,
@@ -273,24 +278,14 @@ impl Sessions {
         outbox::forget(self, tenant, id).map(drop)
     }
 
-    /// Removes sessions that have run out. Quick where there is none; what fails is tried again at the next end of a run.
-    pub(super) async fn purge(&self) {
-        match self.0.backends.records.purge_expired().await {
-            Ok(blobs) => {
-                reached("purge.keys_gone");
-                self.tidy(&blobs).await;
-            }
-            Err(error) => tracing::debug!(code = error.code(), "sessions that have run out were not removed"),
-        }
-    }
-
-    /// Deletes blobs that nothing refers to any more. What fails is litter and no reason to fail what came before it.
-    pub(super) async fn tidy(&self, orphaned: &[BlobId]) {
-        if orphaned.is_empty() {
-            return;
-        }
-        if let Err(error) = self.0.backends.blobs.delete(orphaned).await {
-            tracing::debug!(code = error.code(), "unreferenced blobs were not deleted");
+    /// Does `work` for as long as it is open, unless that goes on already; `work` is to hold it but for a while.
+    pub(super) fn in_the_background<W>(&self, work: impl FnOnce(WeakSessions) -> W)
+    where
+        W: Future<Output = ()> + Send + 'static,
+    {
+        let mut house = self.0.house.lock().unwrap_or_else(PoisonError::into_inner);
+        if house.is_empty() {
+            house.spawn(work(WeakSessions(Arc::downgrade(&self.0))));
         }
     }
 

@@ -26,6 +26,8 @@ pub(super) const KIND: &str = "sweep";
 const EVERY: Duration = Duration::from_hours(24);
 /// After this a sweep that was begun and not ended is begun again.
 const PATIENCE: Duration = Duration::from_hours(1);
+/// How often a process that lives for long looks.
+const HOUSEKEEPING: Duration = Duration::from_mins(1);
 /// A run that is shorter than this does not begin one.
 const AFTER: Duration = Duration::from_secs(10);
 /// How many blobs or sessions are read at a time, and removed.
@@ -185,6 +187,40 @@ impl Sessions {
             if page.len() < PAGE {
                 return Ok(());
             }
+        }
+    }
+
+    /// From now on sessions that have run out are removed each minute, and blobs that nothing refers to when it is time, in the
+    /// background, until the last clone goes. For who lives longer than a run; asked again it does nothing. On a runtime.
+    pub fn keep_house(&self) {
+        self.in_the_background(|sessions| async move {
+            loop {
+                tokio::time::sleep(HOUSEKEEPING).await;
+                let Some(sessions) = sessions.upgrade() else { return };
+                sessions.purge().await;
+                sessions.sweep_if_due().await;
+            }
+        });
+    }
+
+    /// Removes sessions that have run out. Quick where there is none; what fails is tried again at the next end of a run.
+    pub(super) async fn purge(&self) {
+        match self.records().purge_expired().await {
+            Ok(blobs) => {
+                reached("purge.keys_gone");
+                self.tidy(&blobs).await;
+            }
+            Err(error) => tracing::debug!(code = error.code(), "sessions that have run out were not removed"),
+        }
+    }
+
+    /// Deletes blobs that nothing refers to any more. What fails is litter and no reason to fail what came before it.
+    pub(super) async fn tidy(&self, orphaned: &[BlobId]) {
+        if orphaned.is_empty() {
+            return;
+        }
+        if let Err(error) = self.blobs().delete(orphaned).await {
+            tracing::debug!(code = error.code(), "unreferenced blobs were not deleted");
         }
     }
 

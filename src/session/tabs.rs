@@ -5,6 +5,7 @@ use std::ops::Deref;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
+use chromiumoxide::cdp::browser_protocol::browser::BrowserContextId;
 use chromiumoxide::cdp::browser_protocol::target::CloseTargetParams;
 use tokio::sync::Notify;
 use tokio::sync::mpsc::UnboundedReceiver;
@@ -146,6 +147,11 @@ impl Tabs {
     /// Does not keep them.
     pub(super) fn downgrade(&self) -> WeakTabs {
         WeakTabs(Arc::downgrade(&self.0))
+    }
+
+    /// Whose they are.
+    pub(super) fn context_id(&self) -> &BrowserContextId {
+        self.0.context.id()
     }
 
     /// The sessionStorage of the tabs.

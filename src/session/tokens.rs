@@ -8,8 +8,9 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
+use zeroize::Zeroizing;
 
-use crate::base::{Secret, Tenant};
+use crate::base::{Secret, Tenant, show_duration};
 use crate::seal::SealError;
 
 use super::documents::now;
@@ -102,19 +103,22 @@ impl Kept {
 
 impl Sessions {
     /// Makes a token of `tenant`, good for `lasts` (none: until it is revoked). The second half of the answer is the token itself,
-    /// which nobody can read again.
+    /// which nobody can read again. [`SessionError::Token`] for one that would open nothing, or never ends although it is to.
     pub async fn create_token(
         &self,
         tenant: &Tenant,
         scopes: &BTreeSet<Scope>,
         lasts: Option<Duration>,
     ) -> Result<(TokenInfo, Secret), SessionError> {
-        let (mut id, mut secret) = ([0; ID_BYTES], [0; SECRET_BYTES]);
+        if scopes.is_empty() {
+            return Err(SessionError::Token("a token without a scope opens nothing".to_owned()));
+        }
+        let expires_at = lasts.map(ends).transpose()?;
+        let (mut id, mut secret) = ([0; ID_BYTES], Zeroizing::new([0; SECRET_BYTES]));
         let random = |bytes: &mut [u8]| getrandom::fill(bytes).map_err(|_| seal_error("a token", SealError::Random));
         random(&mut id)?;
-        random(&mut secret)?;
-        let (id, secret) = (HEXLOWER.encode(&id), BASE64URL_NOPAD.encode(&secret));
-        let expires_at = lasts.and_then(|span| Timestamp::now().checked_add(span).ok()).map(Timestamp::as_second);
+        random(&mut *secret)?;
+        let (id, secret) = (HEXLOWER.encode(&id), Zeroizing::new(BASE64URL_NOPAD.encode(&*secret)));
         let kept = Kept {
             format: 1,
             hash: hash(&secret),
@@ -124,7 +128,7 @@ impl Sessions {
             id: id.clone(),
         };
         self.put_document(tenant, KIND, &id, &kept).await?;
-        let text = format!("{PREFIX}{}.{id}.{secret}", BASE64URL_NOPAD.encode(tenant.as_str().as_bytes()));
+        let text = format!("{PREFIX}{}.{id}.{}", BASE64URL_NOPAD.encode(tenant.as_str().as_bytes()), *secret);
         Ok((kept.info(tenant), Secret::new("token", text)))
     }
 
@@ -138,11 +142,14 @@ impl Sessions {
         Ok(kept.filter(|kept| equal && !kept.has_expired()).map(|kept| kept.info(&tenant)))
     }
 
-    /// The tokens of all tenants, oldest first; those that have run out too, until they are revoked.
-    pub async fn tokens(&self) -> Result<Vec<TokenInfo>, SessionError> {
-        let (tenants, _) = tenants::all(self).await?;
+    /// The tokens of a tenant, or of all, oldest first; those that have run out too, until they are revoked.
+    pub async fn tokens(&self, tenant: Option<&Tenant>) -> Result<Vec<TokenInfo>, SessionError> {
+        let tenants = match tenant {
+            Some(tenant) => vec![tenant.clone()],
+            None => self.named_tenants().await?,
+        };
         let mut all = Vec::new();
-        for tenant in tenants.values() {
+        for tenant in &tenants {
             let kept: Vec<Kept> = self.all_documents(tenant, KIND).await?;
             all.extend(kept.into_iter().map(|kept| kept.info(tenant)));
         }
@@ -150,16 +157,34 @@ impl Sessions {
         Ok(all)
     }
 
-    /// Takes a token's power away at once; answers whether there was one by that id.
+    /// Takes a token's power away at once, also on servers that run; answers whether there was one by that id.
     pub async fn revoke_token(&self, id: &str) -> Result<bool, SessionError> {
-        let (tenants, _) = tenants::all(self).await?;
-        for tenant in tenants.values() {
-            if self.remove_document(tenant, KIND, id).await? {
+        for tenant in self.named_tenants().await? {
+            if self.remove_document(&tenant, KIND, id).await? {
                 return Ok(true);
             }
         }
         Ok(false)
     }
+
+    /// All tenants. Where the name of one cannot be read its tokens could not be either, which is no reason to say that all is well.
+    async fn named_tenants(&self) -> Result<Vec<Tenant>, SessionError> {
+        self.follow_keys().await?;
+        let (tenants, damaged) = tenants::all(self).await?;
+        damaged.into_iter().next().map_or(Ok(tenants.into_values().collect()), Err)
+    }
+}
+
+/// When a token ends that is good for `span`, in seconds since 1970.
+fn ends(span: Duration) -> Result<i64, SessionError> {
+    let bad = |why: &str| SessionError::Token(format!("a token that lasts {}: {why}", show_duration(span)));
+    if span < Duration::from_secs(1) {
+        return Err(bad("at least a second is wanted"));
+    }
+    let at = Timestamp::now()
+        .checked_add(span)
+        .map_err(|_| bad("that is beyond the calendar; without an end it never runs out"))?;
+    Ok(at.as_second())
 }
 
 /// Tenant, id and secret of what looks like a token.

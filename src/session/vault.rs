@@ -16,7 +16,7 @@ const KIND: &str = "secret";
 const LONGEST_VALUE: usize = 64 << 10;
 
 /// A secret as a listing shows it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct SecretInfo {
     /// Its name.
     pub name: String,

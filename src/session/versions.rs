@@ -34,7 +34,7 @@ pub struct History {
 }
 
 /// A session that was rolled back.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, utoipa::ToSchema)]
 pub struct RolledBack {
     /// HEAD before.
     pub from: Version,

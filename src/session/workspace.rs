@@ -1,13 +1,11 @@
 //! One run's sessions: the browser that they share, those opened so far, the current one.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use futures_util::future::join_all;
 use futures_util::stream::FuturesUnordered;
 use futures_util::{FutureExt, StreamExt};
-use tokio::sync::{Notify, OnceCell, OwnedMutexGuard, watch};
+use tokio::sync::{OnceCell, OwnedMutexGuard, watch};
 use tokio_util::sync::CancellationToken;
 
 use crate::base::{Deadline, Secret, SessionId};
@@ -17,6 +15,7 @@ use crate::page::Page;
 use super::chores::Chores;
 use super::kept::Opening;
 use super::options::{Mode, OpenSession, SessionOptions, WorkspaceConfig};
+use super::pool::{Loan, Pool};
 use super::profile::{ProfileTransfer, Transfers};
 use super::room::Room;
 use super::running::{Ready, Running, Spare};
@@ -28,7 +27,7 @@ pub struct Workspace(pub(super) Arc<Inner>);
 
 pub(super) struct Inner {
     pub(super) config: WorkspaceConfig,
-    sessions: OnceCell<Sessions>,
+    pub(super) sessions: OnceCell<Sessions>,
     /// Held while sessions are being opened or closed, so that two verbs cannot open one twice.
     turn: Arc<tokio::sync::Mutex<()>>,
     /// Looked at from everywhere, so never held for long; whoever waits for a change of it is woken.
@@ -39,6 +38,10 @@ pub(super) struct Inner {
     pub(super) transfers: Transfers,
     /// What goes on beside the run and ends with it.
     chores: Chores,
+    /// Whose browser it has; none where it has one to itself.
+    pool: Option<Pool>,
+    /// What it has of the pool now.
+    loan: Mutex<Option<Loan>>,
 }
 
 /// What there is now.
@@ -63,9 +66,23 @@ pub(super) struct Open {
 impl Workspace {
     /// Nothing happens yet.
     pub fn new(config: WorkspaceConfig) -> Self {
-        let (sessions, turn, notices, told) = (OnceCell::new(), Arc::default(), Mutex::default(), Mutex::default());
+        Self::with(config, OnceCell::new(), None)
+    }
+
+    /// One whose browser is that of a pool, and whose store is open.
+    pub(super) fn in_pool(config: WorkspaceConfig, sessions: Sessions, pool: Pool) -> Self {
+        Self::with(config, OnceCell::new_with(Some(sessions)), Some(pool))
+    }
+
+    fn with(config: WorkspaceConfig, sessions: OnceCell<Sessions>, pool: Option<Pool>) -> Self {
+        let (turn, notices, told, loan) = (Arc::default(), Mutex::default(), Mutex::default(), Mutex::default());
         let (open, transfers, chores) = (watch::Sender::default(), Transfers::default(), Chores::default());
-        Self(Arc::new(Inner { config, sessions, turn, open, notices, told, transfers, chores }))
+        Self(Arc::new(Inner { config, sessions, turn, open, notices, told, transfers, chores, pool, loan }))
+    }
+
+    /// Whether its browser is that of others, too.
+    pub(super) fn shares_browser(&self) -> bool {
+        self.0.pool.is_some()
     }
 
     /// Begins to start the browser, without waiting, so that it is ready when the first verb comes.
@@ -81,10 +98,34 @@ impl Workspace {
         }
         let mut running = None;
         self.0.open.send_modify(|open| {
-            let launch = || open.launch.clone().unwrap_or_else(|| self.0.config.launch.clone());
-            running = Some(open.running.get_or_insert_with(|| Running::begin(launch())).clone());
+            let launch = open.launch.clone();
+            running = Some(open.running.get_or_insert_with(|| self.begin(launch)).clone());
         });
-        running.unwrap_or_else(|| Running::begin(self.0.config.launch.clone()))
+        running.unwrap_or_else(|| self.begin(None))
+    }
+
+    /// A browser: the pool's, unless one is wanted that was started otherwise.
+    fn begin(&self, launch: Option<LaunchOptions>) -> Arc<Running> {
+        let Some(pool) = self.0.pool.as_ref().filter(|_| launch.is_none()) else {
+            return Running::begin(launch.unwrap_or_else(|| self.0.config.launch.clone()));
+        };
+        let loan = pool.lend();
+        let running = loan.running().clone();
+        *self.loan() = Some(loan);
+        running
+    }
+
+    fn loan(&self) -> std::sync::MutexGuard<'_, Option<Loan>> {
+        self.0.loan.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Ends a browser that it had to itself; one of the pool is given back.
+    pub(super) async fn part_with(&self, running: &Running, deadline: Deadline) {
+        let loan = self.loan().take();
+        match loan {
+            Some(loan) => drop(loan),
+            None => running.close(deadline).await,
+        }
     }
 
     async fn room(&self, spare: Option<Spare>) -> Result<(Ready, Room), BrowserError> {
@@ -117,9 +158,7 @@ impl Workspace {
     pub(super) async fn sessions(&self) -> Result<&Sessions, SessionError> {
         let config = &self.0.config;
         let open = async {
-            let (store, key) = (config.store.clone(), config.key.clone());
-            let sessions = Box::pin(Sessions::open_leasing(store, key, config.lease)).await?;
-            config.outbox.iter().for_each(|folder| sessions.use_outbox(folder.clone()));
+            let sessions = Box::pin(Sessions::open_as(config)).await?;
             if config.store.exists() {
                 self.0.chores.add(sweep::in_a_while(sessions.clone()));
             }
@@ -415,55 +454,5 @@ impl Workspace {
     /// The stored sessions of this tenant; opens the store where it is not open yet.
     pub async fn list(&self) -> Result<super::Listing, SessionError> {
         self.sessions().await?.list(&self.0.config.tenant).await
-    }
-
-    /// Saves every named session that is open, side by side; they stay open. What failed stands in its outcome.
-    pub async fn save_all(&self, deadline: Deadline) -> Vec<SessionOutcome> {
-        let named = self.0.open.borrow().named.clone();
-        let saved = join_all(named.iter().map(|(_, session)| session.save_or_say(deadline))).await;
-        saved.into_iter().flatten().collect()
-    }
-
-    /// Saves every named session, gives the leases back, closes the browser. Called once, whatever the script's end was.
-    ///
-    /// The browser is ended as soon as the states are read, while they are being written: nothing of it is needed then.
-    pub async fn finish(&self, deadline: Deadline) -> Vec<SessionOutcome> {
-        let span = deadline.remaining();
-        let _turn = self.turn().await;
-        // What was being closed meanwhile, which may be a whole profile, is not at the expense of the others.
-        let deadline = Deadline::after(span);
-        let (mut named, mut retained, mut ended, mut running) = (Vec::new(), Vec::new(), Vec::new(), None);
-        self.0.open.send_modify(|open| {
-            ended = std::mem::take(&mut open.ended);
-            named = std::mem::take(&mut open.named);
-            retained = std::mem::take(&mut open.retained);
-            (open.throw_away, open.current, open.reopen) = (None, None, None);
-            open.ending = true;
-            running.clone_from(&open.running);
-        });
-        // Some of the time is kept for writing and for ending the browser.
-        let reading = Deadline::after(deadline.remaining().mul_f32(0.7));
-        let unread = AtomicUsize::new(named.len());
-        let all_read = Notify::new();
-        let read = || {
-            if unread.fetch_sub(1, Ordering::AcqRel) == 1 {
-                all_read.notify_one();
-            }
-        };
-        let write = join_all(named.iter().map(|(_, session)| session.save_last(reading, deadline, read)));
-        let give_back = join_all(retained.into_iter().map(Opening::finish));
-        let close = async {
-            if !named.is_empty() {
-                all_read.notified().await;
-            }
-            if let Some(running) = running {
-                running.close(deadline).await;
-            }
-        };
-        let (outcomes, unopened, ()) = tokio::join!(write, give_back, close);
-        if let Some(sessions) = self.0.sessions.get() {
-            sessions.purge().await;
-        }
-        ended.into_iter().chain(outcomes.into_iter().flatten()).chain(unopened).collect()
     }
 }

@@ -268,6 +268,9 @@ pub trait Records: Send + Sync {
     /// Sessions of a tenant that have a version and have not run out, by name, after `after`, at most `limit`.
     async fn list(&self, tenant: TenantTag, after: Option<NameTag>, limit: usize) -> Result<Vec<Listed>, StoreError>;
 
+    /// How many sessions of a tenant have no version, a checkpoint that a run left, and nobody who holds them.
+    async fn unsaved(&self, tenant: TenantTag) -> Result<usize, StoreError>;
+
     /// Makes the session run out `ttl` from now (never where none). No error where there is none.
     async fn touch(&self, name: &RecordName, ttl: Option<Duration>) -> Result<(), StoreError>;
 

@@ -2,7 +2,7 @@
 
 use std::io::{BufRead as _, BufReader};
 use std::process::{Child, Command, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::extract::Query;
@@ -47,17 +47,32 @@ impl Display {
 
     /// What a hand does on it; answers what xdotool says.
     fn hand(&self, args: &[&str]) -> String {
+        self.tries(args).unwrap_or_else(|error| panic!("xdotool {args:?}: {error}\nis it there? .ci/install windows"))
+    }
+
+    /// The same, or what xdotool complains of.
+    fn tries(&self, args: &[&str]) -> Result<String, String> {
         let mut command = Command::new("timeout");
         command.args(["60", "xdotool"]).args(args).env("DISPLAY", &self.name);
         let output = command.output().expect("timeout");
-        let error = String::from_utf8_lossy(&output.stderr).into_owned();
-        assert!(output.status.success(), "xdotool {args:?}: {error}\nis it there? .ci/install windows");
-        String::from_utf8_lossy(&output.stdout).trim().to_owned()
+        let said = |bytes: &[u8]| String::from_utf8_lossy(bytes).trim().to_owned();
+        if output.status.success() { Ok(said(&output.stdout)) } else { Err(said(&output.stderr)) }
     }
 
     /// Waits for a window by its title.
     fn window(&self, title: &str) -> String {
-        let found = self.hand(&["search", "--sync", "--onlyvisible", "--name", title]);
+        let search = ["search", "--sync", "--onlyvisible", "--name", title];
+        let given_up = Instant::now() + Duration::from_mins(1);
+        let found = loop {
+            match self.tries(&search) {
+                // It asks for one window after the other, and ends where one of them has gone meanwhile: a browser that
+                // starts makes and drops some.
+                Err(error) if error.contains("BadWindow") && Instant::now() < given_up => {}
+                found => break found,
+            }
+        };
+        let found =
+            found.unwrap_or_else(|error| panic!("no window {title:?}: {error}\nis xdotool there? .ci/install windows"));
         found.lines().next().expect("a window").to_owned()
     }
 }

@@ -47,7 +47,7 @@ pub fn config(home: &std::path::Path) -> ServeConfig {
     let workspace = WorkspaceConfig {
         tenant: Tenant::default(),
         store: StoreConfig::Embedded(home.join("store")),
-        key: KeySource::File(home.join("key")),
+        key: KeySource::MadeOnFirstUse(home.join("key")),
         launch: LaunchOptions::default(),
         holder: "a test".to_owned(),
         ttl: Some(Duration::from_hours(24)),
@@ -124,4 +124,18 @@ impl Rig {
         }
         std::mem::replace(&mut self.home, tempfile::tempdir().unwrap())
     }
+}
+
+impl Rig {
+    /// A request with the usual token, to be given a body and headers.
+    pub fn request(&self, method: Method, path: &str) -> reqwest::RequestBuilder {
+        self.client.request(method, format!("http://{}{path}", self.address)).bearer_auth(&self.token)
+    }
+}
+
+/// Sends a request and reads the answer.
+pub async fn sent(request: reqwest::RequestBuilder) -> Answered {
+    let response = request.send().await.unwrap();
+    let (status, headers) = (response.status(), response.headers().clone());
+    Answered { status, headers, text: response.text().await.unwrap() }
 }

@@ -113,6 +113,7 @@ impl Rig {
             .route("/by-tab", get(|| async { Html(SIGNED_IN.replace("{}", "sessionStorage")) }))
             .route("/by-origin", get(|| async { Html(SIGNED_IN.replace("{}", "localStorage")) }))
             .route("/sw.js", get(worker))
+            .route("/remembered", get(|| async { ([("cache-control", "max-age=999")], "remembered") }))
             .route(
                 "/embedded",
                 get(|| async { Html("<!doctype html><script>localStorage.setItem('e', '1')</script>") }),

@@ -236,6 +236,7 @@ impl Sequence<'_> {
             let _ = both!(self, "parts", store => store.records.parts(&name, &parts));
         }
         let _ = both!(self, "list", store => store.records.list(name.tenant, None, 2));
+        let _ = both!(self, "unsaved", store => store.records.unsaved(name.tenant));
         let all = async |store: &TestStore| {
             let mut all = store.records.all(Some(name), 3).await?;
             all.retain(|kept| there.contains(&kept.name));

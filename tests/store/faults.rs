@@ -87,6 +87,9 @@ impl Records for Forgetful<dyn Records> {
     async fn list(&self, tenant: TenantTag, after: Option<NameTag>, limit: usize) -> Result<Vec<Listed>, StoreError> {
         twice!(self.inner.list(tenant, after, limit))
     }
+    async fn unsaved(&self, tenant: TenantTag) -> Result<usize, StoreError> {
+        twice!(self.inner.unsaved(tenant))
+    }
     async fn all(&self, after: Option<RecordName>, limit: usize) -> Result<Vec<Kept>, StoreError> {
         twice!(self.inner.all(after, limit))
     }

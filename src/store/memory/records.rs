@@ -286,6 +286,14 @@ impl Records for MemoryStore {
         Ok(listed.take(limit).collect())
     }
 
+    async fn unsaved(&self, tenant: TenantTag) -> Result<usize, StoreError> {
+        let (state, now) = self.lock();
+        let of_tenant = state.sessions.iter().filter(|(name, _)| name.tenant == tenant);
+        let is_left =
+            |session: &Session| session.record.is_none() && session.checkpoint.is_some() && session.held(now).is_none();
+        Ok(of_tenant.filter(|(_, session)| is_left(session)).count())
+    }
+
     async fn touch(&self, name: &RecordName, ttl: Option<Duration>) -> Result<(), StoreError> {
         let (mut state, now) = self.lock();
         let living = |session: &&mut Session| session.head().is_some() && !session.expired(now);

@@ -367,6 +367,10 @@ impl Records for Mirrored {
         self.records.list(tenant, after, limit).await
     }
 
+    async fn unsaved(&self, tenant: TenantTag) -> Result<usize, StoreError> {
+        self.records.unsaved(tenant).await
+    }
+
     async fn touch(&self, name: &RecordName, ttl: Option<Duration>) -> Result<(), StoreError> {
         self.records.touch(name, ttl).await
     }

@@ -21,6 +21,9 @@ use super::snapshot;
 /// How many sessions one call purges: others wait meanwhile.
 const PURGED_AT_ONCE: u64 = 100;
 
+/// How many sessions one call looks at to count some of them.
+const LOOKED_AT_ONCE: u64 = 500;
+
 /// How large answers may be: a part, a page of a list, a whole session. Only for how long they are waited for.
 const PART: usize = 256 << 10;
 const PAGE: usize = 8 << 20;
@@ -272,6 +275,19 @@ impl Records for RedisStore {
                 held: fields.field()?.some().map(held).transpose()?,
             })
         })
+    }
+
+    async fn unsaved(&self, tenant: TenantTag) -> Result<usize, StoreError> {
+        let (mut after, mut count) = (String::new(), 0);
+        loop {
+            let call = self.about_all(Op::Unsaved, tenant).arg(after).number(LOOKED_AT_ONCE);
+            let mut fields = self.send(call).await?.list()?;
+            count += fields.field()?.number()?;
+            match fields.field()?.some() {
+                Some(last) => after = last.text()?,
+                None => return Ok(usize::try_from(count).unwrap_or(usize::MAX)),
+            }
+        }
     }
 
     async fn touch(&self, name: &RecordName, ttl: Option<Duration>) -> Result<(), StoreError> {

@@ -36,6 +36,7 @@ scripts! {
     History = SESSIONS + "history.lua",
     Pin = SESSIONS + "pin.lua",
     List = SESSIONS + "list.lua",
+    Unsaved = SESSIONS + "unsaved.lua",
     Touch = SESSIONS + "touch.lua",
     Delete = SESSIONS + "delete.lua",
     All = SESSIONS + "all.lua",

@@ -221,6 +221,10 @@ impl Records for SqliteStore {
         self.look(move |tx, now| sessions::list(tx, now, tenant, after, limit)).await
     }
 
+    async fn unsaved(&self, tenant: TenantTag) -> Result<usize, StoreError> {
+        self.look(move |tx, now| sessions::unsaved(tx, now, tenant)).await
+    }
+
     async fn touch(&self, name: &RecordName, ttl: Option<Duration>) -> Result<(), StoreError> {
         let name = *name;
         self.write(move |tx, now| sessions::touch(tx, now, &name, ttl)).await

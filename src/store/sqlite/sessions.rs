@@ -38,6 +38,16 @@ pub(super) fn list(
     Ok(listed)
 }
 
+pub(super) fn unsaved(tx: &Transaction<'_>, now: u64, tenant: TenantTag) -> Result<usize, Failure> {
+    let mut query = tx.prepare_cached(
+        "SELECT COUNT(*) FROM session JOIN checkpoint ON checkpoint.session = session.id
+         WHERE session.tenant = ?1 AND session.record IS NULL
+         AND (session.owner IS NULL OR session.lease_end IS NULL OR session.lease_end <= ?2)",
+    )?;
+    let count: i64 = query.query_row(params![tenant.0, now.cast_signed()], |row| row.get(0))?;
+    Ok(usize::try_from(count).unwrap_or_default())
+}
+
 pub(super) fn all(
     tx: &Transaction<'_>,
     now: u64,

@@ -1,0 +1,182 @@
+//! Named identities of a tenant: what sessions tell sites, injected by naming it.
+
+use axum::Json;
+use axum::extract::State;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use crate::session::{Geolocation, Identity, IdentityInfo, SessionError, Viewport};
+
+use super::access::{Admin, Caller};
+use super::app::App;
+use super::error::ApiError;
+use super::json::Body;
+use super::params::Name;
+use super::refusals::{Forbidden, Missing, TooLarge, Usual, refused};
+use super::request_id::RequestId;
+
+pub(super) fn routes() -> OpenApiRouter<App> {
+    OpenApiRouter::new().routes(routes!(list)).routes(routes!(show, set, delete))
+}
+
+/// An identity by its name.
+#[derive(Debug, Serialize, ToSchema)]
+struct Named {
+    /// Its name.
+    name: String,
+    /// What it tells.
+    identity: Identity,
+    /// When it was set (RFC 3339).
+    set_at: String,
+}
+
+impl Named {
+    fn of(info: IdentityInfo) -> Self {
+        Self { name: info.name, identity: info.identity, set_at: info.set_at }
+    }
+}
+
+/// The tenant's identities.
+#[derive(Debug, Serialize, ToSchema)]
+struct Identities {
+    /// The request's id.
+    request_id: String,
+    /// By name.
+    identities: Vec<Named>,
+}
+
+/// Lists the tenant's identities
+#[utoipa::path(get, path = "/v1/identities", tag = "identities", security(("token" = [])),
+    responses((status = 200, body = Identities), Usual))]
+async fn list(
+    State(app): State<App>,
+    caller: Caller,
+    RequestId(request_id): RequestId,
+) -> Result<Json<Identities>, ApiError> {
+    let all = app.sessions.identities(caller.tenant()).await.map_err(refused)?;
+    Ok(Json(Identities { request_id, identities: all.into_iter().map(Named::of).collect() }))
+}
+
+/// One identity.
+#[derive(Debug, Serialize, ToSchema)]
+struct Shown {
+    /// The request's id.
+    request_id: String,
+    #[serde(flatten)]
+    identity: Named,
+}
+
+/// Tells what an identity tells sites
+#[utoipa::path(get, path = "/v1/identities/{name}", tag = "identities", security(("token" = [])),
+    params(("name" = String, Path, description = "The identity")),
+    responses((status = 200, body = Shown), Usual, Missing))]
+async fn show(
+    State(app): State<App>,
+    caller: Caller,
+    RequestId(request_id): RequestId,
+    Name(name): Name,
+) -> Result<Json<Shown>, ApiError> {
+    let info = app.sessions.identity(caller.tenant(), &name).await.map_err(missing)?;
+    Ok(Json(Shown { request_id, identity: Named::of(info) }))
+}
+
+fn missing(error: SessionError) -> ApiError {
+    match error {
+        SessionError::NoIdentity { near, .. } => {
+            let near = near.map_or_else(String::new, |near| format!("; there is {near:?}"));
+            ApiError::new("not_found", format!("there is no such identity{near}"))
+        }
+        error => refused(error),
+    }
+}
+
+/// What an identity is to tell; what is left out is left to the browser, and at least one thing is wanted.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct IdentityInput {
+    /// A well-known device such as `iPhone 15`, whose user agent, viewport, scale and touch are taken.
+    device: Option<String>,
+    /// The user agent; client hints follow from it.
+    user_agent: Option<String>,
+    /// Such as `de-DE`.
+    locale: Option<String>,
+    /// Such as `Europe/Berlin`.
+    timezone: Option<String>,
+    /// The size of pages in CSS pixels.
+    viewport: Option<Viewport>,
+    /// What prefers-color-scheme answers.
+    color_scheme: Option<String>,
+    /// What prefers-reduced-motion answers.
+    reduced_motion: Option<String>,
+    /// Where it is.
+    geolocation: Option<Geolocation>,
+}
+
+impl IdentityInput {
+    fn identity(self) -> Identity {
+        let Self { device, user_agent, locale, timezone, viewport, color_scheme, reduced_motion, geolocation } = self;
+        Identity {
+            device,
+            user_agent,
+            locale,
+            timezone,
+            viewport,
+            color_scheme,
+            reduced_motion,
+            geolocation,
+            ..Identity::default()
+        }
+    }
+}
+
+/// An identity that was set.
+#[derive(Debug, Serialize, ToSchema)]
+struct Set {
+    /// The request's id.
+    request_id: String,
+    /// Its name.
+    name: String,
+    /// Whether another was there.
+    replaced: bool,
+}
+
+/// Keeps an identity, in the place of what was there. Sessions that were opened with it before keep what it told then
+#[utoipa::path(put, path = "/v1/identities/{name}", tag = "identities", security(("token" = ["admin"])),
+    params(("name" = String, Path, description = "1 to 128 of a-z, A-Z, 0-9, '_', '-' and '.'; not `browser`")),
+    request_body = IdentityInput,
+    responses((status = 200, body = Set), Usual, Forbidden, TooLarge))]
+async fn set(
+    State(app): State<App>,
+    Admin(caller): Admin,
+    RequestId(request_id): RequestId,
+    Name(name): Name,
+    Body(input): Body<IdentityInput>,
+) -> Result<Json<Set>, ApiError> {
+    let replaced = app.sessions.set_identity(caller.tenant(), &name, input.identity()).await.map_err(refused)?;
+    Ok(Json(Set { request_id, name, replaced }))
+}
+
+/// An identity that is gone.
+#[derive(Debug, Serialize, ToSchema)]
+struct Deleted {
+    /// The request's id.
+    request_id: String,
+    /// Its name.
+    deleted: String,
+}
+
+/// Deletes an identity. Sessions that were opened with it keep what it told
+#[utoipa::path(delete, path = "/v1/identities/{name}", tag = "identities", security(("token" = ["admin"])),
+    params(("name" = String, Path, description = "The identity")),
+    responses((status = 200, body = Deleted), Usual, Forbidden, Missing))]
+async fn delete(
+    State(app): State<App>,
+    Admin(caller): Admin,
+    RequestId(request_id): RequestId,
+    Name(name): Name,
+) -> Result<Json<Deleted>, ApiError> {
+    app.sessions.delete_identity(caller.tenant(), &name).await.map_err(missing)?;
+    Ok(Json(Deleted { request_id, deleted: name }))
+}
