@@ -34,10 +34,14 @@ fn hostile_pages_come_to_an_end() {
     timed("many tables", &"<table><tr><th>Order<th>Status<tr><td>A-1<td>open</table>".repeat(800));
     timed("nested tables", &"<table><tr><th>Order<th>Status<tr><td>".repeat(300));
     timed("classes", &format!("<p class='{}'>x", "price ".repeat(5_000)));
-    timed("wide spans", &format!("<table><tr><th>a<th>b<tr>{}</table>", "<td colspan=999999999 rowspan=99999999>1".repeat(5_000)));
+    timed(
+        "wide spans",
+        &format!("<table><tr><th>a<th>b<tr>{}</table>", "<td colspan=999999999 rowspan=99999999>1".repeat(5_000)),
+    );
     timed("one long text", &"price: $1 | ".repeat(20_000));
     timed("linked", &format!("<script type=application/ld+json>{}{}</script>", "[".repeat(10_000), "]".repeat(10_000)));
-    let things = (0..400).map(|at| format!(r#"{{"@type":"Order","orderNumber":"A-{at}","k{at}":{at}}}"#)).collect::<Vec<_>>();
+    let things =
+        (0..400).map(|at| format!(r#"{{"@type":"Order","orderNumber":"A-{at}","k{at}":{at}}}"#)).collect::<Vec<_>>();
     timed("linked things", &format!("<script type=application/ld+json>[{}]</script>", things.join(",")));
     timed("different kinds", &{
         let kinds = (0..400).map(|at| format!(r#"{{"@type":"T{at}","name":"x"}}"#)).collect::<Vec<_>>();
@@ -46,7 +50,9 @@ fn hostile_pages_come_to_an_end() {
 }
 
 fn nested_pairs(depth: usize) -> String {
-    (0..depth).fold("<b class=price>$1</b>".to_owned(), |inner, _| format!("<div class=order>{inner}</div><div class=order>{inner}</div>"))
+    (0..depth).fold("<b class=price>$1</b>".to_owned(), |inner, _| {
+        format!("<div class=order>{inner}</div><div class=order>{inner}</div>")
+    })
 }
 
 /// Pieces that pages are made of, put together in any way.

@@ -65,14 +65,17 @@ async fn play(State(actor): State<Actor>, headers: HeaderMap, Json(body): Json<V
         if plays.len() > 1 { plays.remove(0) } else { plays[0].clone() }
     };
     match play {
-        Play::Says(text) => Json(json!({"choices": [{"message": {"role": "assistant", "content": text}}]})).into_response(),
+        Play::Says(text) => {
+            Json(json!({"choices": [{"message": {"role": "assistant", "content": text}}]})).into_response()
+        }
         Play::Status(status, body) => (StatusCode::from_u16(status).unwrap(), Json(body)).into_response(),
         Play::Never => std::future::pending().await,
     }
 }
 
 fn schema() -> Schema {
-    let schema = json!({"orders": "array of order IDs, statuses and totals as numbers", "customer": "name of the customer"});
+    let schema =
+        json!({"orders": "array of order IDs, statuses and totals as numbers", "customer": "name of the customer"});
     Schema::parse(&schema).unwrap()
 }
 
@@ -124,7 +127,9 @@ async fn the_key_is_in_the_header_and_nowhere_else_and_secrets_are_not_sent() {
 
 #[tokio::test]
 async fn what_is_no_json_is_asked_for_once_more() {
-    let stage = Stage::with(&[Play::Says("Sure, here you go!"), Play::Says("```json\n{\"orders\": [{\"id\": \"A-1\"}]}\n```")]).await;
+    let stage =
+        Stage::with(&[Play::Says("Sure, here you go!"), Play::Says("```json\n{\"orders\": [{\"id\": \"A-1\"}]}\n```")])
+            .await;
     let found = ask(&stage).await.unwrap();
     assert_eq!(found.data["orders"], json!([{"id": "A-1", "status": null, "total": null}]));
     assert_eq!(stage.asked().len(), 2);
@@ -150,7 +155,11 @@ async fn refusals_are_told_without_the_key() {
 
 #[tokio::test]
 async fn an_endpoint_without_response_format_is_asked_without_it() {
-    let stage = Stage::with(&[Play::Status(400, json!({"error": {"message": "unknown field"}})), Play::Says("{\"orders\": []}")]).await;
+    let stage = Stage::with(&[
+        Play::Status(400, json!({"error": {"message": "unknown field"}})),
+        Play::Says("{\"orders\": []}"),
+    ])
+    .await;
     let found = ask(&stage).await.unwrap();
     assert_eq!(found.missing, ["orders", "customer"]);
     let asked = stage.asked();
@@ -164,7 +173,8 @@ async fn a_slow_endpoint_is_left_at_the_deadline_and_one_that_is_away_is_named()
     assert_eq!(error.code(), "timeout");
 
     let away = Llm::new("http://127.0.0.1:1", "m", None, reqwest::Client::new()).unwrap();
-    let error = away.extract(PAGE, None, &schema(), &Redactor::default(), Deadline::after(Duration::from_secs(20))).await;
+    let error =
+        away.extract(PAGE, None, &schema(), &Redactor::default(), Deadline::after(Duration::from_secs(20))).await;
     let error = error.unwrap_err();
     assert_eq!(error.code(), "llm_unavailable");
     assert!(error.to_string().contains("127.0.0.1"), "{error}");

@@ -106,7 +106,7 @@ impl Page {
         let mut cache = Fits::default();
         for (index, fact) in self.facts.iter().enumerate() {
             let (by_words, by_look) = cache.of(attribute, &fact.labels);
-            let place = self.place_factor(fact, attribute);
+            let place = self.place_factor(fact, attribute) * self.part_factor(fact, attribute);
             let most = by_words.max(by_look) * place;
             if most < SURE || best.as_ref().is_some_and(|best| best.score >= most) {
                 continue;
@@ -158,8 +158,21 @@ impl Page {
             (false, _) => 1.0,
         };
         let free = matches!(attribute.kind, Kind::Email | Kind::Phone | Kind::Url);
-        let aside = if self.dom.elements[node].aside && !free { 0.8 } else { 1.0 };
+        let aside = if self.dom.elements[node].aside && !free { 0.88 } else { 1.0 };
         records * aside
+    }
+
+    /// What was once is not what is, and what holds several values is none of them.
+    fn part_factor(&self, fact: &Fact, attribute: &Attribute) -> f32 {
+        let Some(node) = fact.values.first().and_then(Cell::node) else { return 1.0 };
+        let old = attribute.kind == Kind::Money && !attribute.is_of_old() && is_old(&self.dom, node);
+        let shaped =
+            !matches!(attribute.kind, Kind::Any | Kind::Name | Kind::Place) || attribute.output != Output::Text;
+        let parts = || self.dom.children(node).filter(|at| self.dom.has_text(*at)).take(2).count();
+        let several = shaped && self.dom.elements[node].end - node < 60 && parts() > 1;
+        let old = if old { 0.85 } else { 1.0 };
+        let several = if several { 0.94 } else { 1.0 };
+        old * several
     }
 
     /// Long texts are values of what is described at length.
@@ -267,4 +280,15 @@ fn in_records(dom: &Dom, sets: &[Set]) -> Vec<bool> {
         inside[at] = starts[at] || dom.elements[at].parent.is_some_and(|parent| inside[parent]);
     }
     inside
+}
+
+/// Whether an element says of itself that it is a price that was.
+pub fn is_old(dom: &Dom, node: usize) -> bool {
+    let marks = ["was", "old", "original", "previous", "before", "regular", "rrp", "msrp", "strike", "crossed", "list"];
+    dom.upwards(node).take(2).any(|at| {
+        let element = &dom.elements[at];
+        element.is(&["del", "s", "strike"])
+            || (at == node
+                && element.classes().any(|class| words::split(class).iter().any(|word| marks.contains(&word.as_str()))))
+    })
 }

@@ -231,7 +231,9 @@ impl Builder<'_> {
             {
                 for index in 0..count {
                     let one = cells.iter().map(|cells| cells.get(index).cloned().into_iter().collect()).collect();
-                    columns.push(self.column(&key, one));
+                    let mut column = self.column(&key, one);
+                    column.path = format!("{key}#{index}");
+                    columns.push(column);
                 }
             }
             columns.push(self.column(&key, cells));
@@ -277,7 +279,11 @@ impl Builder<'_> {
                 dom.upwards(*node).skip(usize::from(!is_part)).take_while(|above| *above > top).take(2).enumerate()
             {
                 let alone = dom.length(above) <= dom.length(*node) + 3;
-                let factor = if alone { 0.95 } else { 0.62 - 0.1 * f32::from(u8::try_from(level).unwrap_or(2)) };
+                let factor = if alone || dom.elements[*node].tag == "li" && level == 0 {
+                    0.95
+                } else {
+                    0.62 - 0.1 * f32::from(u8::try_from(level).unwrap_or(2))
+                };
                 labels.extend(self.labels.of_element(dom, above, factor));
             }
         }

@@ -195,6 +195,8 @@ fn keyed(part: &[String], of: &[String], each_one: bool) -> (String, Attribute) 
         .collect();
     let mut attribute = attribute(vec![Phrase::new(telling), Phrase::new(&words)], output, &[of, &hints].concat());
     attribute.many = many;
+    attribute.plural =
+        !each_one && telling.last().is_some_and(|last| is_plural(last)) && attribute.output == Output::Text;
     (key.join("_"), attribute)
 }
 
@@ -245,7 +247,7 @@ fn attribute(phrases: Vec<Option<Phrase>>, output: Output, context: &[String]) -
         (output, _) => output,
     };
     let context = context.iter().map(|word| Word::new(word)).collect();
-    Attribute { phrases, kind, output, first: false, context, many: false, inner: None }
+    Attribute { phrases, kind, output, first: false, context, many: false, plural: false, inner: None }
 }
 
 fn scalar(names: &[String], text: &[String]) -> Attribute {

@@ -119,6 +119,12 @@ impl Dom {
                 if tag == "script" {
                     return self.add_script(&attrs, tree, &id);
                 }
+                // What nobody sees of a form is nobody's to read.
+                let unseen = |(name, value): &(String, String)| {
+                    name == "type" && (value.eq_ignore_ascii_case("password") || value.eq_ignore_ascii_case("hidden"))
+                };
+                let held = if tag == "input" && attrs.iter().any(unseen) { "value" } else { "" };
+                let attrs: Vec<(String, String)> = attrs.into_iter().filter(|(name, _)| name != held).collect();
                 let has = |name: &str| attrs.iter().any(|(known, _)| known == name);
                 if is_unseen(&tag, &attrs) || (tag == "template" && !has("shadowrootmode")) {
                     return;
@@ -271,13 +277,21 @@ impl Dom {
     pub fn as_text(&self) -> String {
         let mut notes: Vec<(usize, String)> = Vec::new();
         for element in &self.elements {
-            let address = |name: &str| element.attr(name).filter(|value| value.len() < 300 && !value.starts_with("data:"));
+            let address =
+                |name: &str| element.attr(name).filter(|value| value.len() < 300 && !value.starts_with("data:"));
             match element.tag.as_str() {
                 "a" => notes.extend(address("href").map(|href| (element.to, format!(" ({href})")))),
-                "img" => notes.extend(address("src").map(|src| (element.from, format!(" [{} ({src})] ", element.attr("alt").unwrap_or("picture"))))),
+                "img" => notes
+                    .extend(address("src").map(|src| {
+                        (element.from, format!(" [{} ({src})] ", element.attr("alt").unwrap_or("picture")))
+                    })),
                 "input" | "select" | "textarea" if element.attr("type") != Some("password") => {
                     let checked = element.attrs.iter().any(|(name, _)| name == "checked");
-                    let held = if checked { Some("checked") } else { element.attr("value").filter(|_| element.attr("type") != Some("hidden")) };
+                    let held = if checked {
+                        Some("checked")
+                    } else {
+                        element.attr("value").filter(|_| element.attr("type") != Some("hidden"))
+                    };
                     notes.extend(held.map(|held| (element.from, format!(" [{}] ", words::short(held, 500)))));
                 }
                 _ => {}
@@ -412,9 +426,9 @@ fn is_aside(element: &Element) -> bool {
 fn shallow(html: &str) -> Cow<'_, str> {
     // Their ends may be left out, so they tell no depth; or they have nothing in them.
     let uncounted = [
-        "li", "p", "td", "th", "tr", "dt", "dd", "option", "optgroup", "tbody", "thead", "tfoot", "colgroup", "rt", "rp", "br",
-        "hr", "img", "input", "meta", "link", "area", "base", "col", "embed", "source", "track", "wbr", "path", "use", "script",
-        "html", "head", "body",
+        "li", "p", "td", "th", "tr", "dt", "dd", "option", "optgroup", "tbody", "thead", "tfoot", "colgroup", "rt",
+        "rp", "br", "hr", "img", "input", "meta", "link", "area", "base", "col", "embed", "source", "track", "wbr",
+        "path", "use", "script", "html", "head", "body",
     ];
     let (mut depth, mut kept, mut from) = (0_usize, String::new(), 0);
     for (at, _) in html.match_indices('<') {
@@ -422,7 +436,9 @@ fn shallow(html: &str) -> Cow<'_, str> {
         let (closes, rest) = rest.strip_prefix('/').map_or((false, rest), |rest| (true, rest));
         let end = rest.find(|c: char| !c.is_ascii_alphanumeric() && c != '-').unwrap_or(rest.len());
         let name = &rest[..end];
-        if !name.starts_with(|c: char| c.is_ascii_alphabetic()) || uncounted.contains(&name.to_ascii_lowercase().as_str()) {
+        if !name.starts_with(|c: char| c.is_ascii_alphabetic())
+            || uncounted.contains(&name.to_ascii_lowercase().as_str())
+        {
             continue;
         }
         if closes {

@@ -164,7 +164,7 @@ fn upright(dom: &Dom, labels: &mut Labels, table: usize, rows: &[Row]) -> Option
         entity.extend(around(dom, labels, parent, Some(table)));
     }
     let row_nodes = body.iter().map(|row| row.node).collect();
-    Some(Set { labels: entity, columns, rows: body.len(), source: Source::Node(table), row_nodes })
+    Some(Set { labels: entity, columns, rows: body.len(), source: Source::Node(table), row_nodes, sure: 1.0 })
 }
 
 fn cell_at(row: &Row, column: usize) -> Option<usize> {
@@ -246,5 +246,12 @@ fn lying(dom: &Dom, labels: &mut Labels, table: usize, rows: &[Row]) -> Option<S
         columns.extend(made);
     }
     let entity = around(dom, labels, table, None);
-    Some(Set { labels: entity, columns, rows: width - 1, source: Source::Node(table), row_nodes: Vec::new() })
+    Some(Set {
+        labels: entity,
+        columns,
+        rows: width - 1,
+        source: Source::Node(table),
+        row_nodes: Vec::new(),
+        sure: 1.0,
+    })
 }

@@ -199,7 +199,10 @@ fn merge(dom: &Dom, groups: &mut Vec<Group>) {
 }
 
 fn set(dom: &Dom, labels: &mut Labels, group: Group, telling: &dyn Fn(&str) -> bool) -> Set {
-    let Group { parent, rows, merged, .. } = group;
+    let Group { parent, rows, merged, shape } = group;
+    let headed =
+        ["h1.", "h2.", "h3.", "h4.", "h5.", "h6.", "dt.", "tr.", "summary."].iter().any(|head| shape.starts_with(head));
+    let sure = if shape.ends_with(" run") && !headed { 0.93 } else { 1.0 };
     let mut entity: Vec<Label> = Vec::new();
     if let Some(first) = rows.first().and_then(|row| row.first()) {
         entity.extend(labels.of_element(dom, *first, 1.0));
@@ -215,7 +218,7 @@ fn set(dom: &Dom, labels: &mut Labels, group: Group, telling: &dyn Fn(&str) -> b
     let columns = columns::of_rows(dom, labels, &rows, telling);
     let row_nodes = rows.iter().filter_map(|row| row.first().copied()).collect::<Vec<_>>();
     let source = Source::Node(row_nodes.first().copied().unwrap_or(parent));
-    Set { labels: entity, columns, rows: rows.len(), source, row_nodes }
+    Set { labels: entity, columns, rows: rows.len(), sure, source, row_nodes }
 }
 
 /// The heading that rows stand under, be it in a box of its own, and that of the page.

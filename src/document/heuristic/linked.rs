@@ -207,7 +207,7 @@ impl Linked {
         }
         if !columns.is_empty() {
             let source = Source::Data(format!("json-ld {here}"));
-            self.sets.push(Set { labels: entity, columns, rows: flat.len(), source, row_nodes: Vec::new() });
+            self.sets.push(Set { labels: entity, columns, rows: flat.len(), source, row_nodes: Vec::new(), sure: 1.0 });
         }
     }
 }

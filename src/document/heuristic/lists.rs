@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use super::choose::{Fits, Page, SURE, rounded};
+use super::choose::{Fits, Page, SURE, is_old, rounded};
 use super::model::{Cell, Column, Facet, Fact, Set, Source};
 use super::shapes::{self, Kind};
 use super::wanted::{Attribute, List, Schema, Want};
@@ -175,8 +175,8 @@ fn fit<'a>(page: &Page, set: &'a Set, list: &List, caches: &mut [Fits]) -> Optio
         _ => 1.0,
     };
     let rows = 0.08 * (set.rows.min(8) as f32 / 8.0);
-    let score = (0.75 * average + 0.2 * entity + rows) * aside;
-    let least = if entity > 0.5 { 0.42 } else { 0.46 };
+    let score = (0.75 * average + 0.2 * entity + rows) * aside * set.sure;
+    let least = if entity > 0.5 { 0.38 } else { 0.46 };
     if score < least {
         return None;
     }
@@ -294,16 +294,21 @@ fn column_fit(
     }
     let label = if looks > 0.7 { by_words.max(by_look) } else { by_words };
     let by_shape = shape_only(page, column, attribute, entity);
-    let many = attribute.many || list.flat || column.cells.iter().all(|cells| cells.len() <= 1);
+    let many = attribute.many || attribute.plural || list.flat || column.cells.iter().all(|cells| cells.len() <= 1);
     let single = if many { 1.0 } else { 0.9 };
     let part = if column.path.contains("/part") { 0.97 } else { 1.0 };
+    let part = match attribute.many || attribute.plural {
+        true if column.path.contains('#') => part * 0.95,
+        true if column.cells.iter().any(|cells| cells.len() > 1) => part * 1.1,
+        _ => part,
+    };
+    let old = attribute.kind == Kind::Money
+        && !attribute.is_of_old()
+        && column.cells.iter().flatten().find_map(Cell::node).is_some_and(|node| is_old(&page.dom, node));
+    let part = if old { part * 0.85 } else { part };
     let filled = share(filled, set.rows);
     // A column that is called as the records are has their names.
-    let named = if named && simple(page, column) {
-        0.8 * of_entity(column, &list.entity)
-    } else {
-        0.0
-    };
+    let named = if named && simple(page, column) { 0.8 * of_entity(column, &list.entity) } else { 0.0 };
     let label = label.max(named);
     (label * (0.5 + 0.5 * looks) * (0.75 + 0.25 * filled)).max(by_shape * looks * (0.4 + 0.6 * filled)) * single * part
 }
@@ -340,7 +345,18 @@ fn looks(page: &Page, column: &Column, attribute: &Attribute) -> f32 {
 
 /// Kinds that are known by their look, which no long text has.
 fn has_look(kind: Kind) -> bool {
-    matches!(kind, Kind::Money | Kind::Date | Kind::Email | Kind::Phone | Kind::Rating | Kind::Id | Kind::Time | Kind::Place | Kind::Count)
+    matches!(
+        kind,
+        Kind::Money
+            | Kind::Date
+            | Kind::Email
+            | Kind::Phone
+            | Kind::Rating
+            | Kind::Id
+            | Kind::Time
+            | Kind::Place
+            | Kind::Count
+    )
 }
 
 /// What a column is by its look and place alone.
@@ -423,7 +439,8 @@ fn row(page: &Page, list: &List, found: &Match, at: usize) -> Vec<Value> {
         if list.flat {
             return values.collect();
         }
-        let value = if attribute.many { Some(Value::Array(values.collect())) } else { values.next() };
+        let several = attribute.plural && found.set.columns[*index].cells.iter().any(|cells| cells.len() > 1);
+        let value = if attribute.many || several { Some(Value::Array(values.collect())) } else { values.next() };
         record.insert(key.clone(), value.unwrap_or(Value::Null));
     }
     let empty = |value: &Value| value.is_null() || value.as_array().is_some_and(Vec::is_empty);

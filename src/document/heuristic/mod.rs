@@ -33,7 +33,7 @@ use choose::Page;
 use wanted::Want;
 
 /// What was found.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct Extraction {
     /// By name; without what is missing.
     pub data: Map<String, Value>,

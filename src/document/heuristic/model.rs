@@ -53,6 +53,8 @@ pub struct Set {
     pub labels: Vec<Label>,
     pub columns: Vec<Column>,
     pub rows: usize,
+    /// How sure it is that these are rows.
+    pub sure: f32,
     pub source: Source,
     /// The elements that each row begins with, where it is made of elements.
     pub row_nodes: Vec<usize>,
@@ -108,7 +110,6 @@ impl Cell {
             Self::Data(_) => None,
         }
     }
-
 }
 
 /// The text of an element, or what is read out in its place.

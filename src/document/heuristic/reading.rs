@@ -26,7 +26,10 @@ impl Reading {
         let mut links = HashSet::new();
         for element in &dom.elements {
             for (name, value) in &element.attrs {
-                if matches!(name.as_str(), "href" | "src" | "content" | "value" | "datetime" | "alt" | "title" | "aria-label") {
+                if matches!(
+                    name.as_str(),
+                    "href" | "src" | "content" | "value" | "datetime" | "alt" | "title" | "aria-label"
+                ) {
                     all.push(' ');
                     all.push_str(value);
                     if matches!(name.as_str(), "href" | "src") {
@@ -74,7 +77,8 @@ fn digits(text: &str) -> String {
     for c in text.chars() {
         if c.is_ascii_digit() {
             out.push(c);
-        } else if !matches!(c, '.' | ',' | '\'' | '’' | '\u{a0}' | '\u{202f}' | '\u{2009}' | ' ') && !out.ends_with('|') {
+        } else if !matches!(c, '.' | ',' | '\'' | '’' | '\u{a0}' | '\u{202f}' | '\u{2009}' | ' ') && !out.ends_with('|')
+        {
             out.push('|');
         }
     }

@@ -54,7 +54,7 @@ const CURRENCY: &str = r"(?:[$€£¥₹₽₩₺₴₫₪฿₦]|\b(?:USD|EUR|G
 
 static MONEY: LazyLock<Option<Regex>> = LazyLock::new(|| {
     let number = r"\d(?:[\d.,'’\u{a0}\u{202f} ]*\d)?";
-    regex(&format!(r"(?:{CURRENCY}\s?[-−–]?\s?{number}|[-−–]?{number}(?:,-)?\s?{CURRENCY})"))
+    regex(&format!(r"(?:[-−–+]?{CURRENCY}\s?[-−–]?\s?{number}|[-−–]?{number}(?:,-)?\s?{CURRENCY})"))
 });
 static EMAIL: LazyLock<Option<Regex>> =
     LazyLock::new(|| regex(r"[A-Za-z0-9._%+\-]+@[A-Za-z0-9\-]+(?:\.[A-Za-z0-9\-]+)+"));
@@ -64,7 +64,7 @@ static NUMBER: LazyLock<Option<Regex>> =
 const MONTHS: &str = r"(?:jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|sept?(?:ember)?|oct(?:ober)?|nov(?:ember)?|dec(?:ember)?)\.?";
 static DATE: LazyLock<Option<Regex>> = LazyLock::new(|| {
     regex(&format!(
-        r"(?i)\d{{4}}-\d{{1,2}}-\d{{1,2}}(?:[T ]\d{{2}}:\d{{2}}(?::\d{{2}}(?:\.\d+)?)?(?:Z|[+-]\d{{2}}:?\d{{2}})?)?|\d{{4}}/\d{{1,2}}/\d{{1,2}}|\b\d{{1,2}}[./]\s?\d{{1,2}}[./]\s?\d{{2,4}}|\b{MONTHS}\s+\d{{1,2}}(?:st|nd|rd|th)?(?:\s*[–-]\s*\d{{1,2}})?(?:,?\s+\d{{4}})?\b|\b\d{{1,2}}(?:st|nd|rd|th|\.)?\s+(?:of\s+)?{MONTHS}(?:,?\s+\d{{4}})?|\b{MONTHS}\s+\d{{4}}\b|\b\d{{1,2}}-{MONTHS}-\d{{2,4}}|\d+\s+(?:second|minute|hour|day|week|month|year)s?\s+ago|\byesterday\b|\btoday\b|\btomorrow\b|\d{{4}}年\d{{1,2}}月\d{{1,2}}日|\d{{1,2}}\.\s\p{{L}}+\s\d{{4}}"
+        r"(?i)\d{{4}}-\d{{1,2}}-\d{{1,2}}(?:[T ]\d{{2}}:\d{{2}}(?::\d{{2}}(?:\.\d+)?)?(?:Z|[+-]\d{{2}}:?\d{{2}})?)?|\d{{4}}/\d{{1,2}}/\d{{1,2}}|\b\d{{1,2}}[./]\s?\d{{1,2}}[./]\s?\d{{2,4}}|\b{MONTHS}\s+\d{{1,2}}(?:st|nd|rd|th)?(?:\s*[–-]\s*\d{{1,2}})?(?:,?\s+\d{{4}})?\b|\b\d{{1,2}}(?:st|nd|rd|th|\.)?\s+(?:of\s+)?{MONTHS}(?:,?\s+\d{{4}})?|\b{MONTHS}\s+\d{{4}}\b|\b\d{{1,2}}-{MONTHS}-\d{{2,4}}|\b(?:\d+|an?|one|two|three)\s+(?:second|minute|hour|day|week|month|year)s?\s+ago|\byesterday\b|\btoday\b|\btomorrow\b|\d{{4}}年\d{{1,2}}月\d{{1,2}}日|\d{{1,2}}\.\s\p{{L}}+\s\d{{4}}"
     ))
 });
 static TIME: LazyLock<Option<Regex>> =
@@ -265,8 +265,15 @@ pub fn convert(output: Output, text: &str, base: Option<&url::Url>, commas: bool
             numeric(text, commas).and_then(json_number)
         }
         Output::Loose => (!text.is_empty()).then(|| text.into()),
+        Output::Url if text.contains(' ') => None,
+        Output::Url if is_bare_host(text) => None,
         Output::Url => absolute(text, base).map(Value::from),
     }
+}
+
+/// A name of a site without the address that it stands for.
+fn is_bare_host(text: &str) -> bool {
+    !text.contains("://") && !text.starts_with(['/', '.', '?', '#']) && !text.ends_with(".html") && !text.contains('/')
 }
 
 /// An address made absolute.
@@ -292,8 +299,10 @@ pub fn numeric(text: &str, commas: bool) -> Option<f64> {
         return (stars > 0).then(|| f64::from(u32::try_from(stars).unwrap_or(0)));
     };
     let mut digits: String = text[from..to].chars().filter(|c| c.is_ascii_digit() || matches!(c, '.' | ',')).collect();
-    let negative = text[..from].trim_end().ends_with(['-', '−', '–']) && text[..from].trim().chars().count() <= 2
-        || text[from..].starts_with(['-', '−', '–']) && !text[..from].ends_with(char::is_alphanumeric);
+    let before = text[..from].trim_end_matches(|c: char| c.is_whitespace() || "$€£¥₹".contains(c));
+    let signed = |text: &str| text.ends_with(['-', '−', '–']) && text.chars().count() <= 2;
+    let own = text[from..].starts_with(['-', '−', '–']) && !text[..from].ends_with(char::is_alphanumeric);
+    let negative = own || signed(before);
     let last = digits.rfind(['.', ',']);
     let both = digits.contains('.') && digits.contains(',');
     let decimal = last.filter(|at| {
@@ -423,6 +432,7 @@ mod tests {
         check(Output::Number, "1 234,50 Kč", 1234.5.into());
         check(Output::Number, "1.2k", 1200.into());
         check(Output::Number, "-3", (-3).into());
+        check(Output::Number, "-£23.40", (-23.4).into());
         check(Output::Date, "5th March 2024", "2024-03-05".into());
         check(Output::Date, "Mar 5, 2024", "2024-03-05".into());
         check(Output::Bool, "Out of stock", false.into());

@@ -3,6 +3,7 @@
 use serde_json::Value;
 use url::Url;
 
+use super::choose::is_old;
 use super::dom::Dom;
 use super::model::{Cell, Facet};
 use super::shapes::{self, Kind, Output};
@@ -22,6 +23,16 @@ pub fn of(attribute: &Attribute, cell: &Cell, dom: &Dom, base: Option<&Url>) -> 
         Facet::Link | Facet::Picture => {
             return shapes::absolute(&cell.text(dom), base).map(|url| (url.into(), 1.0));
         }
+        // The link in an element says more than its text.
+        Facet::Text if wants_address && attribute.kind != Kind::Image => {
+            let within = cell.node().and_then(|node| {
+                let end = dom.elements[node].end.min(node + 8);
+                (node..end).find(|at| dom.elements[*at].tag == "a" && dom.elements[*at].attr("href").is_some())
+            });
+            if let Some(href) = within.and_then(|at| dom.elements[at].attr("href")) {
+                return shapes::absolute(href, base).map(|url| (url.into(), 0.95));
+            }
+        }
         Facet::Text => {}
     }
     let text = match cell {
@@ -30,13 +41,21 @@ pub fn of(attribute: &Attribute, cell: &Cell, dom: &Dom, base: Option<&Url>) -> 
             let is_value = |line: &String| attribute.fit(&words::label(line)) < 0.6;
             dom.lines(*node).into_iter().find(is_value).unwrap_or_else(|| cell.text(dom))
         }
+        // Of a price that was and one that is, the one that is.
+        Cell::Node(node, Facet::Text) if attribute.kind == Kind::Money && !attribute.is_of_old() => {
+            present(dom, *node).map_or_else(|| cell.text(dom), |at| dom.text(at))
+        }
         _ => cell.text(dom),
     };
     let text = stripped(attribute, &text);
     if text.is_empty() {
         return None;
     }
-    let looks = shapes::fits(attribute.kind, text);
+    let shown = shapes::fits(attribute.kind, text);
+    let dated = attribute.kind == Kind::Date
+        && shown <= 0.0
+        && cell.machine(dom).is_some_and(|text| shapes::iso_date(&text).is_some());
+    let looks = if dated { 0.9 } else { shown };
     if looks <= 0.0 {
         return None;
     }
@@ -89,4 +108,12 @@ fn stripped<'a>(attribute: &Attribute, text: &'a str) -> &'a str {
         return rest.trim();
     }
     text.trim()
+}
+
+/// The element with the amount that counts, where another in the same place is marked as one that was.
+fn present(dom: &Dom, node: usize) -> Option<usize> {
+    let inside = || node + 1..dom.elements[node].end.min(node + 20);
+    let has_money = |at: &usize| dom.length(*at) < 60 && shapes::money(&dom.text(*at)).is_some();
+    inside().find(|at| is_old(dom, *at))?;
+    inside().find(|at| !dom.upwards(*at).take_while(|up| *up > node).any(|up| is_old(dom, up)) && has_money(at))
 }

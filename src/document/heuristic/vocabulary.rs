@@ -4,7 +4,7 @@
 /// Words that mean much the same where something is labelled with them; a word may be in several lines.
 pub(super) const SYNONYMS: &[&str] = &[
     "price cost amount fee fare",
-    "total sum amount",
+    "total sum amount amt",
     "id number no nr num ref reference code identifier sku key",
     "status state stage",
     "name title headline heading label",
@@ -25,7 +25,7 @@ pub(super) const SYNONYMS: &[&str] = &[
     "quantity qty count amount unit piece number",
     "count number total qty",
     "location place where venue address based",
-    "address street location",
+    "address addr street location",
     "city town locality municipality",
     "zip postcode postal",
     "country nation",
@@ -276,7 +276,6 @@ pub(super) const ENTITIES: &[&str] = &[
     "document",
     "paper",
     "model",
-    "publication",
     "dataset",
     "library",
     "module",
@@ -284,4 +283,31 @@ pub(super) const ENTITIES: &[&str] = &[
     "extension",
     "team",
     "player",
+];
+
+/// Other spellings, and what is usually shortened.
+pub(super) const ALIASES: &[(&str, &str)] = &[
+    ("licence", "license"),
+    ("colour", "color"),
+    ("organisation", "organization"),
+    ("catalogue", "catalog"),
+    ("programme", "program"),
+    ("centre", "center"),
+    ("addr", "address"),
+    ("qty", "quantity"),
+    ("desc", "description"),
+    ("amt", "amount"),
+    ("img", "image"),
+    ("pic", "picture"),
+    ("num", "number"),
+    ("nr", "number"),
+    ("tel", "phone"),
+    ("telephone", "phone"),
+    ("favourite", "favorite"),
+    ("thumb", "thumbnail"),
+    ("repo", "repository"),
+    ("dept", "department"),
+    ("avg", "average"),
+    ("max", "maximum"),
+    ("min", "minimum"),
 ];

@@ -55,6 +55,8 @@ pub(super) struct Attribute {
     pub context: Vec<Word>,
     /// Several values, inside of a record.
     pub many: bool,
+    /// A word for several: values, where a row has more than one.
+    pub plural: bool,
     /// Several records, inside of a record.
     pub inner: Option<Box<List>>,
 }
@@ -146,6 +148,7 @@ fn attributes(
                     first: false,
                     context,
                     many: true,
+                    plural: false,
                     inner: Some(Box::new(list)),
                 };
                 Ok((name.clone(), attribute))
@@ -197,6 +200,12 @@ impl Attribute {
     /// Whether it is asked for without saying which ("price", not "old price").
     pub fn is_plain(&self) -> bool {
         self.phrases.first().is_some_and(Phrase::is_plain)
+    }
+
+    /// Whether what was once is asked for ("old price").
+    pub fn is_of_old(&self) -> bool {
+        let words = ["old", "original", "previous", "was", "regular", "list", "before"];
+        self.phrases.iter().any(|phrase| words.iter().any(|word| phrase.speaks_of(word)))
     }
 
     /// Whether its look alone may tell it.

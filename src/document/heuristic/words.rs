@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::LazyLock;
 
-use super::vocabulary::{EMPTY, ENTITIES, SYNONYMS};
+use super::vocabulary::{ALIASES, EMPTY, ENTITIES, SYNONYMS};
 
 static GROUPS: LazyLock<HashMap<String, Vec<u16>>> = LazyLock::new(|| {
     let mut groups: HashMap<String, Vec<u16>> = HashMap::new();
@@ -142,7 +142,8 @@ pub fn is_plural(word: &str) -> bool {
 }
 
 fn stem(word: &str) -> String {
-    let mut word = singular(word);
+    let one = singular(word);
+    let mut word = ALIASES.iter().find(|(alias, _)| *alias == one).map_or(one, |(_, usual)| (*usual).to_owned());
     if !word.is_ascii() {
         return word;
     }

@@ -33,7 +33,9 @@ fn fit(value: &Value, shape: &Value, page: &Reading) -> Option<Value> {
             let record: Map<String, Value> = keys.iter().map(entry).collect();
             record.values().any(|value| !value.is_null()).then_some(Value::Object(record))
         }
-        (Value::String(_), Value::String(text)) => (!text.trim().is_empty() && page.has_text(text)).then(|| value.clone()),
+        (Value::String(_), Value::String(text)) => {
+            (!text.trim().is_empty() && page.has_text(text)).then(|| value.clone())
+        }
         (Value::String(_), Value::Number(number)) => page.has_number(number).then(|| value.clone()),
         // Nothing to compare with: what a page says of it are words.
         (Value::String(_), Value::Bool(_)) => Some(value.clone()),

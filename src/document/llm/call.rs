@@ -12,7 +12,12 @@ const MAX_ANSWER: usize = 4 << 20;
 
 impl Llm {
     /// The JSON object that the model answers.
-    pub(super) async fn ask(&self, messages: Vec<Value>, redactor: &Redactor, deadline: Deadline) -> Result<Map<String, Value>, LlmError> {
+    pub(super) async fn ask(
+        &self,
+        messages: Vec<Value>,
+        redactor: &Redactor,
+        deadline: Deadline,
+    ) -> Result<Map<String, Value>, LlmError> {
         let work = Box::pin(self.twice(messages, redactor));
         deadline.race(work).await.unwrap_or(Err(LlmError::Timeout(deadline.span())))
     }
@@ -55,7 +60,10 @@ impl Llm {
         let unreachable = |error: reqwest::Error| Refused {
             status: None,
             // Addresses may have credentials in them.
-            reason: redactor.redact(&format!("the language model at {host} cannot be reached: {}", crate::base::with_causes(&error.without_url()))),
+            reason: redactor.redact(&format!(
+                "the language model at {host} cannot be reached: {}",
+                crate::base::with_causes(&error.without_url())
+            )),
         };
         let response = request.send().await.map_err(unreachable)?;
         let status = response.status();
@@ -89,7 +97,10 @@ fn refusal(host: &str, status: StatusCode, answer: &Value, redactor: &Redactor) 
     let said = answer["error"]["message"].as_str().or(answer["message"].as_str()).unwrap_or_default();
     let said: String = redactor.redact(said).chars().filter(|c| !c.is_control()).take(200).collect();
     let said = if said.is_empty() { said } else { format!(": {said}") };
-    Refused { status: Some(status.as_u16()), reason: format!("the language model at {host} answered {}{said}", status.as_u16()) }
+    Refused {
+        status: Some(status.as_u16()),
+        reason: format!("the language model at {host} answered {}{said}", status.as_u16()),
+    }
 }
 
 /// The JSON object in a text, which may stand in a fence or between words.

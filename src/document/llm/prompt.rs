@@ -31,7 +31,8 @@ pub fn for_instruction(page: &Reading, base: Option<&Url>, instruction: &str, re
 
 fn messages(page: &Reading, base: Option<&Url>, task: &str, redactor: &Redactor) -> Vec<Value> {
     // Credentials and queries of an address may be secrets that nobody named.
-    let address = base.map(|base| format!("{}{}", base.origin().ascii_serialization(), base.path())).unwrap_or_default();
+    let address =
+        base.map(|base| format!("{}{}", base.origin().ascii_serialization(), base.path())).unwrap_or_default();
     let text = cut(&page.text, MAX_PAGE);
     let user = format!("{task}\n\nThe page {address}, as text:\n<page>\n{text}\n</page>");
     vec![json!({"role": "system", "content": RULES}), json!({"role": "user", "content": redactor.redact(&user)})]
