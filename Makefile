@@ -20,6 +20,7 @@ test: ## every test, in real Chromium and with a real Redis; installs what it ne
 	@.ci/install windows
 	@.ci/install redis
 	@.ci/install moto
+	@.ci/install schemathesis
 	@.ci/install nextest
 	cargo nextest run --locked
 	cargo test --locked --quiet --doc

@@ -52,6 +52,8 @@ mod s3;
 mod s3_server;
 #[path = "cli/secret.rs"]
 mod secret;
+#[path = "cli/serve.rs"]
+mod serve;
 #[path = "cli/shared.rs"]
 mod shared;
 #[path = "cli/store.rs"]

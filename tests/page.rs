@@ -9,6 +9,8 @@ mod support;
 mod aria;
 #[path = "page/clicks.rs"]
 mod clicks;
+#[path = "page/documents.rs"]
+mod documents;
 #[path = "page/fields.rs"]
 mod fields;
 #[path = "page/finding.rs"]
@@ -19,5 +21,7 @@ mod giving_up;
 mod navigation;
 #[path = "page/reading.rs"]
 mod reading;
+#[path = "page/scrolling.rs"]
+mod scrolling;
 #[path = "page/suggest.rs"]
 mod suggest;

@@ -27,6 +27,8 @@ mod modules;
 mod passwords;
 #[path = "script/pauses.rs"]
 mod pauses;
+#[path = "script/reading.rs"]
+mod reading;
 #[path = "script/rig.rs"]
 mod rig;
 #[path = "script/secrets.rs"]

@@ -10,14 +10,35 @@
 
 #[path = "serve/basics.rs"]
 mod basics;
+#[path = "serve/docs.rs"]
+mod docs;
+#[path = "serve/fetch.rs"]
+mod fetch;
+#[path = "serve/fuzz.rs"]
+mod fuzz;
+#[path = "serve/interact.rs"]
+mod interact;
+#[path = "serve/jobs.rs"]
+mod jobs;
 #[path = "serve/kept.rs"]
 mod kept;
+#[path = "store/redis_server.rs"]
+#[allow(dead_code, reason = "tests of stores need more of it")]
+mod redis_server;
 #[path = "serve/rig.rs"]
 mod rig;
 #[path = "serve/routes.rs"]
 mod routes;
+#[path = "serve/run.rs"]
+mod run;
+#[path = "serve/scripts.rs"]
+mod scripts;
 #[path = "serve/sessions.rs"]
 mod sessions;
+#[path = "serve/sessions_over_time.rs"]
+mod sessions_over_time;
+#[path = "serve/site.rs"]
+mod site;
 #[path = "serve/tokens.rs"]
 mod tokens;
 #[path = "serve/vault.rs"]

@@ -45,6 +45,8 @@ mod permissions;
 mod points;
 #[path = "session/pool.rs"]
 mod pool;
+#[path = "session/pool_warm.rs"]
+mod pool_warm;
 #[path = "session/portable.rs"]
 mod portable;
 #[path = "support/process.rs"]
@@ -67,6 +69,8 @@ mod rotation;
 mod s3_faults;
 #[path = "store/s3_server.rs"]
 mod s3_server;
+#[path = "session/sent.rs"]
+mod sent;
 #[path = "session/sweep.rs"]
 mod sweep;
 #[path = "session/tabs.rs"]

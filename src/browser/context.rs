@@ -90,6 +90,11 @@ impl Context {
         self.targets.workers.view()
     }
 
+    /// The tabs, shared and service workers that are in it now, whoever made them.
+    pub fn all_targets(&self) -> Vec<Target> {
+        self.browser.registry().targets_in(&self.id)
+    }
+
     /// Commands that every worker made in it from now on gets before it runs, whoever makes it.
     pub fn before_workers(&self, commands: Vec<(&'static str, Value)>) {
         self.targets.before_workers(commands);

@@ -215,6 +215,13 @@ impl Registry {
         all.find(|entry| entry.target.id().inner() == target)?.target.context_id().cloned()
     }
 
+    /// What there is in a context, but for what is below something else in it.
+    pub(super) fn targets_in(&self, id: &BrowserContextId) -> Vec<Target> {
+        let state = lock(&self.state);
+        let all = state.targets.values().filter(|entry| entry.parent.is_none()).map(|entry| &entry.target);
+        all.filter(|target| target.context_id() == Some(id)).cloned().collect()
+    }
+
     /// Forgets a context that Chromium has disposed of.
     pub(super) fn forget(&self, id: &BrowserContextId) {
         let context = lock(&self.state).contexts.remove(id);

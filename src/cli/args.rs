@@ -16,6 +16,7 @@ Examples:
   rhaven watch orders.rhai                     run it again at every change
   rhaven repl --session acme                   try things out, keep what worked
   rhaven session show acme                     what is kept, by name
+  rhaven serve --scripts ./scripts             all of it over HTTP
   rhaven docs click                            how a function of the script surface works
 
 Settings come from flags, RHAVEN_* variables, rhaven.toml here or above, and the user's configuration folder, \
@@ -89,6 +90,8 @@ pub(super) enum Command {
     Watch(super::watch::WatchArgs),
     /// Try things out: type a line, see what it does, keep what worked
     Repl(super::repl::ReplArgs),
+    /// Serve scripts, pages and sessions over HTTP
+    Serve(Box<super::serve::ServeArgs>),
     /// Write a script to begin with
     New(super::new::NewArgs),
     /// Look for mistakes in scripts without a browser

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::error::CliError;
+use super::serving::ServeTable;
 use crate::base::{closest, parse_duration};
 
 /// The file's name, in projects and in the user's configuration folder (there `config.toml` would say less).
@@ -47,6 +48,9 @@ pub(super) struct Config {
     pub llm_url: Option<String>,
     /// The language model's name.
     pub llm_model: Option<String>,
+    /// Flags of `rhaven serve` by name, with `_` for `-`. Not in a project's file.
+    #[schemars(with = "Option<std::collections::BTreeMap<String, serde_json::Value>>")]
+    pub serve: Option<ServeTable>,
 }
 
 /// A time as the file has it.
@@ -88,7 +92,7 @@ fn without_null(property: &mut serde_json::Value) {
     }
 }
 
-const KEYS: [&str; 14] = [
+const KEYS: [&str; 15] = [
     "tenant",
     "store",
     "blobs",
@@ -103,11 +107,12 @@ const KEYS: [&str; 14] = [
     "ttl",
     "llm_url",
     "llm_model",
+    "serve",
 ];
 
 /// Settings that name a program, say where the key lives or where pages are sent to: a folder that came with somebody else's
 /// project must not set them.
-const USER_ONLY: [&str; 4] = ["chromium", "key_file", "home", "llm_url"];
+const USER_ONLY: [&str; 5] = ["chromium", "key_file", "home", "llm_url", "serve"];
 
 /// What begins a place on a server, which a project must not choose either: credentials would be sent there.
 const SERVERS: [&str; 3] = ["redis:", "rediss:", "s3:"];
@@ -178,6 +183,10 @@ impl Config {
                     Some("set it in the user's configuration folder, by flag or by variable".to_owned()),
                 ));
             }
+            if let Some(table) = value.as_table().filter(|_| key == "serve") {
+                config.serve = Some(ServeTable::parse(table, folder)?);
+                continue;
+            }
             config
                 .set(key, value, folder)
                 .map_err(|wanted| (format!("{key} has to be {wanted}, found {}", show(value)), None))?;
@@ -208,6 +217,7 @@ impl Config {
             "headed" => self.headed = Some(value.as_bool().ok_or("true or false")?),
             "ttl" if value.as_str() == Some("never") => self.ttl = Some(Ttl::Never),
             "ttl" => self.ttl = Some(Ttl::After(span().map_err(|_| "a time such as \"30d\", or \"never\"")?)),
+            "serve" => return Err("a table: [serve]"),
             _ => {}
         }
         Ok(())
@@ -230,6 +240,7 @@ impl Config {
             ttl: self.ttl.or(base.ttl),
             llm_url: self.llm_url.or(base.llm_url),
             llm_model: self.llm_model.or(base.llm_model),
+            serve: self.serve.or(base.serve),
         }
     }
 }

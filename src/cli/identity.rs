@@ -251,6 +251,10 @@ pub(super) fn describe(identity: &Identity) -> String {
     lines.collect::<Vec<_>>().join("\n")
 }
 
+fn names<'a>(names: impl Iterator<Item = &'a String>) -> String {
+    names.map(String::as_str).collect::<Vec<_>>().join(", ")
+}
+
 fn lines(identity: &Identity) -> Vec<(&'static str, String)> {
     let size = |size: Viewport| match identity.scale {
         Some(scale) if (scale - 1.0).abs() > f64::EPSILON => format!("{}x{}, scale {scale}", size.width, size.height),
@@ -267,6 +271,9 @@ fn lines(identity: &Identity) -> Vec<(&'static str, String)> {
         ("color scheme", identity.color_scheme.clone()),
         ("reduced motion", identity.reduced_motion.clone()),
         ("geolocation", identity.geolocation.as_ref().map(place)),
+        ("headers", identity.extra_http_headers.as_ref().map(|headers| names(headers.keys()))),
+        ("credentials", identity.http_credentials.as_ref().map(|own| format!("{} at {}", own.username, own.origin))),
+        ("secrets", identity.secrets.as_ref().map(|secrets| names(secrets.keys()))),
     ]
     .into_iter()
     .filter_map(|(name, value)| Some((name, value?)))

@@ -89,7 +89,7 @@ impl JobArgs {
             name: script.name,
             import_root: script.import_root,
             working_folder: environment.working_folder.clone(),
-            args: self.args.into_iter().collect(),
+            args: self.args.into_iter().map(|(name, value)| (name, value.into())).collect(),
             env,
             session: self.session,
             secrets,

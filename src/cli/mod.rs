@@ -17,6 +17,7 @@ mod interrupt;
 mod job;
 mod key;
 mod keys;
+mod logs;
 mod man;
 mod new;
 mod passphrase;
@@ -27,6 +28,8 @@ mod run;
 mod screen;
 mod secret;
 mod secrets;
+mod serve;
+mod serving;
 mod session;
 mod settings;
 mod store;
@@ -103,6 +106,7 @@ async fn dispatch(command: Command, settings: &Settings, environment: &Environme
         Command::Session(args) => Box::pin(session::execute(args, settings, environment, terminal)).await,
         Command::Browser(args) => browser::execute(&args, settings, terminal).await,
         Command::Doctor => doctor::execute(settings, terminal).await,
+        Command::Serve(args) => Box::pin(serve::execute(*args, settings, environment, terminal)).await,
         Command::Docs(args) => docs::execute(&args, terminal),
         Command::Key(args) => key::execute(args, settings, terminal).await,
         Command::Identity(args) => identity::execute(args, settings, terminal).await,

@@ -11,6 +11,7 @@ use super::args::{ColorWhen, Global};
 use super::config::{Config, Ttl};
 use super::environment::Environment;
 use super::error::CliError;
+use super::serving::ServeTable;
 use crate::base::{Secret, Tenant};
 use crate::document::llm::Llm;
 use crate::repl::Explain;
@@ -56,6 +57,8 @@ pub(super) struct Settings {
     pub profile_ttl: Option<Duration>,
     /// The language model that `extract` may ask.
     pub llm: Option<Llm>,
+    /// What the configuration file says of `rhaven serve`.
+    pub serve: ServeTable,
 }
 
 impl Settings {
@@ -98,6 +101,7 @@ impl Settings {
             ttl: ttl(config.ttl, DEFAULT_TTL),
             profile_ttl: ttl(config.ttl, PROFILE_TTL),
             llm: llm(environment, config.llm_url, config.llm_model)?,
+            serve: config.serve.unwrap_or_default(),
         })
     }
 

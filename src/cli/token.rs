@@ -126,10 +126,8 @@ async fn list(settings: &Settings, terminal: &Terminal) -> Outcome {
 }
 
 async fn revoke(id: &str, settings: &Settings, terminal: &Terminal) -> Outcome {
-    let revoked = match settings.store.exists() {
-        true => open(settings).await?.revoke_token(id).await.map_err(|error| failure(&error))?,
-        false => false,
-    };
+    let revoked =
+        settings.store.exists() && open(settings).await?.revoke_token(id).await.map_err(|error| failure(&error))?;
     if !revoked {
         return Err(unknown(id, settings).await);
     }

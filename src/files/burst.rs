@@ -27,6 +27,8 @@ pub struct Ear {
 struct State {
     places: BTreeSet<PathBuf>,
     folders: BTreeSet<PathBuf>,
+    /// All below it matters.
+    below: Option<PathBuf>,
     burst: Option<Burst>,
 }
 
@@ -54,6 +56,13 @@ impl Ear {
         let mut state = self.state();
         state.places = places;
         state.folders = folders;
+    }
+
+    /// From now on all matters that is below `folder`.
+    pub fn listen_below(&self, folder: PathBuf) {
+        let mut state = self.state();
+        state.folders = BTreeSet::from([folder.clone()]);
+        state.below = Some(folder);
     }
 
     /// Takes what the watcher tells; called on its thread.
@@ -102,7 +111,8 @@ impl Ear {
 
 impl State {
     fn matters(&self, path: &PathBuf) -> bool {
-        self.places.contains(path) || self.folders.contains(path)
+        let is_below = self.below.as_ref().is_some_and(|folder| path.starts_with(folder));
+        is_below || self.places.contains(path) || self.folders.contains(path)
     }
 }
 

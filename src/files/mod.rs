@@ -5,8 +5,10 @@ mod burst;
 mod error;
 mod new;
 mod places;
+mod tree;
 mod watch;
 
 pub use error::FilesError;
 pub use new::write_numbered;
+pub use tree::Tree;
 pub use watch::Watch;

@@ -1,10 +1,14 @@
 //! What a page is to tell otherwise than the browser does by itself: as commands that its targets get before anything runs in
 //! them, and as the difference to what they got before.
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 
 use super::PageError;
+use super::credentials::{self, Credentials};
 use super::inner::Inner;
 use super::rpc::{Ack, rpc};
 use crate::browser::BrowserError;
@@ -30,6 +34,10 @@ pub struct Emulation {
     pub reduced_motion: Option<String>,
     /// Where it is.
     pub geolocation: Option<Geolocation>,
+    /// Headers that go with every request.
+    pub headers: BTreeMap<String, String>,
+    /// What one origin is answered with that asks who it is.
+    pub credentials: Option<Credentials>,
 }
 
 /// The user agent and what goes with it, for `Emulation.setUserAgentOverride`.
@@ -106,6 +114,9 @@ impl Emulation {
         if media(self) != media(before) {
             orders.push(("Emulation.setEmulatedMedia", media(self)));
         }
+        if self.credentials != before.credentials {
+            orders.push(Credentials::order(self.credentials.as_ref()));
+        }
         if self.geolocation != before.geolocation {
             orders.push(match &self.geolocation {
                 Some(place) => ("Emulation.setGeolocationOverride", json!(place)),
@@ -128,6 +139,11 @@ impl Emulation {
             let zone = self.timezone.as_deref().unwrap_or("");
             orders.push(("Emulation.setTimezoneOverride", json!({"timezoneId": zone})));
         }
+        if self.headers != before.headers {
+            // They count only where the domain is on. Nothing of what it tells is wanted.
+            orders.push(("Network.enable", json!({"maxTotalBufferSize": 0, "maxResourceBufferSize": 0})));
+            orders.push(("Network.setExtraHTTPHeaders", json!({"headers": self.headers})));
+        }
         orders
     }
 
@@ -147,6 +163,8 @@ impl Emulation {
         field(&mut self.color_scheme, &from.color_scheme, &to.color_scheme);
         field(&mut self.reduced_motion, &from.reduced_motion, &to.reduced_motion);
         field(&mut self.geolocation, &from.geolocation, &to.geolocation);
+        field(&mut self.headers, &from.headers, &to.headers);
+        field(&mut self.credentials, &from.credentials, &to.credentials);
     }
 
     /// What every worker is sent before it runs, for [`crate::browser::Context::before_workers`].
@@ -192,7 +210,7 @@ pub(super) fn taken(answer: Result<Ack, BrowserError>) -> Result<(), BrowserErro
 
 impl Inner {
     /// Changes what the page and its frames tell from now on; nothing is sent where nothing differs.
-    pub async fn emulate(&self, change: impl FnOnce(&mut Emulation)) -> Result<(), PageError> {
+    pub async fn emulate(self: &Arc<Self>, change: impl FnOnce(&mut Emulation)) -> Result<(), PageError> {
         let (before, now) = {
             let mut emulation = self.emulation();
             let before = emulation.clone();
@@ -200,7 +218,6 @@ impl Inner {
             (before, emulation.clone())
         };
         let (main, frames) = (self.target.cdp(), now.for_frame(&before));
-        let mut sent: Vec<_> = now.for_page(&before).into_iter().map(|(m, p)| main.send(rpc::<Ack>(m, p))).collect();
         let mut children = Vec::new();
         for node in &self.tree().frames {
             let known = |cdp: &crate::browser::Cdp| cdp.session_id() == node.cdp.session_id();
@@ -208,6 +225,10 @@ impl Inner {
                 children.push(node.cdp.clone());
             }
         }
+        if now.credentials.is_some() && now.credentials != before.credentials {
+            std::iter::once(main).chain(&children).for_each(|cdp| credentials::follow(self, cdp));
+        }
+        let mut sent: Vec<_> = now.for_page(&before).into_iter().map(|(m, p)| main.send(rpc::<Ack>(m, p))).collect();
         sent.extend(children.iter().flat_map(|cdp| frames.iter().map(|(m, p)| cdp.send(rpc::<Ack>(m, p.clone())))));
         for answer in join_all(sent).await {
             match taken(answer) {

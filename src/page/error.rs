@@ -1,6 +1,7 @@
 //! What a verb answers when it fails: what was wanted, what was found, and the call log.
 
 use crate::browser::BrowserError;
+use crate::document::DocumentError;
 
 use super::{CallLog, SelectorError};
 
@@ -63,6 +64,9 @@ pub enum PageError {
         /// The system's words.
         reason: String,
     },
+    /// The document could not be read.
+    #[error(transparent)]
+    Document(#[from] DocumentError),
     /// The browser failed under it.
     #[error(transparent)]
     Browser(#[from] BrowserError),
@@ -83,6 +87,7 @@ impl PageError {
             Self::PageClosed => "page_closed",
             Self::PageCrashed => "page_crashed",
             Self::File { .. } => "file_error",
+            Self::Document(error) => error.code(),
             Self::Browser(error) => error.code(),
         }
     }

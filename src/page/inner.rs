@@ -13,6 +13,7 @@ use crate::base::Deadline;
 use crate::browser::{BrowserError, Cdp, RawEvents, Target, TargetEvent, TargetKind};
 
 use super::PageError;
+use super::credentials;
 use super::emulation::{self, Emulation};
 use super::events::{self, FrameTree, METHODS, Reaction};
 use super::rpc::{Ack, rpc};
@@ -185,6 +186,9 @@ async fn set_up(inner: &Arc<Inner>, target: &Target) -> Result<(), PageError> {
     let own = target.id() == inner.target.id();
     let nothing = Emulation::default();
     let orders = if own { emulation.for_page(&nothing) } else { emulation.for_frame(&nothing) };
+    if emulation.credentials.is_some() {
+        credentials::follow(inner, cdp);
+    }
     let all = enables.into_iter().chain(orders);
     let sent = all.map(|(method, params)| cdp.send(rpc::<Ack>(method, params)));
     let mut sent = join_all(sent.collect::<Vec<_>>());

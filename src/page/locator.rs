@@ -186,6 +186,14 @@ impl Locator {
         verb.end(&self.page, outcome).await
     }
 
+    /// Brings it into the viewport.
+    pub async fn scroll_into_view(&self, deadline: Deadline) -> Result<()> {
+        let mut verb = self.verb(deadline);
+        let work = async { self.ask(&mut verb, &Ask::new("intoView", &[], &[])).await.map(|_| ()) };
+        let outcome = self.page.race(deadline, work).await;
+        verb.end(&self.page, outcome).await
+    }
+
     /// `textContent`.
     pub async fn text_content(&self, deadline: Deadline) -> Result<String> {
         self.read("text_content", None, deadline).await.map(text)

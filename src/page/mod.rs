@@ -4,7 +4,9 @@
 mod accessibility;
 mod aria;
 mod convert;
+mod credentials;
 mod css;
+mod document;
 mod emulation;
 mod error;
 mod evaluate;
@@ -29,12 +31,14 @@ mod role;
 mod rpc;
 mod schema;
 mod screenshot;
+mod scroll;
 mod selector;
 mod suggest;
 mod tree;
 mod verb;
 mod world;
 
+pub use credentials::Credentials;
 pub use emulation::{Agent, Emulation, Geolocation, Screen};
 pub use error::{PageError, VerbError};
 pub use frame::Frame;
@@ -43,8 +47,8 @@ pub use locator::Locator;
 pub use log::CallLog;
 pub use navigation::{check_glob, check_url};
 pub use options::{
-    ActionOptions, ClickOptions, GotoOptions, LoadState, ScreenshotOptions, SelectBy, TypeOptions, UrlPattern,
-    WaitState,
+    ActionOptions, ClickOptions, Direction, GotoOptions, LoadState, ScreenshotOptions, ScrollOptions, Scrolled,
+    SelectBy, TypeOptions, UrlPattern, WaitState,
 };
 pub use page::{Page, Suggestion};
 pub use schema::Schema;

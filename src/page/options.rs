@@ -108,3 +108,56 @@ pub struct ScreenshotOptions {
     /// `png` (default) or `jpeg`.
     pub jpeg: bool,
 }
+
+/// Where to scroll to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Direction {
+    /// Towards the end of the page.
+    #[default]
+    Down,
+    /// Towards its beginning.
+    Up,
+    /// Towards the left.
+    Left,
+    /// Towards the right.
+    Right,
+}
+
+impl Direction {
+    /// As scripts write it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Down => "down",
+            Self::Up => "up",
+            Self::Left => "left",
+            Self::Right => "right",
+        }
+    }
+
+    /// By its name.
+    pub fn parse(name: &str) -> Option<Self> {
+        [Self::Down, Self::Up, Self::Left, Self::Right].into_iter().find(|direction| direction.name() == name)
+    }
+}
+
+/// Options of `scroll`.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct ScrollOptions {
+    /// Where to.
+    pub direction: Direction,
+    /// How far, in CSS pixels; four fifths of what is seen where none.
+    pub amount: Option<u32>,
+    /// On and on, until the end is reached and nothing more is added.
+    pub until_stable: bool,
+}
+
+/// What `scroll` did.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Scrolled {
+    /// How far it went, in CSS pixels; negative upwards and to the left.
+    pub moved: i64,
+    /// Whether the end in that direction is reached.
+    pub at_end: bool,
+    /// With `until_stable`: whether nothing more was added, and not only the time over.
+    pub stable: bool,
+}

@@ -4,14 +4,15 @@ use std::fmt;
 
 use crate::base::Deadline;
 use crate::browser::Target;
+use crate::document::{Link, MarkdownOptions, StructuredData, Table};
 
 use super::inner::Inner;
 use super::leaving::Leaving;
 use super::verb::{Result, Verb};
 use super::world::Shared;
 use super::{
-    Emulation, Frame, GotoOptions, LoadState, Locator, ScreenshotOptions, Selector, TypeOptions, UrlPattern, aria,
-    keyboard, navigation, screenshot, suggest,
+    Emulation, Frame, GotoOptions, LoadState, Locator, ScreenshotOptions, ScrollOptions, Scrolled, Selector,
+    TypeOptions, UrlPattern, aria, document, keyboard, navigation, screenshot, scroll, suggest,
 };
 
 /// A tab. Cheap to clone.
@@ -208,6 +209,52 @@ impl Page {
         let work = aria::snapshot(&self.inner, main.id(), &mut verb, selector);
         let outcome = self.inner.race(deadline, work).await;
         verb.end(&self.inner, outcome).await
+    }
+
+    /// The page, or `selector`'s one match, as Markdown: what a reader sees now, open shadow roots and frames of the same origin
+    /// included, with absolute links and what fields hold.
+    pub async fn markdown(
+        &self,
+        selector: Option<&Selector>,
+        options: &MarkdownOptions,
+        deadline: Deadline,
+    ) -> Result<String> {
+        let options = *options;
+        let read = move |html: &str, base: &url::Url| crate::document::markdown(html, base, &options);
+        document::read(&self.inner, selector, document::Part::Shown, deadline, read).await
+    }
+
+    /// The tables of the page, or of `selector`'s one match, as a reader sees them now.
+    pub async fn tables(&self, selector: Option<&Selector>, deadline: Deadline) -> Result<Vec<Table>> {
+        document::read(&self.inner, selector, document::Part::Shown, deadline, crate::document::tables).await
+    }
+
+    /// What the page says for machines: JSON-LD, microdata, Open Graph and the like.
+    pub async fn structured_data(&self, deadline: Deadline) -> Result<StructuredData> {
+        document::read(&self.inner, None, document::Part::All, deadline, crate::document::structured_data).await
+    }
+
+    /// Where the page leads, each address once; also from parts that are not displayed now, such as menus.
+    pub async fn links(&self, selector: Option<&Selector>, deadline: Deadline) -> Result<Vec<Link>> {
+        document::read(&self.inner, selector, document::Part::All, deadline, crate::document::links).await
+    }
+
+    /// Its HTML as it is now, open shadow roots and frames of the same origin written into it, fields with what they hold, and the
+    /// address that relative ones in it are resolved against. With `all` also what is not displayed.
+    pub async fn written(&self, all: bool, deadline: Deadline) -> Result<(String, url::Url)> {
+        let part = if all { document::Part::All } else { document::Part::Shown };
+        document::read(&self.inner, None, part, deadline, |html, base| Ok((html.to_owned(), base.clone()))).await
+    }
+
+    /// Scrolls the page, or what `selector`'s one match scrolls in, by steps that lists which load as one scrolls take for a
+    /// reader's. Where the page itself does not scroll, the largest part of it that does.
+    pub async fn scroll(
+        &self,
+        selector: Option<&Selector>,
+        options: &ScrollOptions,
+        deadline: Deadline,
+    ) -> Result<Scrolled> {
+        scroll::scroll(&self.inner, selector, options, deadline).await
     }
 
     /// Selectors of elements that are on the page now and whose selector begins with `prefix` (as one would type it: `#us`, `.or`,

@@ -26,6 +26,8 @@ const BUNDLE: &str = concat!(
     include_str!("injected/act.js"),
     include_str!("injected/fields.js"),
     include_str!("injected/read.js"),
+    include_str!("injected/written.js"),
+    include_str!("injected/scroll.js"),
     include_str!("injected/extract.js"),
     include_str!("injected/suggest.js"),
     include_str!("injected/tail.js"),

@@ -7,6 +7,7 @@
 mod account;
 mod clicks;
 mod faults;
+mod feed;
 mod form;
 mod html;
 mod orders;
@@ -26,6 +27,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 pub use account::{EMAIL, PASSWORD};
+pub use feed::FEED_COUNT;
 pub use orders::ORDER_COUNT;
 
 use state::{Shared, Site};
@@ -82,6 +84,7 @@ fn router(site: Shared) -> Router {
         .merge(account::routes())
         .merge(orders::routes())
         .merge(form::routes())
+        .merge(feed::routes())
         .merge(clicks::routes())
         .merge(faults::routes())
         .route("/api/visits", get(visits))

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use serde_json::Value;
+
 use super::Pauses;
 use crate::base::{Secret, SessionId};
 use crate::document::llm::Llm;
@@ -21,8 +23,8 @@ pub struct Job {
     pub import_root: PathBuf,
     /// The folder that `screenshot("x.png")` and the like write below.
     pub working_folder: PathBuf,
-    /// `args` in the script.
-    pub args: BTreeMap<String, String>,
+    /// `args` in the script: texts from a command line, any JSON over HTTP.
+    pub args: BTreeMap<String, Value>,
     /// `env(..)` in the script: the environment variables that it may read.
     pub env: BTreeMap<String, String>,
     /// A session opened before the script's first line (`--session`).

@@ -4,6 +4,7 @@
 mod dialogue;
 mod failure;
 mod job;
+mod prepared;
 mod report;
 mod transfers;
 
@@ -19,6 +20,7 @@ pub use crate::script::{Event, Limits, Place, StackFrame};
 pub use dialogue::{Change, Dialogue, Pauses, Turn};
 pub use failure::ALSO;
 pub use job::Job;
+pub use prepared::{Prepared, prepare};
 pub use report::{Failure, FailureKind, Report};
 pub use transfers::tell_of_transfers;
 

@@ -69,6 +69,21 @@ pub struct Failure {
 }
 
 impl Failure {
+    /// A fault of ours.
+    pub(super) fn internal(message: &str) -> Self {
+        Self {
+            kind: FailureKind::Script,
+            code: "internal_error".to_owned(),
+            message: message.to_owned(),
+            causes: Vec::new(),
+            place: None,
+            stack: Vec::new(),
+            log: Vec::new(),
+            elements: Vec::new(),
+            hint: None,
+        }
+    }
+
     /// The same with every text in it changed but for places, which name files. The code is one: a script may have made it.
     #[must_use]
     pub fn map_texts(self, text: impl Fn(String) -> String) -> Self {

@@ -86,7 +86,10 @@ fn type_name(kind: Kind) -> &'static str {
         Kind::Count | Kind::Times => "int",
         Kind::Flag => "bool",
         Kind::SomeOf(_) | Kind::Cookies => "Array",
-        Kind::Point | Kind::Fields(_) | Kind::Options | Kind::Trait(Trait::Viewport | Trait::Geolocation) => "Map",
+        Kind::Point
+        | Kind::Fields(_)
+        | Kind::Options
+        | Kind::Trait(Trait::Viewport | Trait::Geolocation | Trait::Headers | Trait::Credentials) => "Map",
         Kind::Pattern => "String | Pattern",
         Kind::Choice => "String | Map | Array",
         Kind::Function => "FnPtr",

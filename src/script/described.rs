@@ -128,7 +128,8 @@ async fn patiently(frame: &Frame, schema: &Schema, deadline: Deadline) -> Result
             before.clone_from(&html);
             let schema = schema.clone();
             let work = tokio::task::spawn_blocking(move || heuristic::extract(&html, base.as_ref(), &schema));
-            found = work.await.map_err(|_| ScriptError::new("internal_error", "the page could not be read"))?;
+            let read = work.await.map_err(|_| ScriptError::new("internal_error", "the page could not be read"))?;
+            found = read.map_err(|error| ScriptError::new(error.code(), error.to_string()))?;
         }
         if !found.data.is_empty() || deadline.remaining() < PAUSE {
             return Ok(found);

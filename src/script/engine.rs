@@ -5,7 +5,7 @@ use std::sync::Arc;
 use rhai::{Dynamic, Engine, EvalContext, OptimizationLevel, Position, Token};
 
 use super::modules::Resolver;
-use super::{Event, Host, Limits, Stop, bind, console, secret};
+use super::{Event, Host, Limits, Stop, bind, console, secret, value};
 
 /// Words that Rhai reserves and does not use, and that our scripts need as names.
 pub const FREED: &[&str] = &["goto", "default"];
@@ -96,7 +96,7 @@ fn offer_pause(engine: &mut Engine, host: &Arc<Host>) {
 
 /// `args` is seen everywhere, in functions too, unless the script has a variable of that name.
 fn offer_args(engine: &mut Engine, host: &Arc<Host>) {
-    let entries = host.args.iter().map(|(name, value)| (name.into(), Dynamic::from(value.clone())));
+    let entries = host.args.iter().map(|(name, value)| (name.into(), value::from_json(value.clone())));
     let args = Dynamic::from_map(entries.collect());
     // As above.
     #[allow(deprecated)]

@@ -34,7 +34,7 @@ pub struct Host {
     /// The secrets that it may use.
     pub secrets: BTreeMap<String, Secret>,
     /// `args`.
-    pub args: BTreeMap<String, String>,
+    pub args: BTreeMap<String, Value>,
     /// The environment variables that it may read.
     pub env: BTreeMap<String, String>,
     /// What it may use up.
@@ -172,7 +172,10 @@ impl Host {
     pub async fn secret_of_vault(&self, name: &str) -> Result<Secret, ScriptError> {
         let secret = self.workspace.secret(name).await?.ok_or_else(|| secret_not_set(name))?;
         self.redactor.learn(&secret);
-        if let Ok(mut vault) = self.progress.vault.lock() {
+        // What another session's identity means by the name is another secret.
+        if let Ok(mut vault) = self.progress.vault.lock()
+            && secret.name() == name
+        {
             vault.insert(name.to_owned(), secret.clone());
         }
         Ok(secret)

@@ -1,9 +1,11 @@
 //! What a browser tells sites, as scripts write it: the options of `session(..)` that make an identity, and the maps in them. The
 //! same rules serve a running call and the check before the run.
 
+use std::collections::BTreeMap;
+
 use rhai::{Dynamic, INT, Map};
 
-use crate::session::{Geolocation, Identity, Viewport, identity, identity_name};
+use crate::session::{Geolocation, HttpCredentials, Identity, SecretRef, Viewport, identity, identity_name};
 
 use super::ScriptError;
 use super::kind::{self, Kind, found};
@@ -25,6 +27,10 @@ pub enum Trait {
     Device,
     /// `#{ latitude, longitude, accuracy }`.
     Geolocation,
+    /// Header names with their values.
+    Headers,
+    /// `#{ origin, username, password: #{ secret } }`.
+    Credentials,
     /// The name of an identity, or a map of the others.
     Identity,
 }
@@ -39,6 +45,13 @@ const PLACE: [OptionDoc; 3] = [
     OptionDoc { name: "longitude", ..WIDTH },
     OptionDoc { name: "accuracy", ..WIDTH },
 ];
+
+const SIGN_IN: [OptionDoc; 3] = [
+    OptionDoc { name: "origin", ..WIDTH },
+    OptionDoc { name: "username", ..WIDTH },
+    OptionDoc { name: "password", ..WIDTH },
+];
+const SECRET: [OptionDoc; 1] = [OptionDoc { name: "secret", ..WIDTH }];
 
 /// The option `color_scheme`.
 pub const COLOR_SCHEME: OptionDoc = OptionDoc {
@@ -57,7 +70,7 @@ pub const REDUCED_MOTION: OptionDoc = OptionDoc {
 };
 
 /// The options that make an identity.
-pub const OPTIONS: [OptionDoc; 8] = [
+pub const OPTIONS: [OptionDoc; 10] = [
     OptionDoc {
         name: "device",
         kind: Kind::Trait(Trait::Device),
@@ -97,6 +110,19 @@ pub const OPTIONS: [OptionDoc; 8] = [
         default: "none",
         doc: "Where the browser says that it is, `#{ latitude: 52.5, longitude: 13.4 }`; sites that ask for it are let.",
     },
+    OptionDoc {
+        name: "extra_http_headers",
+        kind: Kind::Trait(Trait::Headers),
+        default: "none",
+        doc: "Headers that go with every request of its pages, `#{ \"X-Client\": \"shop\" }`; to every site, so no secrets.",
+    },
+    OptionDoc {
+        name: "http_credentials",
+        kind: Kind::Trait(Trait::Credentials),
+        default: "none",
+        doc: "What one site is answered with that asks for a user name and a password by HTTP: `#{ origin: \"https://shop.example\", \
+              username: \"me\", password: #{ secret: \"SHOP\" } }`; the secret is one of the vault. No other site gets them.",
+    },
 ];
 
 impl Trait {
@@ -109,6 +135,10 @@ impl Trait {
             Self::Viewport => "a size such as #{ width: 1280, height: 720 }",
             Self::Device => "the name of a device such as \"iPhone 15\"",
             Self::Geolocation => "a place such as #{ latitude: 52.5, longitude: 13.4 }",
+            Self::Headers => "headers such as #{ \"X-Client\": \"shop\" }",
+            Self::Credentials => {
+                "credentials such as #{ origin: \"https://shop.example\", username: \"me\", password: #{ secret: \"SHOP\" } }"
+            }
             Self::Identity => "the name of an identity, \"browser\", or a map such as #{ device: \"iPhone 15\" }",
         }
     }
@@ -116,7 +146,7 @@ impl Trait {
     /// Whether the type fits.
     pub fn takes(self, value: &Dynamic) -> bool {
         match self {
-            Self::Viewport | Self::Geolocation => value.is_map(),
+            Self::Viewport | Self::Geolocation | Self::Headers | Self::Credentials => value.is_map(),
             Self::Identity => value.is_map() || value.is_string(),
             Self::UserAgent | Self::Locale | Self::Timezone | Self::Device => value.is_string(),
         }
@@ -132,6 +162,8 @@ impl Trait {
             Self::Device => identity::device(&text).map(drop),
             Self::Viewport => return size(value).err(),
             Self::Geolocation => return place(value).err(),
+            Self::Headers => return headers(value).err(),
+            Self::Credentials => return credentials(value).err(),
             Self::Identity if value.is_map() => return whole(value).err(),
             Self::Identity if text == BROWSER => Ok(()),
             Self::Identity => identity_name(&text).map(drop),
@@ -161,6 +193,40 @@ pub fn place(value: &Dynamic) -> Result<Geolocation, ScriptError> {
     Ok(place)
 }
 
+/// Headers, checked.
+fn headers(value: &Dynamic) -> Result<BTreeMap<String, String>, ScriptError> {
+    let headers = texts(value, Trait::Headers)?;
+    identity::headers(&headers)?;
+    Ok(headers)
+}
+
+/// A map of texts. What is none is not told: it may be worth something.
+fn texts(value: &Dynamic, wanted: Trait) -> Result<BTreeMap<String, String>, ScriptError> {
+    let map = value.read_lock::<Map>().map(|map| map.clone()).unwrap_or_default();
+    let text = |(name, value): (String, Dynamic)| match value.into_immutable_string() {
+        Ok(text) => Ok((name, text.to_string())),
+        Err(kind) => Err(invalid(format!("wanted {}, found {kind} in it", wanted.wanted()))),
+    };
+    map.into_iter().map(|(name, value)| (name.to_string(), value)).map(text).collect()
+}
+
+/// `#{ origin, username, password: #{ secret } }`, checked.
+fn credentials(value: &Dynamic) -> Result<HttpCredentials, ScriptError> {
+    let wanted = Trait::Credentials.wanted();
+    let text = |map: &Map, name: &str| match map.get(name).map(|value| value.clone().into_immutable_string()) {
+        Some(Ok(text)) => Ok(text.to_string()),
+        Some(Err(kind)) => Err(invalid(format!("wanted {wanted}, found {kind} as {name}"))),
+        None => Err(invalid(format!("wanted {wanted}, found one without {name}"))),
+    };
+    let map = known_map(value, Trait::Credentials, &SIGN_IN)?;
+    let Some(password) = map.get("password").filter(|password| password.is_map()) else {
+        return Err(invalid(format!("wanted {wanted}: the password is the name of a secret of the vault")));
+    };
+    let password = SecretRef { secret: text(&known_map(password, Trait::Credentials, &SECRET)?, "secret")? };
+    let given = HttpCredentials { origin: text(&map, "origin")?, username: text(&map, "username")?, password };
+    Ok(identity::credentials(&given)?)
+}
+
 /// A map of the options above, checked.
 pub fn whole(value: &Dynamic) -> Result<Identity, ScriptError> {
     let map = value.read_lock::<Map>().map(|map| map.clone()).unwrap_or_default();
@@ -178,6 +244,8 @@ pub fn of(options: &Options) -> Result<Identity, ScriptError> {
         color_scheme: options.text("color_scheme"),
         reduced_motion: options.text("reduced_motion"),
         geolocation: options.value("geolocation").map(place).transpose()?,
+        extra_http_headers: options.value("extra_http_headers").map(headers).transpose()?,
+        http_credentials: options.value("http_credentials").map(credentials).transpose()?,
         ..Identity::default()
     };
     Ok(identity.checked()?)
@@ -251,6 +319,11 @@ mod tests {
             (Trait::Identity, "#{ device: \"pixel 7\", locale: \"de\", viewport: #{ width: 400, height: 900 } }"),
             (Trait::Identity, "\"work-phone\""),
             (Trait::Identity, "\"browser\""),
+            (Trait::Headers, "#{ \"X-Client\": \"shop\" }"),
+            (
+                Trait::Credentials,
+                "#{ origin: \"https://shop.example\", username: \"me\", password: #{ secret: \"SHOP\" } }",
+            ),
         ] {
             assert_eq!(fault(kind, script), "", "{script}");
         }
@@ -265,6 +338,10 @@ mod tests {
         assert!(fault(Trait::Geolocation, "#{ latitude: 95, longitude: 0 }").contains("-90 to 90"));
         assert!(fault(Trait::Device, "\"Pixel 77\"").contains("did you mean \"Pixel 7\"?"));
         assert!(fault(Trait::Identity, "#{ locale: \"de_DE\" }").contains("did you mean \"de-DE\"?"));
+        assert!(fault(Trait::Headers, "#{ \"X-Client\": 7 }").contains("found i64 in it"));
+        let inline = "#{ origin: \"https://shop.example\", username: \"me\", password: \"swordfish\" }";
+        let told = fault(Trait::Credentials, inline);
+        assert!(told.contains("the name of a secret of the vault") && !told.contains("swordfish"), "{told}");
         assert!(fault(Trait::Identity, "#{ devise: \"Pixel 7\" }").contains("identity has no option \"devise\""));
     }
 }

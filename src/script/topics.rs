@@ -23,6 +23,11 @@ const TOPICS: &[Topic] = &[
         doc: "The schemas of extract: shapes, options of fields, waiting",
         text: include_str!("docs/extract.md"),
     },
+    Topic {
+        name: "reading",
+        doc: "Markdown, tables, links and structured data of a page; lists that load as one scrolls",
+        text: include_str!("docs/reading.md"),
+    },
     Topic { name: "globs", doc: "Patterns for URLs", text: include_str!("docs/globs.md") },
     Topic {
         name: "sessions",
@@ -54,11 +59,21 @@ const TOPICS: &[Topic] = &[
         doc: "Typing a script line by line: keys, commands, what is kept",
         text: include_str!("docs/repl.md"),
     },
+    Topic {
+        name: "serve",
+        doc: "rhaven serve: scripts, pages and sessions over HTTP; tokens, limits, ending, what it protects from",
+        text: include_str!("docs/serve.md"),
+    },
     Topic { name: "limits", doc: "How long and how much", text: include_str!("docs/limits.md") },
     Topic {
         name: "watch",
         doc: "rhaven watch: what runs when, what happens to sessions, keys",
         text: include_str!("docs/watch.md"),
+    },
+    Topic {
+        name: "jobs",
+        doc: "rhaven serve: work that nobody waits for, the queue, restarts",
+        text: include_str!("docs/jobs.md"),
     },
     Topic {
         name: "editors",

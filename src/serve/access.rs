@@ -10,12 +10,18 @@ use crate::session::{Scope, TokenInfo};
 
 use super::app::App;
 use super::error::ApiError;
+use super::observe::Seen;
 
 /// Who asks.
 #[derive(Debug, Clone)]
 pub(super) struct Caller(TokenInfo);
 
 impl Caller {
+    /// Whoever has this token: for work that was asked for earlier.
+    pub(super) fn of(token: TokenInfo) -> Self {
+        Self(token)
+    }
+
     /// Whose sessions, secrets and jobs there are for this caller.
     pub(super) fn tenant(&self) -> &Tenant {
         &self.0.tenant
@@ -48,7 +54,13 @@ impl FromRequestParts<App> for Caller {
             return Err(refused("a token is wanted: Authorization: Bearer TOKEN"));
         };
         match app.sessions.authenticate(token.trim()).await {
-            Ok(Some(token)) => Ok(Self(token)),
+            Ok(Some(token)) => {
+                let caller = Self(token);
+                if let Some(seen) = parts.extensions.get::<Seen>() {
+                    seen.tell(caller.tenant().as_str(), caller.token_id());
+                }
+                Ok(caller)
+            }
             Ok(None) => Err(refused("this token is not known here, was revoked or has run out")),
             // Whoever asks is nobody yet: what is wrong with the store is not for them.
             Err(error) => {

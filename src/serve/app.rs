@@ -1,13 +1,21 @@
 //! What all handlers share.
 
+use std::net::{Ipv4Addr, SocketAddr};
 use std::ops::Deref;
 use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
 use crate::session::Sessions;
 
 use super::ServeConfig;
+use super::artifacts::Artifacts;
+use super::jobs::Jobs;
+use super::library::Library;
+use super::metrics::Metrics;
+use super::pools::Pools;
+use super::slots::Slots;
 
 /// What all handlers share. Cheap to clone.
 #[derive(Clone)]
@@ -15,16 +23,62 @@ pub(super) struct App(Arc<Inner>);
 
 pub(super) struct Inner {
     pub(super) config: ServeConfig,
+    /// Where it listens.
+    address: SocketAddr,
     /// The store, opened once.
     pub(super) sessions: Sessions,
+    /// Pictures that answers refer to.
+    pub(super) artifacts: Artifacts,
+    /// How many pieces of work go on at a time, and the queue before them.
+    pub(super) slots: Slots,
+    /// What goes on.
+    pub(super) jobs: Jobs,
+    /// The browsers of the tenants.
+    pub(super) pools: Pools,
+    /// The scripts that requests may name.
+    pub(super) library: Library,
+    pub(super) metrics: Metrics,
     /// Cancelled when the server is told to end: nothing new is begun.
     pub(super) ending: CancellationToken,
+    /// Cancelled when what goes on has had the time for its end: it is stopped, and saved.
+    pub(super) stopping: CancellationToken,
+    /// Executions: the server ends after the last of them.
+    pub(super) executions: TaskTracker,
 }
 
 impl App {
-    pub(super) fn new(config: ServeConfig, sessions: Sessions) -> Self {
-        Self(Arc::new(Inner { config, sessions, ending: CancellationToken::new() }))
+    pub(super) fn new(config: ServeConfig, address: SocketAddr, sessions: Sessions) -> Self {
+        let pools = Pools::new(&config, sessions.clone());
+        let (slots, jobs) = (Slots::new(config.max_concurrent, config.max_queued), Jobs::new());
+        let library = Library::of(config.scripts.clone(), config.max_script);
+        let (ending, stopping) = (CancellationToken::new(), CancellationToken::new());
+        let (artifacts, metrics, executions) = (Artifacts::new(), Metrics::new(), TaskTracker::new());
+        Self(Arc::new(Inner {
+            config,
+            address,
+            sessions,
+            slots,
+            jobs,
+            artifacts,
+            pools,
+            library,
+            metrics,
+            ending,
+            stopping,
+            executions,
+        }))
     }
+
+    /// What URLs of this server begin with, without a slash at the end.
+    pub(super) fn base_url(&self) -> String {
+        self.config.public_url.clone().unwrap_or_else(|| url_of(self.address))
+    }
+}
+
+/// The URL of a server that listens there. An unspecified address is one to listen on, not one to go to.
+pub(super) fn url_of(address: SocketAddr) -> String {
+    let host = if address.ip().is_unspecified() { Ipv4Addr::LOCALHOST.into() } else { address.ip() };
+    format!("http://{}", SocketAddr::new(host, address.port()))
 }
 
 impl Deref for App {

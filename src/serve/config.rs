@@ -4,6 +4,8 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use ipnet::IpNet;
+
 use crate::session::WorkspaceConfig;
 
 /// What a server is started with. Nothing is opened before [`super::Server::bind`].
@@ -11,12 +13,20 @@ use crate::session::WorkspaceConfig;
 pub struct ServeConfig {
     /// Where it listens.
     pub listen: SocketAddr,
+    /// What its URLs begin with, without a slash at the end, where that is not the address that it listens on.
+    pub public_url: Option<String>,
+    /// Proxies whose `X-Forwarded-For` is believed.
+    pub trusted_proxies: Vec<IpNet>,
     /// Store, key, browser and times of its sessions. Its tenant is nobody's: tokens say whose a request is.
     pub workspace: WorkspaceConfig,
     /// The folder of scripts that requests may name; none: they send theirs.
     pub scripts: Option<PathBuf>,
     /// The largest body of a request, in bytes.
     pub max_body: usize,
+    /// The largest script that a request may send, in bytes.
+    pub max_script: usize,
+    /// The largest output of one piece of work, in bytes: what a script answers, and all that it emits.
+    pub max_output: usize,
     /// The largest session that is imported, in bytes.
     pub max_import: u64,
     /// How many pieces of work go on at a time, of all tenants together.
@@ -25,6 +35,10 @@ pub struct ServeConfig {
     pub max_queued: usize,
     /// Work that takes longer than this turns into a job.
     pub inline_limit: Duration,
+    /// How long a script may take that does not say otherwise.
+    pub run_timeout: Duration,
+    /// How long one may ask for.
+    pub max_run_timeout: Duration,
     /// How long what goes on may take once the server is told to end.
     pub drain: Duration,
 }
@@ -34,13 +48,19 @@ impl ServeConfig {
     pub fn new(listen: SocketAddr, workspace: WorkspaceConfig) -> Self {
         Self {
             listen,
+            public_url: None,
+            trusted_proxies: Vec::new(),
             workspace,
             scripts: None,
             max_body: 4 << 20,
+            max_script: 1 << 20,
+            max_output: 16 << 20,
             max_import: 256 << 20,
             max_concurrent: 8,
             max_queued: 64,
             inline_limit: Duration::from_secs(15),
+            run_timeout: Duration::from_mins(5),
+            max_run_timeout: Duration::from_hours(1),
             drain: Duration::from_secs(30),
         }
     }

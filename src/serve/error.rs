@@ -57,21 +57,27 @@ pub(super) struct Diagnostics {
     timed_out: bool,
 }
 
+/// The detail of a `script_error` that has the code of what went wrong in the script.
+pub(super) const INNER: &str = "inner_code";
+
 /// The status of an error's code.
 fn status_of(code: &str) -> StatusCode {
     match code {
         "invalid_request" => StatusCode::BAD_REQUEST,
         "unauthorized" => StatusCode::UNAUTHORIZED,
         "forbidden" => StatusCode::FORBIDDEN,
-        "not_found" | "session_not_found" | "job_not_found" => StatusCode::NOT_FOUND,
+        "not_found" | "session_not_found" | "job_not_found" | "version_not_found" => StatusCode::NOT_FOUND,
         "method_not_allowed" => StatusCode::METHOD_NOT_ALLOWED,
-        "session_busy" | "session_exists" | "idempotency_conflict" | "job_not_ready" | "conflict" => {
+        "session_busy" | "session_exists" | "idempotency_conflict" | "job_not_ready" | "conflict" | "lease_lost"
+        | "cancelled" => {
             StatusCode::CONFLICT
         }
         "payload_too_large" => StatusCode::PAYLOAD_TOO_LARGE,
         "rate_limited" => StatusCode::TOO_MANY_REQUESTS,
-        "target_blocked" => StatusCode::BAD_GATEWAY,
-        "browser_unavailable" | "store_unavailable" | "proxy_unavailable" => StatusCode::SERVICE_UNAVAILABLE,
+        "target_blocked" | "navigation_failed" => StatusCode::BAD_GATEWAY,
+        "browser_unavailable" | "store_unavailable" | "proxy_unavailable" | "interrupted" => {
+            StatusCode::SERVICE_UNAVAILABLE
+        }
         "timeout" => StatusCode::GATEWAY_TIMEOUT,
         "internal_error" => StatusCode::INTERNAL_SERVER_ERROR,
         _ => StatusCode::UNPROCESSABLE_ENTITY,
@@ -109,27 +115,54 @@ impl ApiError {
         self
     }
 
-    /// The answer, once the request's id is known.
-    pub(super) fn render(self, id: &RequestId) -> Response {
+    /// The same of something that is the member `outer` of a body: its place is told from there.
+    #[must_use]
+    pub(super) fn within(mut self, outer: &str) -> Self {
+        if let Some(Value::String(path)) = self.details.get_mut("path") {
+            let inner = std::mem::take(path);
+            *path = if inner == "." { outer.to_owned() } else { format!("{outer}.{inner}") };
+            let place = format!("{path}: ");
+            let text = self.message.strip_prefix(&format!("{inner}: ")).unwrap_or(&self.message);
+            self.message = place + text;
+        }
+        self
+    }
+
+    /// Whether it is this error, or that of a script that ended with it.
+    fn is(&self, code: &str) -> bool {
+        self.code == code || self.details.get(INNER).is_some_and(|inner| inner == code)
+    }
+
+    /// Its JSON, once the request's id is known.
+    pub(super) fn told(self, id: &RequestId) -> Value {
+        serde_json::to_value(self.body(id)).unwrap_or_default()
+    }
+
+    fn body(self, id: &RequestId) -> ErrorBody {
         let diagnostics = Diagnostics {
             retryable: matches!(
                 self.status,
                 StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE | StatusCode::GATEWAY_TIMEOUT
-            ) || matches!(&*self.code, "session_busy" | "job_not_ready" | "browser_gone"),
-            blocked: self.code == "target_blocked",
-            timed_out: self.code == "timeout",
+            ) || matches!(&*self.code, "session_busy" | "job_not_ready" | "conflict" | "lease_lost"),
+            blocked: self.is("target_blocked"),
+            timed_out: self.is("timeout"),
         };
-        let body = ErrorBody {
+        ErrorBody {
             request_id: id.0.clone(),
             error: ErrorTold { code: self.code, message: self.message, details: self.details },
             diagnostics,
             beside: self.beside,
-        };
-        let mut response = (self.status, Json(body)).into_response();
-        if let Some(seconds) = self.retry_after {
+        }
+    }
+
+    /// The answer, once the request's id is known.
+    pub(super) fn render(self, id: &RequestId) -> Response {
+        let (status, retry_after) = (self.status, self.retry_after);
+        let mut response = (status, Json(self.body(id))).into_response();
+        if let Some(seconds) = retry_after {
             response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
-        if self.status == StatusCode::UNAUTHORIZED {
+        if status == StatusCode::UNAUTHORIZED {
             response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }
         response

@@ -1,13 +1,16 @@
 //! Named identities of a tenant: what sessions tell sites, injected by naming it.
 
+use std::collections::BTreeMap;
+
 use axum::Json;
 use axum::extract::State;
-use serde::{Deserialize, Serialize};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize};
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use crate::session::{Geolocation, Identity, IdentityInfo, SessionError, Viewport};
+use crate::session::{Geolocation, HttpCredentials, Identity, IdentityInfo, SecretRef, SessionError, Viewport};
 
 use super::access::{Admin, Caller};
 use super::app::App;
@@ -112,20 +115,49 @@ struct IdentityInput {
     reduced_motion: Option<String>,
     /// Where it is.
     geolocation: Option<Geolocation>,
+    /// Headers that go with every request of its pages, to every site: no secrets. Not those of the connection, cookies or
+    /// authorization.
+    extra_http_headers: Option<BTreeMap<String, String>>,
+    /// What one site is answered with that asks for user name and password by HTTP.
+    http_credentials: Option<CredentialsInput>,
+    /// Names that `secret(..)` of a script knows while the session is current, each with the name of the secret that it stands for.
+    secrets: Option<BTreeMap<String, String>>,
+}
+
+/// User name and password for one site and no other.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct CredentialsInput {
+    /// Such as `https://shop.example`.
+    origin: String,
+    /// Without a colon.
+    username: String,
+    /// The name of a secret: passwords are never sent here.
+    #[serde(deserialize_with = "by_name")]
+    password: SecretRef,
+}
+
+/// Reads `{"secret": NAME}`, and does not say what was there instead: it may be the password.
+fn by_name<'de, D: Deserializer<'de>>(input: D) -> Result<SecretRef, D::Error> {
+    SecretRef::deserialize(input).map_err(|_| D::Error::custom(r#"{"secret": NAME} is wanted, found something else"#))
 }
 
 impl IdentityInput {
     fn identity(self) -> Identity {
-        let Self { device, user_agent, locale, timezone, viewport, color_scheme, reduced_motion, geolocation } = self;
+        let credentials =
+            |CredentialsInput { origin, username, password }| HttpCredentials { origin, username, password };
         Identity {
-            device,
-            user_agent,
-            locale,
-            timezone,
-            viewport,
-            color_scheme,
-            reduced_motion,
-            geolocation,
+            device: self.device,
+            user_agent: self.user_agent,
+            locale: self.locale,
+            timezone: self.timezone,
+            viewport: self.viewport,
+            color_scheme: self.color_scheme,
+            reduced_motion: self.reduced_motion,
+            geolocation: self.geolocation,
+            extra_http_headers: self.extra_http_headers,
+            http_credentials: self.http_credentials.map(credentials),
+            secrets: self.secrets,
             ..Identity::default()
         }
     }

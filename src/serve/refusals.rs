@@ -101,7 +101,9 @@ pub(super) fn refused(error: SessionError) -> ApiError {
 }
 
 fn as_status(status: StatusCode, code: &str, message: impl Into<String>) -> ApiError {
-    ApiError { status, ..ApiError::new(code, message) }
+    let mut error = ApiError::new(code, message);
+    error.status = status;
+    error
 }
 
 fn of_file(error: &PortableError) -> ApiError {

@@ -1,35 +1,42 @@
 //! All routes, and what every request passes on its way.
 
-use axum::Router;
+use std::sync::Arc;
+
+use axum::{Extension, Router, middleware};
 use utoipa::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
-use super::access::TokenScheme;
 use super::app::App;
-use super::{error, health, identities, pages, request_id, runs, secrets, session_transfer, sessions};
-
-/// The document that the handlers' own are put into.
-#[derive(OpenApi)]
-#[openapi(info(title = "Rhaven", description = "Browser automation with sessions that last."), modifiers(&TokenScheme))]
-struct Document;
+use super::openapi::{self, Document, Made};
+use super::{
+    artifacts, docs_page, error, health, identities, jobs, library, metrics, observe, pages, request_id, runs, secrets,
+    session_transfer, sessions,
+};
 
 /// Every route of the server.
 pub(super) fn router(app: App) -> Router {
     let (router, document) = OpenApiRouter::with_openapi(Document::openapi())
         .merge(health::routes())
+        .merge(metrics::routes())
+        .merge(OpenApiRouter::new().routes(routes!(openapi::openapi)))
+        .merge(docs_page::routes())
+        .merge(jobs::routes())
         .merge(pages::routes())
+        .merge(artifacts::routes())
         .merge(runs::routes())
+        .merge(library::routes())
         .merge(sessions::routes())
         .merge(session_transfer::routes())
         .merge(identities::routes())
         .merge(secrets::routes())
         .split_for_parts();
-    let text = document.to_pretty_json().unwrap_or_default();
-    let document = move || async move { ([("content-type", "application/json")], text) };
+    let made = Made(Arc::from(openapi::text(&document, &app.base_url())));
     router
-        .route("/openapi.json", axum::routing::get(document))
         .fallback(error::no_such_route)
         .method_not_allowed_fallback(error::no_such_method)
-        .layer(axum::middleware::from_fn(request_id::give))
+        .layer(Extension(made))
+        .layer(middleware::from_fn_with_state(app.clone(), observe::follow))
+        .layer(middleware::from_fn(request_id::give))
         .with_state(app)
 }

@@ -129,7 +129,7 @@ async fn delete(
 
 /// The kept versions of a session.
 #[derive(Debug, Serialize, ToSchema)]
-struct Versions {
+struct History {
     /// The request's id.
     request_id: String,
     /// The session.
@@ -143,13 +143,13 @@ struct Versions {
 /// Tells the kept versions, newest first, and what each changed, by name
 #[utoipa::path(get, path = "/v1/sessions/{id}/history", tag = "sessions", security(("token" = [])),
     params(("id" = String, Path, description = "The session, percent-encoded")),
-    responses((status = 200, body = Versions), Usual, Missing))]
+    responses((status = 200, body = History), Usual, Missing))]
 async fn history(
     State(app): State<App>,
     caller: Caller,
     RequestId(request_id): RequestId,
     SessionPath(id): SessionPath,
-) -> Result<Json<Versions>, ApiError> {
+) -> Result<Json<History>, ApiError> {
     let mut history = app.sessions.history(caller.tenant(), &id).await.map_err(refused)?;
     let (mut versions, mut damaged) = (Vec::new(), Vec::new());
     for info in history.versions() {
@@ -162,7 +162,7 @@ async fn history(
             }
         }
     }
-    Ok(Json(Versions { request_id, id: id.to_string(), versions, damaged }))
+    Ok(Json(History { request_id, id: id.to_string(), versions, damaged }))
 }
 
 /// A version of which only that it is there is known.
@@ -246,7 +246,7 @@ struct ForkInput {
 
 /// A fork that was made.
 #[derive(Debug, Serialize, ToSchema)]
-struct Forked {
+struct NewFork {
     /// The request's id.
     request_id: String,
     /// The new session.
@@ -262,18 +262,18 @@ struct Forked {
 /// Copies a session to a new one, which has a life of its own from there on; the source may be in use
 #[utoipa::path(post, path = "/v1/sessions/{id}/fork", tag = "sessions", security(("token" = ["admin"])),
     params(("id" = String, Path, description = "The session, percent-encoded")), request_body = ForkInput,
-    responses((status = 201, body = Forked), Usual, Forbidden, Missing, InTheWay, TooLarge))]
+    responses((status = 201, body = NewFork), Usual, Forbidden, Missing, InTheWay, TooLarge))]
 async fn fork(
     State(app): State<App>,
     Admin(caller): Admin,
     RequestId(request_id): RequestId,
     SessionPath(id): SessionPath,
     Body(input): Body<ForkInput>,
-) -> Result<(StatusCode, Json<Forked>), ApiError> {
+) -> Result<(StatusCode, Json<NewFork>), ApiError> {
     let (tenant, new_id, at) = (caller.tenant().clone(), input.id, input.version.map(Version));
     let (forked_from, new) = (id.to_string(), new_id.to_string());
     let of_version = to_its_end(async move { app.sessions.fork(&tenant, &id, &new_id, at).await }).await?;
-    Ok((StatusCode::CREATED, Json(Forked { request_id, id: new, version: 1, forked_from, of_version })))
+    Ok((StatusCode::CREATED, Json(NewFork { request_id, id: new, version: 1, forked_from, of_version })))
 }
 
 /// Where to go back to.

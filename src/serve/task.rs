@@ -1,6 +1,7 @@
 //! A piece of work that a request or a job asks for, and what came of it.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
@@ -9,13 +10,15 @@ use tokio_util::sync::CancellationToken;
 
 use crate::base::Deadline;
 
+use utoipa::ToSchema;
+
 use super::access::Caller;
 use super::app::App;
 use super::error::ApiError;
-use super::{pages, runs};
+use super::{jobs, json, pages, runs};
 
 /// What can be asked for.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 #[serde(tag = "kind", content = "input", rename_all = "snake_case")]
 pub(super) enum Work {
     /// A page's contents.
@@ -45,11 +48,6 @@ pub(super) struct Task {
 pub(super) struct Events(pub(super) Arc<dyn Fn(TaskEvent) + Send + Sync>);
 
 impl Events {
-    /// Told to nobody.
-    pub(super) fn nobody() -> Self {
-        Self(Arc::new(|_| {}))
-    }
-
     pub(super) fn tell(&self, event: TaskEvent) {
         (self.0)(event);
     }
@@ -70,9 +68,40 @@ pub(super) struct Answer {
     pub(super) body: Map<String, Value>,
 }
 
+/// How long saving and closing may take once the work is done, and once it was stopped: then it is left alone after two seconds.
+const FINISH: (Duration, Duration) = (Duration::from_secs(30), Duration::from_millis(1_500));
+
+impl Task {
+    /// By when what is left to do, saving and closing, has to be done; to be asked when that begins.
+    pub(super) fn finish_by(&self) -> Deadline {
+        let stopped = self.cancel.is_cancelled() || self.deadline.passed();
+        Deadline::after(if stopped { FINISH.1 } else { FINISH.0 })
+    }
+}
+
 impl Work {
+    /// The input of that kind, as its request would have it; what is wrong with it is told with its place.
+    pub(super) fn read(app: &App, kind: jobs::JobKind, input: Value) -> Result<Self, ApiError> {
+        let input = input.to_string();
+        let work = match kind {
+            jobs::JobKind::Fetch => json::read(input.as_bytes()).map(Self::Fetch),
+            jobs::JobKind::Interact => json::read(input.as_bytes()).map(Self::Interact),
+            jobs::JobKind::Run => json::read(input.as_bytes()).map(Self::Run),
+        };
+        work.and_then(|work| work.check(app).map(|()| work)).map_err(|error| error.within("input"))
+    }
+
+    /// What can be told to be wrong with it before it is begun.
+    fn check(&self, app: &App) -> Result<(), ApiError> {
+        match self {
+            Self::Fetch(input) => input.check(),
+            Self::Interact(input) => input.check(),
+            Self::Run(input) => input.check(app),
+        }
+    }
+
     /// `fetch`, `interact` or `run`.
-    pub(super) fn kind(&self) -> &'static str {
+    fn kind(&self) -> &'static str {
         match self {
             Self::Fetch(_) => "fetch",
             Self::Interact(_) => "interact",
@@ -80,12 +109,33 @@ impl Work {
         }
     }
 
+    /// The session that it works in; of one there is one at a time.
+    pub(super) fn session_id(&self) -> Option<&str> {
+        match self {
+            Self::Fetch(input) => input.session_id(),
+            Self::Interact(input) => input.session_id(),
+            Self::Run(input) => input.session_id(),
+        }
+    }
+
+    /// How long it may take.
+    pub(super) fn timeout(&self, app: &App) -> Result<Duration, ApiError> {
+        match self {
+            Self::Fetch(input) => Ok(input.timeout()),
+            Self::Interact(input) => Ok(input.timeout()),
+            Self::Run(input) => input.timeout(app),
+        }
+    }
+
     /// Does it. To be dropped by whoever sees that the deadline has passed.
     pub(super) async fn perform(self, app: &App, task: &Task) -> Result<Answer, ApiError> {
-        match self {
+        let kind = self.kind();
+        let done = match self {
             Self::Fetch(input) => Box::pin(pages::fetch(app, task, input)).await,
             Self::Interact(input) => Box::pin(pages::interact(app, task, input)).await,
             Self::Run(input) => Box::pin(runs::run(app, task, input)).await,
-        }
+        };
+        app.metrics.worked(kind, if done.is_ok() { "completed" } else { "failed" });
+        done
     }
 }

@@ -70,7 +70,7 @@ impl Base {
 
     /// What it told sites; none where nothing is known of that.
     pub(super) fn identity(&self) -> Option<&KeptIdentity> {
-        self.stored.as_ref()?.index.beside.identity.as_ref()
+        self.stored.as_ref()?.index.beside.identity.as_deref()
     }
 
     /// What of its state is in that archive; none where there is no archive.

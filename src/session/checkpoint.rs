@@ -207,7 +207,7 @@ impl Seen {
         let parts = self.parts.iter().map(|(key, (part, partial))| WaitingPart::of(key, part, partial)).collect();
         let mut kept_with = base.stored().map(|stored| stored.index.beside.clone()).unwrap_or_default();
         kept_with.tabs = beside(tabs).tabs;
-        kept_with.identity = Some(kept.identity().clone());
+        kept_with.identity = Some(Box::new(kept.identity().clone()));
         let mut waiting = Waiting::new(lease.fence(), base, now, parts, kept_with).of_profile(kept.profile);
         waiting.left_out = self.missed.union(&self.large).cloned().collect();
         Some((waiting, digest.finalize().into()))

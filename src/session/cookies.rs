@@ -89,7 +89,7 @@ fn normal(mut cookie: Cookie) -> Cookie {
 }
 
 /// What makes two cookies the same one: name, domain, path and partition.
-fn identity(cookie: &Cookie) -> (String, String, String, String) {
+pub(super) fn identity(cookie: &Cookie) -> (String, String, String, String) {
     let text = |key| cookie.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
     let partition = cookie.get("partitionKey").map(Value::to_string).unwrap_or_default();
     (text("domain"), text("path"), text("name"), partition)
@@ -128,7 +128,9 @@ pub(super) fn digest(cookies: &[Cookie]) -> String {
     sorted.sort_by_cached_key(identity);
     let mut hash = Sha256::new();
     for cookie in sorted {
-        hash.update(Zeroizing::new(Value::Object(cookie).to_string()).as_bytes());
+        // By name: in which order a map keeps them is another library's choice.
+        let fields: BTreeMap<String, Value> = cookie.into_iter().collect();
+        hash.update(Zeroizing::new(serde_json::to_string(&fields).unwrap_or_default()).as_bytes());
         hash.update([0]);
     }
     data_encoding::HEXLOWER.encode(&hash.finalize())

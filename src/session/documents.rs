@@ -1,5 +1,7 @@
 //! Documents of a tenant by name: secrets, identities. Each is sealed under the tenant's key with its name inside.
 
+use std::time::Duration;
+
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -10,6 +12,14 @@ use crate::store::{DocumentName, Expected, StoreError};
 use super::keys::seal_error;
 use super::state::{decode, encode};
 use super::{SessionError, Sessions};
+
+/// What became of a document that was to be put over what had been read.
+pub(super) enum Put {
+    /// It stands there, as this.
+    Done(Sealed),
+    /// Something else stood there; nothing was written.
+    Changed,
+}
 
 /// How many are read at a time.
 const PAGE: usize = 100;
@@ -43,6 +53,34 @@ impl Sessions {
         }
     }
 
+    /// Seals `value` and puts it by that name where `read` still stands there (none: nothing). It is gone after `ttl`.
+    pub(super) async fn put_document_over<T: Serialize>(
+        &self,
+        tenant: &Tenant,
+        kind: &'static str,
+        name: &str,
+        value: &T,
+        read: Option<Sealed>,
+        ttl: Option<Duration>,
+    ) -> Result<Put, SessionError> {
+        let document = self.document_name(tenant, kind, name);
+        self.before_sealing(tenant).await?;
+        let context = Context::Document { tenant, kind, name: &document.name };
+        let sealed = seal(&self.tenant_key(tenant), context, &encode(value)?);
+        let sealed = sealed.map_err(|error| seal_error(&what(kind, name), error))?;
+        let expected = read.map_or(Expected::Absent, Expected::Value);
+        match self.documents().put(&document, &expected, &sealed, ttl).await {
+            Ok(()) => Ok(Put::Done(sealed)),
+            Err(StoreError::DocumentChanged) => Ok(Put::Changed),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Asks the store for something that is not there: whether it answers at all.
+    pub async fn reach(&self) -> Result<(), SessionError> {
+        self.has_document(&Tenant::default(), "reach", "reach").await.map(drop)
+    }
+
     /// The document by that name; none where there is none.
     pub(super) async fn document<T: DeserializeOwned>(
         &self,
@@ -50,12 +88,23 @@ impl Sessions {
         kind: &'static str,
         name: &str,
     ) -> Result<Option<T>, SessionError> {
+        Ok(self.document_as_it_stands(tenant, kind, name).await?.map(|(value, _)| value))
+    }
+
+    /// The same, with what stands in the store.
+    pub(super) async fn document_as_it_stands<T: DeserializeOwned>(
+        &self,
+        tenant: &Tenant,
+        kind: &'static str,
+        name: &str,
+    ) -> Result<Option<(T, Sealed)>, SessionError> {
         let document = self.document_name(tenant, kind, name);
         let Some(sealed) = self.documents().get(&document).await? else { return Ok(None) };
         if !self.keys().ring().knows(sealed.key_id()) {
             self.keys().refresh(self.documents()).await?;
         }
-        self.open_document(tenant, kind, &document.name, &sealed, &what(kind, name)).map(Some)
+        let value = self.open_document(tenant, kind, &document.name, &sealed, &what(kind, name))?;
+        Ok(Some((value, sealed)))
     }
 
     /// Whether there is one by that name. Opens nothing.

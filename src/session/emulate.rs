@@ -69,6 +69,22 @@ impl KeptIdentity {
         self.asked = identity.over(&self.asked);
     }
 
+    /// Takes in what is asked for while no browser is at hand, and answers what to tell. A device is kept only where it is known
+    /// which Chromium the session has; else it is told as of Chromium `major`, for this once.
+    pub(super) fn ask_without_browser(&mut self, asked: Asked<'_>, major: &str) -> Identity {
+        if !self.own.is_empty() && !asked.anew {
+            self.ask(asked, None);
+            return self.whole();
+        }
+        if asked.anew {
+            *self = Self::default();
+        }
+        let told = asked.identity.clone().written_out(major).over(&self.whole());
+        let kept = Identity { device: None, ..asked.identity.clone() };
+        self.asked = kept.over(&self.asked);
+        told
+    }
+
     /// What its pages tell otherwise than a browser that tells `own` by itself. In a window that people use the viewport is the
     /// window's, unless one was asked for.
     fn emulation(&self, own: &Identity, has_window: bool) -> Emulation {
@@ -99,6 +115,9 @@ impl KeptIdentity {
             color_scheme: now.color_scheme,
             reduced_motion: now.reduced_motion,
             geolocation: now.geolocation,
+            headers: now.extra_http_headers.unwrap_or_default(),
+            // Those are in the vault, which is asked when pages are told.
+            credentials: None,
         }
     }
 }
@@ -193,7 +212,23 @@ impl Session {
             identity.ask(asked, own.0.told.get());
             (own.emulation(&before).unwrap_or_default(), own.emulation(&identity).unwrap_or_default())
         };
-        self.tell(|told| told.follow(&from, &to)).await
+        let credentials = self.credentials(kept).await?;
+        let follow = |told: &mut Emulation| {
+            told.follow(&from, &to);
+            told.credentials.clone_from(&credentials);
+        };
+        self.tell(follow).await
+    }
+
+    /// Its pages tell this from now on, and nothing of it is kept: for a throw-away session.
+    pub async fn pose_as(&self, identity: &Identity) -> Result<(), SessionError> {
+        let own = self.0.room.tabs.own();
+        let emulation = {
+            let mut posed = KeptIdentity::default();
+            posed.ask(Asked { identity, anew: false }, own.0.told.get());
+            own.emulation(&posed).unwrap_or_default()
+        };
+        self.tell(|told| *told = emulation.clone()).await
     }
 
     /// Of a session that was just opened: its pages tell what it is kept with.

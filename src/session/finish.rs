@@ -47,7 +47,24 @@ impl Workspace {
                 all_read.notify_one();
             }
         };
-        let write = join_all(named.iter().map(|(_, session)| session.save_last(reading, deadline, read)));
+        let write = join_all(named.iter().map(|(_, session)| async {
+            // A context that stays warm needs another page for who comes next, which is made while this is saved.
+            let pool = self.0.pool.as_ref().zip(running.as_ref()).filter(|(pool, _)| pool.keeps_warm());
+            let ahead = pool.and_then(|_| session.page_ahead());
+            let leave = ahead.is_some();
+            let read = || {
+                if leave {
+                    session.leave_pages();
+                }
+                read();
+            };
+            let keep = |outcome: &SessionOutcome| {
+                if let Some(((pool, running), ahead)) = pool.zip(ahead) {
+                    pool.keep_warm(session, outcome, running, ahead);
+                }
+            };
+            session.save_last(reading, deadline, read, keep).await
+        }));
         let give_back = join_all(retained.into_iter().map(Opening::finish));
         let close = async {
             if !named.is_empty() {

@@ -13,9 +13,9 @@ use serde_json::Value;
 use crate::base::Deadline;
 use crate::browser::{BrowserError, Cdp, RawEvent, RawEvents};
 
+use super::aside::HiddenTab;
 use super::nest::{Nest, Paused, answer_request};
 use super::storage_key::{self, Place};
-use super::tabs::HiddenTab;
 
 /// The isolated world's name.
 const WORLD: &str = "rhaven-storage";

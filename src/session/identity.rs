@@ -1,9 +1,12 @@
 //! What a browser tells sites of itself and where it is: asked for by the user, or what the browser had by itself. Checked here,
 //! before a browser is needed.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use super::devices::{self, Device};
+use super::sent::{self, HttpCredentials};
 use super::{Geolocation, SessionError};
 use crate::base::closest;
 
@@ -56,6 +59,15 @@ pub struct Identity {
     /// Where it is.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub geolocation: Option<Geolocation>,
+    /// Headers that go with every request, to every site: no secrets.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub extra_http_headers: Option<BTreeMap<String, String>>,
+    /// What one site is answered with that asks for user name and password by HTTP.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub http_credentials: Option<HttpCredentials>,
+    /// Names that `secret(..)` of a script knows besides, each with the name of the vault's secret that it stands for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub secrets: Option<BTreeMap<String, String>>,
     /// Chromium's whole version, for the client hints, where a browser told it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub version: Option<String>,
@@ -97,6 +109,9 @@ impl Identity {
             color_scheme: self.color_scheme.or_else(|| base.color_scheme.clone()),
             reduced_motion: self.reduced_motion.or_else(|| base.reduced_motion.clone()),
             geolocation: self.geolocation.or(base.geolocation),
+            extra_http_headers: self.extra_http_headers.or_else(|| base.extra_http_headers.clone()),
+            http_credentials: self.http_credentials.or_else(|| base.http_credentials.clone()),
+            secrets: self.secrets.or_else(|| base.secrets.clone()),
             version: self.version.or_else(|| base.version.clone()),
         }
     }
@@ -144,12 +159,16 @@ impl Identity {
         if let Some(place) = &self.geolocation {
             geolocation(place)?;
         }
+        self.extra_http_headers.iter().try_for_each(sent::headers)?;
+        self.secrets.iter().try_for_each(sent::secrets)?;
+        let http_credentials = self.http_credentials.as_ref().map(sent::credentials).transpose()?;
         word("color_scheme", self.color_scheme.as_deref(), &COLOR_SCHEMES)?;
         word("reduced_motion", self.reduced_motion.as_deref(), &REDUCED_MOTIONS)?;
         Ok(Self {
             device: device.map(|device| device.name.to_owned()),
             locale: self.locale.as_deref().map(locale).transpose()?,
             timezone: self.timezone.as_deref().map(timezone).transpose()?,
+            http_credentials,
             ..self
         })
     }
@@ -181,6 +200,8 @@ pub fn viewport(width: i64, height: i64) -> Result<Viewport, SessionError> {
     };
     Ok(Viewport { width, height })
 }
+
+pub use sent::{credentials, headers, secrets};
 
 /// Whether this place is on earth.
 pub fn geolocation(place: &Geolocation) -> Result<(), SessionError> {

@@ -148,6 +148,12 @@ impl Named {
 }
 
 impl Kept {
+    /// Of a session whose context holds what `base` says, but for what the restorer has still to put in place.
+    pub(super) fn resumed(named: Named, restorer: Option<Arc<Restorer>>, base: Arc<Base>) -> Self {
+        let identity = Mutex::new(base.identity().cloned().unwrap_or_default());
+        Self { named, restorer, base: Mutex::new(base.clone()), opened: base, own: None, identity }
+    }
+
     pub(super) fn base(&self) -> Arc<Base> {
         self.base.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }

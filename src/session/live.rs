@@ -44,7 +44,7 @@ impl Session {
         Ok(Self::of(None, room))
     }
 
-    fn of(kept: Option<Kept>, room: Room) -> Self {
+    pub(super) fn of(kept: Option<Kept>, room: Room) -> Self {
         let (busy, checkpoints, closed) = (Arc::default(), Checkpoints::default(), CancellationToken::new());
         let (watch, successor) = (Mutex::default(), OnceLock::new());
         Self(Arc::new(Inner { kept, room, busy, checkpoints, closed, watch, successor }))

@@ -11,6 +11,7 @@
 //! next who takes the lease makes a version of it (`recover`).
 
 mod acquire;
+mod aside;
 mod audit;
 mod baseline;
 mod belonging;
@@ -33,10 +34,12 @@ mod hints;
 mod identities;
 pub mod identity;
 mod in_place;
+mod jobs;
 mod kept;
 mod keyfile;
 mod keys;
 mod large;
+mod late;
 mod lease;
 mod listing;
 mod live;
@@ -48,7 +51,9 @@ mod outbox;
 mod part;
 mod patience;
 mod permissions;
+mod plain;
 mod pool;
+mod pool_open;
 mod portable;
 mod profile;
 mod recover;
@@ -61,6 +66,7 @@ mod rotate;
 mod running;
 mod save;
 mod saving;
+mod sent;
 mod sessions;
 mod state;
 mod storage;
@@ -76,6 +82,7 @@ mod vault;
 mod versions;
 mod visited;
 mod waiting;
+mod warm;
 mod whole;
 mod workspace;
 
@@ -86,6 +93,7 @@ pub use given::check_cookies;
 pub use guard::{Admission, Guard, SigningIn};
 pub use identities::{IdentityInfo, identity_name};
 pub use identity::{Identity, Viewport};
+pub use jobs::{JobPart, Seen};
 pub use keys::KeySource;
 pub use listing::ListingPage;
 pub use live::Session;
@@ -94,11 +102,13 @@ pub use model::{
     ProfileChange, ProfileInfo, Saved, SessionInfo, SessionOutcome, SessionSummary, Taken, VersionDiff, VersionInfo,
 };
 pub use options::{Cookie, LeaseTimes, Mode, OpenSession, Saving, SessionOptions, StoreConfig, WorkspaceConfig};
+pub use plain::PlainSession;
 pub use pool::{Pool, PoolConfig, PoolStats};
 pub use portable::{Exported, Format, ImportOptions, Imported, PortableError, Source};
 pub use profile::{ImportedProfile, ProfileTransfer, Progress, Transfer};
 pub use refound::{Found, FoundIs, Refounded, refound};
 pub use rotate::{KeyUse, Rotated};
+pub use sent::{HttpCredentials, SecretRef};
 pub use sessions::Sessions;
 pub use storage_state::{GivenState, StorageState};
 pub use sweep::{SWEEP_GRACE, Swept};

@@ -9,12 +9,13 @@ use std::time::{Duration, Instant};
 use futures_util::future::join_all;
 use tokio::task::JoinSet;
 
-use crate::base::{Deadline, reached};
+use crate::base::{Deadline, SessionId, reached};
 use crate::browser::BrowserError;
 
 use super::chores::Chores;
 use super::running::Running;
-use super::{Sessions, Workspace, WorkspaceConfig};
+use super::warm::{Ahead, Keeping};
+use super::{Session, SessionOutcome, Sessions, Workspace, WorkspaceConfig};
 
 /// How long a browser that nobody uses any more may take to end in order; then it is killed.
 const END: Duration = Duration::from_secs(5);
@@ -73,6 +74,8 @@ struct Inner {
 #[derive(Default)]
 struct State {
     hosts: Vec<Host>,
+    /// Sessions that are warm, in the browser that takes new workspaces; the one that was used last is the last.
+    warm: Vec<(SessionId, Keeping)>,
     restarts: usize,
     /// Set by [`Pool::close`]: no browser is started any more.
     is_closed: bool,
@@ -154,6 +157,7 @@ impl Pool {
             let mut state = self.state();
             state.is_closed = true;
             state.keeper.abort_all();
+            state.warm.clear();
             std::mem::take(&mut state.hosts)
         };
         join_all(hosts.iter().map(|host| host.running.close(deadline))).await;
@@ -168,10 +172,49 @@ impl Pool {
         PoolStats {
             browsers: state.hosts.iter().filter(|host| !host.running.is_over()).count(),
             contexts: living.iter().map(|ready| ready.browser.contexts()).sum(),
-            warm: 0,
+            warm: state.warm.len(),
             restarts: state.restarts,
             pids: living.iter().filter_map(|ready| ready.browser.pid()).collect(),
         }
+    }
+
+    /// Closes what stayed warm of a session; nothing of it is in a browser then unless a workspace has it open. For who has deleted
+    /// it: nobody would open it again.
+    pub fn forget(&self, id: &SessionId) {
+        self.state().warm.retain(|(warm, _)| warm != id);
+    }
+
+    /// Whether sessions stay warm at all.
+    pub(super) fn keeps_warm(&self) -> bool {
+        self.0.config.warm > 0
+    }
+
+    /// Keeps the context of a session that was just saved, where it may be; the one that was not used for longest goes for it.
+    pub(super) fn keep_warm(&self, session: &Session, outcome: &SessionOutcome, running: &Arc<Running>, ahead: Ahead) {
+        let Some(id) = session.id() else { return };
+        let stays = self.state().hosts.iter().any(|host| !host.is_retired && Arc::ptr_eq(&host.running, running));
+        if let Some(kept) = stays.then(|| Keeping::begin(session, outcome, running, ahead)).flatten() {
+            self.put_warm(id, kept);
+        }
+    }
+
+    pub(super) fn put_warm(&self, id: &SessionId, kept: Keeping) {
+        let mut state = self.state();
+        let stays = state.hosts.iter().any(|host| !host.is_retired && Arc::ptr_eq(&host.running, &kept.running));
+        state.warm.retain(|(warm, _)| warm != id);
+        if stays {
+            state.warm.push((id.clone(), kept));
+        }
+        let surplus = state.warm.len().saturating_sub(self.0.config.warm);
+        state.warm.drain(..surplus);
+    }
+
+    /// Takes what stayed warm of a session, where it is in this browser.
+    pub(super) fn take_warm(&self, id: &SessionId, running: &Arc<Running>) -> Option<Keeping> {
+        let mut state = self.state();
+        let at = state.warm.iter().position(|(warm, _)| warm == id)?;
+        let (_, kept) = state.warm.remove(at);
+        Arc::ptr_eq(&kept.running, running).then_some(kept)
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -230,6 +273,10 @@ impl Pool {
 
     /// Ends browsers that take no new workspaces and have none.
     fn end_unused(&self, state: &mut State) {
+        let State { hosts, warm, .. } = &mut *state;
+        let stays =
+            |running: &Arc<Running>| hosts.iter().any(|host| !host.is_retired && Arc::ptr_eq(&host.running, running));
+        warm.retain(|(_, kept)| stays(&kept.running));
         for host in state.hosts.extract_if(.., |host| host.is_retired && host.users == 0) {
             self.0.ending.add(async move {
                 host.running.close(Deadline::after(END)).await;
@@ -274,6 +321,7 @@ impl Pool {
             }
         }
         state.restarts += *restarts;
+        state.warm.retain(|(_, kept)| kept.since.elapsed() < idle);
         self.end_unused(&mut state);
     }
 

@@ -17,16 +17,19 @@ use zeroize::Zeroizing;
 use crate::base::{Deadline, Tenant, reached, with_causes};
 use crate::browser::{Browser, BrowserError, RawEvent};
 
+use super::aside::HiddenIds;
 use super::emulate::Own;
 use super::hidden::HiddenPage;
+use super::kept::Named;
 use super::large::MEMORY_BYTES;
 use super::part::{Names, Outline, Part};
 use super::profile::Overlay;
+use super::save::Base;
 use super::sessions::{Prefetched, Sessions, Stored};
 use super::state::PartRef;
 use super::storage::{self, Door, PIECE_BYTES};
 use super::storage_key::{self, Place, Position};
-use super::tabs::{HiddenIds, Tabs, WeakTabs, origin_of};
+use super::tabs::{Tabs, WeakTabs, origin_of};
 use super::{Partial, SessionError};
 
 /// How long restoring one origin may take: this, and more for what is large, at the least speed that counts as coming on. Where
@@ -83,6 +86,24 @@ impl Restorer {
         let done = Mutex::new(Done { names, ..Done::default() });
         let (pending, hidden) = (Mutex::new(pending), tokio::sync::Mutex::default());
         Arc::new(Self { sessions, tenant, stored, prefetched, tabs, clears, pending, done, hidden })
+    }
+
+    /// Of a session whose context holds what `base` knows: what `before` had still to put in place is left, in other tabs.
+    pub(super) fn resume(
+        named: &Named,
+        (base, stored): (&Base, Arc<Stored>),
+        tabs: Tabs,
+        before: Option<&Self>,
+    ) -> Arc<Self> {
+        let is_left = |key: &str| before.is_some_and(|before| before.is_pending(key));
+        let left = base.parts().filter(|part| part.bytes > 0 && is_left(&part.storage_key));
+        let pending = left.map(|part| (part.storage_key.clone(), part.clone())).collect();
+        let scopes = before.map(|before| before.done().scopes.clone()).unwrap_or_default();
+        let done = Mutex::new(Done { names: base.names.clone(), scopes, ..Done::default() });
+        let (sessions, tenant) = (named.sessions.clone(), named.tenant.clone());
+        let (pending, hidden) = (Mutex::new(pending), tokio::sync::Mutex::default());
+        let prefetched = base.sealed().clone();
+        Arc::new(Self { sessions, tenant, stored, prefetched, tabs, clears: false, pending, done, hidden })
     }
 
     /// Makes the hidden page ahead of its use, in the background, and goes where the run is likely to: to an empty document, and

@@ -1,6 +1,8 @@
 //! Where a session lives: a browser context of its own and the tabs in it. It is closed when its last user goes, so that
 //! an opening that is given up half-way leaves nothing behind in the browser.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use futures_util::future::Either;
 
 use crate::browser::{BrowserError, Context, ContextOptions};
@@ -15,16 +17,22 @@ use super::tabs::Tabs;
 pub(super) struct Room {
     pub(super) context: Context,
     pub(super) tabs: Tabs,
+    /// Whether somebody else has the context by now.
+    is_given_away: AtomicBool,
 }
 
 impl Room {
+    fn of(context: Context, tabs: Tabs) -> Self {
+        Self { context, tabs, is_given_away: AtomicBool::new(false) }
+    }
+
     /// An empty one. It is made among the `chores`: where nobody waits for it any more it is closed again.
     pub(super) async fn open(gate: &Gate, chores: &Chores) -> Result<Self, BrowserError> {
         let (browser, hidden, own) = (gate.browser().clone(), gate.hidden(), gate.own());
         let made = chores.answer(async move {
             let context = browser.new_context(&ContextOptions::default()).await?;
             let tabs = Tabs::follow(context.clone(), hidden, own);
-            Ok(Self { context, tabs })
+            Ok(Self::of(context, tabs))
         });
         let room = made.await.unwrap_or_else(|| Err(BrowserError::Gone("it was closed".to_owned())))?;
         gate.know(&room.tabs);
@@ -36,7 +44,7 @@ impl Room {
         let context = gate.browser().default_context().await?;
         let tabs = Tabs::follow(context.clone(), gate.hidden(), gate.own());
         gate.know(&tabs);
-        Ok(Self { context, tabs })
+        Ok(Self::of(context, tabs))
     }
 
     /// Its oldest page; a new one where there is none.
@@ -47,9 +55,21 @@ impl Room {
         }
     }
 
+    /// The same context for somebody else, with tabs of their own, which take in nothing before [`Tabs::begin`]. From now on this one
+    /// closes nothing, and follows none of what comes. None where it was given away or closed before.
+    pub(super) fn give_away(&self, gate: &Gate) -> Option<Self> {
+        if self.context.is_forgotten() || self.is_given_away.swap(true, Ordering::AcqRel) {
+            return None;
+        }
+        self.tabs.retire();
+        let tabs = Tabs::follow_after(&self.tabs);
+        gate.know(&tabs);
+        Some(Self::of(self.context.clone(), tabs))
+    }
+
     /// Closes it without asking its pages. All in it counts as gone at once; the answer is Chromium's word that it is.
     pub(super) fn close(&self) -> impl Future<Output = ()> + Send + use<> {
-        if self.context.is_forgotten() {
+        if self.context.is_forgotten() || self.is_given_away.load(Ordering::Acquire) {
             return Either::Left(std::future::ready(()));
         }
         let closed = self.context.discard();

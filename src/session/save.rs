@@ -73,7 +73,7 @@ impl Draft {
             beside: Beside {
                 profile: base.profile().cloned(),
                 archived: base.archived(),
-                identity: now.beside.identity.clone().or_else(|| base.identity().cloned()),
+                identity: now.beside.identity.clone().or_else(|| base.identity().cloned().map(Box::new)),
                 ..now.beside.over(base.beside())
             },
             is_profile: false,

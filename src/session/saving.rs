@@ -185,12 +185,14 @@ impl Session {
     }
 
     /// Saves at the end of a run, whatever its end was; the outcome tells of the whole run. The browser may be ended as soon
-    /// as `read` was called. `deadline` is for reading the state, `writing` for a store that is away.
+    /// as `read` was called; `written` is called before the lease is given back. `deadline` is for reading the state, `writing` for a store
+    /// that is away.
     pub(super) async fn save_last(
         &self,
         deadline: Deadline,
         writing: Deadline,
         read: impl FnOnce(),
+        written: impl FnOnce(&SessionOutcome),
     ) -> Option<SessionOutcome> {
         let kept = self.0.kept.as_ref()?;
         self.0.checkpoints.stop();
@@ -207,6 +209,7 @@ impl Session {
         }
         let reading = async {
             self.settle().await;
+            self.0.room.tabs.storages().forget_late();
             Box::pin(self.read_checked(kept, deadline)).await
         };
         let now = deadline.race(reading).await.unwrap_or_else(|| Err(SessionError::Late { id: kept.id.clone() }));
@@ -219,6 +222,7 @@ impl Session {
         if let Some(own) = &kept.own {
             own.end().await;
         }
+        written(&outcome);
         self.give_back(kept, &mut outcome).await;
         Some(outcome)
     }
@@ -279,7 +283,7 @@ impl Session {
             own.learn(kept, &now).await;
         }
         reached("save.captured");
-        now.beside.identity = Some(kept.identity().clone());
+        now.beside.identity = Some(Box::new(kept.identity().clone()));
         let (restored, failed) = kept.restored();
         let has_failed =
             |key: &str| failed.iter().any(|failed| failed.origin.trim_end_matches('/') == key.trim_end_matches('/'));

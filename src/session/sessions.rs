@@ -241,7 +241,7 @@ impl Sessions {
             version: head.version,
             saved_at: head.saved_at.to_string(),
             expires_at: head.expires_at.map(|at| at.to_string()),
-            identity: stored.index.beside.identity.as_ref().map(KeptIdentity::whole),
+            identity: stored.index.beside.identity.as_deref().map(KeptIdentity::whole),
             cookies: stored.index.cookies.iter().map(cookies::describe).collect(),
             origins,
             tabs: stored

@@ -64,6 +64,11 @@ impl Record {
         fork
     }
 
+    /// Whether both are of one session, and not of one that was made anew under the id.
+    pub(super) fn has_keys_of(&self, other: &Self) -> bool {
+        self.id == other.id && self.keys == other.keys
+    }
+
     /// How long the session is kept unused; none for ever.
     pub(super) fn ttl(&self) -> Option<Duration> {
         self.ttl_seconds.map(Duration::from_secs)
@@ -148,7 +153,7 @@ pub(super) struct Beside {
     pub(super) own_files: Option<Version>,
     /// What its browser told sites; none in what was saved before this was kept.
     #[serde(default)]
-    pub(super) identity: Option<KeptIdentity>,
+    pub(super) identity: Option<Box<KeptIdentity>>,
 }
 
 impl Beside {

@@ -22,6 +22,8 @@ use crate::browser::{BrowserError, Cdp, Pending, RawEvent};
 use crate::page::Page;
 
 use super::dirty::{self, Dirty};
+use super::late::Late;
+use super::part::Names;
 use super::storage_key;
 use super::tabs::origin_of;
 
@@ -60,6 +62,8 @@ pub(super) struct State {
     clock: u64,
     /// Is told of everything that may be a change, of whatever storage.
     dirty: Dirty,
+    /// What came after the state began to be read for the last time.
+    late: Late,
 }
 
 pub(super) struct Tab {
@@ -222,6 +226,21 @@ impl TabStorages {
         self.state().workers.insert(key.to_owned(), lines);
     }
 
+    /// The state is about to be read.
+    pub(super) fn forget_late(&self) {
+        self.state().late = Late::default();
+    }
+
+    /// Whether nothing has come since [`Self::forget_late`] but what is in a state with these names.
+    pub(super) fn has_only(&self, names: &HashMap<String, Names>) -> bool {
+        self.state().late.is_in(names)
+    }
+
+    /// Whether a service worker is kept that could not be put back.
+    pub(super) fn has_lost_workers(&self) -> bool {
+        !self.state().workers.is_empty()
+    }
+
     async fn install(&self, id: &str, cdp: &Cdp, kept: &KeptLines) -> Result<(), BrowserError> {
         self.installed(id, cdp, send_scripts(cdp, kept)).await
     }
@@ -268,6 +287,7 @@ impl TabStorages {
         if &*event.method == "Page.frameNavigated" {
             let Some(Navigated { frame }) = event.decode() else { return };
             let Some(key) = origin_of(&frame.url) else { return };
+            self.state().late.moved();
             if frame.parent_id.is_some() {
                 return self.frame_came(id, cdp, frame.id, key);
             }
@@ -279,12 +299,16 @@ impl TabStorages {
             if let Some(storage_key) = &storage_id.storage_key {
                 self.dirty().touch(storage_key.inner());
             }
+            if let Some(storage_key) = storage_id.storage_key.as_ref().filter(|_| storage_id.is_local_storage) {
+                self.state().late.changed(storage_key.inner(), key, new_value);
+                return;
+            }
             self.change(id, &storage_id, |items| match (key, new_value) {
                 (Some(key), Some(value)) => drop(items.insert(key, value)),
                 (Some(key), None) => drop(items.remove(&key)),
                 (None, _) => items.clear(),
             });
-            if let Some(key) = storage_id.storage_key.filter(|_| !storage_id.is_local_storage) {
+            if let Some(key) = storage_id.storage_key {
                 self.begun(id, key.inner());
             }
         }

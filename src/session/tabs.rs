@@ -1,7 +1,6 @@
 //! The tabs of a session: those that we open, popups that open themselves, and which documents were ever in them.
 
 use std::collections::{HashMap, HashSet};
-use std::ops::Deref;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
@@ -12,9 +11,10 @@ use tokio::sync::mpsc::UnboundedReceiver;
 
 use crate::base::Deadline;
 use crate::browser::{BrowserError, Context, Target, TargetEvent};
-use crate::page::Page;
+use crate::page::{Emulation, Page};
 
 use super::SessionError;
+use super::aside::{Guest, GuestTab, HiddenIds, HiddenTab};
 use super::emulate::{KeptIdentity, Own, Told, grant_geolocation};
 use super::permissions::Permissions;
 use super::storage_key::Position;
@@ -23,40 +23,6 @@ use super::visited::Visited;
 
 /// How long a popup may take to take another identity.
 const LATE_TIMEOUT: Duration = Duration::from_secs(10);
-
-/// The hidden pages in one browser, by id, and the frames in them, by address: not the user's. Clones share them.
-#[derive(Clone)]
-pub(super) struct HiddenIds {
-    ids: Arc<Mutex<HashSet<String>>>,
-    /// Whether they are to be in no window.
-    unseen: bool,
-}
-
-impl HiddenIds {
-    /// `unseen` where tabs will not do: people see a browser's windows, and a profile remembers where its tabs have been.
-    pub(super) fn new(unseen: bool) -> Self {
-        Self { ids: Arc::default(), unseen }
-    }
-
-    /// Whether they are to be in no window.
-    pub(super) fn are_unseen(&self) -> bool {
-        self.unseen
-    }
-
-    fn add(&self, id: &str) {
-        self.ids.lock().unwrap_or_else(PoisonError::into_inner).insert(id.to_owned());
-    }
-
-    fn remove(&self, id: &str) {
-        self.ids.lock().unwrap_or_else(PoisonError::into_inner).remove(id);
-    }
-
-    /// Whether a document is one of a hidden page: its main frame's, or one below that, which no site knows the address of.
-    pub(super) fn contains(&self, frame: &str, url: &str) -> bool {
-        let all = self.ids.lock().unwrap_or_else(PoisonError::into_inner);
-        all.contains(frame) || all.contains(url)
-    }
-}
 
 /// The tabs of one browser context. Cheap to clone.
 #[derive(Clone)]
@@ -84,6 +50,8 @@ struct Inner {
 
 #[derive(Default)]
 struct State {
+    /// Whether tabs that come are these.
+    takes_in: bool,
     /// Tabs that have been asked for and not yet been claimed.
     outstanding: usize,
     /// Attached tabs that may be among those asked for: attaching and the answer to the request come in either order.
@@ -117,6 +85,17 @@ struct Commits {
 impl Tabs {
     /// Follows the tabs of `context`.
     pub(super) fn follow(context: Context, hidden: HiddenIds, own: Own) -> Self {
+        Self::follow_as(context, hidden, own, State { takes_in: true, ..State::default() })
+    }
+
+    /// Follows the tabs of a context that others were in; takes in nothing before [`Self::begin`].
+    pub(super) fn follow_after(before: &Self) -> Self {
+        let Inner { context, hidden, own, .. } = &*before.0;
+        let strangers = before.state().strangers.clone();
+        Self::follow_as(context.clone(), hidden.clone(), own.clone(), State { strangers, ..State::default() })
+    }
+
+    fn follow_as(context: Context, hidden: HiddenIds, own: Own, state: State) -> Self {
         let mut events = context.targets();
         let tabs = Self(Arc::new(Inner {
             context,
@@ -124,7 +103,7 @@ impl Tabs {
             own,
             told: Told::default(),
             storages: TabStorages::default(),
-            state: Mutex::default(),
+            state: Mutex::new(state),
             arrived: Notify::new(),
         }));
         // Weak: the browser ends with its last user, and following alone is no use of it.
@@ -152,6 +131,41 @@ impl Tabs {
     /// Whose they are.
     pub(super) fn context_id(&self) -> &BrowserContextId {
         self.0.context.id()
+    }
+
+    /// Takes in no tab any more: somebody else does.
+    pub(super) fn retire(&self) {
+        self.state().takes_in = false;
+    }
+
+    /// Takes in what comes from now on, beginning with `page`, which is set up already.
+    pub(super) async fn begin(&self, page: &Page) -> Result<(), BrowserError> {
+        self.storages().follow(page).await?;
+        self.add(page);
+        self.state().takes_in = true;
+        Ok(())
+    }
+
+    /// The hidden pages of their browser.
+    pub(super) fn hidden(&self) -> &HiddenIds {
+        &self.0.hidden
+    }
+
+    /// Closes a tab that is no page of theirs, unless it has gone.
+    pub(super) fn shut(&self, tab: &Target) {
+        if !tab.is_gone() {
+            self.0.context.browser().cdp().send(CloseTargetParams::new(tab.id().clone())).forget();
+        }
+    }
+
+    pub(super) fn forget_guest(&self, tab: &str) {
+        self.state().guests.remove(tab);
+    }
+
+    /// Whether a popup is being made a page of, or a page is open that scripts do not see.
+    pub(super) fn is_busy(&self) -> bool {
+        let state = self.state();
+        state.adopting > 0 || state.outstanding > 0 || !state.guests.is_empty()
     }
 
     /// The sessionStorage of the tabs.
@@ -187,6 +201,11 @@ impl Tabs {
 
     fn attached(&self, target: Target) {
         let mut state = self.state();
+        // One that came before, and is known or has gone, or that is somebody else's.
+        let is_known = |page: &Page| page.target().id() == target.id();
+        if !state.takes_in || target.is_gone() || state.pages.iter().any(is_known) {
+            return;
+        }
         if state.outstanding > 0 && target.opener().is_none() {
             state.unclaimed.insert(target.id().inner().clone(), target);
             drop(state);
@@ -240,8 +259,7 @@ impl Tabs {
     pub(super) async fn open_blank(&self) -> Result<HiddenTab, BrowserError> {
         let target = self.open_target().await?;
         target.resume();
-        self.0.hidden.add(target.id().inner());
-        Ok(HiddenTab { target, tabs: self.clone(), frames: Vec::new() })
+        Ok(HiddenTab::new(target, self.clone()))
     }
 
     /// Sees to it that a tab in no window can be had when there is none any more. To be called while there is one.
@@ -267,8 +285,7 @@ impl Tabs {
             Some(target) => target,
             None => self.open_target().await?,
         };
-        self.0.hidden.add(target.id().inner());
-        Ok(HiddenTab { target, tabs: self.clone(), frames: Vec::new() })
+        Ok(HiddenTab::new(target, self.clone()))
     }
 
     /// Opens a tab without making a page of it.
@@ -297,6 +314,11 @@ impl Tabs {
         }
     }
 
+    /// Sets up a page that is in none of the tabs, for [`Self::begin`] of who comes after; it tells `emulation`.
+    pub(super) async fn set_up_aside(&self, emulation: Emulation) -> Result<Page, SessionError> {
+        Ok(Page::attach_as(self.open_target().await?, emulation).await?)
+    }
+
     /// Opens a page.
     pub(super) async fn open_page(&self) -> Result<Page, SessionError> {
         let target = self.open_target().await?;
@@ -313,14 +335,14 @@ impl Tabs {
 
     /// Opens a page that scripts do not see: it has the storages that they have, and a copy of their sessionStorage.
     pub(super) async fn open_guest(&self) -> Result<Guest, SessionError> {
-        let tab = GuestTab { target: self.open_target().await?, tabs: self.clone() };
-        self.state().guests.insert(tab.target.id().inner().clone());
+        let tab = GuestTab::new(self.open_target().await?, self.clone());
+        self.state().guests.insert(tab.target().id().inner().clone());
         let told = self.told().now().clone();
-        let page = Page::attach_as(tab.target.clone(), told).await?;
+        let page = Page::attach_as(tab.target().clone(), told).await?;
         self.storages().copy_to(&page).await?;
         let main = page.target().id().inner().clone();
         self.state().commits.push(Commits { main, top: None, queue: page.commits() });
-        Ok(Guest { page, _tab: tab })
+        Ok(tab.with(page))
     }
 
     /// The pages that are open, oldest first.
@@ -361,6 +383,7 @@ impl Tabs {
         for Commits { main, top, queue } in commits {
             while let Ok((frame, url)) = queue.try_recv() {
                 let origin = origin_of(&url);
+                visited.with_password |= has_password(&url);
                 if frame == *main {
                     top.clone_from(&origin);
                 }
@@ -395,77 +418,6 @@ impl Tabs {
     }
 }
 
-/// A tab that scripts do not see. Closed when it goes.
-pub(super) struct HiddenTab {
-    target: Target,
-    tabs: Tabs,
-    /// Addresses of frames in it.
-    frames: Vec<String>,
-}
-
-impl HiddenTab {
-    /// Announces the addresses that its frames are going to have, in place of those of before.
-    pub(super) fn expect(&mut self, urls: &[String]) {
-        let hidden = &self.tabs.0.hidden;
-        for gone in std::mem::replace(&mut self.frames, urls.to_vec()) {
-            hidden.remove(&gone);
-        }
-        for url in urls {
-            hidden.add(url);
-        }
-    }
-}
-
-impl Deref for HiddenTab {
-    type Target = Target;
-
-    fn deref(&self) -> &Target {
-        &self.target
-    }
-}
-
-impl Drop for HiddenTab {
-    fn drop(&mut self) {
-        let inner = &self.tabs.0;
-        if !self.target.is_gone() {
-            inner.context.browser().cdp().send(CloseTargetParams::new(self.target.id().clone())).forget();
-        }
-        inner.hidden.remove(self.target.id().inner());
-        for url in &self.frames {
-            inner.hidden.remove(url);
-        }
-    }
-}
-
-/// A page that scripts do not see. Closed when it goes.
-pub(super) struct Guest {
-    page: Page,
-    _tab: GuestTab,
-}
-
-struct GuestTab {
-    target: Target,
-    tabs: Tabs,
-}
-
-impl Deref for Guest {
-    type Target = Page;
-
-    fn deref(&self) -> &Page {
-        &self.page
-    }
-}
-
-impl Drop for GuestTab {
-    fn drop(&mut self) {
-        if !self.target.is_gone() {
-            let close = CloseTargetParams::new(self.target.id().clone());
-            self.tabs.0.context.browser().cdp().send(close).forget();
-        }
-        self.tabs.state().guests.remove(self.target.id().inner());
-    }
-}
-
 /// One tab that has been asked for; also when whoever asked does not wait for it any more.
 struct Asked<'a>(&'a Tabs);
 
@@ -482,6 +434,11 @@ impl Drop for Asked<'_> {
             }
         }
     }
+}
+
+/// Whether an address has a user's name or a password in it.
+fn has_password(url: &str) -> bool {
+    url.contains('@') && url::Url::parse(url).is_ok_and(|url| !url.username().is_empty() || url.password().is_some())
 }
 
 /// The origin of an http or https URL with a slash at its end, which is also its first-party storage key.

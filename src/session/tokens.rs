@@ -142,6 +142,12 @@ impl Sessions {
         Ok(kept.filter(|kept| equal && !kept.has_expired()).map(|kept| kept.info(&tenant)))
     }
 
+    /// The tenant's token by that id; none where it was revoked or has run out. For work that was asked for earlier.
+    pub async fn token(&self, tenant: &Tenant, id: &str) -> Result<Option<TokenInfo>, SessionError> {
+        let kept: Option<Kept> = self.document(tenant, KIND, id).await?;
+        Ok(kept.filter(|kept| !kept.has_expired()).map(|kept| kept.info(tenant)))
+    }
+
     /// The tokens of a tenant, or of all, oldest first; those that have run out too, until they are revoked.
     pub async fn tokens(&self, tenant: Option<&Tenant>) -> Result<Vec<TokenInfo>, SessionError> {
         let tenants = match tenant {

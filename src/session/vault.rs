@@ -49,16 +49,29 @@ impl Sessions {
         Ok(kept.map(|mut kept| Secret::new(&kept.name, std::mem::take(&mut *kept.value))))
     }
 
-    /// Those of `names` that the vault has. Opens none of them.
+    /// Those of `names` that the vault has, or that an identity of the tenant calls one of the vault's. Opens none of them.
     pub async fn known_secrets(
         &self,
         tenant: &Tenant,
         names: BTreeSet<String>,
     ) -> Result<BTreeSet<String>, SessionError> {
-        let mut known = BTreeSet::new();
+        let (mut known, mut others) = (BTreeSet::new(), BTreeSet::new());
         for name in names {
             if self.has_document(tenant, KIND, &name).await? {
                 known.insert(name);
+            } else {
+                others.insert(name);
+            }
+        }
+        if others.is_empty() {
+            return Ok(known);
+        }
+        // What an identity calls so is known once a session has it.
+        for info in self.identities(tenant).await? {
+            for (name, of) in info.identity.secrets.unwrap_or_default() {
+                if others.contains(&name) && self.has_document(tenant, KIND, &of).await? {
+                    known.insert(name);
+                }
             }
         }
         Ok(known)

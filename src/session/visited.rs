@@ -13,6 +13,8 @@ pub(super) struct Visited {
     pub(super) below: BTreeSet<(String, String)>,
     /// Further storage keys that were in use.
     pub(super) keys: BTreeSet<String>,
+    /// Whether the address of one had a user's name or a password in it, which Chromium remembers.
+    pub(super) with_password: bool,
 }
 
 impl Visited {

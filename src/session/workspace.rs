@@ -39,7 +39,7 @@ pub(super) struct Inner {
     /// What goes on beside the run and ends with it.
     chores: Chores,
     /// Whose browser it has; none where it has one to itself.
-    pool: Option<Pool>,
+    pub(super) pool: Option<Pool>,
     /// What it has of the pool now.
     loan: Mutex<Option<Loan>>,
 }
@@ -128,7 +128,7 @@ impl Workspace {
         }
     }
 
-    async fn room(&self, spare: Option<Spare>) -> Result<(Ready, Room), BrowserError> {
+    pub(super) async fn room(&self, spare: Option<Spare>) -> Result<(Ready, Room), BrowserError> {
         let running = self.running();
         let (ready, room) = running.room(spare).await?;
         self.note_browser(&ready.browser);
@@ -167,12 +167,19 @@ impl Workspace {
         self.0.sessions.get_or_try_init(|| open).await
     }
 
-    /// The secret by that name in the tenant's vault. A store that is not there yet is not made for the question.
+    /// The secret by that name in the tenant's vault, or the one that the identity of the current session means by it. A store that is not there yet is not made for the question.
     pub async fn secret(&self, name: &str) -> Result<Option<Secret>, SessionError> {
         if !self.has_vault() {
             return Ok(None);
         }
-        self.sessions().await?.secret(&self.0.config.tenant, name).await
+        let meant = self.meant_by(name);
+        self.sessions().await?.secret(&self.0.config.tenant, meant.as_deref().unwrap_or(name)).await
+    }
+
+    /// What the current session's identity calls so.
+    fn meant_by(&self, name: &str) -> Option<String> {
+        let current = self.0.open.borrow().current.as_ref()?.latest();
+        current.0.kept.as_ref()?.identity().whole().secrets?.remove(name)
     }
 
     /// Those of `names` that are in the tenant's vault.
@@ -269,6 +276,12 @@ impl Workspace {
         let retained = self.retained(id, options);
         if retained.as_ref().is_some_and(|opening| opening.profile) || options.profile == Some(true) {
             return self.open_profile(id, retained, options, given_up).await;
+        }
+        if retained.is_none()
+            && let Some(pool) = &self.0.pool
+        {
+            self.let_go(id).await;
+            return Box::pin(self.open_in_pool(pool, id, options, given_up)).await;
         }
         let (running, mut spare) = (self.running(), None);
         if let Some(opening) = &retained {

@@ -66,7 +66,7 @@ fn every_error_code_of_the_source_is_documented_and_no_other() {
 fn codes_of_the_source() -> BTreeSet<String> {
     let word = Regex::new(r#""([a-z]+(?:_[a-z]+)*)""#).expect("a pattern");
     let function = Regex::new(r"(?s)fn code\(&self\) -> &'static str \{.*?\n    \}").expect("a pattern");
-    let spot = Regex::new(r#"(?:ScriptError::new\(|\bsimple\(|\bcode: |error\[)\s*"?([a-z]+(?:_[a-z]+)*)["\]]"#)
+    let spot = Regex::new(r#"(?:(?:ScriptError|ApiError|Self)::new\(|usage_failure\(|\bsimple\(|\bcode: |error\[)\s*"?([a-z]+(?:_[a-z]+)*)["\]]"#)
         .expect("a pattern");
     let mut codes = BTreeSet::new();
     let root = PathBuf::from(env!("CARGO_MANIFEST_DIR"));

@@ -77,8 +77,8 @@ fn score_page(page: &Path) -> Score {
     let wanted: Value = serde_json::from_str(&fs::read_to_string(page.with_extension("json")).unwrap()).unwrap();
     let base = Url::parse(wanted["url"].as_str().unwrap()).unwrap();
     let schema = Schema::parse(&wanted["schema"]).unwrap();
-    let found: Extraction = extract(&html, Some(&base), &schema);
-    assert_eq!(found, extract(&html, Some(&base), &schema), "the same page gives the same answer");
+    let found: Extraction = extract(&html, Some(&base), &schema).unwrap();
+    assert_eq!(found, extract(&html, Some(&base), &schema).unwrap(), "the same page gives the same answer");
     let data = Value::Object(found.data);
     let mut score = Score::default();
     compare("", &wanted["expected"], Some(&data), &mut score);

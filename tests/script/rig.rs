@@ -60,7 +60,7 @@ pub fn script(text: &str) -> Script {
 
 impl Script {
     pub fn arg(mut self, name: &str, value: &str) -> Self {
-        self.job.args.insert(name.to_owned(), value.to_owned());
+        self.job.args.insert(name.to_owned(), value.into());
         self
     }
 

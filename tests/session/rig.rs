@@ -95,6 +95,12 @@ async fn echo(headers: HeaderMap) -> String {
     headers.get("cookie").map(|value| value.to_str().unwrap().to_owned()).unwrap_or_default()
 }
 
+/// Asks for a name and a password, and takes any.
+async fn private(headers: HeaderMap) -> impl IntoResponse {
+    let status = if headers.contains_key("authorization") { StatusCode::OK } else { StatusCode::UNAUTHORIZED };
+    (status, [("www-authenticate", "Basic realm=\"private\"")], Html(PAGE))
+}
+
 /// The worker's script; `?once` is there for the first who asks only.
 async fn worker(uri: axum::http::Uri) -> impl IntoResponse {
     static ASKED: AtomicBool = AtomicBool::new(false);
@@ -113,6 +119,7 @@ impl Rig {
             .route("/by-tab", get(|| async { Html(SIGNED_IN.replace("{}", "sessionStorage")) }))
             .route("/by-origin", get(|| async { Html(SIGNED_IN.replace("{}", "localStorage")) }))
             .route("/sw.js", get(worker))
+            .route("/private", get(private))
             .route("/remembered", get(|| async { ([("cache-control", "max-age=999")], "remembered") }))
             .route(
                 "/embedded",

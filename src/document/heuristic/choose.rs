@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use serde_json::{Map, Value};
 use url::Url;
 
+use super::super::DocumentError;
 use super::dom::Dom;
 use super::model::{Cell, Fact, Labels, Set, Source};
 use super::shapes::{Kind, Output};
@@ -34,8 +35,8 @@ struct Candidate {
 }
 
 impl Page {
-    pub fn read(html: &str, base: Option<&Url>, schema: &Schema) -> Self {
-        let dom = Dom::parse(html);
+    pub fn read(html: &str, base: Option<&Url>, schema: &Schema) -> Result<Self, DocumentError> {
+        let dom = Dom::parse(html)?;
         let own_base =
             dom.elements.iter().find(|element| element.tag == "base").and_then(|element| element.attr("href"));
         let base = match (own_base, base) {
@@ -60,7 +61,7 @@ impl Page {
         for label in facts.iter().flat_map(|fact| &fact.labels) {
             *counts.entry(label.words.as_ptr() as usize).or_default() += 1;
         }
-        Self { dom, base, facts, sets, in_records, counts }
+        Ok(Self { dom, base, facts, sets, in_records, counts })
     }
 
     /// One value.

@@ -1,16 +1,14 @@
 //! The document as flat lists: elements in the order of the document, and one text that each has a range of. Every walk is a
 //! loop over indices, so that neither depth nor size of a hostile page matters more than its length.
 
-use std::borrow::Cow;
-
 use dom_query::{Document, NodeData, NodeId};
 
+use super::super::DocumentError;
+use super::super::tame::tame;
 use super::words;
 
 /// Elements beyond this are left out.
 const MAX_ELEMENTS: usize = 150_000;
-/// How deep elements may stand; browsers allow 512.
-const MAX_DEPTH: usize = 600;
 /// Bytes of text beyond this are left out.
 const MAX_TEXT: usize = 8 * 1024 * 1024;
 /// How much of a text is ever looked at as a value.
@@ -73,8 +71,8 @@ enum Step {
 
 impl Dom {
     /// Parses `html`.
-    pub fn parse(html: &str) -> Self {
-        let document = Document::from(shallow(html).as_ref());
+    pub fn parse(html: &str) -> Result<Self, DocumentError> {
+        let document = Document::from(tame(html)?.as_ref());
         let mut dom =
             Self { elements: Vec::new(), linked: Vec::new(), headings: Vec::new(), commas: false, text: String::new() };
         let mut steps = vec![Step::Enter(document.root().id)];
@@ -96,7 +94,7 @@ impl Dom {
         let language = dom.elements.iter().find(|element| element.tag == "html").and_then(|html| html.attr("lang"));
         let language = language.and_then(|tag| tag.split(['-', '_']).next()).unwrap_or_default().to_ascii_lowercase();
         dom.commas = COMMAS.contains(&language.as_str());
-        dom
+        Ok(dom)
     }
 
     fn enter(&mut self, document: &Document, id: NodeId, open: &mut Vec<usize>, steps: &mut Vec<Step>) {
@@ -419,45 +417,6 @@ fn is_aside(element: &Element) -> bool {
         || ["navigation", "contentinfo", "complementary"].contains(&role)
         || element.classes().any(is_mark)
         || element.attr("id").is_some_and(is_mark)
-}
-
-/// The page with its tags left out that stand deeper than any browser lets them: the parser looks through all that is open at
-/// each new tag, so depth would cost its square.
-fn shallow(html: &str) -> Cow<'_, str> {
-    // Their ends may be left out, so they tell no depth; or they have nothing in them.
-    let uncounted = [
-        "li", "p", "td", "th", "tr", "dt", "dd", "option", "optgroup", "tbody", "thead", "tfoot", "colgroup", "rt",
-        "rp", "br", "hr", "img", "input", "meta", "link", "area", "base", "col", "embed", "source", "track", "wbr",
-        "path", "use", "script", "html", "head", "body",
-    ];
-    let (mut depth, mut kept, mut from) = (0_usize, String::new(), 0);
-    for (at, _) in html.match_indices('<') {
-        let rest = &html[at + 1..];
-        let (closes, rest) = rest.strip_prefix('/').map_or((false, rest), |rest| (true, rest));
-        let end = rest.find(|c: char| !c.is_ascii_alphanumeric() && c != '-').unwrap_or(rest.len());
-        let name = &rest[..end];
-        if !name.starts_with(|c: char| c.is_ascii_alphabetic())
-            || uncounted.contains(&name.to_ascii_lowercase().as_str())
-        {
-            continue;
-        }
-        if closes {
-            depth = depth.saturating_sub(1);
-            continue;
-        }
-        depth += 1;
-        if depth > MAX_DEPTH && at >= from {
-            // What is not closed is no tag, nor is anything after it.
-            let Some(length) = html[at..].find('>') else { break };
-            kept.push_str(&html[from..at]);
-            from = at + length + 1;
-        }
-    }
-    if from == 0 {
-        return Cow::Borrowed(html);
-    }
-    kept.push_str(&html[from..]);
-    Cow::Owned(kept)
 }
 
 fn cut(text: &str, bytes: usize) -> &str {

@@ -29,6 +29,7 @@ use url::Url;
 pub(super) use reading::Reading;
 pub use wanted::{Schema, SchemaError};
 
+use super::DocumentError;
 use choose::Page;
 use wanted::Want;
 
@@ -54,9 +55,9 @@ pub struct Provenance {
     pub confidence: f32,
 }
 
-/// Looks for what `schema` describes. `base` is what addresses are relative to; a `<base>` of the page counts more.
-pub fn extract(html: &str, base: Option<&Url>, schema: &Schema) -> Extraction {
-    let page = Page::read(html, base, schema);
+/// Looks for what `schema` describes. Blocks: milliseconds for most pages, seconds for the largest. `base` is what addresses are relative to; a `<base>` of the page counts more.
+pub fn extract(html: &str, base: Option<&Url>, schema: &Schema) -> Result<Extraction, DocumentError> {
+    let page = Page::read(html, base, schema)?;
     let mut found = Extraction { data: Map::new(), missing: Vec::new(), sources: Vec::new() };
     let matches = lists::assign(&page, schema);
     for ((name, want), assigned) in schema.fields.iter().zip(matches) {
@@ -70,5 +71,5 @@ pub fn extract(html: &str, base: Option<&Url>, schema: &Schema) -> Extraction {
             None => found.missing.push(name.clone()),
         }
     }
-    found
+    Ok(found)
 }

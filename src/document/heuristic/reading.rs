@@ -4,6 +4,7 @@ use std::collections::HashSet;
 
 use url::Url;
 
+use super::super::DocumentError;
 use super::dom::Dom;
 use super::shapes;
 
@@ -19,8 +20,8 @@ pub struct Reading {
 
 impl Reading {
     /// Reads a page; `base` is what addresses are relative to.
-    pub fn of(html: &str, base: Option<&Url>) -> Self {
-        let dom = Dom::parse(html);
+    pub fn of(html: &str, base: Option<&Url>) -> Result<Self, DocumentError> {
+        let dom = Dom::parse(html)?;
         let text = dom.as_text();
         let mut all = text.clone();
         let mut links = HashSet::new();
@@ -43,7 +44,7 @@ impl Reading {
             all.push_str(linked);
         }
         links.extend(base.map(Url::to_string));
-        Self { text, letters: letters(&all), digits: digits(&all), links }
+        Ok(Self { text, letters: letters(&all), digits: digits(&all), links })
     }
 
     /// Whether a text stands on the page, be it with other spaces, signs and capitals; addresses and dates in any form.

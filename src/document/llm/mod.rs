@@ -11,6 +11,7 @@ use std::fmt;
 use serde_json::Value;
 use url::Url;
 
+use super::DocumentError;
 use super::heuristic::{Extraction, Provenance, Reading, Schema};
 use crate::base::{Deadline, Redactor, Secret};
 
@@ -41,6 +42,9 @@ pub enum LlmError {
     /// The deadline passed.
     #[error("timeout of {} while waiting for the language model", crate::base::show_duration(*.0))]
     Timeout(std::time::Duration),
+    /// The page cannot be read.
+    #[error(transparent)]
+    Document(#[from] DocumentError),
     /// It answered, but twice not with what was asked for.
     #[error("{0}")]
     Answer(String),
@@ -52,6 +56,7 @@ impl LlmError {
         match self {
             Self::Unavailable(_) => "llm_unavailable",
             Self::Timeout(_) => "timeout",
+            Self::Document(error) => error.code(),
             Self::Answer(_) => "schema_validation_failed",
         }
     }
@@ -94,7 +99,7 @@ impl Llm {
         deadline: Deadline,
     ) -> Result<Extraction, LlmError> {
         self.hide_key(redactor);
-        let reading = Reading::of(&redactor.redact(html), base);
+        let reading = Reading::of(&redactor.redact(html), base)?;
         let messages = prompt::for_schema(&reading, base, schema, redactor);
         let answered = self.ask(messages, redactor, deadline).await?;
         let mut found = answer::fitted(&answered, schema, &reading);
@@ -115,7 +120,7 @@ impl Llm {
         deadline: Deadline,
     ) -> Result<Value, LlmError> {
         self.hide_key(redactor);
-        let reading = Reading::of(&redactor.redact(html), base);
+        let reading = Reading::of(&redactor.redact(html), base)?;
         let messages = prompt::for_instruction(&reading, base, instruction, redactor);
         self.ask(messages, redactor, deadline).await.map(Value::Object)
     }

@@ -3,7 +3,7 @@
 use rhai::{Array, Dynamic, Map};
 
 use super::{Answer, Call, Verb};
-use crate::page::{ActionOptions, ClickOptions, SelectBy, TypeOptions};
+use crate::page::{ActionOptions, ClickOptions, Direction, ScrollOptions, SelectBy, Selector, TypeOptions};
 use crate::script::ScriptError;
 use crate::script::kind::{Kind, found, text};
 
@@ -18,6 +18,8 @@ pub(super) const VERBS: &[(&str, Verb)] = &[
     ("check", |call| set_checked(call, true)),
     ("uncheck", |call| set_checked(call, false)),
     ("select_option", select_option),
+    ("scroll", scroll),
+    ("scroll_into_view", scroll_into_view),
 ];
 
 fn click(call: &Call) -> Answer {
@@ -65,6 +67,37 @@ fn clear(call: &Call) -> Answer {
     let deadline = call.deadline();
     let locator = call.locator()?;
     call.wait(locator.clear(&acting(call), deadline)).map(Dynamic::from)
+}
+
+/// The target is a direction or a selector.
+fn scroll(call: &Call) -> Answer {
+    let deadline = call.deadline();
+    let target = call.text("target");
+    let told = Direction::parse(&target);
+    let selector = match told {
+        None if call.arg("target").is_some() => Some(Selector::parse(&target)),
+        _ => None,
+    };
+    let selector = selector.transpose().map_err(|error| ScriptError::new("invalid_selector", error.to_string()))?;
+    let given = call.options();
+    let direction = given.text("direction").and_then(|name| Direction::parse(&name)).or(told).unwrap_or_default();
+    let amount = given.count("amount");
+    let options = ScrollOptions { direction, amount, until_stable: given.flag("until_stable") };
+    let page = call.page()?;
+    let done = call.wait(page.scroll(selector.as_ref(), &options, deadline))?;
+    let mut map = Map::new();
+    map.insert("moved".into(), done.moved.into());
+    map.insert("at_end".into(), done.at_end.into());
+    if options.until_stable {
+        map.insert("stable".into(), done.stable.into());
+    }
+    Ok(map.into())
+}
+
+fn scroll_into_view(call: &Call) -> Answer {
+    let deadline = call.deadline();
+    let locator = call.locator()?;
+    call.wait(locator.scroll_into_view(deadline)).map(Dynamic::from)
 }
 
 fn set_checked(call: &Call, checked: bool) -> Answer {

@@ -1,9 +1,11 @@
 //! Reading the page.
 
 use rhai::Dynamic;
+use serde::Serialize;
 
 use super::{Answer, Call, Verb};
-use crate::page::Schema;
+use crate::document::MarkdownOptions;
+use crate::page::{Schema, Selector};
 use crate::script::described::Described;
 use crate::script::{Event, ScriptError, value};
 
@@ -16,6 +18,10 @@ pub(super) const VERBS: &[(&str, Verb)] = &[
     ("is_visible", is_visible),
     ("evaluate", evaluate),
     ("aria_snapshot", aria_snapshot),
+    ("markdown", markdown),
+    ("tables", tables),
+    ("structured_data", structured_data),
+    ("links", links),
 ];
 
 fn extract(call: &Call) -> Answer {
@@ -75,10 +81,45 @@ fn evaluate(call: &Call) -> Answer {
 
 fn aria_snapshot(call: &Call) -> Answer {
     let deadline = call.deadline();
-    let selector = match call.arg("selector") {
-        Some(_) => Some(call.selector()?),
-        None => None,
-    };
+    let selector = maybe_selector(call)?;
     let page = call.page()?;
     call.wait(page.aria_snapshot(selector.as_ref(), deadline)).map(Dynamic::from)
+}
+
+fn markdown(call: &Call) -> Answer {
+    let deadline = call.deadline();
+    let selector = maybe_selector(call)?;
+    let options = MarkdownOptions { main_content: call.options().flag("main_content") };
+    let page = call.page()?;
+    call.wait(page.markdown(selector.as_ref(), &options, deadline)).map(Dynamic::from)
+}
+
+fn tables(call: &Call) -> Answer {
+    let deadline = call.deadline();
+    let selector = maybe_selector(call)?;
+    let page = call.page()?;
+    told(call.wait(page.tables(selector.as_ref(), deadline))?)
+}
+
+fn structured_data(call: &Call) -> Answer {
+    let deadline = call.deadline();
+    let page = call.page()?;
+    told(call.wait(page.structured_data(deadline))?)
+}
+
+fn links(call: &Call) -> Answer {
+    let deadline = call.deadline();
+    let selector = maybe_selector(call)?;
+    let page = call.page()?;
+    told(call.wait(page.links(selector.as_ref(), deadline))?)
+}
+
+fn maybe_selector(call: &Call) -> Result<Option<Selector>, ScriptError> {
+    call.arg("selector").map(|_| call.selector()).transpose()
+}
+
+/// What was read, as a value of the script.
+fn told(read: impl Serialize) -> Answer {
+    let json = serde_json::to_value(read).map_err(|error| ScriptError::new("internal_error", error.to_string()))?;
+    Ok(value::from_json(json))
 }

@@ -5,6 +5,8 @@ use crate::script::kind::Kind;
 
 const TEXT: Param = Param { name: "text", kind: Kind::Input };
 const KEY: Param = Param { name: "key", kind: Kind::Text };
+/// A direction is a word that is also a selector, of elements that there are not.
+const TARGET: Param = Param { name: "target", kind: Kind::Selector };
 const CHOICE: Param = Param { name: "choice", kind: Kind::Choice };
 
 const BUTTON: OptionDoc = OptionDoc {
@@ -141,6 +143,48 @@ pub(super) const ENTRIES: &[Entry] = &[
               a list of these.",
         options: PLAIN,
         example: "select_option(\"#country\", #{ label: \"Norway\" });",
+        receivers: ON_PAGE,
+    },
+    Entry {
+        name: "scroll",
+        group: Group::Act,
+        shapes: &[&[], &[TARGET], &[OPTIONS], &[TARGET, OPTIONS]],
+        returns: "#{ moved, at_end, stable }",
+        doc: "Scrolls the page (or, where that does not scroll, the largest part of it that does) down, or as the target says: a direction, \
+              \"down\", \"up\", \"left\" or \"right\", or a selector of the element to scroll. until_stable goes on to the end until nothing \
+              more is added, for lists that load as one scrolls; when the time is over it ends without an error and with stable: false.",
+        options: &[
+            OptionDoc {
+                name: "direction",
+                kind: Kind::OneOf(&["down", "up", "left", "right"]),
+                default: "\"down\"",
+                doc: "Where to.",
+            },
+            OptionDoc {
+                name: "amount",
+                kind: Kind::Count,
+                default: "four fifths of what is seen",
+                doc: "How far, in CSS pixels; with until_stable for each step.",
+            },
+            OptionDoc {
+                name: "until_stable",
+                kind: Kind::Flag,
+                default: "false",
+                doc: "On and on, until the end is reached and nothing more is added.",
+            },
+            TIMEOUT,
+        ],
+        example: "scroll(\"#list\", #{ until_stable: true, timeout: \"20s\" });",
+        receivers: ON_PAGE,
+    },
+    Entry {
+        name: "scroll_into_view",
+        group: Group::Act,
+        shapes: &[&[SELECTOR], &[SELECTOR, OPTIONS]],
+        returns: "()",
+        doc: "Brings an element into the viewport. The verbs that act on elements do so themselves.",
+        options: &[TIMEOUT],
+        example: "scroll_into_view(\"#comments\");",
         receivers: ON_PAGE,
     },
 ];

@@ -100,6 +100,58 @@ pub(super) const ENTRIES: &[Entry] = &[
         receivers: ON_PAGE,
     },
     Entry {
+        name: "markdown",
+        group: Group::Read,
+        shapes: &[&[], &[SELECTOR], &[OPTIONS], &[SELECTOR, OPTIONS]],
+        returns: "text",
+        doc: "The page, or one element, as Markdown: what a reader sees now, with absolute links, tables and code; open shadow roots and \
+              frames of the same origin included, fields with what they hold.",
+        options: &[
+            OptionDoc {
+                name: "main_content",
+                kind: Kind::Flag,
+                default: "false",
+                doc: "Only what the page is about: no navigation, sidebars, footers, banners.",
+            },
+            TIMEOUT,
+        ],
+        example: "print(markdown(#{ main_content: true }));",
+        receivers: ON_PAGE,
+    },
+    Entry {
+        name: "tables",
+        group: Group::Read,
+        shapes: &[&[], &[SELECTOR], &[OPTIONS], &[SELECTOR, OPTIONS]],
+        returns: "list of #{ caption, heading, headers, rows }",
+        doc: "The tables of the page, or of one element, as data: rows are maps by header, or lists where a table has no headers; cells that \
+              span several places are in each of them. caption and heading are there where the table has one.",
+        options: ONLY_TIMEOUT,
+        example: "for row in tables(\"#orders\")[0].rows { emit(row); }",
+        receivers: ON_PAGE,
+    },
+    Entry {
+        name: "structured_data",
+        group: Group::Read,
+        shapes: &[&[], &[OPTIONS]],
+        returns: "#{ json_ld, microdata, open_graph, twitter, meta }",
+        doc: "What the page says for machines: the nodes of its JSON-LD, the items of its microdata, Open Graph, Twitter card, title and \
+              further <meta>. problems is there where a block could not be read.",
+        options: ONLY_TIMEOUT,
+        example: "let product = structured_data().json_ld.find(|node| node[\"@type\"] == \"Product\");",
+        receivers: ON_PAGE,
+    },
+    Entry {
+        name: "links",
+        group: Group::Read,
+        shapes: &[&[], &[SELECTOR], &[OPTIONS], &[SELECTOR, OPTIONS]],
+        returns: "list of #{ url, text, rel, title }",
+        doc: "Where the page, or one element, leads: absolute addresses, each once, in the order of the page, also from menus that are not \
+              open now. rel and title are there where the link has them.",
+        options: ONLY_TIMEOUT,
+        example: "let pages = links(\"nav\").map(|link| link.url);",
+        receivers: ON_PAGE,
+    },
+    Entry {
         name: "screenshot",
         group: Group::Read,
         shapes: &[&[], &[PATH], &[OPTIONS], &[PATH, OPTIONS]],

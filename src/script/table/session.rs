@@ -120,6 +120,8 @@ pub(super) const ENTRIES: &[Entry] = &[
             identity::OPTIONS[5],
             identity::OPTIONS[6],
             identity::OPTIONS[7],
+            identity::OPTIONS[8],
+            identity::OPTIONS[9],
         ],
         example: "session(\"acme\");",
         receivers: &[],

@@ -1,34 +1,32 @@
 //! Executions: how work comes to a slot, how long it is waited for, and what becomes of it when it takes longer.
+//!
+//! A request's work goes on by itself (`execution`) while its client waits (`inline`). What takes longer becomes a job, as does what
+//! was asked for as one (`requests`): a sealed document (`record`, `kept`) that this server looks after while it goes on (`live`,
+//! `keeper`), and that any server on the store finds (`look`). What happens on the way is kept for those who follow it (`journal`,
+//! `events`).
 
-use std::time::Duration;
+mod events;
+mod execution;
+mod inline;
+mod journal;
+mod keeper;
+mod kept;
+mod live;
+mod look;
+mod record;
+mod requests;
+mod stop;
+mod stream;
 
-use axum::Json;
-use axum::response::{IntoResponse, Response};
-use tokio_util::sync::CancellationToken;
-
-use crate::base::Deadline;
-
-use super::access::Caller;
 use super::app::App;
-use super::error::ApiError;
-use super::request_id::RequestId;
-use super::task::{Events, Task, Work};
 
-/// Does `work` for a request that waits for it.
-pub(super) async fn inline(
-    app: &App,
-    caller: Caller,
-    id: RequestId,
-    work: Work,
-    timeout: Duration,
-) -> Result<Response, ApiError> {
-    let cancel = app.ending.child_token();
-    let _cancelled_with_this = CancellationToken::clone(&cancel).drop_guard();
-    let deadline = Deadline::after(timeout);
-    let task = Task { id: id.0.clone(), caller, deadline, cancel, events: Events::nobody() };
-    let answer = work.perform(app, &task).await?;
-    let mut body = serde_json::Map::new();
-    body.insert("request_id".to_owned(), id.0.into());
-    body.extend(answer.body);
-    Ok((answer.status, Json(body)).into_response())
+pub(super) use inline::{Accepted, inline};
+pub(super) use live::Jobs;
+pub(super) use record::JobKind;
+pub(super) use requests::routes;
+pub(super) use stream::stream;
+
+/// Takes up what earlier servers left, and looks for more until the server ends. What waits as a job then stays in the store.
+pub(super) fn start(app: &App) {
+    tokio::spawn(look::go_on(app.clone()));
 }

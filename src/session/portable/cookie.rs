@@ -19,19 +19,19 @@ const PRIORITY: &str = "Medium";
 
 /// A cookie as another program tells of it.
 #[derive(Debug, Default, Clone)]
-pub(super) struct Foreign {
-    pub(super) name: String,
-    pub(super) value: String,
+pub(in crate::session) struct Foreign {
+    pub(in crate::session) name: String,
+    pub(in crate::session) value: String,
     /// With a dot before it where it goes to subdomains too.
-    pub(super) domain: String,
-    pub(super) path: String,
+    pub(in crate::session) domain: String,
+    pub(in crate::session) path: String,
     /// Seconds since 1970; none for a session cookie.
-    pub(super) expires: Option<f64>,
-    pub(super) http_only: bool,
-    pub(super) secure: bool,
-    pub(super) same_site: Option<String>,
+    pub(in crate::session) expires: Option<f64>,
+    pub(in crate::session) http_only: bool,
+    pub(in crate::session) secure: bool,
+    pub(in crate::session) same_site: Option<String>,
     /// The site it is partitioned by, and whether another site stands between.
-    pub(super) partition: Option<(String, bool)>,
+    pub(in crate::session) partition: Option<(String, bool)>,
 }
 
 /// The text of one of a cookie's attributes; empty where it has none.
@@ -83,7 +83,7 @@ fn derived(secure: bool) -> (&'static str, i32) {
 
 impl Foreign {
     /// Ours, and what of it had to change; the error is why it cannot be taken at all.
-    pub(super) fn adopt(mut self) -> Result<(Cookie, Option<Partial>), Partial> {
+    pub(in crate::session) fn adopt(mut self) -> Result<(Cookie, Option<Partial>), Partial> {
         self.domain = self.normal_domain().map_err(|reason| self.named(reason))?;
         if let Some(reason) = self.fault() {
             return Err(self.named(reason));

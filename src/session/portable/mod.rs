@@ -39,6 +39,7 @@ use super::sessions::Stored;
 use super::{Partial, SessionError, Sessions};
 
 pub(super) use contents::{Contents, Storage};
+pub(super) use cookie::Foreign;
 pub use error::PortableError;
 pub use source::Source;
 

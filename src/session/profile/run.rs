@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use tokio::task::JoinSet;
 
+use super::super::aside::HiddenTab;
 use super::super::capture::{Captured, Snapshot};
 use super::super::emulate::Own;
 use super::super::kept::{Kept, Named, Opening};
@@ -15,7 +16,6 @@ use super::super::part::Names;
 use super::super::restorer::Gate;
 use super::super::room::Room;
 use super::super::save::{Base, Draft};
-use super::super::tabs::HiddenTab;
 use super::super::{Cookie, SessionError, cookies};
 use super::{About, Archived, Overlay, Transfers, Vault, may_open, pack, unpack};
 use crate::base::{Deadline, Version, reached};

@@ -1,5 +1,8 @@
 //! Records and documents in one SQLite database: WAL, `synchronous=FULL`, several processes at once.
 //!
+//! Leases and times are written without waiting for the disk: they are in force for every process at once, and a machine that loses power
+//! loses the processes that they are of, too. What is written after them and waited for takes them along.
+//!
 //! One thread owns the connection and runs one transaction after the other; it ends with the last clone of the store.
 //! Every write is one `BEGIN IMMEDIATE` transaction, so that what it checks still holds when it writes.
 
@@ -87,12 +90,14 @@ impl SqliteStore {
     async fn transaction<T: Send + 'static>(
         &self,
         behavior: TransactionBehavior,
+        waits: bool,
         work: impl FnOnce(&Transaction<'_>, u64) -> Result<T, Failure> + Send + 'static,
     ) -> Result<T, StoreError> {
         let (answer, answered) = oneshot::channel();
         let clock = Arc::clone(&self.clock);
         let work: Work = Box::new(move |db| {
-            let done = db.transaction_with_behavior(behavior).map_err(Failure::from).and_then(|tx| {
+            let done = wait_for_disk(db, waits).map_err(Failure::from).and_then(|()| {
+                let tx = db.transaction_with_behavior(behavior)?;
                 // Read under the lock: times then go up in the order of the writes.
                 let value = work(&tx, clock())?;
                 tx.commit()?;
@@ -113,19 +118,35 @@ impl SqliteStore {
         &self,
         work: impl FnOnce(&Transaction<'_>, u64) -> Result<T, Failure> + Send + 'static,
     ) -> Result<T, StoreError> {
+        self.write_waiting(true, work).await
+    }
+
+    /// [`Self::write`], without waiting for the disk: for what need not outlive the machine.
+    async fn write_lightly<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Transaction<'_>, u64) -> Result<T, Failure> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        self.write_waiting(false, work).await
+    }
+
+    async fn write_waiting<T: Send + 'static>(
+        &self,
+        waits: bool,
+        work: impl FnOnce(&Transaction<'_>, u64) -> Result<T, Failure> + Send + 'static,
+    ) -> Result<T, StoreError> {
         let work = move |tx: &Transaction<'_>, now| {
             let done = work(tx, now)?;
             reached("store.uncommitted");
             Ok(done)
         };
-        self.transaction(TransactionBehavior::Immediate, work).await
+        self.transaction(TransactionBehavior::Immediate, waits, work).await
     }
 
     async fn look<T: Send + 'static>(
         &self,
         work: impl FnOnce(&Transaction<'_>, u64) -> Result<T, Failure> + Send + 'static,
     ) -> Result<T, StoreError> {
-        self.transaction(TransactionBehavior::Deferred, work).await
+        self.transaction(TransactionBehavior::Deferred, true, work).await
     }
 
     /// Moves everything from the write-ahead log into the database and empties it, so that nothing of what was deleted
@@ -142,6 +163,11 @@ impl SqliteStore {
     }
 }
 
+/// Whether the next transaction is to be on the disk when it counts as done.
+fn wait_for_disk(db: &Connection, waits: bool) -> rusqlite::Result<()> {
+    db.pragma_update(None, "synchronous", if waits { "FULL" } else { "NORMAL" })
+}
+
 impl std::fmt::Debug for SqliteStore {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "SqliteStore({})", self.worker.path.display())
@@ -152,7 +178,7 @@ impl std::fmt::Debug for SqliteStore {
 impl Records for SqliteStore {
     async fn acquire(&self, name: &RecordName, request: &AcquireRequest) -> Result<Acquired, StoreError> {
         let (name, request) = (*name, request.clone());
-        let acquired = self.write(move |tx, now| lease::acquire(tx, now, &name, &request)).await?;
+        let acquired = self.write_lightly(move |tx, now| lease::acquire(tx, now, &name, &request)).await?;
         if matches!(&acquired, Acquired::Granted(granted) if granted.expired_at.is_some()) {
             // It was emptied just now, or by a purge whose process died before it came to this.
             self.empty_log().await;
@@ -162,12 +188,14 @@ impl Records for SqliteStore {
 
     async fn renew(&self, name: &RecordName, owner: OwnerId, fence: Fence, lease: Duration) -> Result<(), StoreError> {
         let name = *name;
-        self.write(move |tx, now| lease::renew(tx, now, &name, owner, fence, lease)).await
+        self.write_lightly(move |tx, now| lease::renew(tx, now, &name, owner, fence, lease)).await
     }
 
     async fn release(&self, name: &RecordName, owner: OwnerId, fence: Fence) -> Result<(), StoreError> {
         let name = *name;
-        self.write(move |tx, _| lease::release(tx, &name, owner, fence)).await
+        // What a run took back of a checkpoint must not come back.
+        let waits = self.look(move |tx, now| lease::waiting(tx, now, &name)).await?.is_some();
+        self.write_waiting(waits, move |tx, _| lease::release(tx, &name, owner, fence)).await
     }
 
     async fn commit(&self, name: &RecordName, commit: &Commit) -> Result<Committed, StoreError> {
@@ -227,7 +255,7 @@ impl Records for SqliteStore {
 
     async fn touch(&self, name: &RecordName, ttl: Option<Duration>) -> Result<(), StoreError> {
         let name = *name;
-        self.write(move |tx, now| sessions::touch(tx, now, &name, ttl)).await
+        self.write_lightly(move |tx, now| sessions::touch(tx, now, &name, ttl)).await
     }
 
     async fn delete(&self, name: &RecordName, owner: OwnerId, fence: Fence) -> Result<Vec<BlobId>, StoreError> {

@@ -1,0 +1,192 @@
+//! One execution of a piece of work: its way to a slot, its deadline, its end. Goes on by itself, whoever waits for it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::json;
+use tokio::sync::{Mutex, oneshot};
+use tokio::task::{JoinError, JoinHandle};
+
+use crate::base::Deadline;
+
+use super::super::access::Caller;
+use super::super::app::App;
+use super::super::error::ApiError;
+use super::super::slots::{Full, Slot, Waiting};
+use super::super::task::{Answer, Task, TaskEvent, Work};
+use super::journal::Journal;
+use super::kept;
+use super::stop::{Stop, Why};
+
+/// How long work that is stopped may take to notice; then its slot is given to others.
+const NOTICE: Duration = Duration::from_millis(1_900);
+/// How long after that it may still save and close, with no slot but alone in its session; then it is dropped.
+const LINGER: Duration = Duration::from_secs(10);
+
+/// What came of it.
+pub(in crate::serve) type Outcome = Result<Answer, ApiError>;
+
+/// What is to be done for whom.
+pub(super) struct Order {
+    /// The id of the request or the job.
+    pub(super) id: String,
+    pub(super) caller: Caller,
+    pub(super) work: Work,
+    pub(super) timeout: Duration,
+}
+
+/// How far it is. Held by whoever settles what it is: that it begins, or that it is a job from now on.
+pub(super) enum Stage {
+    /// In the queue; the job that it is, if it is one, has to be claimed before it begins.
+    Waiting { job: Option<String> },
+    /// At work.
+    Begun,
+}
+
+/// One that goes on. To be stopped, not to be dropped.
+pub(super) struct Execution {
+    pub(super) order: Arc<Order>,
+    pub(super) stop: Stop,
+    pub(super) journal: Arc<Journal>,
+    pub(super) stage: Arc<Mutex<Stage>>,
+    /// None where there was nothing to do: the job is another server's, or was cancelled.
+    pub(super) outcome: oneshot::Receiver<Option<Outcome>>,
+}
+
+impl Execution {
+    /// Begins it, in its place in the queue.
+    pub(super) fn begin(app: &App, order: Order, waiting: Waiting, job: Option<String>) -> Self {
+        let (order, stop, journal) = (Arc::new(order), Stop::new(&app.stopping), Journal::new());
+        let stage = Arc::new(Mutex::new(Stage::Waiting { job }));
+        let (done, outcome) = oneshot::channel();
+        let going = Going {
+            app: app.clone(),
+            order: order.clone(),
+            stop: stop.clone(),
+            journal: journal.clone(),
+            stage: stage.clone(),
+        };
+        app.executions.spawn(async move {
+            let came = Box::pin(going.go(waiting)).await;
+            // Where nobody waits for it any more it was stopped, and has saved what there was.
+            drop(done.send(came));
+        });
+        Self { order, stop, journal, stage, outcome }
+    }
+
+    /// Waits for its end; can be asked again where the answer was not waited for.
+    pub(super) async fn ended(&mut self) -> Option<Outcome> {
+        match (&mut self.outcome).await {
+            Ok(came) => came,
+            Err(_) => Some(Err(ApiError::internal("the work ended without an answer"))),
+        }
+    }
+}
+
+struct Going {
+    app: App,
+    order: Arc<Order>,
+    stop: Stop,
+    journal: Arc<Journal>,
+    stage: Arc<Mutex<Stage>>,
+}
+
+impl Going {
+    async fn go(self, waiting: Waiting) -> Option<Outcome> {
+        let slot = tokio::select! {
+            biased;
+            () = self.stop.token().cancelled() => return Some(Err(self.stopped())),
+            slot = waiting => slot,
+        };
+        let slot = match slot {
+            Ok(slot) => slot,
+            Err(full) => return Some(Err(refused(full))),
+        };
+        {
+            let mut stage = self.stage.lock().await;
+            if let Stage::Waiting { job: Some(job) } = &*stage {
+                // What waits as a job when the server ends is for the next start.
+                if self.app.ending.is_cancelled() {
+                    return None;
+                }
+                if !kept::claim(&self.app, self.order.caller.tenant(), job).await {
+                    return None;
+                }
+                let data = json!({"status": "running"});
+                self.journal.tell(TaskEvent { event: "status".to_owned(), data });
+            }
+            *stage = Stage::Begun;
+        }
+        Some(self.perform(slot).await)
+    }
+
+    async fn perform(self, slot: Slot) -> Outcome {
+        let deadline = Deadline::after(self.order.timeout);
+        let task = Task {
+            id: self.order.id.clone(),
+            caller: self.order.caller.clone(),
+            deadline,
+            cancel: self.stop.token().clone(),
+            events: self.journal.events(),
+        };
+        let (app, work) = (self.app.clone(), self.order.work.clone());
+        // A task of its own: whatever it does with its thread, the time is kept here.
+        let mut working = tokio::spawn(async move { Box::pin(work.perform(&app, &task)).await });
+        tokio::select! {
+            done = &mut working => return self.settle(done),
+            () = self.stop.token().cancelled() => {}
+            () = tokio::time::sleep_until(deadline.instant()) => self.stop.stop(Why::Deadline),
+        }
+        if let Ok(done) = tokio::time::timeout(NOTICE, &mut working).await {
+            return self.settle(done);
+        }
+        tracing::warn!(id = self.order.id, "work that was stopped did not notice in time; it is left to itself");
+        self.abandon(working, slot);
+        Err(self.stopped())
+    }
+
+    /// Gives the slot to others. What the work holds goes with it; its session stays taken until then.
+    fn abandon(&self, mut working: JoinHandle<Outcome>, slot: Slot) {
+        let turn = slot.keep_session();
+        self.app.executions.spawn(async move {
+            if tokio::time::timeout(LINGER, &mut working).await.is_err() {
+                working.abort();
+                let _ = working.await;
+            }
+            drop(turn);
+        });
+    }
+
+    /// What came of it, by the words of why it was stopped, if it was.
+    fn settle(&self, done: Result<Outcome, JoinError>) -> Outcome {
+        let outcome = done.unwrap_or_else(|error| {
+            tracing::error!(id = self.order.id, "the work panicked: {error}");
+            Err(ApiError::internal("the work ended unexpectedly; the log says more"))
+        });
+        match (outcome, self.stop.why()) {
+            (Err(error), Some(why)) if error.code != why.error(0.0).code => {
+                Err(ApiError { beside: error.beside, ..self.error(why) })
+            }
+            (outcome, _) => outcome,
+        }
+    }
+
+    fn stopped(&self) -> ApiError {
+        let mut error = self.error(self.stop.why().unwrap_or(Why::Cancelled));
+        let session =
+            self.order.work.session_id().map(|id| json!({"id": id, "updated": false, "version": null, "changes": []}));
+        error.beside.insert("session".to_owned(), session.unwrap_or_default());
+        error
+    }
+
+    fn error(&self, why: Why) -> ApiError {
+        why.error(self.order.timeout.as_secs_f64())
+    }
+}
+
+/// The queue is full.
+pub(super) fn refused(full: Full) -> ApiError {
+    let mut error = ApiError::new("rate_limited", "all slots are in use and the queue is full: try again later");
+    error.retry_after = Some(full.retry_after);
+    error
+}

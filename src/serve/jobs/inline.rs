@@ -1,0 +1,127 @@
+//! Work whose client waits for it, and how it becomes a job.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Json;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+use serde_json::{Map, Value};
+use utoipa::ToSchema;
+
+use super::super::access::Caller;
+use super::super::app::App;
+use super::super::error::ApiError;
+use super::super::request_id::RequestId;
+use super::super::task::{Answer, Work};
+use super::execution::{Execution, Order, Outcome, Stage, refused};
+use super::record::Record;
+use super::stop::Why;
+use super::{kept, live};
+
+/// What is answered where work takes longer than a client is to wait.
+#[derive(Debug, Serialize, ToSchema)]
+pub(in crate::serve) struct Accepted {
+    /// The request's id.
+    request_id: String,
+    /// `async`.
+    mode: &'static str,
+    /// `queued`.
+    status: &'static str,
+    /// The job that it is now.
+    job_id: String,
+    /// Where it is told how far it is.
+    status_url: String,
+}
+
+/// Does `work` for a request that waits for it. Where the client goes away the work is stopped; where it takes longer than the inline
+/// limit it is a job from then on, and goes on undisturbed.
+pub(in crate::serve) async fn inline(
+    app: &App,
+    caller: Caller,
+    id: RequestId,
+    work: Work,
+    timeout: Duration,
+) -> Result<Response, ApiError> {
+    takes_work(app)?;
+    let waiting = app.slots.request(caller.tenant(), work.session_id()).map_err(refused)?;
+    let order = Order { id: id.0.clone(), caller, work, timeout };
+    let mut execution = Execution::begin(app, order, waiting, None);
+    loop {
+        let gone = execution.stop.on_drop(Why::ClientGone);
+        let ended = tokio::time::timeout(app.config.inline_limit, execution.ended()).await;
+        gone.keep();
+        if let Ok(outcome) = ended {
+            return answer(id, outcome.unwrap_or_else(|| Err(ApiError::internal("the work is done elsewhere"))));
+        }
+        // A task of its own: a client that goes now leaves a job, not half of one.
+        let promoted = tokio::spawn(Box::pin(promote(app.clone(), execution))).await;
+        match promoted.map_err(|_| ApiError::internal("the work could not become a job"))? {
+            Ok(job_id) => return Ok(accepted(id, job_id)),
+            // The store is away: the client is the only one who can be told, and waits on.
+            Err(waiting) => execution = waiting,
+        }
+    }
+}
+
+/// Nothing new is begun once the server ends.
+pub(super) fn takes_work(app: &App) -> Result<(), ApiError> {
+    if app.ending.is_cancelled() {
+        let mut error = ApiError::new("browser_unavailable", "the server is ending: ask another, or again later");
+        error.retry_after = Some(5);
+        return Err(error);
+    }
+    Ok(())
+}
+
+/// The answer of work that was waited for, or of a job that is done.
+pub(super) fn answer(id: RequestId, outcome: Outcome) -> Result<Response, ApiError> {
+    let answer = outcome?;
+    Ok((answer.status, Json(body(&id, answer))).into_response())
+}
+
+/// The JSON of an answer.
+pub(super) fn body(id: &RequestId, answer: Answer) -> Map<String, Value> {
+    let mut body = Map::new();
+    body.insert("request_id".to_owned(), id.0.clone().into());
+    body.extend(answer.body);
+    body
+}
+
+fn accepted(id: RequestId, job_id: String) -> Response {
+    let status_url = status_url(&job_id);
+    let body = Accepted { request_id: id.0, mode: "async", status: "queued", job_id, status_url };
+    (StatusCode::ACCEPTED, Json(body)).into_response()
+}
+
+pub(super) fn status_url(job_id: &str) -> String {
+    format!("/v1/jobs/{job_id}")
+}
+
+/// Makes a job of it; gives it back where the store cannot keep one.
+async fn promote(app: App, execution: Execution) -> Result<String, Execution> {
+    let order: Arc<Order> = execution.order.clone();
+    let tenant = order.caller.tenant();
+    let mut record = Record::new(kept::new_id(), order.work.clone(), order.caller.token_id());
+    let stage = execution.stage.clone();
+    let _reserved = app.jobs.reserve(&record.id);
+    {
+        // It does not begin meanwhile.
+        let mut stage = stage.lock().await;
+        match &mut *stage {
+            Stage::Begun => record.begin(app.jobs.claim()),
+            Stage::Waiting { job } => *job = Some(record.id.clone()),
+        }
+        if let Err(error) = kept::create(&app, tenant, &record).await {
+            tracing::warn!(id = order.id, code = error.code(), "a request could not become a job");
+            if let Stage::Waiting { job } = &mut *stage {
+                *job = None;
+            }
+            drop(stage);
+            return Err(execution);
+        }
+        live::hand_over(&app, &record.id, execution);
+    }
+    Ok(record.id)
+}

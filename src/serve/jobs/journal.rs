@@ -1,0 +1,136 @@
+//! What happens in an execution, kept for those who follow it: the newest, within a bound.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::watch;
+
+use super::super::task::{Events, TaskEvent};
+
+/// How many events are kept, and how many bytes of them.
+const MOST: usize = 1_000;
+const MOST_BYTES: usize = 1 << 20;
+
+/// What happened, each with its number, from 1 on.
+pub(super) struct Journal {
+    state: Mutex<State>,
+    /// Told of every change.
+    changed: watch::Sender<()>,
+}
+
+#[derive(Default)]
+struct State {
+    kept: VecDeque<Told>,
+    bytes: usize,
+    last: u64,
+    closed: bool,
+}
+
+/// One event.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Told {
+    pub(super) id: u64,
+    pub(super) event: String,
+    /// JSON.
+    pub(super) data: String,
+}
+
+/// What has come after an event.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Since {
+    /// How many are not kept any more.
+    pub(super) lost: u64,
+    pub(super) events: Vec<Told>,
+    /// Nothing will come any more.
+    pub(super) closed: bool,
+}
+
+impl Journal {
+    pub(super) fn new() -> Arc<Self> {
+        Arc::new(Self { state: Mutex::default(), changed: watch::Sender::new(()) })
+    }
+
+    /// For the work itself to tell.
+    pub(super) fn events(self: &Arc<Self>) -> Events {
+        let journal = self.clone();
+        Events(Arc::new(move |event| journal.tell(event)))
+    }
+
+    /// Keeps it, and forgets the oldest where there are too many.
+    pub(super) fn tell(&self, event: TaskEvent) {
+        let data = event.data.to_string();
+        {
+            let mut state = self.lock();
+            if state.closed {
+                return;
+            }
+            state.last += 1;
+            state.bytes += data.len();
+            let id = state.last;
+            state.kept.push_back(Told { id, event: event.event, data });
+            while state.kept.len() > MOST || (state.bytes > MOST_BYTES && state.kept.len() > 1) {
+                let gone = state.kept.pop_front().map_or(0, |told| told.data.len());
+                state.bytes -= gone;
+            }
+        }
+        self.changed.send_replace(());
+    }
+
+    /// Nothing more is told.
+    pub(super) fn close(&self) {
+        self.lock().closed = true;
+        self.changed.send_replace(());
+    }
+
+    /// What has come after the event of that number. A number that was never given, as by a server that ran before this one, is
+    /// that of nothing: all is told.
+    pub(super) fn since(&self, id: u64) -> Since {
+        let state = self.lock();
+        let id = if id > state.last { 0 } else { id };
+        let first = state.kept.front().map_or(state.last + 1, |told| told.id);
+        Since {
+            lost: (first - 1).saturating_sub(id),
+            events: state.kept.iter().filter(|told| told.id > id).cloned().collect(),
+            closed: state.closed,
+        }
+    }
+
+    /// Tells of every change from now on.
+    pub(super) fn follow(&self) -> watch::Receiver<()> {
+        self.changed.subscribe()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn event(data: &serde_json::Value) -> TaskEvent {
+        TaskEvent { event: "log".to_owned(), data: data.clone() }
+    }
+
+    #[test]
+    fn the_newest_are_kept_and_told_from_any_number_on() {
+        let journal = Journal::new();
+        for number in 1..=MOST + 5 {
+            journal.tell(event(&json!(number)));
+        }
+        let since = journal.since(0);
+        assert_eq!((since.lost, since.events.len(), since.events[0].id), (5, MOST, 6));
+        let since = journal.since(1_003);
+        assert_eq!((since.lost, since.events.len(), since.closed), (0, 2, false));
+        assert_eq!(journal.since(99_999).events.len(), MOST, "of another server: from the beginning");
+        let large = json!("x".repeat(MOST_BYTES));
+        journal.tell(event(&large));
+        assert_eq!(journal.since(0).events.len(), 1, "bytes are bounded too");
+        journal.close();
+        journal.tell(event(&json!(1)));
+        assert!(journal.since(1_006).closed && journal.since(1_006).events.is_empty());
+    }
+}

@@ -1,0 +1,99 @@
+//! Keeping a job while it goes on here: its claim is renewed, a wish to cancel it is seen, and its end is written.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::json;
+use tokio::time::{Instant, MissedTickBehavior, interval};
+
+use crate::base::{Deadline, Tenant, with_causes};
+use crate::session::SessionError;
+
+use super::super::app::App;
+use super::super::task::TaskEvent;
+use super::execution::{Execution, Outcome, Stage};
+use super::live::Live;
+use super::record::JobStatus;
+use super::stop::Why;
+use super::{kept, live};
+
+/// How often the job of this server is looked at: another may have been asked to cancel it.
+const LOOK: Duration = Duration::from_millis(700);
+/// How often a claim is renewed.
+const BEAT: Duration = Duration::from_secs(3);
+/// How long a store that is away is waited for with what came of a job.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Keeps the job `id` until its execution has ended, then what came of it.
+pub(super) async fn keep(app: App, live: Arc<Live>, id: String, mut execution: Execution) {
+    let tenant = execution.order.caller.tenant().clone();
+    let came = follow(&app, &tenant, &id, &mut execution).await;
+    let begun = matches!(&*execution.stage.lock().await, Stage::Begun);
+    let why = execution.stop.why();
+    match came {
+        // Left to whoever starts next, or ended already by whoever cancelled it.
+        Some(_) if !begun => {}
+        Some(outcome) if why != Some(Why::Taken) => {
+            let status = JobStatus::of(&outcome, why == Some(Why::Cancelled));
+            write(&app, &tenant, &id, status, outcome).await;
+        }
+        _ => {}
+    }
+    if let Ok(Some(record)) = kept::read(&app, &tenant, &id).await {
+        let data = json!({"status": record.status});
+        execution.journal.tell(TaskEvent { event: "status".to_owned(), data });
+    }
+    execution.journal.close();
+    live.ended();
+    live::prune(&app);
+}
+
+/// Waits for the end; none where the job is not this server's to end.
+async fn follow(app: &App, tenant: &Tenant, id: &str, execution: &mut Execution) -> Option<Outcome> {
+    let (stage, stop) = (execution.stage.clone(), execution.stop.clone());
+    let mut look = interval(LOOK);
+    look.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut beaten = Instant::now();
+    loop {
+        tokio::select! {
+            came = execution.ended() => return came,
+            _ = look.tick() => {}
+        }
+        // Of a job that waits nothing is to be said; its claim shows whether it is still to be done.
+        let begun = stage.try_lock().is_ok_and(|stage| matches!(&*stage, Stage::Begun));
+        if !begun || stop.why().is_some() {
+            continue;
+        }
+        let looked = if beaten.elapsed() >= BEAT {
+            beaten = Instant::now();
+            kept::beat(app, tenant, id).await
+        } else {
+            let read = kept::read(app, tenant, id).await;
+            read.map(|record| record.map_or(Some(Why::Taken), |record| kept::wanted(&record, app.jobs.node())))
+        };
+        match looked {
+            Ok(Some(why)) => stop.stop(why),
+            Ok(None) => {}
+            Err(error) => tracing::warn!(job = id, code = error.code(), "a job could not be looked at"),
+        }
+    }
+}
+
+/// Keeps what came of it, also where the store is away for a while.
+async fn write(app: &App, tenant: &Tenant, id: &str, status: JobStatus, outcome: Outcome) {
+    let patience = Deadline::after(PATIENCE);
+    let mut pause = Duration::from_millis(50);
+    loop {
+        let error = match kept::end(app, tenant, id, status, outcome.clone()).await {
+            Ok(()) => return,
+            Err(error @ SessionError::Store(_)) if !patience.passed() => error,
+            Err(error) => {
+                tracing::error!(job = id, code = error.code(), "what came of a job is lost: {}", with_causes(&error));
+                return;
+            }
+        };
+        tracing::warn!(job = id, code = error.code(), "what came of a job could not be written yet");
+        tokio::time::sleep(pause).await;
+        pause = (pause * 2).min(Duration::from_secs(5));
+    }
+}

@@ -1,0 +1,175 @@
+//! Jobs in the store: how they are made, claimed, cancelled and ended, each in one step that another server sees whole or not at all.
+
+use std::time::Duration;
+
+use crate::base::{Tenant, with_causes};
+use crate::session::{JobPart, Seen, SessionError};
+
+use super::super::app::App;
+use super::super::error::ApiError;
+use super::super::request_id::random_id;
+use super::execution::Outcome;
+use super::record::{JobStatus, Kept, Open, Record};
+
+/// How long a job that is done, its result and its key are kept.
+pub(super) const KEPT: Duration = Duration::from_hours(24);
+/// How long a job waits at most for a server that runs it.
+const WAITS: Duration = Duration::from_hours(24 * 7);
+/// A result of more bytes is not kept.
+const LARGEST: usize = 32 << 20;
+/// A longer answer has a document of its own, so that a list of jobs stays quick to read.
+const SHORT: usize = 2 << 10;
+
+/// A job id is of ours, or there is no such job.
+pub(super) fn is_id(id: &str) -> bool {
+    id.strip_prefix("job_").is_some_and(|hex| hex.len() == 32 && hex.bytes().all(|byte| byte.is_ascii_hexdigit()))
+}
+
+pub(super) fn new_id() -> String {
+    format!("job_{}", random_id())
+}
+
+/// Keeps a new job; false where there is one by that id.
+pub(super) async fn create(app: &App, tenant: &Tenant, record: &Record) -> Result<bool, SessionError> {
+    let (sessions, id) = (&app.sessions, &record.id);
+    // First that there is one: a server that finds only this waits before it takes it for a leftover.
+    let open = Open::of(record);
+    sessions.put_job_document(tenant, JobPart::Open, id, &open, Seen::NOTHING, Some(WAITS)).await?;
+    let put = sessions.put_job_document(tenant, JobPart::Job, id, record, Seen::NOTHING, Some(WAITS)).await?;
+    Ok(put.is_some())
+}
+
+pub(super) async fn read(app: &App, tenant: &Tenant, id: &str) -> Result<Option<Record>, SessionError> {
+    let read = app.sessions.job_document(tenant, JobPart::Job, id).await?;
+    Ok(read.map(|(record, _)| record))
+}
+
+/// Changes a job as it stands now; `change` answers whether it is to be written, and may be asked again where another was faster.
+/// The answer is the job as it is then, and whether it was changed; none where there is no such job.
+pub(super) async fn update(
+    app: &App,
+    tenant: &Tenant,
+    id: &str,
+    mut change: impl FnMut(&mut Record) -> bool + Send,
+) -> Result<Option<(Record, bool)>, SessionError> {
+    loop {
+        let read = app.sessions.job_document::<Record>(tenant, JobPart::Job, id).await?;
+        let Some((mut record, seen)) = read else { return Ok(None) };
+        if !change(&mut record) {
+            return Ok(Some((record, false)));
+        }
+        let ttl = if record.status.is_final() { KEPT } else { WAITS };
+        if app.sessions.put_job_document(tenant, JobPart::Job, id, &record, seen, Some(ttl)).await?.is_some() {
+            return Ok(Some((record, true)));
+        }
+    }
+}
+
+/// Takes a queued job for this server, which begins it; false where there is nothing to begin: another has it, it was cancelled, or
+/// the store cannot be asked, and then it is found again later.
+pub(super) async fn claim(app: &App, tenant: &Tenant, id: &str) -> bool {
+    let claim = app.jobs.claim();
+    let claimed = update(app, tenant, id, |record| {
+        let free = record.status == JobStatus::Queued;
+        if free {
+            record.begin(claim.clone());
+        }
+        free
+    });
+    match claimed.await {
+        Ok(claimed) => claimed.is_some_and(|(_, taken)| taken),
+        Err(error) => {
+            tracing::warn!(job = id, code = error.code(), "a job could not be claimed: {}", with_causes(&error));
+            false
+        }
+    }
+}
+
+/// Says that the server lives that runs it. What is answered is whether it is to be stopped, and why.
+pub(super) async fn beat(app: &App, tenant: &Tenant, id: &str) -> Result<Option<super::stop::Why>, SessionError> {
+    let node = app.jobs.node();
+    let beaten = update(app, tenant, id, |record| match &mut record.claim {
+        Some(claim) if claim.node == node && !record.cancel => {
+            claim.beat += 1;
+            true
+        }
+        _ => false,
+    });
+    Ok(beaten.await?.map_or(Some(super::stop::Why::Taken), |(record, _)| wanted(&record, node)))
+}
+
+/// Whether a job that this server runs is to be stopped, and why.
+pub(super) fn wanted(record: &Record, node: &str) -> Option<super::stop::Why> {
+    if !record.is_run_by(node) {
+        return Some(super::stop::Why::Taken);
+    }
+    record.cancel.then_some(super::stop::Why::Cancelled)
+}
+
+/// Keeps what came of a job that this server runs. Nothing where it is not this server's any more.
+pub(super) async fn end(
+    app: &App,
+    tenant: &Tenant,
+    id: &str,
+    status: JobStatus,
+    outcome: Outcome,
+) -> Result<(), SessionError> {
+    let node = app.jobs.node();
+    let (mut status, mut kept) = (status, Kept::of(outcome));
+    let mut length = serde_json::to_vec(&kept).map_or(usize::MAX, |bytes| bytes.len());
+    if length > LARGEST {
+        let message = format!("what came of it has more than {LARGEST} bytes, which is the most that is kept of a job");
+        (status, kept, length) = (JobStatus::Failed, Kept::of(Err(ApiError::new("result_too_large", message))), 0);
+    }
+    let (mut answer, mut answer_name) = (Some(kept), None);
+    if length > SHORT {
+        // A name of its own: another server may have ended the job meanwhile, with words of its own.
+        let name = random_id();
+        let put = app.sessions.put_job_document(tenant, JobPart::Answer, &name, &answer, Seen::NOTHING, Some(KEPT));
+        put.await?;
+        (answer, answer_name) = (None, Some(name));
+    }
+    let ended = update(app, tenant, id, |record| {
+        if !record.is_run_by(node) {
+            return false;
+        }
+        record.end(status);
+        (record.answer, record.answer_name) = (answer.clone(), answer_name.clone());
+        true
+    });
+    ended.await?;
+    app.sessions.remove_job_document(tenant, JobPart::Open, id).await?;
+    Ok(())
+}
+
+/// Ends a job that nobody runs, with what is to be told instead of a result; `still` says whether it is to be ended as it stands.
+pub(super) async fn end_unrun(
+    app: &App,
+    tenant: &Tenant,
+    id: &str,
+    status: JobStatus,
+    error: ApiError,
+    mut still: impl FnMut(&Record) -> bool + Send,
+) -> Result<Option<(Record, bool)>, SessionError> {
+    let answer = Kept::of(Err(error));
+    let ended = update(app, tenant, id, |record| {
+        let ends = still(record);
+        if ends {
+            record.end(status);
+            record.answer = Some(answer.clone());
+        }
+        ends
+    });
+    let ended = ended.await?;
+    if ended.as_ref().is_none_or(|(record, _)| record.status.is_final()) {
+        app.sessions.remove_job_document(tenant, JobPart::Open, id).await?;
+    }
+    Ok(ended)
+}
+
+/// What came of a job that is done.
+pub(super) async fn answer(app: &App, tenant: &Tenant, record: Record) -> Result<Option<Kept>, SessionError> {
+    let Some(name) = &record.answer_name else { return Ok(record.answer) };
+    let read = app.sessions.job_document(tenant, JobPart::Answer, name).await?;
+    Ok(read.map(|(kept, _)| kept))
+}

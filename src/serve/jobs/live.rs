@@ -1,0 +1,150 @@
+//! The jobs that this server has in its hands: those that wait here, go on here, or have just ended here.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::{Duration, Instant};
+
+use tokio_util::sync::CancellationToken;
+
+use crate::base::{ProcessId, Tenant};
+
+use super::super::access::Caller;
+use super::super::app::App;
+use super::super::request_id::random_id;
+use super::super::task::Work;
+use super::execution::{Execution, Order};
+use super::journal::Journal;
+use super::keeper;
+use super::record::Claim;
+use super::stop::Stop;
+
+/// How long what happened in a job can be read again after its end, and of how many jobs.
+const REMEMBERED: (Duration, usize) = (Duration::from_mins(5), 100);
+
+/// What a server knows of its jobs.
+pub(in crate::serve) struct Jobs {
+    node: String,
+    process: ProcessId,
+    live: Mutex<HashMap<String, Arc<Live>>>,
+    /// Those that are being made: what is found of them in the store is not to be taken up.
+    reserved: Mutex<HashSet<String>>,
+}
+
+/// A job in this server's hands.
+pub(super) struct Live {
+    tenant: Tenant,
+    pub(super) stop: Stop,
+    pub(super) journal: Arc<Journal>,
+    /// Cancelled when it is not in this server's hands any more.
+    pub(super) done: CancellationToken,
+    ended: OnceLock<Instant>,
+}
+
+impl Live {
+    pub(super) fn ended(&self) {
+        let _ = self.ended.set(Instant::now());
+        self.done.cancel();
+    }
+}
+
+impl Jobs {
+    pub(in crate::serve) fn new() -> Self {
+        Self {
+            node: format!("node_{}", random_id()),
+            process: ProcessId::current(),
+            live: Mutex::default(),
+            reserved: Mutex::default(),
+        }
+    }
+
+    /// How this server names itself to others on the same store.
+    pub(super) fn node(&self) -> &str {
+        &self.node
+    }
+
+    /// The claim to a job that begins.
+    pub(super) fn claim(&self) -> Claim {
+        Claim { node: self.node.clone(), process: self.process.clone(), beat: 0 }
+    }
+
+    /// The tenant's job, where it is or was in this server's hands.
+    pub(super) fn live(&self, tenant: &Tenant, id: &str) -> Option<Arc<Live>> {
+        let live = self.live.lock().unwrap_or_else(PoisonError::into_inner);
+        live.get(id).filter(|live| live.tenant == *tenant).cloned()
+    }
+
+    /// Takes it into this server's hands, until the answer is dropped, while it is being made.
+    pub(super) fn reserve(&self, id: &str) -> Reserved<'_> {
+        self.reserved.lock().unwrap_or_else(PoisonError::into_inner).insert(id.to_owned());
+        Reserved { jobs: self, id: id.to_owned() }
+    }
+
+    /// Whether a job is in this server's hands now.
+    pub(super) fn has(&self, id: &str) -> bool {
+        self.reserved.lock().unwrap_or_else(PoisonError::into_inner).contains(id) || self.has_live(id)
+    }
+
+    fn has_live(&self, id: &str) -> bool {
+        let live = self.live.lock().unwrap_or_else(PoisonError::into_inner);
+        live.get(id).is_some_and(|live| !live.done.is_cancelled())
+    }
+
+    /// How many of a tenant's jobs are in this server's hands now.
+    pub(super) fn count(&self, tenant: &Tenant) -> usize {
+        let live = self.live.lock().unwrap_or_else(PoisonError::into_inner);
+        live.values().filter(|live| live.tenant == *tenant && !live.done.is_cancelled()).count()
+    }
+}
+
+/// A job that is being made.
+pub(super) struct Reserved<'a> {
+    jobs: &'a Jobs,
+    id: String,
+}
+
+impl Drop for Reserved<'_> {
+    fn drop(&mut self) {
+        self.jobs.reserved.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.id);
+    }
+}
+
+/// Puts a kept job into the queue of this server. Nothing where it is there already.
+pub(super) fn adopt(app: &App, caller: Caller, id: &str, work: Work) {
+    // What was allowed when it was asked for is, also where this server was started with other limits.
+    let timeout = work.timeout(app).unwrap_or(app.config.max_run_timeout);
+    let joined = app.slots.job(caller.tenant(), work.session_id());
+    let Ok(waiting) = joined else { return };
+    let order = Order { id: id.to_owned(), caller, work, timeout };
+    if app.jobs.has_live(id) {
+        return;
+    }
+    let execution = Execution::begin(app, order, waiting, Some(id.to_owned()));
+    hand_over(app, id, execution);
+}
+
+/// Keeps an execution as the job that it is.
+pub(super) fn hand_over(app: &App, id: &str, execution: Execution) {
+    let live = Arc::new(Live {
+        tenant: execution.order.caller.tenant().clone(),
+        stop: execution.stop.clone(),
+        journal: execution.journal.clone(),
+        done: CancellationToken::new(),
+        ended: OnceLock::new(),
+    });
+    app.jobs.live.lock().unwrap_or_else(PoisonError::into_inner).insert(id.to_owned(), live.clone());
+    app.executions.spawn(keeper::keep(app.clone(), live, id.to_owned(), execution));
+}
+
+/// Forgets jobs that ended a while ago, and the oldest of too many.
+pub(super) fn prune(app: &App) {
+    let mut live = app.jobs.live.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut ended: Vec<(Instant, String)> =
+        live.iter().filter_map(|(id, live)| Some((*live.ended.get()?, id.clone()))).collect();
+    ended.sort_unstable();
+    let too_many = ended.len().saturating_sub(REMEMBERED.1);
+    for (at, (ended, id)) in ended.into_iter().enumerate() {
+        if at < too_many || ended.elapsed() > REMEMBERED.0 {
+            live.remove(&id);
+        }
+    }
+}

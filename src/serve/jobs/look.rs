@@ -1,0 +1,102 @@
+//! Looking into the store for jobs that nobody runs: those of an earlier start, and those of servers that went.
+
+use std::collections::HashMap;
+use std::time::{Duration, Instant};
+
+use crate::base::{Tenant, with_causes};
+use crate::session::{JobPart, SessionError};
+
+use super::super::access::Caller;
+use super::super::app::App;
+use super::super::error::ApiError;
+use super::kept;
+use super::live;
+use super::record::{Claim, JobStatus, Open, Record, now};
+use super::stop::interrupted;
+
+/// How often, on a store that other machines may use, and on one of this machine.
+const EVERY: (Duration, Duration) = (Duration::from_secs(2), Duration::from_secs(5));
+/// A server whose claim stands still for so long is taken for gone.
+const SILENCE: Duration = Duration::from_secs(12);
+/// How old the announcement of a job is to be, in microseconds, before it is taken for a leftover where there is no job.
+const LEFTOVER: i64 = 60_000_000;
+
+/// The claims of other servers, as they were when they last changed.
+type Heard = HashMap<String, (Claim, Instant)>;
+
+/// Looks from now on, until the server ends.
+pub(super) async fn go_on(app: App) {
+    let every = if app.config.workspace.store.is_shared() { EVERY.0 } else { EVERY.1 };
+    let mut heard = Heard::new();
+    while !app.ending.is_cancelled() {
+        if let Err(error) = once(&app, &mut heard).await {
+            tracing::warn!(code = error.code(), "jobs could not be looked for: {}", with_causes(&error));
+        }
+        app.ending.run_until_cancelled(tokio::time::sleep(every)).await;
+    }
+}
+
+async fn once(app: &App, heard: &mut Heard) -> Result<(), SessionError> {
+    let mut found = Vec::new();
+    for tenant in app.sessions.tenants().await? {
+        let open: Vec<Open> = app.sessions.job_documents(&tenant, JobPart::Open).await?;
+        found.extend(open.into_iter().map(|open| (tenant.clone(), open)));
+    }
+    heard.retain(|id, _| found.iter().any(|(_, open)| open.id == *id));
+    found.sort_by(|(_, a), (_, b)| (a.created, &a.id).cmp(&(b.created, &b.id)));
+    for (tenant, open) in found {
+        if !app.jobs.has(&open.id) && !app.ending.is_cancelled() {
+            see(app, &tenant, &open, heard).await?;
+        }
+    }
+    Ok(())
+}
+
+/// Looks at one job that is not in this server's hands.
+async fn see(app: &App, tenant: &Tenant, open: &Open, heard: &mut Heard) -> Result<(), SessionError> {
+    let id = &open.id;
+    let Some(record) = kept::read(app, tenant, id).await? else {
+        if now() - open.created > LEFTOVER {
+            app.sessions.remove_job_document(tenant, JobPart::Open, id).await?;
+        }
+        return Ok(());
+    };
+    match (record.status, &record.claim) {
+        (JobStatus::Queued, _) => take_up(app, tenant, record).await,
+        (JobStatus::Running, Some(claim)) if is_gone(claim, id, heard) => {
+            let error = interrupted("the server that ran it went");
+            let as_seen = |now: &Record| now.status == JobStatus::Running && now.claim.as_ref() == Some(claim);
+            kept::end_unrun(app, tenant, id, JobStatus::Failed, error, as_seen).await.map(drop)
+        }
+        (JobStatus::Running, _) => Ok(()),
+        // Ended, and its announcement was left.
+        _ => app.sessions.remove_job_document(tenant, JobPart::Open, id).await.map(drop),
+    }
+}
+
+/// Puts a queued job into this server's queue, in the name of the token that asked for it.
+async fn take_up(app: &App, tenant: &Tenant, record: Record) -> Result<(), SessionError> {
+    let token = app.sessions.token(tenant, &record.token).await?;
+    match (token, record.work) {
+        (Some(token), Some(work)) => live::adopt(app, Caller::of(token), &record.id, work),
+        _ => {
+            let error = ApiError::new("unauthorized", "the token that asked for it was revoked or has run out");
+            let queued = |now: &Record| now.status == JobStatus::Queued;
+            kept::end_unrun(app, tenant, &record.id, JobStatus::Failed, error, queued).await?;
+        }
+    }
+    Ok(())
+}
+
+/// Whether the server of a claim is gone: its process, where it was of this machine, or it was not heard of for too long. The time is
+/// that of this machine only: clocks of several need not agree.
+fn is_gone(claim: &Claim, id: &str, heard: &mut Heard) -> bool {
+    if !claim.process.alive() {
+        return true;
+    }
+    let (last, since) = heard.entry(id.to_owned()).or_insert_with(|| (claim.clone(), Instant::now()));
+    if last != claim {
+        (*last, *since) = (claim.clone(), Instant::now());
+    }
+    since.elapsed() > SILENCE
+}

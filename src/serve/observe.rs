@@ -1,0 +1,86 @@
+//! What is told of each request when it has been answered: a line in the log and the counts of the metrics. Neither has addresses
+//! of pages, bodies, tokens or anything else that a request carries: the template of its route, whose it was, and what came of it.
+
+use std::net::{IpAddr, SocketAddr};
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant};
+
+use axum::extract::{MatchedPath, Request, State};
+use axum::http::StatusCode;
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+
+use super::app::App;
+use super::error::ApiError;
+use super::request_id::RequestId;
+
+/// The longest address of a request, in bytes.
+const MAX_URL: usize = 8 << 10;
+/// How the route of a request is called that has none.
+const NO_ROUTE: &str = "none";
+
+/// Who has connected.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Peer(pub(super) SocketAddr);
+
+/// Whose request it is, once that is known: told by the one who looks at its token.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Seen(Arc<OnceLock<(String, String)>>);
+
+impl Seen {
+    /// The request is that of this tenant, by the token of this id.
+    pub(super) fn tell(&self, tenant: &str, token: &str) {
+        // Asked twice it is the same.
+        let _ = self.0.set((tenant.to_owned(), token.to_owned()));
+    }
+}
+
+/// Answers the request and tells of it.
+pub(super) async fn follow(State(app): State<App>, mut request: Request, next: Next) -> Response {
+    let (began, seen) = (Instant::now(), Seen::default());
+    request.extensions_mut().insert(seen.clone());
+    let method = request.method().clone();
+    let id = request.extensions().get::<RequestId>().map(|id| id.0.clone()).unwrap_or_default();
+    let route = request.extensions().get::<MatchedPath>().map(|path| path.as_str().to_owned());
+    let route = route.unwrap_or_else(|| NO_ROUTE.to_owned());
+    let client = client(&request, &app).map(|ip| ip.to_string()).unwrap_or_default();
+    let response = match request.uri().to_string().len() {
+        length if length > MAX_URL => too_long(length).into_response(),
+        _ => next.run(request).await,
+    };
+    let (status, took) = (response.status().as_u16(), began.elapsed());
+    app.metrics.answered(method.as_str(), &route, status, took);
+    let (tenant, token) = seen.0.get().map_or(("", ""), |(tenant, token)| (tenant, token));
+    let code = response.extensions().get::<ApiError>().map_or("", |error| &error.code);
+    app.metrics.failed(code);
+    let (method, ms) = (method.as_str(), millis(took));
+    tracing::info!(target: "rhaven::request", id, tenant, token, client, method, route, status, code, ms, "request");
+    response
+}
+
+fn too_long(length: usize) -> ApiError {
+    let message = format!("the address has {length} bytes; {MAX_URL} is the most here");
+    ApiError { status: StatusCode::URI_TOO_LONG, ..ApiError::new("uri_too_long", message) }
+}
+
+/// Where the request comes from: the peer, or behind proxies that are trusted the last address that none of them has.
+fn client(request: &Request, app: &App) -> Option<IpAddr> {
+    let peer = request.extensions().get::<Peer>()?.0.ip();
+    let is_trusted = |ip: &IpAddr| app.config.trusted_proxies.iter().any(|net| net.contains(ip));
+    if !is_trusted(&peer) {
+        return Some(peer);
+    }
+    let forwarded = request.headers().get_all("x-forwarded-for");
+    let named: Vec<IpAddr> = forwarded
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .filter_map(|text| text.trim().parse().ok())
+        .collect();
+    named.iter().rev().find(|ip| !is_trusted(ip)).or(named.first()).copied().or(Some(peer))
+}
+
+/// As a log tells it.
+pub(super) fn millis(span: Duration) -> u64 {
+    u64::try_from(span.as_millis()).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,286 @@
+//! One page request from its session to its end: the session is opened, the page asked for, actions are done, outputs captured,
+//! and whatever came of that, the session is saved.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use super::actions::Action;
+use super::input::FetchInput;
+use super::out::WayOut;
+use super::outputs::{Captured, Source};
+use super::perform::Actor;
+use super::plain;
+use super::steps::{Step, of_verb};
+use crate::base::{Deadline, Redactor, Secret};
+use crate::page::{GotoOptions, LoadState, Page, Selector, WaitState};
+use crate::serve::app::App;
+use crate::serve::error::ApiError;
+use crate::serve::task::Task;
+use crate::session::{Identity, PlainSession, Session, SessionError, SessionOptions, SessionOutcome, Workspace};
+
+/// What of a request's time is kept for capturing, after its actions: this part of it, and no more than this.
+const RESERVE: (u32, Duration) = (5, Duration::from_secs(3));
+
+/// A page request that is being done.
+pub(super) struct Visit {
+    pub(super) app: App,
+    pub(super) task: Task,
+    pub(super) input: FetchInput,
+    actions: Vec<(Action, bool)>,
+    redactor: Redactor,
+    way: WayOut,
+}
+
+/// What was seen.
+#[derive(Default)]
+pub(super) struct Seen {
+    pub(super) final_url: Option<String>,
+    pub(super) http_status: Option<u16>,
+    pub(super) steps: Vec<Step>,
+    pub(super) captured: Captured,
+    pub(super) notices: Vec<String>,
+    /// The page was there, so that what fails from now on is not all.
+    is_there: bool,
+}
+
+/// What came of a request.
+pub(super) struct Ended {
+    pub(super) seen: Seen,
+    /// Why there is nothing to answer with.
+    pub(super) error: Option<ApiError>,
+    pub(super) session: Option<SessionOutcome>,
+    pub(super) redactor: Redactor,
+}
+
+/// Does the request. What is begun is seen to its end, whether or not anybody waits for it: the session is saved and given back.
+pub(super) async fn visit(app: &App, task: &Task, input: FetchInput) -> Result<Ended, ApiError> {
+    let actions = input.steps()?;
+    let (app, task, redactor, way) = (app.clone(), task.clone(), Redactor::default(), WayOut::new());
+    let visit = Visit { app, task, input, actions, redactor, way };
+    let visiting = tokio::spawn(async move { Box::pin(visit.run()).await });
+    Ok(visiting.await.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic())))
+}
+
+impl Visit {
+    async fn run(self) -> Ended {
+        if let Err(error) = self.is_possible() {
+            return self.ended(Seen::default(), Some(error), None);
+        }
+        let workspace = self.app.pools.workspace(self.task.caller.tenant(), &self.task.id);
+        let options = match self.options(&workspace).await {
+            Ok(options) => options,
+            Err(error) => return self.ended(Seen::default(), Some(error), None),
+        };
+        if self.input.needs_browser() {
+            return self.with_browser(workspace, &options).await;
+        }
+        match self.open_plain(&workspace, &options).await {
+            Ok(session) => self.without_browser(session).await,
+            // It was not said that there is to be none.
+            Err(SessionError::Kind { .. }) if self.input.render_js.is_none() => {
+                self.with_browser(workspace, &options).await
+            }
+            Err(error) => self.ended(Seen::default(), Some(ApiError::from(error)), None),
+        }
+    }
+
+    fn ended(self, seen: Seen, error: Option<ApiError>, session: Option<SessionOutcome>) -> Ended {
+        Ended { seen, error, session, redactor: self.redactor }
+    }
+
+    /// Whether this server can do what is asked.
+    fn is_possible(&self) -> Result<(), ApiError> {
+        if self.input.use_proxy {
+            return Err(ApiError::new("proxy_unavailable", "this server was started without --proxy"));
+        }
+        if self.input.extraction().needs_llm() {
+            let message = "this server has no language model: start it with RHAVEN_LLM_URL, RHAVEN_LLM_MODEL and \
+                           RHAVEN_LLM_KEY, or use a schema with the heuristic engine";
+            return Err(ApiError::new("llm_unavailable", message));
+        }
+        Ok(())
+    }
+
+    /// How the session is opened.
+    async fn options(&self, workspace: &Workspace) -> Result<SessionOptions, ApiError> {
+        let named = self.input.identity.as_deref();
+        let options = match (&self.input.session, named) {
+            (Some(session), _) => session.options(workspace, &self.task, named).await?,
+            (None, Some(name)) => {
+                SessionOptions { identity: workspace.identity(name).await?, ..SessionOptions::default() }
+            }
+            (None, None) => SessionOptions::default(),
+        };
+        let Some(device) = self.input.device else { return Ok(options) };
+        let device = Identity { device: Some(device.name().to_owned()), ..Identity::default() };
+        Ok(SessionOptions { identity: device.over(&options.identity), ..options })
+    }
+
+    /// `work` until it is done, its time is over, nobody wants it any more or its session was taken over.
+    async fn stoppable<T>(
+        &self,
+        work: impl Future<Output = Result<T, ApiError>>,
+        lost: impl Future<Output = ()>,
+    ) -> Result<T, ApiError> {
+        tokio::select! {
+            biased;
+            () = self.task.cancel.cancelled() => Err(ApiError::new("cancelled", "it was cancelled before it was done")),
+            done = self.task.deadline.race(work) => done.unwrap_or_else(|| {
+                let span = crate::base::show_duration(self.task.deadline.span());
+                Err(ApiError::new("timeout", format!("it was not done within {span}")))
+            }),
+            () = lost => Err(ApiError::new("lease_lost", "another took the session over meanwhile")),
+        }
+    }
+
+    async fn open_plain(&self, workspace: &Workspace, options: &SessionOptions) -> Result<PlainSession, SessionError> {
+        match &self.input.session {
+            Some(session) => Box::pin(workspace.plain(&session.id, options)).await,
+            None => Ok(PlainSession::throw_away(&options.identity)),
+        }
+    }
+
+    async fn without_browser(self, session: PlainSession) -> Ended {
+        let mut seen = Seen::default();
+        let work = async {
+            let response = plain::get(&self.way, &session, &self.input.url).await?;
+            (seen.final_url, seen.http_status) = (Some(response.url.to_string()), Some(response.status));
+            seen.is_there = true;
+            let source = Source::Response(&response);
+            seen.captured.take(&self.app, &self.task, &self.input, &source).await;
+            Ok(())
+        };
+        let done = self.stoppable(work, session.lease_lost()).await;
+        let outcome = Box::pin(session.finish(self.task.finish_by())).await;
+        self.conclude(seen, done, outcome)
+    }
+
+    async fn with_browser(self, workspace: Workspace, options: &SessionOptions) -> Ended {
+        let mut seen = Seen::default();
+        let none = BTreeSet::new();
+        let work = Box::pin(self.browse(&workspace, options, &mut seen));
+        let done = self.stoppable(work, async { drop(workspace.lease_lost(&none).await) }).await;
+        let outcomes = Box::pin(workspace.finish(self.task.finish_by())).await;
+        self.conclude(seen, done, outcomes.into_iter().next())
+    }
+
+    /// Time that ran out once the page was there costs what is missing then, and no more.
+    fn conclude(self, mut seen: Seen, done: Result<(), ApiError>, session: Option<SessionOutcome>) -> Ended {
+        let late = |error: &ApiError| seen.is_there && error.code == "timeout";
+        let error = match done {
+            Ok(()) => None,
+            Err(error) if late(&error) => {
+                if let Some(step) = seen.steps.last_mut().filter(|step| step.is_running()) {
+                    step.end(Err(error), &self.task.events);
+                }
+                seen.captured.late(&self.input);
+                None
+            }
+            Err(error) => Some(error),
+        };
+        self.ended(seen, error, session)
+    }
+
+    async fn browse(&self, workspace: &Workspace, options: &SessionOptions, seen: &mut Seen) -> Result<(), ApiError> {
+        let secrets = self.secrets(workspace).await?;
+        let session = self.open(workspace, options).await.map_err(ApiError::from)?;
+        let page = session.page().await.map_err(ApiError::from)?;
+        let deadline = self.task.deadline;
+        seen.http_status = self.goto(&page, &self.input.url, deadline).await?;
+        self.wait(&page).await?;
+        seen.is_there = true;
+        let is_done = self.act(&session, &secrets, seen).await;
+        let page = session.page().await.map_err(ApiError::from)?;
+        // A navigation that the last action began is part of what it did.
+        let url = page.url(deadline).await;
+        if is_done && !self.actions.is_empty() {
+            let loaded = page.wait_for_load_state(LoadState::Load, deadline).await;
+            loaded.map_err(|error| of_verb(&error))?;
+        }
+        seen.final_url = Some(url.unwrap_or_else(|_| page.main_frame().url()));
+        let source = Source::Page { page: &page, deadline };
+        seen.captured.take(&self.app, &self.task, &self.input, &source).await;
+        seen.notices = session.pages().iter().flat_map(Page::take_notices).collect();
+        Ok(())
+    }
+
+    async fn open(&self, workspace: &Workspace, options: &SessionOptions) -> Result<Session, SessionError> {
+        if let Some(session) = &self.input.session {
+            return Box::pin(workspace.session(&session.id, options)).await;
+        }
+        let session = Box::pin(workspace.current()).await?;
+        if !options.identity.is_empty() {
+            session.pose_as(&options.identity).await?;
+        }
+        Ok(session)
+    }
+
+    /// The secrets that actions name. Whatever is answered from now on does not show their values.
+    async fn secrets(&self, workspace: &Workspace) -> Result<BTreeMap<String, Secret>, ApiError> {
+        let mut secrets = BTreeMap::new();
+        for (at, (action, _)) in self.actions.iter().enumerate() {
+            let Some(name) = action.secret() else { continue };
+            let secret = workspace.secret(name).await.map_err(ApiError::from)?;
+            let Some(secret) = secret else {
+                let message = format!("there is no secret {name:?} in the vault");
+                return Err(
+                    ApiError::new("secret_not_set", message).with("path", format!("actions[{at}].value.secret"))
+                );
+            };
+            self.redactor.learn(&secret);
+            secrets.insert(name.to_owned(), secret);
+        }
+        Ok(secrets)
+    }
+
+    /// Goes there; answers the document's status.
+    pub(super) async fn goto(&self, page: &Page, url: &str, deadline: Deadline) -> Result<Option<u16>, ApiError> {
+        let parsed: url::Url = url.parse().map_err(|error| ApiError::invalid("url", format!("{error}")))?;
+        self.way.check(&parsed)?;
+        let gone = page.goto(url, &GotoOptions::default(), deadline).await;
+        gone.map_err(|error| of_verb(&error))
+    }
+
+    async fn wait(&self, page: &Page) -> Result<(), ApiError> {
+        let Some(wait) = &self.input.wait_for else { return Ok(()) };
+        let deadline = self.task.deadline;
+        if let Some(selector) = &wait.selector {
+            let invalid = |error: crate::page::SelectorError| ApiError::invalid("wait_for.selector", error.to_string());
+            let first = page.locator(&Selector::parse(&format!("{selector} >> nth=0")).map_err(invalid)?);
+            let waited = first.wait_for(WaitState::Attached, deadline).await;
+            waited.map_err(|error| of_verb(&error))?;
+        }
+        if wait.network_idle {
+            let waited = page.wait_for_load_state(LoadState::NetworkIdle, deadline).await;
+            waited.map_err(|error| of_verb(&error))?;
+        }
+        Ok(())
+    }
+
+    /// Does the actions, until one fails; answers whether none did.
+    async fn act(&self, session: &Session, secrets: &BTreeMap<String, Secret>, seen: &mut Seen) -> bool {
+        let left = self.task.deadline.remaining();
+        let deadline = Deadline::after(left.saturating_sub(RESERVE.1.min(left / RESERVE.0)));
+        let actor = Actor { visit: self, session, secrets, deadline };
+        for (at, (action, strict)) in self.actions.iter().enumerate() {
+            seen.steps.push(Step::begin(at, action, &self.task.events));
+            let Some(step) = seen.steps.last_mut() else { return false };
+            let done = Box::pin(actor.act(action, *strict, step)).await;
+            let is_done = done.is_ok();
+            if let Ok(Some(status)) = done {
+                seen.http_status = Some(status);
+            }
+            step.end(done.map(drop).map_err(|error| self.redacted(error)), &self.task.events);
+            if !is_done {
+                return false;
+            }
+        }
+        true
+    }
+
+    fn redacted(&self, error: ApiError) -> ApiError {
+        let details = crate::script::redacted(error.details.into(), &self.redactor);
+        let details = details.as_object().cloned().unwrap_or_default();
+        ApiError { message: self.redactor.redact(&error.message), details, ..error }
+    }
+}

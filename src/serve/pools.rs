@@ -1,0 +1,89 @@
+//! The browsers of the tenants: each has its own, started when it is first needed and ended when it was idle for a while.
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use futures_util::future::join_all;
+
+use crate::base::{Deadline, Tenant};
+use crate::session::{Pool, PoolConfig, PoolStats, Sessions, Workspace, WorkspaceConfig};
+
+use super::ServeConfig;
+
+/// How old a browser gets before another takes its place.
+const MAX_AGE: Duration = Duration::from_hours(6);
+/// How many contexts are opened in one.
+const MAX_CONTEXTS: usize = 2000;
+/// How much memory the processes of one may have.
+const MAX_MEMORY: u64 = 2 << 30;
+/// How many sessions of a tenant stay warm.
+const WARM: usize = 8;
+/// How long nobody has to use a browser for it to be ended.
+const IDLE: Duration = Duration::from_mins(5);
+
+/// The browsers of the tenants.
+pub(super) struct Pools {
+    workspace: WorkspaceConfig,
+    sessions: Sessions,
+    pools: Mutex<BTreeMap<Tenant, Pool>>,
+}
+
+/// What all tenants have together.
+#[derive(Debug, Default)]
+pub(super) struct Totals {
+    pub(super) browsers: usize,
+    pub(super) contexts: usize,
+    pub(super) warm: usize,
+    pub(super) restarts: usize,
+}
+
+impl Pools {
+    pub(super) fn new(config: &ServeConfig, sessions: Sessions) -> Self {
+        Self { workspace: config.workspace.clone(), sessions, pools: Mutex::default() }
+    }
+
+    fn pools(&self) -> MutexGuard<'_, BTreeMap<Tenant, Pool>> {
+        self.pools.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The pool of `tenant`. Starts nothing.
+    pub(super) fn of(&self, tenant: &Tenant) -> Pool {
+        let made = || {
+            let workspace = WorkspaceConfig { tenant: tenant.clone(), ..self.workspace.clone() };
+            let config = PoolConfig {
+                workspace,
+                max_age: MAX_AGE,
+                max_contexts: MAX_CONTEXTS,
+                max_memory: MAX_MEMORY,
+                warm: WARM,
+                idle: IDLE,
+            };
+            Pool::new(config, self.sessions.clone())
+        };
+        self.pools().entry(tenant.clone()).or_insert_with(made).clone()
+    }
+
+    /// A workspace of `tenant`; `id` is that of the request or job, which others are told holds its sessions. Starts nothing yet.
+    pub(super) fn workspace(&self, tenant: &Tenant, id: &str) -> Workspace {
+        self.of(tenant).workspace(format!("{} ({id})", self.workspace.holder))
+    }
+
+    /// Ends all browsers, within that time; none is started any more.
+    pub(super) async fn close(&self, within: Duration) {
+        let pools: Vec<Pool> = self.pools().values().cloned().collect();
+        join_all(pools.iter().map(|pool| pool.close(Deadline::after(within)))).await;
+    }
+
+    /// What there is now.
+    pub(super) fn totals(&self) -> Totals {
+        let mut totals = Totals::default();
+        for PoolStats { browsers, contexts, warm, restarts, .. } in self.pools().values().map(Pool::stats) {
+            totals.browsers += browsers;
+            totals.contexts += contexts;
+            totals.warm += warm;
+            totals.restarts += restarts;
+        }
+        totals
+    }
+}
