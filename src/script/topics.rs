@@ -64,6 +64,11 @@ const TOPICS: &[Topic] = &[
         doc: "rhaven serve: scripts, pages and sessions over HTTP; tokens, limits, ending, what it protects from",
         text: include_str!("docs/serve.md"),
     },
+    Topic {
+        name: "fetch",
+        doc: "Page requests over HTTP: /v1/fetch and /v1/interact, their actions, outputs and ways to extract",
+        text: include_str!("docs/fetch.md"),
+    },
     Topic { name: "limits", doc: "How long and how much", text: include_str!("docs/limits.md") },
     Topic {
         name: "watch",

@@ -81,6 +81,11 @@ impl PlainSession {
         self.told.user_agent.clone().unwrap_or_else(|| USER_AGENT.to_owned())
     }
 
+    /// What its requests tell sites.
+    pub fn identity(&self) -> &Identity {
+        &self.told
+    }
+
     /// What its requests accept by language; none where that was never settled.
     pub fn accept_language(&self) -> Option<String> {
         let languages = self.told.all_languages().filter(|languages| !languages.is_empty())?;
@@ -136,7 +141,7 @@ fn draft(kept: &Kept, cookies: Vec<Cookie>) -> save::Draft {
     let base: Arc<_> = kept.base();
     let identity = kept.identity().clone();
     let beside = base.beside().cloned().unwrap_or_default();
-    let beside = Beside { identity: Some(identity), ..beside };
+    let beside = Beside { identity: Some(Box::new(identity)), ..beside };
     let now = Snapshot { cookies, beside, origins: std::collections::BTreeMap::new() };
     save::Draft::new(&base, &kept.opened, &std::collections::HashMap::new(), now)
 }
