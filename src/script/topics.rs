@@ -69,6 +69,11 @@ const TOPICS: &[Topic] = &[
         doc: "Page requests over HTTP: /v1/fetch and /v1/interact, their actions, outputs and ways to extract",
         text: include_str!("docs/fetch.md"),
     },
+    Topic {
+        name: "egress",
+        doc: "What a server lets be reached: addresses, flags, proxies",
+        text: include_str!("docs/egress.md"),
+    },
     Topic { name: "limits", doc: "How long and how much", text: include_str!("docs/limits.md") },
     Topic {
         name: "watch",

@@ -7,6 +7,7 @@ use std::time::Duration;
 use ipnet::IpNet;
 
 use crate::document::llm::Llm;
+use crate::egress::{Policy, ProxyOptions};
 use crate::session::WorkspaceConfig;
 
 /// What a server is started with. Nothing is opened before [`super::Server::bind`].
@@ -22,6 +23,8 @@ pub struct ServeConfig {
     pub workspace: WorkspaceConfig,
     /// The language model that extraction may ask.
     pub llm: Option<Llm>,
+    /// What may be reached, and the proxy to go through; by default machines of the internet, straight out.
+    pub egress: ProxyOptions,
     /// The folder of scripts that requests may name; none: they send theirs.
     pub scripts: Option<PathBuf>,
     /// The largest body of a request, in bytes.
@@ -55,6 +58,7 @@ impl ServeConfig {
             trusted_proxies: Vec::new(),
             workspace,
             llm: None,
+            egress: ProxyOptions::new(Policy::default()),
             scripts: None,
             max_body: 4 << 20,
             max_script: 1 << 20,

@@ -1,7 +1,6 @@
 //! A page by plain HTTP: one GET with the session's cookies, redirects followed here, so that every hop is checked and every
 //! `Set-Cookie` kept. No browser has to be started for it.
 
-use data_encoding::BASE64;
 use reqwest::header::{
     ACCEPT, ACCEPT_LANGUAGE, AUTHORIZATION, CONTENT_TYPE, COOKIE, HeaderMap, HeaderName, HeaderValue, LOCATION,
     SET_COOKIE, UPGRADE_INSECURE_REQUESTS, USER_AGENT,
@@ -9,7 +8,6 @@ use reqwest::header::{
 use url::Url;
 
 use super::out::WayOut;
-use crate::base::Secret;
 use crate::serve::error::ApiError;
 use crate::session::PlainSession;
 
@@ -73,34 +71,13 @@ impl Response {
     }
 }
 
-/// What one site is told of who asks.
-pub(super) struct Basic {
-    origin: String,
-    header: HeaderValue,
-}
-
-impl Basic {
-    /// User name and password for the site of this origin; none where no header can hold them.
-    pub(super) fn new(origin: &str, username: &str, password: &Secret) -> Option<Self> {
-        let pair = BASE64.encode(format!("{username}:{}", password.expose()).as_bytes());
-        let mut header = HeaderValue::try_from(format!("Basic {pair}")).ok()?;
-        header.set_sensitive(true);
-        Some(Self { origin: origin.to_owned(), header })
-    }
-}
-
 /// Asks for the page.
-pub(super) async fn get(
-    way: &WayOut,
-    session: &PlainSession,
-    basic: Option<&Basic>,
-    url: &str,
-) -> Result<Response, ApiError> {
+pub(super) async fn get(way: &WayOut, session: &PlainSession, url: &str) -> Result<Response, ApiError> {
     let mut url: Url = url.parse().map_err(|error| ApiError::invalid("url", format!("{error}")))?;
     for _ in 0..=MOST_REDIRECTS {
         way.check(&url)?;
-        let headers = headers(session, basic, &url)?;
-        let request = way.client()?.get(url.clone()).headers(headers);
+        let headers = headers(session, &url)?;
+        let request = way.client().get(url.clone()).headers(headers);
         let response = request.send().await.map_err(|error| way.failed(&url, &error))?;
         for header in response.headers().get_all(SET_COOKIE) {
             session.set_cookie(&url, &String::from_utf8_lossy(header.as_bytes()));
@@ -128,7 +105,7 @@ fn next(url: &Url, response: &reqwest::Response) -> Result<Option<Url>, ApiError
     Ok(Some(next))
 }
 
-fn headers(session: &PlainSession, basic: Option<&Basic>, url: &Url) -> Result<HeaderMap, ApiError> {
+fn headers(session: &PlainSession, url: &Url) -> Result<HeaderMap, ApiError> {
     let mut headers = HeaderMap::new();
     let text = |text: &str| {
         HeaderValue::from_str(text)
@@ -140,13 +117,15 @@ fn headers(session: &PlainSession, basic: Option<&Basic>, url: &Url) -> Result<H
     if let Some(languages) = session.accept_language() {
         headers.insert(ACCEPT_LANGUAGE, text(&languages)?);
     }
-    for (name, value) in session.identity().extra_http_headers.iter().flatten() {
-        if let Ok(name) = HeaderName::try_from(name) {
-            headers.insert(name, text(value)?);
-        }
+    for (name, value) in session.extra_headers() {
+        let name = HeaderName::from_bytes(name.as_bytes())
+            .map_err(|_| ApiError::new("invalid_request", format!("{name:?} is not the name of a header")))?;
+        headers.insert(name, text(value)?);
     }
-    if let Some(basic) = basic.filter(|basic| basic.origin == url.origin().ascii_serialization()) {
-        headers.insert(AUTHORIZATION, basic.header.clone());
+    if let Some(credentials) = session.authorization(url) {
+        let mut credentials = text(&credentials)?;
+        credentials.set_sensitive(true);
+        headers.insert(AUTHORIZATION, credentials);
     }
     if let Some(cookies) = session.cookie_header(url) {
         let mut cookies = HeaderValue::from_bytes(cookies.as_bytes())

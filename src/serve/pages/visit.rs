@@ -9,7 +9,7 @@ use super::input::FetchInput;
 use super::out::WayOut;
 use super::outputs::{Captured, Source};
 use super::perform::Actor;
-use super::plain::{self, Basic};
+use super::plain;
 use super::steps::{Step, of_verb};
 use crate::base::{Deadline, Redactor, Secret};
 use crate::document::llm::LlmError;
@@ -56,7 +56,8 @@ pub(super) struct Ended {
 /// Does the request. What is begun is seen to its end, whether or not anybody waits for it: the session is saved and given back.
 pub(super) async fn visit(app: &App, task: &Task, input: FetchInput) -> Result<Ended, ApiError> {
     let actions = input.steps()?;
-    let (app, task, redactor, way) = (app.clone(), task.clone(), Redactor::default(), WayOut::new());
+    let way = WayOut::new(app.pools.outgoing(task.caller.tenant())?);
+    let (app, task, redactor) = (app.clone(), task.clone(), Redactor::default());
     let visit = Visit { app, task, input, actions, redactor, way };
     let visiting = tokio::spawn(async move { Box::pin(visit.run()).await });
     Ok(visiting.await.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic())))
@@ -67,7 +68,10 @@ impl Visit {
         if let Err(error) = self.is_possible() {
             return self.ended(Seen::default(), Some(error), None);
         }
-        let workspace = self.app.pools.workspace(self.task.caller.tenant(), &self.task.id);
+        let workspace = match self.app.pools.workspace(self.task.caller.tenant(), &self.task.id) {
+            Ok(workspace) => workspace,
+            Err(error) => return self.ended(Seen::default(), Some(error), None),
+        };
         let options = match self.options(&workspace).await {
             Ok(options) => options,
             Err(error) => return self.ended(Seen::default(), Some(error), None),
@@ -76,7 +80,7 @@ impl Visit {
             return self.with_browser(workspace, &options).await;
         }
         match self.open_plain(&workspace, &options).await {
-            Ok(session) => self.without_browser(&workspace, session).await,
+            Ok(session) => self.without_browser(session).await,
             // It was not said that there is to be none.
             Err(SessionError::Kind { .. }) if self.input.render_js.is_none() => {
                 self.with_browser(workspace, &options).await
@@ -91,7 +95,7 @@ impl Visit {
 
     /// Whether this server can do what is asked.
     fn is_possible(&self) -> Result<(), ApiError> {
-        if self.input.use_proxy {
+        if self.input.use_proxy && self.app.config.egress.upstream.is_none() {
             return Err(ApiError::new("proxy_unavailable", "this server was started without --proxy"));
         }
         if self.input.extraction().needs_llm() && self.app.config.llm.is_none() {
@@ -138,15 +142,14 @@ impl Visit {
     async fn open_plain(&self, workspace: &Workspace, options: &SessionOptions) -> Result<PlainSession, SessionError> {
         match &self.input.session {
             Some(session) => Box::pin(workspace.plain(&session.id, options)).await,
-            None => Ok(PlainSession::throw_away(&options.identity)),
+            None => workspace.plain_for_once(&options.identity).await,
         }
     }
 
-    async fn without_browser(self, workspace: &Workspace, session: PlainSession) -> Ended {
+    async fn without_browser(self, session: PlainSession) -> Ended {
         let mut seen = Seen::default();
         let work = async {
-            let basic = self.basic(workspace, &session).await?;
-            let response = plain::get(&self.way, &session, basic.as_ref(), &self.input.url).await?;
+            let response = plain::get(&self.way, &session, &self.input.url).await?;
             (seen.final_url, seen.http_status) = (Some(response.url.to_string()), Some(response.status));
             seen.is_there = true;
             let source = Source::Response(&response);
@@ -156,15 +159,6 @@ impl Visit {
         let done = self.stoppable(work, session.lease_lost()).await;
         let outcome = Box::pin(session.finish(self.task.finish_by())).await;
         self.conclude(seen, done, outcome)
-    }
-
-    /// What a site is told that the identity has credentials for.
-    async fn basic(&self, workspace: &Workspace, session: &PlainSession) -> Result<Option<Basic>, ApiError> {
-        let Some(wanted) = &session.identity().http_credentials else { return Ok(None) };
-        let name = &wanted.password.secret;
-        let password = workspace.secret(name).await?.ok_or_else(|| SessionError::NoSecret(name.clone()))?;
-        self.redactor.learn(&password);
-        Ok(Basic::new(&wanted.origin, &wanted.username, &password))
     }
 
     async fn with_browser(self, workspace: Workspace, options: &SessionOptions) -> Ended {
@@ -224,7 +218,7 @@ impl Visit {
         }
         let session = Box::pin(workspace.current()).await?;
         if !options.identity.is_empty() {
-            session.pose_as(&options.identity).await?;
+            session.pose_as(workspace, &options.identity).await?;
         }
         Ok(session)
     }
