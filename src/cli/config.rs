@@ -44,6 +44,10 @@ pub(super) struct Config {
     /// How long a session is kept unused: a time such as "30d", or "never".
     #[schemars(with = "Option<Time>")]
     pub ttl: Option<Ttl>,
+    /// The address of a language model for `extract`, as "https://HOST/v1". Not in a project's file. Its key is RHAVEN_LLM_KEY.
+    pub llm_url: Option<String>,
+    /// The language model's name.
+    pub llm_model: Option<String>,
     /// Flags of `rhaven serve` by name, with `_` for `-`. Not in a project's file.
     #[schemars(with = "Option<std::collections::BTreeMap<String, serde_json::Value>>")]
     pub serve: Option<ServeTable>,
@@ -88,7 +92,7 @@ fn without_null(property: &mut serde_json::Value) {
     }
 }
 
-const KEYS: [&str; 13] = [
+const KEYS: [&str; 15] = [
     "tenant",
     "store",
     "blobs",
@@ -101,12 +105,14 @@ const KEYS: [&str; 13] = [
     "slow_mo",
     "headed",
     "ttl",
+    "llm_url",
+    "llm_model",
     "serve",
 ];
 
-/// Settings that name a program or say where the key lives: a folder that came with somebody else's
+/// Settings that name a program, say where the key lives or where pages are sent to: a folder that came with somebody else's
 /// project must not set them.
-const USER_ONLY: [&str; 4] = ["chromium", "key_file", "home", "serve"];
+const USER_ONLY: [&str; 5] = ["chromium", "key_file", "home", "llm_url", "serve"];
 
 /// What begins a place on a server, which a project must not choose either: credentials would be sent there.
 const SERVERS: [&str; 3] = ["redis:", "rediss:", "s3:"];
@@ -206,6 +212,8 @@ impl Config {
             "secrets_file" => self.secrets_file = Some(path()?),
             "timeout" => self.timeout = Some(span()?),
             "slow_mo" => self.slow_mo = Some(span()?),
+            "llm_url" => self.llm_url = Some(text()?),
+            "llm_model" => self.llm_model = Some(text()?),
             "headed" => self.headed = Some(value.as_bool().ok_or("true or false")?),
             "ttl" if value.as_str() == Some("never") => self.ttl = Some(Ttl::Never),
             "ttl" => self.ttl = Some(Ttl::After(span().map_err(|_| "a time such as \"30d\", or \"never\"")?)),
@@ -230,6 +238,8 @@ impl Config {
             slow_mo: self.slow_mo.or(base.slow_mo),
             headed: self.headed.or(base.headed),
             ttl: self.ttl.or(base.ttl),
+            llm_url: self.llm_url.or(base.llm_url),
+            llm_model: self.llm_model.or(base.llm_model),
             serve: self.serve.or(base.serve),
         }
     }
@@ -266,7 +276,7 @@ mod tests {
     fn every_setting_is_read() {
         let config = parse(
             "tenant='t'\nstore='/s'\nblobs='file:b'\nhome='h'\ncolor='never'\nchromium='/c'\nkey_file='k'\nsecrets_file='s'\n\
-             timeout='5m'\nslow_mo=250\nheaded=true\nttl='never'",
+             timeout='5m'\nslow_mo=250\nheaded=true\nttl='never'\nllm_url='u'\nllm_model='m'",
             Owner::User,
         );
         let expected = Config {
@@ -282,6 +292,8 @@ mod tests {
             slow_mo: Some(Duration::from_millis(250)),
             headed: Some(true),
             ttl: Some(Ttl::Never),
+            llm_url: Some("u".into()),
+            llm_model: Some("m".into()),
             serve: None,
         };
         assert_eq!(config, Ok(expected));

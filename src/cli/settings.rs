@@ -13,6 +13,7 @@ use super::environment::Environment;
 use super::error::CliError;
 use super::serving::ServeTable;
 use crate::base::{Secret, Tenant};
+use crate::document::llm::Llm;
 use crate::repl::Explain;
 use crate::run::Failure;
 use crate::session::{KeySource, StoreConfig};
@@ -54,6 +55,8 @@ pub(super) struct Settings {
     pub ttl: Option<Duration>,
     /// The same of profile sessions.
     pub profile_ttl: Option<Duration>,
+    /// The language model that `extract` may ask.
+    pub llm: Option<Llm>,
     /// What the configuration file says of `rhaven serve`.
     pub serve: ServeTable,
 }
@@ -97,6 +100,7 @@ impl Settings {
             headed: config.headed.unwrap_or(false),
             ttl: ttl(config.ttl, DEFAULT_TTL),
             profile_ttl: ttl(config.ttl, PROFILE_TTL),
+            llm: llm(environment, config.llm_url, config.llm_model)?,
             serve: config.serve.unwrap_or_default(),
         })
     }
@@ -151,6 +155,19 @@ impl Settings {
         let places = Places { store: Some(place(flags[0], store)), blobs: blobs.map(|text| place(flags[1], text)) };
         places.config(Path::new(""), &self.working_folder)
     }
+}
+
+/// The language model: its address, name and key; none where no address is set.
+fn llm(environment: &Environment, url: Option<String>, model: Option<String>) -> Result<Option<Llm>, CliError> {
+    let (given, key) = (environment.text("RHAVEN_LLM_URL")?, environment.text("RHAVEN_LLM_KEY")?);
+    let model = environment.text("RHAVEN_LLM_MODEL")?.or(model);
+    let what = if given.is_some() { "RHAVEN_LLM_URL" } else { "llm_url" };
+    let Some(url) = given.or(url) else { return Ok(None) };
+    let model = model
+        .ok_or_else(|| bad("RHAVEN_LLM_MODEL", &"the name of a model is wanted where the address of one is set"))?;
+    let client = reqwest::Client::builder().build().map_err(|error| bad(what, &crate::base::with_causes(&error)))?;
+    let key = key.map(|key| Secret::new("RHAVEN_LLM_KEY", key));
+    Llm::new(&url, &model, key, client).map(Some).map_err(|reason| bad(what, &reason))
 }
 
 fn ttl(configured: Option<Ttl>, usual: Duration) -> Option<Duration> {
@@ -352,6 +369,18 @@ mod tests {
         };
         assert_eq!(told("browser_not_installed"), "RHAVEN_CHROMIUM names /no/such, which does not exist");
         assert_eq!(told("timeout"), "as it was");
+    }
+
+    #[test]
+    fn a_language_model_has_an_address_and_a_name() {
+        let llm =
+            |variables: &[(&str, &str)]| resolve(&Global::default(), &[variables, &[("RHAVEN_HOME", "/h")]].concat());
+        let (url, model, key) =
+            (("RHAVEN_LLM_URL", "https://u:pw@llm.test/v1"), ("RHAVEN_LLM_MODEL", "m"), ("RHAVEN_LLM_KEY", "sk-1234"));
+        assert!(llm(&[model, key]).unwrap().llm.is_none());
+        assert_eq!(format!("{:?}", llm(&[url, model, key]).unwrap().llm.unwrap()), "Llm(m at llm.test)");
+        assert!(llm(&[url]).unwrap_err().to_string().contains("RHAVEN_LLM_MODEL"));
+        assert!(llm(&[("RHAVEN_LLM_URL", "ftp://x"), model]).unwrap_err().to_string().contains("RHAVEN_LLM_URL"));
     }
 
     #[test]

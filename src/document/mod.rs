@@ -1,12 +1,14 @@
-//! Floor 1: what a document says, from its HTML alone: Markdown, tables, structured data, links, values by CSS selector. Pure
-//! functions; knows neither browsers nor pages. HTML may be anything: what is hostile costs bounded time and memory
-//! and fails with an error, never with a panic.
+//! Floor 1: what a document says, from its HTML alone: Markdown, tables, structured data, links, values by CSS selector or by
+//! description. Pure functions, but for the language model that may be asked; knows neither browsers nor pages. HTML may be
+//! anything: what is hostile costs bounded time and memory and fails with an error, never with a panic.
 
 mod dom;
 mod error;
 mod grid;
+pub mod heuristic;
 mod json_ld;
 mod links;
+pub mod llm;
 mod main_content;
 mod markdown;
 mod meta;

@@ -42,15 +42,6 @@ impl Schema {
     /// Reads the schema from what the script gave: a string, a list or a map. Unknown options of a field are errors that
     /// name the nearest known one.
     pub fn parse(value: &Value) -> Result<Self, PageError> {
-        if let Value::Object(map) = value
-            && map.len() <= 2
-            && matches!(map.get("schema"), Some(Value::Object(_)))
-        {
-            return Err(PageError::Argument(
-                "extraction by descriptions (schema:) is not available; give selectors, as in #{ title: \"h1\" }"
-                    .into(),
-            ));
-        }
         let mut next = 0;
         let plan = plan(value, "", &mut next)?;
         Ok(Self { plan })
@@ -283,6 +274,5 @@ mod tests {
         check(json!([]), "a list holds one");
         check(json!({"a": 1}), "a: expected a selector");
         check(json!({"a": {"selector": "b >> "}}), "invalid selector");
-        check(json!({"schema": {"x": "y"}}), "not available");
     }
 }

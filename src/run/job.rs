@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use super::Pauses;
 use crate::base::{Secret, SessionId};
+use crate::document::llm::Llm;
 use crate::script::Limits;
 use crate::session::WorkspaceConfig;
 
@@ -36,6 +37,8 @@ pub struct Job {
     pub limits: Limits,
     /// A pause after every verb (`--slow-mo`).
     pub slow_mo: Option<Duration>,
+    /// The language model that `extract` may ask.
+    pub llm: Option<Llm>,
     /// Who takes over where the script says `pause()`.
     pub pauses: Pauses,
 }

@@ -214,6 +214,7 @@ fn host(workspace: &Workspace, job: Job, redactor: Redactor, events: impl Fn(Eve
         working_folder: job.working_folder,
         slow_mo: job.slow_mo,
         pauses: job.pauses.hook(),
+        llm: job.llm,
         progress: Progress::default(),
     }
 }

@@ -11,6 +11,7 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 
 use crate::base::{Redactor, Secret};
+use crate::document::llm::Llm;
 use crate::session::Workspace;
 
 use super::password::{self, Passwords};
@@ -46,6 +47,8 @@ pub struct Host {
     pub slow_mo: Option<Duration>,
     /// Who is handed the dialogue of a `pause()`; called on the script's thread.
     pub pauses: Option<Box<dyn Fn(Console) + Send + Sync>>,
+    /// The language model that it may ask.
+    pub llm: Option<Llm>,
     /// What changes while it runs.
     pub progress: Progress,
 }

@@ -8,6 +8,7 @@ mod check;
 mod console;
 mod cookies;
 mod definitions;
+mod described;
 mod engine;
 mod error;
 mod event;

@@ -65,6 +65,11 @@ const TOPICS: &[Topic] = &[
         text: include_str!("docs/serve.md"),
     },
     Topic {
+        name: "fetch",
+        doc: "Page requests over HTTP: /v1/fetch and /v1/interact, their actions, outputs and ways to extract",
+        text: include_str!("docs/fetch.md"),
+    },
+    Topic {
         name: "egress",
         doc: "What a server lets be reached: addresses, flags, proxies",
         text: include_str!("docs/egress.md"),

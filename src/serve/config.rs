@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 
+use crate::document::llm::Llm;
 use crate::egress::{Policy, ProxyOptions};
 use crate::session::WorkspaceConfig;
 
@@ -20,6 +21,8 @@ pub struct ServeConfig {
     pub trusted_proxies: Vec<IpNet>,
     /// Store, key, browser and times of its sessions. Its tenant is nobody's: tokens say whose a request is.
     pub workspace: WorkspaceConfig,
+    /// The language model that extraction may ask.
+    pub llm: Option<Llm>,
     /// What may be reached, and the proxy to go through; by default machines of the internet, straight out.
     pub egress: ProxyOptions,
     /// The folder of scripts that requests may name; none: they send theirs.
@@ -54,6 +57,7 @@ impl ServeConfig {
             public_url: None,
             trusted_proxies: Vec::new(),
             workspace,
+            llm: None,
             egress: ProxyOptions::new(Policy::default()),
             scripts: None,
             max_body: 4 << 20,

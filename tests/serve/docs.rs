@@ -1,4 +1,4 @@
-//! The examples of `rhaven docs serve`, run as they stand: each is a command whose answer has no error.
+//! The examples of `rhaven docs serve` and `fetch`, run as they stand: each is a command whose answer has no error.
 
 use std::process::Stdio;
 
@@ -8,11 +8,11 @@ use tokio::process::Command;
 use crate::rig::Rig;
 use crate::run::site;
 
-/// The blocks of shell commands in the topic.
+/// The blocks of shell commands in the topics.
 fn examples() -> Vec<String> {
-    let topic = rhaven::script::topic("serve").unwrap().text;
-    let blocks = topic.split("```sh\n").skip(1).filter_map(|block| block.split_once("\n```"));
-    blocks.map(|(block, _)| block.to_owned()).collect()
+    let topics = ["serve", "fetch"].map(|topic| rhaven::script::topic(topic).unwrap().text);
+    let blocks = topics.iter().flat_map(|topic| topic.split("```sh\n").skip(1));
+    blocks.filter_map(|block| block.split_once("\n```")).map(|(block, _)| block.to_owned()).collect()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

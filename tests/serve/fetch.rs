@@ -1,10 +1,12 @@
 //! `/v1/fetch`: the contract's members and answers, over plain HTTP and in a browser.
 
 use reqwest::{Method, StatusCode};
+use rhaven::base::SessionId;
 use rhaven::practice::Practice;
+use rhaven::session::{SessionOptions, Workspace, WorkspaceConfig};
 use serde_json::{Value, json};
 
-use crate::rig::{Answered, Rig};
+use crate::rig::{Answered, Rig, config};
 use crate::site::Site;
 
 async fn fetch(rig: &Rig, body: Value) -> Value {
@@ -240,32 +242,73 @@ async fn devices_are_told_to_the_site() {
 }
 
 #[tokio::test]
-async fn one_that_is_in_use_is_waited_for_or_not() {
-    let (rig, practice) = (Rig::start().await, Practice::start("127.0.0.1:0".parse().unwrap()).await.unwrap());
-    let slow = format!("{}/slow?ms=3000", practice.url());
-    let holding = json!({"url": slow, "session": {"id": "shared"}});
-    let quick = async {
-        let started = std::time::Instant::now();
-        // The first has it once it cannot be had.
-        loop {
-            let body = json!({"url": practice.url(), "session": {"id": "shared", "mode": "fail"}});
-            let answer = rig.post("/v1/fetch", &body).await;
-            if answer.status == StatusCode::CONFLICT || started.elapsed().as_secs() > 2 {
-                return answer;
-            }
-        }
+async fn one_that_is_in_use_elsewhere_is_waited_for_or_not() {
+    let (rig, site) = (Rig::start().await, Site::start().await);
+    let tenant = rhaven::base::Tenant::new("acme").unwrap();
+    let elsewhere = Workspace::new(WorkspaceConfig { tenant, ..config(rig.home.path()).workspace });
+    let id = SessionId::new("shared").unwrap();
+    let held = elsewhere.plain(&id, &SessionOptions::default()).await.unwrap();
+    let ask = async |mode: &str| {
+        let body = json!({"url": site.url("/"), "session": {"id": "shared", "mode": mode}});
+        rig.post("/v1/fetch", &body).await
     };
-    let (held, refused) = tokio::join!(rig.post("/v1/fetch", &holding), quick);
-    assert_eq!(held.status, StatusCode::OK, "{}", held.text);
+    let refused = ask("fail").await;
     assert_eq!(error(&refused), (409, "session_busy".into()));
     let told = refused.json();
-    assert!(told["error"]["holder"].as_str().unwrap().contains("rhaven serve"), "{told}");
-    assert!(told["error"]["lease_ends_at"].is_string() && refused.headers.contains_key("retry-after"));
+    assert!(told["error"]["holder"].as_str().unwrap().starts_with("a test"), "{told}");
+    assert!(refused.headers.contains_key("retry-after"));
     assert_eq!((&told["session"]["id"], &told["diagnostics"]["retryable"]), (&json!("shared"), &json!(true)));
-    let waits = json!({"url": practice.url(), "session": {"id": "shared"}});
-    let (held, waited) = tokio::join!(rig.post("/v1/fetch", &holding), rig.post("/v1/fetch", &waits));
-    assert_eq!((held.status, waited.status), (StatusCode::OK, StatusCode::OK));
+    let soon = rhaven::base::Deadline::after(std::time::Duration::from_secs(10));
+    let (waited, given_back) = tokio::join!(ask("wait"), held.finish(soon));
+    assert!(given_back.unwrap().save_error.is_none());
+    assert_eq!(waited.status, StatusCode::OK, "{}", waited.text);
     rig.stop().await;
+}
+
+#[tokio::test]
+async fn pages_are_told_as_markdown_and_as_data() {
+    let (rig, site) = (Rig::start().await, Site::start().await);
+    for render_js in [false, true] {
+        let body = json!({"url": site.url("/orders"), "render_js": render_js, "output": ["markdown", "json"]});
+        let answer = fetch(&rig, body).await;
+        assert_eq!(answer["status"], json!("completed"), "{answer}");
+        let markdown = answer["outputs"]["markdown"].as_str().unwrap();
+        assert!(markdown.contains("# Orders") && markdown.contains("A-1000"), "{markdown}");
+        let page = &answer["outputs"]["json"];
+        assert_eq!((&page["title"], &page["lang"]), (&json!("Orders of today"), &json!("en")), "{page}");
+        assert_eq!((&page["description"], &page["headings"]), (&json!("What was ordered"), &json!(["Orders"])));
+        assert_eq!(page["links"][0]["url"], json!(site.url("/order/A-1000")));
+        assert!(page["markdown"].as_str().unwrap().contains("A-1001"));
+        assert!(answer.get("extraction_engine").is_none());
+
+        let schema = json!({"mode": "schema", "schema": {"orders": "array of recent order IDs and statuses"}});
+        let body = json!({"url": site.url("/orders"), "render_js": render_js, "output": ["json"], "extract": schema});
+        let answer = fetch(&rig, body).await;
+        let orders = &answer["outputs"]["json"]["orders"];
+        assert_eq!(orders[0], json!({"id": "A-1000", "status": "open"}), "{answer}");
+        assert_eq!((&answer["status"], &answer["extraction_engine"]), (&json!("completed"), &json!("heuristic")));
+
+        let schema = json!({"mode": "schema", "schema": {"altitude": "altitude of the summit in metres"}});
+        let body = json!({"url": site.url("/orders"), "render_js": render_js, "output": ["json"], "extract": schema});
+        assert_eq!(error(&rig.post("/v1/fetch", &body).await), (422, "schema_validation_failed".into()));
+
+        let fields =
+            json!({"first": {"selector": ".id"}, "link": {"selector": "a", "type": "attr", "attribute": "href"}});
+        let extract = json!({"mode": "selectors", "fields": fields});
+        let body = json!({"url": site.url("/orders"), "render_js": render_js, "output": ["json"], "extract": extract});
+        let found = &fetch(&rig, body).await["outputs"]["json"];
+        assert_eq!(*found, json!({"first": "A-1000", "link": site.url("/order/A-1000")}), "render_js: {render_js}");
+    }
+    let fields = json!({"first": {"selector": "text=A-1000"}});
+    let body =
+        json!({"url": site.url("/orders"), "output": ["json"], "extract": {"mode": "selectors", "fields": fields}});
+    assert_eq!(error(&rig.post("/v1/fetch", &body).await), (422, "selectors_unsupported".into()));
+    let body = json!({"url": site.url("/json"), "output": ["markdown", "json"]});
+    let answer = fetch(&rig, body).await;
+    assert_eq!(answer["outputs"], json!({"markdown": "{\"a\":1}"}));
+    assert_eq!(answer["diagnostics"]["output_failures"][0]["code"], "not_html");
+    rig.stop().await;
+    assert_eq!(browsers(), 0);
 }
 
 /// How many processes of browsers this one has.

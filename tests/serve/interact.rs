@@ -135,6 +135,17 @@ async fn every_kind_of_action_does_what_it_says() {
     assert_eq!(answer["steps"][10]["result"], json!(["xone two", "b", false, 7]));
     assert!(answer["steps"][11]["screenshot"]["url"].is_string());
     assert_eq!(answer["steps"][13]["result"], json!(""));
+    let script =
+        "let field = locator(\"#field\"); field.fill(\"by script\"); #{ value: field.input_value(), url: url() }";
+    let body = json!({"url": site.url("/several"), "session": {"id": "with a script"},
+        "actions": [{"type": "script", "source": script}, {"type": "evaluate", "expression": "field.value"}]});
+    let answer = interact(&rig, body.clone()).await;
+    assert_eq!(answer["steps"][0]["result"], json!({"value": "by script", "url": site.url("/several")}), "{answer}");
+    assert_eq!(answer["steps"][1]["result"], json!("by script"));
+    // Who may fetch may not run scripts.
+    let fetch_only = rig.token_of("acme", &[rhaven::session::Scope::Fetch]).await;
+    let refused = rig.ask_as(&fetch_only, reqwest::Method::POST, "/v1/interact", Some(&body)).await;
+    assert_eq!((refused.status, &refused.json()["error"]["scope"]), (StatusCode::FORBIDDEN, &json!("run")));
     let body = json!({"url": site.url("/long"), "actions": [{"type": "scroll", "until_stable": true}]});
     let answer = interact(&rig, body).await;
     assert_eq!(html(&answer).matches("class=\"row\"").count(), 3, "{answer}");

@@ -47,6 +47,7 @@ fn router() -> Router {
         .route("/picture", get(|| async { ([(header::CONTENT_TYPE, "image/png")], b"\x89PNG\0".as_slice()) }))
         .route("/large", get(|| async { "x".repeat(17 << 20) }))
         .route("/missing", get(|| async { (StatusCode::NOT_FOUND, Html("<h1>gone</h1>")) }))
+        .route("/orders", get(|| async { Html(ORDERS) }))
         .route("/several", get(|| async { Html(SEVERAL) }))
         .route("/wizard", get(|| async { Html(WIZARD) }))
         .route("/late", get(|| async { Html(LATE) }))
@@ -120,3 +121,10 @@ more();
 
 const DEVICE: &str = "<!doctype html><meta name=viewport content='width=device-width'><title>Device</title><p id=agent></p><p id=width></p><script>
 agent.textContent = navigator.userAgent; width.textContent = innerWidth;</script>";
+
+const ORDERS: &str = "<!doctype html><html lang=en><head><title>Orders of today</title><meta name=description content='What was ordered'></head>
+<body><h1>Orders</h1><table><thead><tr><th>Order ID</th><th>Date</th><th>Status</th></tr></thead><tbody>
+<tr class=order><td class=id><a href='/order/A-1000'>A-1000</a></td><td>2026-10-28</td><td>open</td></tr>
+<tr class=order><td class=id><a href='/order/A-1001'>A-1001</a></td><td>2026-10-19</td><td>shipped</td></tr>
+<tr class=order><td class=id><a href='/order/A-1002'>A-1002</a></td><td>2026-10-10</td><td>delivered</td></tr>
+</tbody></table></body></html>";

@@ -6,7 +6,8 @@ use serde::Serialize;
 use super::{Answer, Call, Verb};
 use crate::document::MarkdownOptions;
 use crate::page::{Schema, Selector};
-use crate::script::{ScriptError, value};
+use crate::script::described::Described;
+use crate::script::{Event, ScriptError, value};
 
 pub(super) const VERBS: &[(&str, Verb)] = &[
     ("extract", extract),
@@ -26,6 +27,15 @@ pub(super) const VERBS: &[(&str, Verb)] = &[
 fn extract(call: &Call) -> Answer {
     let deadline = call.deadline();
     let schema = value::to_json(call.arg("schema").unwrap_or(&Dynamic::UNIT))?;
+    if let Some(described) = Described::read(&schema)? {
+        let frame = call.page()?.main_frame();
+        let work = described.answer(&frame, call.host.llm.as_ref(), &call.host.redactor, deadline);
+        let (value, missing) = call.wait_until(deadline, Box::pin(work))?;
+        if !missing.is_empty() {
+            call.host.tell(Event::Notice { text: format!("extract: nothing fits {}", missing.join(", ")) });
+        }
+        return Ok(value::from_json(value));
+    }
     let schema = Schema::parse(&schema).map_err(ScriptError::from)?;
     let frame = call.page()?.main_frame();
     call.wait(frame.extract(&schema, deadline)).map(value::from_json)

@@ -6,11 +6,18 @@ use serde_json::{Map, Value, json};
 use crate::base::closest;
 use crate::page::Schema;
 use crate::script::ScriptError;
+use crate::script::described::Described;
 use crate::script::value::to_json;
 
 /// What is wrong with a schema, and where. Parts that only a run can know are taken to be right.
 pub fn fault(schema: &Expr) -> Option<(ScriptError, Position)> {
-    let mut error = ScriptError::from(Schema::parse(&written(schema)?).err()?);
+    let given = written(schema)?;
+    match Described::read(&given) {
+        Ok(Some(_)) => return None,
+        Ok(None) => {}
+        Err(error) => return Some((error, described_place(schema))),
+    }
+    let mut error = ScriptError::from(Schema::parse(&given).err()?);
     if let Expr::Array(items, _) = schema
         && let [Expr::Map(map, _)] = items.as_slice()
         && lacks_selector(&map.0)
@@ -19,6 +26,26 @@ pub fn fault(schema: &Expr) -> Option<(ScriptError, Position)> {
         error = error.with_hint(format!("did you mean selector instead of {}?", near.0.name));
     }
     Some((error, place(schema)))
+}
+
+/// Where a description is wrong, or an option beside it: the nearest part that is wrong alone.
+fn described_place(schema: &Expr) -> Position {
+    let Expr::Map(map, position) = schema else { return schema.position() };
+    let wrong = |(name, value): &&(Ident, Expr)| match name.name.as_str() {
+        "schema" => written(value).is_some_and(|value| Described::read(&json!({ "schema": value })).is_err()),
+        other => {
+            let value = written(value).unwrap_or(Value::Null);
+            Described::read(&json!({ "schema": { "x": "x" }, other: value })).is_err()
+        }
+    };
+    map.0
+        .iter()
+        .find(wrong)
+        .map_or(*position, |(name, value)| if is_option(&name.name) { value.position() } else { name.pos })
+}
+
+fn is_option(name: &str) -> bool {
+    ["schema", "engine", "details", "instruction"].contains(&name)
 }
 
 fn lacks_selector(map: &[(Ident, Expr)]) -> bool {

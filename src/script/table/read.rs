@@ -20,7 +20,9 @@ pub(super) const ENTRIES: &[Entry] = &[
         doc: "Reads structured data, all of one moment. \"h1\" is the text of the one match, \"a@href\" an attribute, [\"li\"] all matches, \
               #{ name: .. } a map, [#{ selector: \".row\", fields: #{ .. } }] a list of records. A field may be #{ selector, attr, type, optional, \
               default, trim, regex, limit }, where type is \"text\" (the default), \"html\", \"number\", \"integer\", \"bool\", \"date\" or \"url\". \
-              Waits for required matches, a list for one at least unless it is optional: true. Keys come in alphabetical order.",
+              Waits for required matches, a list for one at least unless it is optional: true. Keys come in alphabetical order. Without selectors: \
+              #{ schema: #{ orders: \"array of order IDs and statuses\" } }, with engine: \"llm\" by a language model, which also follows \
+              #{ instruction: \"..\" }.",
         options: ONLY_TIMEOUT,
         example: "extract(#{ orders: [#{ selector: \".order\", fields: #{ id: \".id\", link: \"a@href\" } }] })",
         receivers: ON_PAGE,

@@ -12,8 +12,6 @@ use crate::serve::error::ApiError;
 const LONGEST_WAIT: u64 = 300_000;
 /// The furthest that a page is scrolled at once, in CSS pixels.
 const FURTHEST: u64 = 1_000_000;
-/// The most files of an upload.
-const MOST_FILES: usize = 20;
 
 /// An action as it comes.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
@@ -46,8 +44,6 @@ pub(super) struct ActionInput {
     #[serde(skip_serializing_if = "Option::is_none")]
     duration_ms: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    files: Option<Vec<File>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     full_page: Option<bool>,
     #[serde(skip_serializing_if = "Option::is_none")]
     expression: Option<String>,
@@ -70,7 +66,6 @@ enum Kind {
     Hover,
     Check,
     Uncheck,
-    Upload,
     Scroll,
     WaitFor,
     WaitMs,
@@ -108,12 +103,6 @@ pub(super) enum Action {
     Check { selector: String },
     /// Takes the check away.
     Uncheck { selector: String },
-    /// Gives files to a file input.
-    Upload {
-        selector: String,
-        #[schema(max_items = 20)]
-        files: Vec<File>,
-    },
     /// Scrolls the page, or what the selector names, by `amount` CSS pixels; by what is seen of it where that is left out.
     Scroll {
         selector: Option<String>,
@@ -188,19 +177,6 @@ pub(super) enum Direction {
     Up,
 }
 
-/// A file to upload.
-#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub(super) struct File {
-    /// Its name, without folders.
-    pub(super) name: String,
-    /// What the page is told that it is; `application/octet-stream` where that is left out.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(super) mime_type: Option<String>,
-    /// Its bytes in base64.
-    pub(super) content: String,
-}
-
 impl Action {
     /// Its kind, as it is written.
     pub(super) fn name(&self) -> &'static str {
@@ -214,7 +190,6 @@ impl Action {
             Self::Hover { .. } => "hover",
             Self::Check { .. } => "check",
             Self::Uncheck { .. } => "uncheck",
-            Self::Upload { .. } => "upload",
             Self::Scroll { .. } => "scroll",
             Self::WaitFor { .. } => "wait_for",
             Self::WaitMs { .. } => "wait_ms",
@@ -285,15 +260,7 @@ impl ActionInput {
                 return Err(wrong(member, reason));
             }
         }
-        let files = self.files.as_deref().unwrap_or_default();
-        if files.len() > MOST_FILES {
-            return Err(wrong("files", format!("{MOST_FILES} files are the most, found {}", files.len())));
-        }
-        let is_base64 = |file: &File| data_encoding::BASE64.decode(file.content.as_bytes()).is_ok();
-        match files.iter().position(|file| !is_base64(file)) {
-            Some(bad) => Err(wrong(&format!("files[{bad}].content"), "base64 is wanted, this is none".to_owned())),
-            None => Ok(()),
-        }
+        Ok(())
     }
 }
 
@@ -346,7 +313,6 @@ mod tests {
             json!({"type": "hover", "selector": "#a"}),
             json!({"type": "check", "selector": "#a"}),
             json!({"type": "uncheck", "selector": "#a"}),
-            json!({"type": "upload", "selector": "#a", "files": [{"name": "a.txt", "content": "aGk="}]}),
             json!({"type": "screenshot", "full_page": true}),
             json!({"type": "evaluate", "expression": "x => x", "argument": 1}),
             json!({"type": "script", "source": "title()"}),

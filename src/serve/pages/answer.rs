@@ -36,6 +36,9 @@ pub(super) struct FetchAnswer {
     http_status: Option<u16>,
     /// What read the page for `json`, where that was a choice: `heuristic` or `llm`.
     extraction_engine: Option<String>,
+    /// Where the engine took each value from.
+    #[schema(required = false, value_type = Vec<Object>)]
+    extraction_sources: Vec<Value>,
     diagnostics: Option<PageDiagnostics>,
     usage: Usage,
 }
@@ -72,6 +75,9 @@ struct InteractResult {
     #[schema(required = true)]
     http_status: Option<u16>,
     extraction_engine: Option<String>,
+    /// Where the engine took each value from.
+    #[schema(required = false, value_type = Vec<Object>)]
+    extraction_sources: Vec<Value>,
 }
 
 /// What was asked for of the page.
@@ -166,6 +172,7 @@ pub(super) fn fetch(input: &FetchInput, ended: Ended) -> Result<Answer, ApiError
     body.insert("http_status".to_owned(), json!(seen.http_status));
     if let Some(engine) = seen.captured.engine {
         body.insert("extraction_engine".to_owned(), engine.into());
+        body.insert("extraction_sources".to_owned(), json!(seen.captured.sources));
     }
     if !is_whole || !seen.notices.is_empty() {
         let mut diagnostics = json!({"outcome": status, "output_failures": failures});
@@ -190,6 +197,7 @@ pub(super) fn interact(task: &Task, input: &FetchInput, ended: Ended) -> Result<
     let mut result =
         json!({"outputs": seen.captured.outputs, "final_url": seen.final_url, "http_status": seen.http_status});
     add(&mut result, "extraction_engine", seen.captured.engine.is_none(), json!(seen.captured.engine));
+    add(&mut result, "extraction_sources", seen.captured.engine.is_none(), json!(seen.captured.sources));
     let mut diagnostics = json!({"step_errors": step_errors, "output_failures": failures});
     add(&mut diagnostics, "notices", seen.notices.is_empty(), json!(seen.notices));
     let mut body = Map::new();

@@ -6,8 +6,12 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use utoipa::ToSchema;
 
-use super::input::check_selector;
-use super::outputs::{Failed, Source};
+use super::input::{Output, check_selector};
+use super::outputs::{Failed, Source, read_aside};
+use super::visit::Visit;
+use crate::document::heuristic::{self, Provenance};
+use crate::document::llm::{Llm, LlmError};
+use crate::document::{self, MarkdownOptions};
 use crate::page::Schema;
 use crate::serve::error::ApiError;
 
@@ -31,7 +35,7 @@ pub(super) struct ExtractInput {
     /// makes a list of records.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<BTreeMap<String, String>>)]
-    schema: Option<Map<String, Value>>,
+    schema: Option<Value>,
     /// Mode `instruction`: what is wanted, in words, for a language model.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(max_length = 16384)]
@@ -97,8 +101,16 @@ pub(super) struct Extracted {
     pub(super) value: Value,
     /// What read the page, where that was a choice.
     pub(super) engine: Option<&'static str>,
+    /// Where each value was taken from, by the engine.
+    pub(super) sources: Vec<Provenance>,
     /// What was not found, by name.
     pub(super) missing: Vec<Failed>,
+}
+
+impl Extracted {
+    fn plain(value: Value, missing: Vec<Failed>) -> Self {
+        Self { value, engine: None, sources: Vec::new(), missing }
+    }
 }
 
 impl ExtractInput {
@@ -139,10 +151,10 @@ impl ExtractInput {
     }
 
     fn check_names(&self) -> Result<(), ApiError> {
-        let count = self.fields.as_ref().map(BTreeMap::len).or(self.schema.as_ref().map(Map::len));
-        if let Some(count) = count.filter(|count| !(1..=MOST_FIELDS).contains(count)) {
-            let member = if self.fields.is_some() { "extract.fields" } else { "extract.schema" };
-            return Err(ApiError::invalid(member, format!("1 to {MOST_FIELDS} fields are possible, found {count}")));
+        if let Some(count) = self.fields.as_ref().map(BTreeMap::len).filter(|count| !(1..=MOST_FIELDS).contains(count))
+        {
+            let message = format!("1 to {MOST_FIELDS} fields are possible, found {count}");
+            return Err(ApiError::invalid("extract.fields", message));
         }
         for (name, field) in self.fields.iter().flatten() {
             let at = |member: &str| format!("extract.fields.{name}.{member}");
@@ -152,16 +164,8 @@ impl ExtractInput {
                 return Err(ApiError::invalid(&at("attribute"), message));
             }
         }
-        for (name, description) in self.schema.iter().flatten() {
-            let path = format!("extract.schema.{name}");
-            match description.as_str().map(str::len) {
-                None => return Err(ApiError::invalid(&path, "a description in words is wanted")),
-                Some(1..=LONGEST_TEXT) => {}
-                Some(bytes) => {
-                    let message = format!("a description has 1 to {LONGEST_TEXT} bytes, this one has {bytes}");
-                    return Err(ApiError::invalid(&path, message));
-                }
-            }
+        if let Some(schema) = &self.schema {
+            heuristic::Schema::parse(schema).map_err(|error| ApiError::invalid("extract.schema", error.to_string()))?;
         }
         match self.instruction.as_deref().map(str::len) {
             Some(bytes) if !(1..=LONGEST_TEXT).contains(&bytes) => {
@@ -187,18 +191,69 @@ impl ExtractInput {
     }
 
     /// Reads it from a page.
-    pub(super) async fn run(&self, source: &Source<'_>) -> Result<Extracted, Failed> {
+    pub(super) async fn run(&self, visit: &Visit, source: &Source<'_>) -> Result<Extracted, Failed> {
         match self.mode {
+            Mode::Page => self.of_page(source).await,
             Mode::Selectors => self.by_selectors(source).await,
-            Mode::Page | Mode::Schema | Mode::Instruction => {
-                Err(Failed::json("unsupported_output", format!("mode {:?} is not there yet", self.mode_name())))
-            }
+            Mode::Schema => self.by_schema(visit, source).await,
+            Mode::Instruction => self.by_instruction(visit, source).await,
         }
+    }
+
+    async fn by_instruction(&self, visit: &Visit, source: &Source<'_>) -> Result<Extracted, Failed> {
+        let text = self.instruction.as_deref().unwrap_or_default();
+        let (html, base) = source.document(Output::Json, true).await?;
+        let llm = llm(visit)?;
+        let answer = llm.instruct(&html, Some(&base), text, &visit.redactor, visit.task.deadline).await;
+        let value = answer.map_err(|error| Failed::json(error.code(), error.to_string()))?;
+        Ok(Extracted { engine: Some("llm"), ..Extracted::plain(value, Vec::new()) })
+    }
+
+    async fn of_page(&self, source: &Source<'_>) -> Result<Extracted, Failed> {
+        let (html, base) = source.document(Output::Json, true).await?;
+        let read = move || {
+            let heads = json!({"title": "title", "description": "meta[name=description]@content", "lang": "html@lang", "headings": ["h1, h2, h3"]});
+            let mut page = document::select(&html, &base, &heads)?;
+            page["markdown"] = document::markdown(&html, &base, &MarkdownOptions::default())?.into();
+            page["links"] = json!(document::links(&html, &base)?);
+            page["structured_data"] = json!(document::structured_data(&html, &base)?);
+            Ok(page)
+        };
+        Ok(Extracted::plain(read_aside(Output::Json, read).await?, Vec::new()))
+    }
+
+    async fn by_schema(&self, visit: &Visit, source: &Source<'_>) -> Result<Extracted, Failed> {
+        let schema = self.schema.as_ref().unwrap_or(&Value::Null);
+        let schema =
+            heuristic::Schema::parse(schema).map_err(|error| Failed::json("invalid_request", error.to_string()))?;
+        let (html, base) = source.document(Output::Json, true).await?;
+        let by_llm = self.engine == Some(Engine::Llm);
+        let found = if by_llm {
+            let read = llm(visit)?.extract(&html, Some(&base), &schema, &visit.redactor, visit.task.deadline);
+            read.await.map_err(|error| Failed::json(error.code(), error.to_string()))?
+        } else {
+            read_aside(Output::Json, move || heuristic::extract(&html, Some(&base), &schema)).await?
+        };
+        if found.data.is_empty() {
+            let message = format!("nothing on the page fits what the schema describes: {}", found.missing.join(", "));
+            return Err(Failed::json("schema_validation_failed", message));
+        }
+        let missing = found
+            .missing
+            .iter()
+            .map(|name| Failed::json("field_missing", format!("{name}: nothing on the page fits its description")));
+        let missing = missing.collect();
+        Ok(Extracted {
+            value: found.data.into(),
+            engine: Some(if by_llm { "llm" } else { "heuristic" }),
+            sources: found.sources,
+            missing,
+        })
     }
 
     async fn by_selectors(&self, source: &Source<'_>) -> Result<Extracted, Failed> {
         let fields = self.fields.as_ref();
-        let value = match source {
+        let found = match source {
             Source::Page { page, deadline } => {
                 let plan: Map<String, Value> =
                     fields.into_iter().flatten().map(|(name, field)| (name.clone(), field.plan())).collect();
@@ -208,10 +263,12 @@ impl ExtractInput {
                 found.map_err(|error| Failed::json(error.error.code(), error.to_string()))?
             }
             Source::Response(_) => {
-                return Err(Failed::json("selectors_unsupported", "selectors need a browser: render_js".to_owned()));
+                let (html, base) = source.document(Output::Json, true).await?;
+                let fields = json!(fields);
+                read_aside(Output::Json, move || document::select(&html, &base, &fields)).await?
             }
         };
-        let Value::Object(found) = value else { return Err(Failed::json("extract_failed", "no fields".to_owned())) };
+        let Value::Object(found) = found else { return Err(Failed::json("extract_failed", "no fields".to_owned())) };
         let first = |value: Value| match value {
             Value::Array(items) => items.into_iter().next().unwrap_or_default(),
             one => one,
@@ -223,8 +280,14 @@ impl ExtractInput {
             Failed::json("field_missing", format!("{name}: nothing matches {:?}{what}", field.selector))
         });
         let missing = missing.collect();
-        Ok(Extracted { value: value.into(), engine: None, missing })
+        Ok(Extracted::plain(value.into(), missing))
     }
+}
+
+/// The language model; that there is one was looked at before anything was opened.
+fn llm(visit: &Visit) -> Result<&Llm, Failed> {
+    let llm = visit.app.config.llm.as_ref();
+    llm.ok_or_else(|| Failed::json("llm_unavailable", LlmError::unset().to_string()))
 }
 
 impl FieldInput {

@@ -3,11 +3,15 @@
 
 use serde::Serialize;
 use serde_json::{Map, Value, json};
+use url::Url;
 
 use super::extract::Extracted;
 use super::input::{FetchInput, Output};
 use super::plain::Response;
+use super::visit::Visit;
 use crate::base::Deadline;
+use crate::document::heuristic::Provenance;
+use crate::document::{self, DocumentError, MarkdownOptions};
 use crate::page::{Page, ScreenshotOptions, VerbError};
 use crate::serve::app::App;
 use crate::serve::artifacts::Artifact;
@@ -19,6 +23,21 @@ pub(super) enum Source<'a> {
     Page { page: &'a Page, deadline: Deadline },
     /// What a server answered.
     Response(&'a Response),
+}
+
+impl Source<'_> {
+    /// Its HTML, and what addresses in it are relative to; with `all` also what is not displayed, where that is known.
+    pub(super) async fn document(&self, output: Output, all: bool) -> Result<(String, Url), Failed> {
+        match self {
+            Self::Page { page, deadline } => {
+                page.written(all, *deadline).await.map_err(|error| Failed::verb(output, &error))
+            }
+            Self::Response(response) => {
+                let html = response.document().map_err(|reason| Failed::new(output, "not_html", reason))?;
+                Ok((html, response.url.clone()))
+            }
+        }
+    }
 }
 
 /// An output, or a part of one, that could not be had.
@@ -35,6 +54,8 @@ pub(super) struct Captured {
     pub(super) outputs: Map<String, Value>,
     pub(super) failures: Vec<Failed>,
     pub(super) engine: Option<&'static str>,
+    /// Where each value of the extraction was taken from.
+    pub(super) sources: Vec<Provenance>,
 }
 
 impl Failed {
@@ -53,7 +74,8 @@ impl Failed {
 
 impl Captured {
     /// Captures what `input` wants, into `self` as it comes.
-    pub(super) async fn take(&mut self, app: &App, task: &Task, input: &FetchInput, source: &Source<'_>) {
+    pub(super) async fn take(&mut self, visit: &Visit, source: &Source<'_>) {
+        let Visit { app, task, input, .. } = visit;
         for output in [Output::Html, Output::Markdown, Output::Json, Output::Screenshot] {
             if !input.wants(output) {
                 continue;
@@ -61,7 +83,7 @@ impl Captured {
             let taken = match output {
                 Output::Html => html(source).await.map(Value::from),
                 Output::Markdown => markdown(source).await.map(Value::from),
-                Output::Json => input.extraction().run(source).await.map(|found| self.extracted(found)),
+                Output::Json => input.extraction().run(visit, source).await.map(|found| self.extracted(found)),
                 Output::Screenshot => screenshot(app, task, source).await,
             };
             match taken {
@@ -74,9 +96,15 @@ impl Captured {
     }
 
     fn extracted(&mut self, found: Extracted) -> Value {
-        self.engine = found.engine;
+        (self.engine, self.sources) = (found.engine, found.sources);
         self.failures.extend(found.missing);
         found.value
+    }
+
+    /// What makes the whole request fail: it asked for what cannot be had.
+    pub(super) fn fatal(&self) -> Option<&Failed> {
+        let fatal = ["selectors_unsupported", "schema_validation_failed"];
+        self.failures.iter().find(|failed| fatal.contains(&&*failed.code))
     }
 
     /// What was wanted and is not there, as time ran out.
@@ -99,8 +127,26 @@ async fn html(source: &Source<'_>) -> Result<String, Failed> {
     }
 }
 
-async fn markdown(_: &Source<'_>) -> Result<String, Failed> {
-    Err(Failed::new(Output::Markdown, "unsupported_output", "markdown is not there yet"))
+async fn markdown(source: &Source<'_>) -> Result<String, Failed> {
+    if let Source::Response(response) = source
+        && !response.is_html()
+        && let Ok(text) = response.text()
+    {
+        return Ok(text);
+    }
+    let (html, base) = source.document(Output::Markdown, false).await?;
+    read_aside(Output::Markdown, move || document::markdown(&html, &base, &MarkdownOptions::default())).await
+}
+
+/// Reads a document on a thread that may be kept busy.
+pub(super) async fn read_aside<T: Send + 'static>(
+    output: Output,
+    read: impl FnOnce() -> Result<T, DocumentError> + Send + 'static,
+) -> Result<T, Failed> {
+    match tokio::task::spawn_blocking(read).await {
+        Ok(read) => read.map_err(|error| Failed::new(output, error.code(), error.to_string())),
+        Err(_) => Err(Failed::new(output, "internal_error", "the document could not be read to its end")),
+    }
 }
 
 async fn screenshot(app: &App, task: &Task, source: &Source<'_>) -> Result<Value, Failed> {

@@ -9,27 +9,17 @@ use super::steps::{Step, of_verb};
 use super::visit::Visit;
 use crate::base::{Deadline, Input, Secret};
 use crate::page::{
-    ActionOptions, ClickOptions, GotoOptions, Locator, Page, PageError, ScreenshotOptions, SelectBy, Selector,
-    TypeOptions, VerbError, WaitState,
+    self, ActionOptions, ClickOptions, GotoOptions, Locator, Page, PageError, ScreenshotOptions, ScrollOptions,
+    SelectBy, Selector, TypeOptions, VerbError, WaitState,
 };
 use crate::serve::error::ApiError;
-use crate::session::Session;
-
-/// Scrolls by `amount`, or by what is seen; answers where the page is now and how far it goes.
-const SCROLL: &str = "({ amount, up }) => {
-    const root = document.scrollingElement ?? document.documentElement;
-    const by = (amount ?? innerHeight) * (up ? -1 : 1);
-    root.scrollBy({ top: by, behavior: 'instant' });
-    return [root.scrollTop, root.scrollHeight];
-}";
-/// The isolated world that it runs in.
-const WORLD: &str = "rhaven-serve";
-/// How long a page is given to bring more once its end was reached.
-const MORE: Duration = Duration::from_millis(500);
+use crate::serve::runs;
+use crate::session::{Session, Workspace};
 
 /// Who does the actions of a request.
 pub(super) struct Actor<'a> {
     pub(super) visit: &'a Visit,
+    pub(super) workspace: &'a Workspace,
     pub(super) session: &'a Session,
     pub(super) secrets: &'a BTreeMap<String, Secret>,
     /// By when an action has to be done, so that there is time for what is to be captured.
@@ -86,8 +76,15 @@ impl Actor<'_> {
                 self.wait_for(selector, *timeout_ms, *optional, step).await?;
             }
             Action::WaitMs { duration_ms } => self.pause(*duration_ms).await?,
-            Action::Scroll { amount, direction, until_stable, .. } => {
-                self.scroll(*amount, *direction, *until_stable).await?;
+            Action::Scroll { selector, amount, direction, until_stable } => {
+                let selector = selector.as_deref().map(|selector| self.selector(selector, strict)).transpose()?;
+                let direction = match direction {
+                    Direction::Down => page::Direction::Down,
+                    Direction::Up => page::Direction::Up,
+                };
+                let amount = amount.and_then(|amount| u32::try_from(amount).ok());
+                let options = ScrollOptions { direction, amount, until_stable: *until_stable };
+                verb(self.page().await?.scroll(selector.as_ref(), &options, deadline).await)?;
             }
             Action::Screenshot { selector, full_page } => {
                 let selector = selector.as_deref().map(|selector| self.selector(selector, strict)).transpose()?;
@@ -99,8 +96,9 @@ impl Actor<'_> {
                 let frame = self.page().await?.main_frame();
                 step.result = Some(verb(frame.evaluate(expression, argument.as_ref(), deadline).await)?);
             }
-            Action::Upload { .. } | Action::Script { .. } => {
-                return Err(ApiError::new("unsupported_action", format!("{} is not there yet", action.name())));
+            Action::Script { source } => {
+                let (app, task) = (&self.visit.app, &self.visit.task);
+                step.result = Some(runs::within(app, task, self.workspace, source, deadline).await?);
             }
         }
         Ok(None)
@@ -167,19 +165,5 @@ impl Actor<'_> {
         }
         tokio::time::sleep(span).await;
         Ok(())
-    }
-
-    async fn scroll(&self, amount: Option<u64>, direction: Direction, until_stable: bool) -> Done {
-        let argument = serde_json::json!({"amount": amount, "up": direction == Direction::Up});
-        let mut before = None;
-        loop {
-            let frame = self.page().await?.main_frame();
-            let place = verb(frame.evaluate_isolated(WORLD, SCROLL, &argument, self.deadline).await)?;
-            if !until_stable || before.as_ref() == Some(&place) {
-                return Ok(());
-            }
-            before = Some(place);
-            self.pause(u64::try_from(MORE.as_millis()).unwrap_or_default()).await?;
-        }
     }
 }

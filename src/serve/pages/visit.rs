@@ -12,11 +12,12 @@ use super::perform::Actor;
 use super::plain;
 use super::steps::{Step, of_verb};
 use crate::base::{Deadline, Redactor, Secret};
+use crate::document::llm::LlmError;
 use crate::page::{GotoOptions, LoadState, Page, Selector, WaitState};
 use crate::serve::app::App;
 use crate::serve::error::ApiError;
 use crate::serve::task::Task;
-use crate::session::{Identity, PlainSession, Session, SessionError, SessionOptions, SessionOutcome, Workspace};
+use crate::session::{Identity, PlainSession, Scope, Session, SessionError, SessionOptions, SessionOutcome, Workspace};
 
 /// What of a request's time is kept for capturing, after its actions: this part of it, and no more than this.
 const RESERVE: (u32, Duration) = (5, Duration::from_secs(3));
@@ -27,7 +28,7 @@ pub(super) struct Visit {
     pub(super) task: Task,
     pub(super) input: FetchInput,
     actions: Vec<(Action, bool)>,
-    redactor: Redactor,
+    pub(super) redactor: Redactor,
     way: WayOut,
 }
 
@@ -97,10 +98,11 @@ impl Visit {
         if self.input.use_proxy && self.app.config.egress.upstream.is_none() {
             return Err(ApiError::new("proxy_unavailable", "this server was started without --proxy"));
         }
-        if self.input.extraction().needs_llm() {
-            let message = "this server has no language model: start it with RHAVEN_LLM_URL, RHAVEN_LLM_MODEL and \
-                           RHAVEN_LLM_KEY, or use a schema with the heuristic engine";
-            return Err(ApiError::new("llm_unavailable", message));
+        if self.input.extraction().needs_llm() && self.app.config.llm.is_none() {
+            return Err(ApiError::new("llm_unavailable", LlmError::unset().to_string()));
+        }
+        if self.actions.iter().any(|(action, _)| matches!(action, Action::Script { .. })) {
+            self.task.caller.needs(Scope::Run)?;
         }
         Ok(())
     }
@@ -151,7 +153,7 @@ impl Visit {
             (seen.final_url, seen.http_status) = (Some(response.url.to_string()), Some(response.status));
             seen.is_there = true;
             let source = Source::Response(&response);
-            seen.captured.take(&self.app, &self.task, &self.input, &source).await;
+            seen.captured.take(&self, &source).await;
             Ok(())
         };
         let done = self.stoppable(work, session.lease_lost()).await;
@@ -171,8 +173,9 @@ impl Visit {
     /// Time that ran out once the page was there costs what is missing then, and no more.
     fn conclude(self, mut seen: Seen, done: Result<(), ApiError>, session: Option<SessionOutcome>) -> Ended {
         let late = |error: &ApiError| seen.is_there && error.code == "timeout";
+        let fatal = seen.captured.fatal().map(|failed| ApiError::new(&*failed.code, &*failed.message));
         let error = match done {
-            Ok(()) => None,
+            Ok(()) => fatal,
             Err(error) if late(&error) => {
                 if let Some(step) = seen.steps.last_mut().filter(|step| step.is_running()) {
                     step.end(Err(error), &self.task.events);
@@ -186,14 +189,15 @@ impl Visit {
     }
 
     async fn browse(&self, workspace: &Workspace, options: &SessionOptions, seen: &mut Seen) -> Result<(), ApiError> {
-        let secrets = self.secrets(workspace).await?;
         let session = self.open(workspace, options).await.map_err(ApiError::from)?;
+        // Its identity may have names for them.
+        let secrets = self.secrets(workspace).await?;
         let page = session.page().await.map_err(ApiError::from)?;
         let deadline = self.task.deadline;
         seen.http_status = self.goto(&page, &self.input.url, deadline).await?;
         self.wait(&page).await?;
         seen.is_there = true;
-        let is_done = self.act(&session, &secrets, seen).await;
+        let is_done = self.act(workspace, &session, &secrets, seen).await;
         let page = session.page().await.map_err(ApiError::from)?;
         // A navigation that the last action began is part of what it did.
         let url = page.url(deadline).await;
@@ -203,7 +207,7 @@ impl Visit {
         }
         seen.final_url = Some(url.unwrap_or_else(|_| page.main_frame().url()));
         let source = Source::Page { page: &page, deadline };
-        seen.captured.take(&self.app, &self.task, &self.input, &source).await;
+        seen.captured.take(self, &source).await;
         seen.notices = session.pages().iter().flat_map(Page::take_notices).collect();
         Ok(())
     }
@@ -262,10 +266,16 @@ impl Visit {
     }
 
     /// Does the actions, until one fails; answers whether none did.
-    async fn act(&self, session: &Session, secrets: &BTreeMap<String, Secret>, seen: &mut Seen) -> bool {
+    async fn act(
+        &self,
+        workspace: &Workspace,
+        session: &Session,
+        secrets: &BTreeMap<String, Secret>,
+        seen: &mut Seen,
+    ) -> bool {
         let left = self.task.deadline.remaining();
         let deadline = Deadline::after(left.saturating_sub(RESERVE.1.min(left / RESERVE.0)));
-        let actor = Actor { visit: self, session, secrets, deadline };
+        let actor = Actor { visit: self, workspace, session, secrets, deadline };
         for (at, (action, strict)) in self.actions.iter().enumerate() {
             seen.steps.push(Step::begin(at, action, &self.task.events));
             let Some(step) = seen.steps.last_mut() else { return false };

@@ -14,6 +14,7 @@ use serde_json::{Map, Value};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use crate::base::Deadline;
 use crate::run::{self, Event, Job, Limits, Pauses};
 use crate::session::{Scope, SessionOutcome, Workspace};
 
@@ -113,6 +114,26 @@ pub(super) async fn run(app: &App, task: &Task, input: RunInput) -> Result<Answe
     }
 }
 
+/// Runs a script on the sessions of a workspace that goes on after it, as one action of several; answers the value of its last
+/// expression.
+pub(super) async fn within(
+    app: &App,
+    task: &Task,
+    workspace: &Workspace,
+    source: &str,
+    deadline: Deadline,
+) -> Result<Value, ApiError> {
+    let input: RunInput = super::json::read(serde_json::json!({ "script": source }).to_string().as_bytes())?;
+    input.check(app)?;
+    let folder = Folder::new()?;
+    let mut job = job(app, task, &input, input.source(app)?, &folder);
+    job.limits.wall_time = deadline.remaining();
+    let (said, events) = (Said::default(), task.events.clone());
+    let tell = move |event: Event| said.hear(event, &events);
+    let report = Box::pin(run::run_in(workspace, job, task.cancel.clone(), None, tell)).await;
+    report.failure.map_or(Ok(report.result), |failure| Err(failures::of_run(&failure)))
+}
+
 type Ended = Result<(Value, Vec<SessionOutcome>), (ApiError, Vec<SessionOutcome>)>;
 
 async fn perform(
@@ -180,6 +201,7 @@ fn job(app: &App, task: &Task, input: &RunInput, script: Script, folder: &Folder
         session: input.session.as_ref().map(|session| session.id.clone()),
         secrets: BTreeMap::new(),
         workspace: app.config.workspace.clone(),
+        llm: app.config.llm.clone(),
         limits: limits(app, task),
         slow_mo: None,
         pauses: Pauses::default(),

@@ -1,0 +1,443 @@
+//! What a text looks like, whatever language surrounds it: money, dates, numbers, addresses of all sorts; and the values that
+//! are made of such texts.
+
+use std::sync::LazyLock;
+
+use jiff::civil::{Date, DateTime};
+use regex::Regex;
+use serde_json::Value;
+
+/// What kind of thing is asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Kind {
+    #[default]
+    Any,
+    Money,
+    Date,
+    Email,
+    Phone,
+    Url,
+    Image,
+    Rating,
+    Count,
+    Id,
+    Name,
+    Time,
+    Place,
+}
+
+/// What a value is made into.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Output {
+    #[default]
+    Text,
+    Number,
+    Integer,
+    Bool,
+    /// `YYYY-MM-DD`.
+    Date,
+    /// ISO 8601, with the time where there is one.
+    DateTime,
+    Url,
+    /// A number where the text is nothing but one.
+    Loose,
+}
+
+/// What is longer is no amount, date or the like, whatever stands in it.
+const LONG: usize = 400;
+
+fn regex(pattern: &str) -> Option<Regex> {
+    Regex::new(pattern).ok()
+}
+
+const CURRENCY: &str = r"(?:[$€£¥₹₽₩₺₴₫₪฿₦]|\b(?:USD|EUR|GBP|CHF|CZK|PLN|SEK|NOK|DKK|HUF|JPY|CNY|INR|AUD|CAD|NZD|BRL|MXN|ZAR|RUB|TRY|RON|BGN|UAH|KRW|SGD|HKD)\b|Kč|zł|\bkr\b|\bFt\b)";
+
+static MONEY: LazyLock<Option<Regex>> = LazyLock::new(|| {
+    let number = r"\d(?:[\d.,'’\u{a0}\u{202f} ]*\d)?";
+    regex(&format!(r"(?:[-−–+]?{CURRENCY}\s?[-−–]?\s?{number}|[-−–]?{number}(?:,-)?\s?{CURRENCY})"))
+});
+static EMAIL: LazyLock<Option<Regex>> =
+    LazyLock::new(|| regex(r"[A-Za-z0-9._%+\-]+@[A-Za-z0-9\-]+(?:\.[A-Za-z0-9\-]+)+"));
+static PHONE: LazyLock<Option<Regex>> = LazyLock::new(|| regex(r"\+?\(?\d[\d\s().\-/\u{a0}]{5,20}\d"));
+static NUMBER: LazyLock<Option<Regex>> =
+    LazyLock::new(|| regex(r"[-−–]?\d+(?:[.,'’\u{a0}\u{202f} ]\d{3})*(?:[.,]\d+)?|[-−–]?\d+"));
+const MONTHS: &str = r"(?:jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|sept?(?:ember)?|oct(?:ober)?|nov(?:ember)?|dec(?:ember)?)\.?";
+static DATE: LazyLock<Option<Regex>> = LazyLock::new(|| {
+    regex(&format!(
+        r"(?i)\d{{4}}-\d{{1,2}}-\d{{1,2}}(?:[T ]\d{{2}}:\d{{2}}(?::\d{{2}}(?:\.\d+)?)?(?:Z|[+-]\d{{2}}:?\d{{2}})?)?|\d{{4}}/\d{{1,2}}/\d{{1,2}}|\b\d{{1,2}}[./]\s?\d{{1,2}}[./]\s?\d{{2,4}}|\b{MONTHS}\s+\d{{1,2}}(?:st|nd|rd|th)?(?:\s*[–-]\s*\d{{1,2}})?(?:,?\s+\d{{4}})?\b|\b\d{{1,2}}(?:st|nd|rd|th|\.)?\s+(?:of\s+)?{MONTHS}(?:,?\s+\d{{4}})?|\b{MONTHS}\s+\d{{4}}\b|\b\d{{1,2}}-{MONTHS}-\d{{2,4}}|\b(?:\d+|an?|one|two|three)\s+(?:second|minute|hour|day|week|month|year)s?\s+ago|\byesterday\b|\btoday\b|\btomorrow\b|\d{{4}}年\d{{1,2}}月\d{{1,2}}日|\d{{1,2}}\.\s\p{{L}}+\s\d{{4}}"
+    ))
+});
+static TIME: LazyLock<Option<Regex>> =
+    LazyLock::new(|| regex(r"(?i)\b\d{1,2}[:.h]\d{2}(?::\d{2})?(?:\s?[ap]\.?m\.?)?\b|\b\d{1,2}\s?[ap]m\b"));
+static PLACE: LazyLock<Option<Regex>> =
+    LazyLock::new(|| regex(r"^(?:Remote|Hybrid|Online|On-?site|\p{Lu}[\p{L}.'’\- ]+,\s\p{Lu}[\p{L}.'’\- ]+)$"));
+static YEAR: LazyLock<Option<Regex>> = LazyLock::new(|| regex(r"\b(?:1[5-9]|20)\d{2}\b"));
+static RATING: LazyLock<Option<Regex>> =
+    LazyLock::new(|| regex(r"(?i)(\d+(?:[.,]\d+)?)\s*(?:/|out of|of|stars?)\s*\d*|[★⭐]+"));
+
+fn first(pattern: &LazyLock<Option<Regex>>, text: &str) -> Option<(usize, usize)> {
+    pattern.as_ref()?.find(text).map(|found| (found.start(), found.end()))
+}
+
+/// The part of a text that is an amount of money.
+pub fn money(text: &str) -> Option<(usize, usize)> {
+    first(&MONEY, text)
+}
+
+/// The part of a text that is a date.
+pub fn date(text: &str) -> Option<(usize, usize)> {
+    first(&DATE, text)
+}
+
+/// The part of a text that is a time of the day.
+pub fn time(text: &str) -> Option<(usize, usize)> {
+    first(&TIME, text)
+}
+
+/// The part of a text that is an e-mail address.
+pub fn email(text: &str) -> Option<(usize, usize)> {
+    first(&EMAIL, text)
+}
+
+/// The part of a text that is a telephone number.
+pub fn phone(text: &str) -> Option<(usize, usize)> {
+    let (from, to) = first(&PHONE, text)?;
+    let found = &text[from..to];
+    let digits = found.bytes().filter(u8::is_ascii_digit).count();
+    let telling = found.contains(['+', '(', ' ', '-']) || digits >= 9;
+    ((7..=15).contains(&digits) && telling && date(found).is_none()).then_some((from, to))
+}
+
+/// The part of a text that is a number.
+pub fn number(text: &str) -> Option<(usize, usize)> {
+    first(&NUMBER, text)
+}
+
+/// A word of letters and digits that names one thing: `A-1000`, `#42`, `ISBN 978-3-16`.
+pub fn is_id(text: &str) -> bool {
+    let text = text.trim().trim_start_matches(['#', '№']).trim();
+    let plain = text.chars().all(|c| c.is_alphanumeric() || "-_./:".contains(c));
+    let digits = text.bytes().filter(u8::is_ascii_digit).count();
+    plain && digits > 0 && text.len() <= 40 && date(text).is_none()
+}
+
+/// Whether `text` can be what is asked for: 0 it cannot, up to 1 it looks just like it.
+pub fn fits(kind: Kind, text: &str) -> f32 {
+    if text.len() > LONG && !matches!(kind, Kind::Any | Kind::Name | Kind::Place | Kind::Url | Kind::Image) {
+        return 0.0;
+    }
+    let covers = |found: Option<(usize, usize)>| found.map(|(from, to)| ratio(to - from, text.trim().len()));
+    let digit = text.bytes().any(|byte| byte.is_ascii_digit());
+    match kind {
+        Kind::Any => 1.0,
+        Kind::Money => match covers(money(text)) {
+            Some(part) if text.len() < 80 => 0.75 + 0.25 * part,
+            _ if digit && text.len() < 40 && date(text).is_none() => 0.8,
+            _ if text.len() < 24 && is_free(text) => 0.8,
+            _ => 0.0,
+        },
+        Kind::Date => match covers(date(text)) {
+            Some(part) if text.len() < 80 => 0.75 + 0.25 * part,
+            _ if text.len() < 24 && first(&YEAR, text).is_some() => 0.8,
+            _ => 0.0,
+        },
+        Kind::Time if text.len() > 80 => 0.0,
+        Kind::Time => match covers(date(text)).map(|_| 1.0).or(covers(time(text))) {
+            Some(part) => 0.75 + 0.25 * part,
+            None if text.len() < 40 && digit => 0.7,
+            None => 0.0,
+        },
+        Kind::Email => covers(email(text)).map_or(0.0, |part| 0.7 + 0.3 * part),
+        Kind::Phone => covers(phone(text)).map_or(0.0, |part| 0.7 + 0.3 * part),
+        Kind::Url => {
+            let link = text.starts_with("http:") || text.starts_with("https:") || text.starts_with('/');
+            let host = text.contains('.') && !text.contains(' ') && !text.contains('@');
+            if link || host { 1.0 } else { 0.0 }
+        }
+        Kind::Image => {
+            if text.contains(' ') {
+                0.0
+            } else {
+                1.0
+            }
+        }
+        Kind::Rating => {
+            if text.len() > 60 {
+                0.0
+            } else if first(&RATING, text).is_some() {
+                1.0
+            } else if digit && text.len() <= 12 {
+                0.9
+            } else {
+                0.0
+            }
+        }
+        Kind::Count => {
+            if digit && text.len() <= 60 {
+                1.0
+            } else {
+                0.0
+            }
+        }
+        Kind::Id => {
+            if is_id(text) {
+                1.0
+            } else if text.len() <= 40 && digit {
+                0.85
+            } else {
+                0.55
+            }
+        }
+        Kind::Place => {
+            if text.len() <= 120 {
+                1.0
+            } else {
+                0.7
+            }
+        }
+        Kind::Name => {
+            if text.len() <= 300 && text.chars().any(char::is_alphabetic) {
+                1.0
+            } else {
+                0.6
+            }
+        }
+    }
+}
+
+/// How sure the look alone makes of a kind; 0 for kinds that have no look of their own.
+pub fn looks(kind: Kind, text: &str) -> f32 {
+    if text.len() > LONG {
+        return 0.0;
+    }
+    let covers = |found: Option<(usize, usize)>| found.map_or(0.0, |(from, to)| ratio(to - from, text.trim().len()));
+    match kind {
+        Kind::Money => covers(money(text)),
+        Kind::Date => covers(date(text)),
+        Kind::Time => covers(time(text)),
+        Kind::Place => {
+            if first(&PLACE, text).is_some() {
+                1.0
+            } else {
+                0.0
+            }
+        }
+        Kind::Email => covers(email(text)),
+        Kind::Phone => covers(phone(text)),
+        Kind::Rating => match RATING.as_ref().and_then(|regex| regex.find(text)) {
+            Some(found) => ratio(found.len(), text.trim().len()),
+            None => 0.0,
+        },
+        _ => 0.0,
+    }
+}
+
+fn is_free(text: &str) -> bool {
+    ["free", "gratis", "kostenlos"].contains(&text.trim().to_lowercase().as_str())
+}
+
+#[allow(clippy::cast_precision_loss, reason = "a share, roughly")]
+fn ratio(part: usize, whole: usize) -> f32 {
+    if whole == 0 { 0.0 } else { (part as f32 / whole as f32).min(1.0) }
+}
+
+/// The part of a text that is what is asked for, where more stands around it: `Tel.: +49 30 123456`.
+pub fn core(kind: Kind, text: &str) -> &str {
+    let found = match kind {
+        Kind::Email => email(text),
+        Kind::Phone => phone(text),
+        _ => None,
+    };
+    found.map_or(text, |(from, to)| &text[from..to])
+}
+
+/// The value that `text` makes as `output`; none where it makes none. `commas`: decimals follow a comma, as in most of Europe.
+pub fn convert(output: Output, text: &str, base: Option<&url::Url>, commas: bool) -> Option<Value> {
+    let text = text.trim();
+    match output {
+        Output::Text => (!text.is_empty()).then(|| text.into()),
+        Output::Number => numeric(text, commas).and_then(json_number),
+        Output::Integer => numeric(text, commas).filter(|n| n.fract() == 0.0).and_then(json_number),
+        Output::Bool => boolean(text).map(Value::from),
+        Output::Date => iso_date(text).map(|date| date.chars().take(10).collect::<String>().into()),
+        Output::DateTime => iso_date(text).map(Value::from),
+        Output::Loose if text.len() < 16 && text.bytes().all(|byte| byte.is_ascii_digit()) => {
+            numeric(text, commas).and_then(json_number)
+        }
+        Output::Loose => (!text.is_empty()).then(|| text.into()),
+        Output::Url if text.contains(' ') => None,
+        Output::Url if is_bare_host(text) => None,
+        Output::Url => absolute(text, base).map(Value::from),
+    }
+}
+
+/// A name of a site without the address that it stands for.
+fn is_bare_host(text: &str) -> bool {
+    !text.contains("://") && !text.starts_with(['/', '.', '?', '#']) && !text.ends_with(".html") && !text.contains('/')
+}
+
+/// An address made absolute.
+pub fn absolute(text: &str, base: Option<&url::Url>) -> Option<String> {
+    match base {
+        Some(base) => base.join(text).ok().map(|url| url.to_string()),
+        None => Some(text.to_owned()),
+    }
+}
+
+fn json_number(value: f64) -> Option<Value> {
+    #[allow(clippy::cast_possible_truncation, reason = "checked")]
+    if value.fract() == 0.0 && value.abs() < 9e15 {
+        return Some((value as i64).into());
+    }
+    serde_json::Number::from_f64(value).map(Value::Number)
+}
+
+/// The first number of a text, whatever stands for thousands and decimals; `1.2k` and `3M` are multiplied out. Stars count.
+pub fn numeric(text: &str, commas: bool) -> Option<f64> {
+    let Some((from, to)) = number(text) else {
+        let stars = text.chars().filter(|c| matches!(c, '★' | '⭐')).count();
+        return (stars > 0).then(|| f64::from(u32::try_from(stars).unwrap_or(0)));
+    };
+    let mut digits: String = text[from..to].chars().filter(|c| c.is_ascii_digit() || matches!(c, '.' | ',')).collect();
+    let before = text[..from].trim_end_matches(|c: char| c.is_whitespace() || "$€£¥₹".contains(c));
+    let signed = |text: &str| text.ends_with(['-', '−', '–']) && text.chars().count() <= 2;
+    let own = text[from..].starts_with(['-', '−', '–']) && !text[..from].ends_with(char::is_alphanumeric);
+    let negative = own || signed(before);
+    let last = digits.rfind(['.', ',']);
+    let both = digits.contains('.') && digits.contains(',');
+    let decimal = last.filter(|at| {
+        let sign = &digits[*at..=*at];
+        let after = digits.len() - at - 1;
+        let plainly = after != 3 || digits.starts_with("0.") || digits.starts_with("0,");
+        both || (digits.matches(sign).count() == 1 && (plainly || (sign == ",") == commas))
+    });
+    digits = digits
+        .char_indices()
+        .filter(|(at, c)| c.is_ascii_digit() || Some(*at) == decimal)
+        .map(|(_, c)| if c.is_ascii_digit() { c } else { '.' })
+        .collect();
+    let value: f64 = digits.parse().ok()?;
+    let rest = &text[to..];
+    let unit = rest.trim_start().chars().next();
+    let alone = !rest.trim_start().chars().nth(1).is_some_and(char::is_alphabetic);
+    let factor = match unit {
+        Some('k' | 'K') if alone => 1e3,
+        Some('M') if alone => 1e6,
+        _ => 1.0,
+    };
+    let value = value * factor;
+    Some(if negative { -value } else { value })
+}
+
+/// Yes or no, in the words that pages use for it.
+pub fn boolean(text: &str) -> Option<bool> {
+    let text = text.trim().to_lowercase();
+    let no = ["no", "false", "off", "0", "✗", "✘", "✕", "none", "never", "unavailable", "disabled", "inactive"];
+    let yes = ["yes", "true", "on", "1", "✓", "✔", "available", "instock", "enabled", "active", "checked", "included"];
+    if no.contains(&text.as_str()) {
+        return Some(false);
+    }
+    if yes.contains(&text.as_str()) {
+        return Some(true);
+    }
+    let has = |parts: &[&str]| parts.iter().any(|part| text.contains(part));
+    if has(&[
+        "out of stock",
+        "sold out",
+        "unavailable",
+        "not available",
+        "outofstock",
+        "soldout",
+        "discontinued",
+        "not in",
+    ]) {
+        return Some(false);
+    }
+    has(&["in stock", "instock", "available"]).then_some(true)
+}
+
+const DATES: [&str; 12] = [
+    "%Y-%m-%d",
+    "%Y/%m/%d",
+    "%d.%m.%Y",
+    "%d. %m. %Y",
+    "%m/%d/%Y",
+    "%B %d, %Y",
+    "%b %d, %Y",
+    "%B %d %Y",
+    "%b %d %Y",
+    "%d %B %Y",
+    "%d %b %Y",
+    "%d-%b-%Y",
+];
+
+/// ISO 8601 of the ways to write a date; a time stays with it.
+pub fn iso_date(text: &str) -> Option<String> {
+    let (from, to) = date(text)?;
+    let found = text[from..to].trim();
+    if found.len() > 10 && found.as_bytes().get(4) == Some(&b'-') {
+        let with_zone = found.parse::<jiff::Timestamp>().is_ok();
+        let plain = ["%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M:%S", "%Y-%m-%d %H:%M", "%Y-%m-%dT%H:%M"];
+        return if with_zone {
+            Some(found.to_owned())
+        } else {
+            plain.iter().find_map(|format| DateTime::strptime(format, found).ok()).map(|time| time.to_string())
+        };
+    }
+    let tidy: String =
+        ["st", "nd", "rd", "th"].iter().fold(found.replace(" of ", " "), |text, end| drop_ordinal(&text, end));
+    let tidy = tidy.replace("Sept ", "Sep ").replace("Sept. ", "Sep ");
+    let without_dots = if tidy.contains(char::is_alphabetic) { tidy.replace('.', "") } else { tidy };
+    DATES.iter().find_map(|format| Date::strptime(format, &without_dots).ok()).map(|date| date.to_string())
+}
+
+fn drop_ordinal(text: &str, end: &str) -> String {
+    let mut out = String::new();
+    let mut rest = text;
+    while let Some(at) = rest.find(end) {
+        let after_digit = rest[..at].ends_with(|c: char| c.is_ascii_digit());
+        out.push_str(&rest[..at]);
+        if !after_digit {
+            out.push_str(end);
+        }
+        rest = &rest[at + end.len()..];
+    }
+    out + rest
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shapes_are_seen_in_their_text() {
+        let part = |found: Option<(usize, usize)>, text: &'static str| found.map(|(from, to)| &text[from..to]);
+        assert_eq!(part(money("Price: $1,299.00 incl."), "Price: $1,299.00 incl."), Some("$1,299.00"));
+        assert_eq!(part(money("1 234,50 Kč"), "1 234,50 Kč"), Some("1 234,50 Kč"));
+        assert_eq!(money("Room 12"), None);
+        assert_eq!(part(date("on March 5, 2024."), "on March 5, 2024."), Some("March 5, 2024"));
+        assert_eq!(part(date("3 days ago"), "3 days ago"), Some("3 days ago"));
+        assert!(phone("+49 30 1234567").is_some());
+        assert!(phone("2024-03-05").is_none());
+        assert!(is_id("A-1000") && is_id("#42") && !is_id("hello") && !is_id("2024-01-02"));
+    }
+
+    #[test]
+    fn values_are_made() {
+        let check = |output: Output, text: &str, wanted: Value| {
+            assert_eq!(convert(output, text, None, false), Some(wanted), "{text}")
+        };
+        check(Output::Number, "$1,299.00", 1299.into());
+        check(Output::Number, "19,99 €", 19.99.into());
+        check(Output::Number, "1 234,50 Kč", 1234.5.into());
+        check(Output::Number, "1.2k", 1200.into());
+        check(Output::Number, "-3", (-3).into());
+        check(Output::Number, "-£23.40", (-23.4).into());
+        check(Output::Date, "5th March 2024", "2024-03-05".into());
+        check(Output::Date, "Mar 5, 2024", "2024-03-05".into());
+        check(Output::Bool, "Out of stock", false.into());
+        assert_eq!(convert(Output::Number, "14,652", None, true), Some(14.652.into()));
+        assert_eq!(convert(Output::Number, "14,652", None, false), Some(14652.into()));
+        check(Output::Number, "★★★★☆", 4.into());
+    }
+}
