@@ -10,7 +10,7 @@ use axum::routing::post;
 use axum::{Json, Router};
 use rhaven::base::{Deadline, Redactor, Secret};
 use rhaven::document::heuristic::Schema;
-use rhaven::document::llm::{Llm, LlmError};
+use rhaven::document::llm::{Llm, LlmConfig, LlmError};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use url::Url;
@@ -50,7 +50,7 @@ impl Stage {
 
     fn llm(&self) -> Llm {
         let key = Secret::new("RHAVEN_LLM_KEY", KEY.to_owned());
-        Llm::new(&self.address, "small-1", Some(key), reqwest::Client::new()).unwrap()
+        LlmConfig::new(&self.address, "small-1", Some(key)).unwrap().with(reqwest::Client::new())
     }
 
     fn asked(&self) -> Vec<(HeaderMap, Value)> {
@@ -172,7 +172,7 @@ async fn a_slow_endpoint_is_left_at_the_deadline_and_one_that_is_away_is_named()
     let error = ask_within(&stage, &Redactor::default(), Duration::from_millis(300)).await.unwrap_err();
     assert_eq!(error.code(), "timeout");
 
-    let away = Llm::new("http://127.0.0.1:1", "m", None, reqwest::Client::new()).unwrap();
+    let away = LlmConfig::new("http://127.0.0.1:1", "m", None).unwrap().with(reqwest::Client::new());
     let error =
         away.extract(PAGE, None, &schema(), &Redactor::default(), Deadline::after(Duration::from_secs(20))).await;
     let error = error.unwrap_err();

@@ -136,7 +136,7 @@ fn draft(kept: &Kept, cookies: Vec<Cookie>) -> save::Draft {
     let base: Arc<_> = kept.base();
     let identity = kept.identity().clone();
     let beside = base.beside().cloned().unwrap_or_default();
-    let beside = Beside { identity: Some(identity), ..beside };
+    let beside = Beside { identity: Some(Box::new(identity)), ..beside };
     let now = Snapshot { cookies, beside, origins: std::collections::BTreeMap::new() };
     save::Draft::new(&base, &kept.opened, &std::collections::HashMap::new(), now)
 }
