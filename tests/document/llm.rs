@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use url::Url;
 
-const PAGE: &str = "<title>Orders</title><h1>Your orders</h1><p>Signed in with hunter2-secret</p>\
+const PAGE: &str = "<title>Orders</title><h1>Your orders</h1><p>Signed in with hunter2-secret and p*ss_w&amp;rd</p>\
     <table><tr><td>A-1</td><td>open</td><td>$1,200.50</td></tr><tr><td>A-2</td><td>closed</td><td>$3.00</td></tr></table>";
 const KEY: &str = "sk-test-0123456789";
 
@@ -111,16 +111,18 @@ async fn the_key_is_in_the_header_and_nowhere_else_and_secrets_are_not_sent() {
     let stage = Stage::with(&[Play::Says("{\"customer\": \"hunter2-secret\"}")]).await;
     let redactor = Redactor::default();
     redactor.learn(&Secret::new("PASSWORD", "hunter2-secret".into()));
+    redactor.learn(&Secret::new("OTHER", "p*ss_w&rd".into()));
     let found = ask_within(&stage, &redactor, Duration::from_secs(20)).await.unwrap();
     assert!(found.data.is_empty(), "{found:?}");
     let asked = stage.asked();
     let [(headers, body)] = asked.as_slice() else { panic!("asked {} times", asked.len()) };
     assert_eq!(headers["authorization"], format!("Bearer {KEY}"));
     let text = body.to_string();
+    assert!(!body["messages"][1]["content"].as_str().unwrap().replace('\\', "").contains("p*ss_w"), "{text}");
     for hidden in [KEY, "hunter2-secret", "pw-of-url", "in-the-query"] {
         assert!(!text.contains(hidden), "{hidden} was sent: {text}");
     }
-    assert!(text.contains("***PASSWORD***") && text.contains("A-1") && text.contains("order IDs"), "{text}");
+    assert!(text.contains("PASSWORD") && text.contains("A-1") && text.contains("order IDs"), "{text}");
     assert_eq!((&body["model"], &body["response_format"]["type"]), (&json!("small-1"), &json!("json_object")));
     assert!(!format!("{:?}", stage.llm()).contains(KEY));
 }

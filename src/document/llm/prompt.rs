@@ -51,6 +51,9 @@ fn messages(page: &str, base: Option<&Url>, task: &str, redactor: &Redactor) -> 
     // Credentials and queries of an address may be secrets that nobody named.
     let address =
         base.map(|base| format!("{}{}", base.origin().ascii_serialization(), base.path())).unwrap_or_default();
+    // A secret must not pass in the escapes of Markdown.
+    let plain = page.replace('\\', "");
+    let page = if redactor.redact(&plain) == plain { page } else { &redactor.redact(&plain) };
     let text = cut(page, MAX_PAGE);
     let user = format!("{task}\n\nThe page {address}, as text:\n<page>\n{text}\n</page>");
     vec![json!({"role": "system", "content": RULES}), json!({"role": "user", "content": redactor.redact(&user)})]
