@@ -294,6 +294,7 @@ mod tests {
             ttl: Some(Ttl::Never),
             llm_url: Some("u".into()),
             llm_model: Some("m".into()),
+            serve: None,
         };
         assert_eq!(config, Ok(expected));
     }

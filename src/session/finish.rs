@@ -1,6 +1,7 @@
 //! The end of a workspace: what is open is saved, leases are given back, and the browser is ended, or given back too.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
 
 use futures_util::future::join_all;
 use tokio::sync::Notify;
@@ -50,15 +51,13 @@ impl Workspace {
         let write = join_all(named.iter().map(|(_, session)| async {
             // A context that stays warm needs another page for who comes next, which is made while this is saved.
             let pool = self.0.pool.as_ref().zip(running.as_ref()).filter(|(pool, _)| pool.keeps_warm());
-            let ahead = pool.and_then(|_| session.page_ahead());
-            let leave = ahead.is_some();
+            let ahead = Mutex::new(None);
             let read = || {
-                if leave {
-                    session.leave_pages();
-                }
+                *ahead.lock().unwrap_or_else(PoisonError::into_inner) = pool.and_then(|_| session.page_ahead());
                 read();
             };
             let keep = |outcome: &SessionOutcome| {
+                let ahead = ahead.lock().unwrap_or_else(PoisonError::into_inner).take();
                 if let Some(((pool, running), ahead)) = pool.zip(ahead) {
                     pool.keep_warm(session, outcome, running, ahead);
                 }

@@ -53,7 +53,7 @@ impl Workspace {
         let held = opening.clone();
         let start = async {
             let warm = match warm {
-                Some(warm) if warm.is_as(&opening).await => Some(warm),
+                Some(warm) if warm.is_as(&opening) => Some(warm),
                 _ => None,
             };
             let session = if let Some(warm) = warm {

@@ -23,8 +23,8 @@ pub(super) const PIECE_BYTES: usize = 1 << 20;
 const PIECE_TIMEOUT: Duration = Duration::from_secs(20);
 /// What is emptied, in Chromium's words; the private file system is one of the file systems.
 const CLEARED: &str = "local_storage,indexeddb,cache_storage,file_systems,service_workers";
-/// The isolated world in live frames.
-const WORLD: &str = "rhaven-storage";
+/// The isolated world in live frames: the one that every document has from its start, as making one costs time.
+const WORLD: &str = "rhaven";
 /// That of checkpoints: a save may begin while one is being read, and must not get what that has begun.
 const ASIDE: &str = "rhaven-checkpoint";
 /// Makes the functions once per document, then calls one.

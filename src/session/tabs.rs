@@ -133,7 +133,7 @@ impl Tabs {
         self.0.context.id()
     }
 
-    /// Takes in no tab any more: somebody else does.
+    /// Takes in no tab any more but those that were asked for: somebody else does.
     pub(super) fn retire(&self) {
         self.state().takes_in = false;
     }
@@ -165,7 +165,7 @@ impl Tabs {
     /// Whether a popup is being made a page of, or a page is open that scripts do not see.
     pub(super) fn is_busy(&self) -> bool {
         let state = self.state();
-        state.adopting > 0 || state.outstanding > 0 || !state.guests.is_empty()
+        state.adopting > 0 || !state.guests.is_empty()
     }
 
     /// The sessionStorage of the tabs.
@@ -203,14 +203,14 @@ impl Tabs {
         let mut state = self.state();
         // One that came before, and is known or has gone, or that is somebody else's.
         let is_known = |page: &Page| page.target().id() == target.id();
-        if !state.takes_in || target.is_gone() || state.pages.iter().any(is_known) {
+        if target.is_gone() || state.pages.iter().any(is_known) {
             return;
         }
         if state.outstanding > 0 && target.opener().is_none() {
             state.unclaimed.insert(target.id().inner().clone(), target);
             drop(state);
             self.0.arrived.notify_waiters();
-        } else {
+        } else if state.takes_in {
             drop(state);
             self.adopt(target);
         }
@@ -426,9 +426,10 @@ impl Drop for Asked<'_> {
         let mut state = self.0.state();
         state.outstanding -= 1;
         let strangers = if state.outstanding == 0 { std::mem::take(&mut state.unclaimed) } else { HashMap::new() };
+        let takes_in = state.takes_in;
         drop(state);
         // At the very end of the program nobody can set them up any more.
-        if tokio::runtime::Handle::try_current().is_ok() {
+        if takes_in && tokio::runtime::Handle::try_current().is_ok() {
             for target in strangers.into_values() {
                 self.0.adopt(target);
             }

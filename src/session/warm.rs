@@ -27,10 +27,10 @@ use super::room::Room;
 use super::running::Running;
 use super::save::Base;
 use super::tab_storage::TabStorages;
-use super::{Saving, Session, SessionError, SessionOutcome, cookies, permissions};
+use super::{Cookie, Saving, Session, SessionError, SessionOutcome, cookies, permissions};
 
-/// How long the pages of before may take to close.
-const CLOSE: Duration = Duration::from_secs(3);
+/// How long it may take until the pages of before are closed and the next is there: whoever opens the session waits for it.
+const READY: Duration = Duration::from_secs(3);
 
 /// A page for the next who opens a session, on its way.
 pub(super) type Ahead = JoinSet<Option<Page>>;
@@ -42,6 +42,8 @@ pub(super) struct Warm {
     base: Arc<Base>,
     restorer: Option<Arc<Restorer>>,
     gate: Arc<Gate>,
+    /// The cookies of the context, as they were when somebody asked for it.
+    found: Vec<Cookie>,
 }
 
 /// One that is warm, or on its way there. Closed where it goes.
@@ -99,13 +101,17 @@ impl Keeping {
         // Its hidden page goes; what it was about to put in place is the next one's.
         drop(session.close());
         let identity = base.identity().cloned().unwrap_or_default();
-        let warm = Warm { room, base: Arc::new(base), restorer, gate };
-        Some(Self::new(running.clone(), warm.ready(identity, storages, ahead)))
+        let warm = Warm { room, base: Arc::new(base), restorer, gate, found: Vec::new() };
+        let ready = warm.ready(identity, storages, ahead);
+        Some(Self::new(running.clone(), async { Deadline::after(READY).race(ready).await.flatten() }))
     }
 
     /// Once it is ready; none where it came to nothing.
     pub(super) async fn warm(mut self) -> Option<Warm> {
-        self.task.join_next().await?.ok().flatten()
+        let mut warm = self.task.join_next().await?.ok().flatten()?;
+        // What a server sent late comes unseen.
+        warm.found = cookies::read(&warm.room.context).await.ok()?;
+        Some(warm)
     }
 }
 
@@ -127,7 +133,7 @@ impl Warm {
         }
         let page = ahead.join_next().await?.ok().flatten()?;
         let cleared = page.target().cdp().send(ClearBrowserCacheParams::default());
-        Deadline::after(CLOSE).race(self.alone(&page)).await.flatten()?;
+        self.alone(&page).await?;
         if !before.has_only(&self.base.names) {
             return None;
         }
@@ -159,23 +165,21 @@ impl Warm {
     }
 
     /// Whether it holds what `opening` would be restored to.
-    pub(super) async fn is_as(&self, opening: &Opening) -> bool {
+    pub(super) fn is_as(&self, opening: &Opening) -> bool {
         let (Some(own), Some(now)) = (self.base.stored(), opening.base.stored()) else { return false };
         // A session that was deleted and made anew may have come to the same numbers, but has another key.
         let is_same = own.version == now.version && own.fence == now.fence && own.record.has_keys_of(&now.record);
-        if !is_same || self.room.context.is_forgotten() {
-            return false;
-        }
-        // What a server sent late comes unseen.
-        let cookies = cookies::read(&self.room.context).await;
-        cookies.is_ok_and(|cookies| cookies::diff(self.base.cookies(), &cookies, cookies::now()).is_empty())
+        let is_clean = || cookies::diff(self.base.cookies(), &self.found, cookies::now()).is_empty();
+        is_same && !self.room.context.is_forgotten() && is_clean()
     }
 }
 
 impl Session {
-    /// A page for the next who opens it, where its context may stay warm; it tells what the session is kept with.
+    /// Closes its pages, where its context may stay warm, and makes one for the next who opens it, which tells what the session is
+    /// kept with. For when it was read: what costs time then costs nobody's.
     pub(super) fn page_ahead(&self) -> Option<Ahead> {
         let kept = self.0.kept.as_ref().filter(|kept| may_stay(kept))?;
+        self.leave_pages();
         let (tabs, identity) = (self.0.room.tabs.clone(), kept.identity().clone());
         let mut ahead = Ahead::new();
         ahead.spawn(async move {
@@ -186,7 +190,7 @@ impl Session {
     }
 
     /// Closes its pages without a word to them: what was read is to stay as it is.
-    pub(super) fn leave_pages(&self) {
+    fn leave_pages(&self) {
         for page in self.0.room.tabs.pages() {
             let frames = page.frames();
             let sessions: BTreeMap<_, _> =
@@ -200,7 +204,7 @@ impl Session {
 
     /// A session that is opened from a context that stayed warm, under a new lease.
     pub(super) async fn resume(warm: Warm, named: Named) -> Result<Self, SessionError> {
-        let Warm { room, base, restorer, gate } = warm;
+        let Warm { room, base, restorer, gate, .. } = warm;
         if let Some(restorer) = restorer.as_ref().filter(|restorer| restorer.has_pending()) {
             gate.hold_for(restorer).await?;
         }

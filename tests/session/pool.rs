@@ -42,8 +42,9 @@ pub async fn finish(workspace: &Workspace) {
 /// Waits for what happens in the background.
 pub async fn until(what: &str, happened: impl Fn() -> bool) {
     let wait = async {
+        let mut looks = tokio::time::interval(Duration::from_millis(5));
         while !happened() {
-            tokio::time::sleep(Duration::from_millis(5)).await;
+            looks.tick().await;
         }
     };
     tokio::time::timeout(Duration::from_secs(20), wait).await.unwrap_or_else(|_| panic!("never: {what}"));

@@ -55,8 +55,6 @@
     return { t: 'ok', value: doctype + (document.documentElement?.outerHTML ?? '') };
   };
   R.title = () => ({ t: 'ok', value: document.title });
-  // The HTTP status of this document; 0 where it did not come over HTTP.
-  R.status = () => ({ t: 'ok', value: performance.getEntriesByType('navigation')[0]?.responseStatus ?? 0 });
 
   // For pictures: boxes in page coordinates; in a frame in those of its viewport, to which Rust adds where the frame lies.
   const inPage = box => framed() ? box : [box[0] + scrollX, box[1] + scrollY, box[2], box[3]];

@@ -105,7 +105,7 @@ const capture = (() => {
       .map(([k, v]) => JSON.stringify({ t: 'ss', k: codec.encodeString(k), v: codec.encodeString(v) }));
   };
 
-  async function* lines(note, auto, session) {
+  async function* lines(note, auto, session, registered) {
     try {
       // By index: a key named like a property of Storage ("length") is not among its own names.
       const keys = Array.from({ length: localStorage.length }, (_, i) => localStorage.key(i));
@@ -118,14 +118,14 @@ const capture = (() => {
     try { yield* databases(note, auto); } catch (error) { note('indexedDB', null, error.message || String(error)); }
     try { yield* bodies.caches(note); } catch (error) { note('cacheStorage', null, error.message || String(error)); }
     try { yield* bodies.files(note); } catch (error) { note('fileSystem', null, error.message || String(error)); }
-    try { yield* workers(session.workers); } catch (error) { note('serviceWorker', null, error.message || String(error)); }
+    try { yield* workers(session.workers, registered); } catch (error) { note('serviceWorker', null, error.message || String(error)); }
   }
 
   // Of a registration a page can read the scope, the script and how it is kept up to date.
   // Those that are `kept` and could not be put back (their site is away) stay.
-  async function* workers(kept) {
+  async function* workers(kept, registered) {
     const all = (kept ?? '').split('\n').filter(Boolean).map((line) => JSON.parse(line));
-    for (const found of (await navigator.serviceWorker?.getRegistrations()) ?? []) {
+    for (const found of (await registered) ?? []) {
       const script = (found.active ?? found.waiting ?? found.installing)?.scriptURL;
       if (!script) continue;
       const at = all.findIndex(({ scope }) => scope === found.scope);
@@ -154,13 +154,18 @@ const capture = (() => {
       self.source?.return();
       self.partial = [];
       self.auto = [];
-      self.source = lines((store, key, reason) => self.partial.push({ store, key, reason }), self.auto, session);
+      // Questions that only the browser can answer are asked at once: they are on their way while the rest is read.
+      const begun = (answer) => { answer.catch(() => {}); return answer; };
+      self.permitted = begun(permissions());
+      const registered = begun((async () => navigator.serviceWorker?.getRegistrations())());
+      const note = (store, key, reason) => self.partial.push({ store, key, reason });
+      self.source = lines(note, self.auto, session, registered);
     }
     const page = [];
     for (let size = 0; size < budget; ) {
       const { value, done } = await self.source.next();
       if (done) {
-        const permitted = await permissions();
+        const permitted = await self.permitted;
         return { text: page.join(''), done, partial: self.partial, auto: self.auto, at: location.origin, permissions: permitted };
       }
       page.push(value + '\n');
