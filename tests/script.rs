@@ -9,6 +9,8 @@ mod browser;
 mod check;
 #[path = "script/console.rs"]
 mod console;
+#[path = "script/described.rs"]
+mod described;
 #[path = "script/emulate.rs"]
 mod emulate;
 #[path = "script/endings.rs"]

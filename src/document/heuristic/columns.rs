@@ -62,15 +62,15 @@ fn stable(dom: &Dom, rows: &[Vec<usize>], telling: &dyn Fn(&str) -> bool) -> Has
 }
 
 impl Builder<'_> {
-    fn put(&mut self, row: usize, key: String, cell: Cell) {
-        if !self.places.contains_key(&key) {
+    fn put(&mut self, row: usize, key: &str, cell: Cell) {
+        if !self.places.contains_key(key) {
             if self.order.len() >= MAX_COLUMNS {
                 return;
             }
-            self.order.push(key.clone());
-            self.places.insert(key.clone(), vec![Vec::new(); self.rows.len()]);
+            self.order.push(key.to_owned());
+            self.places.insert(key.to_owned(), vec![Vec::new(); self.rows.len()]);
         }
-        if let Some(cells) = self.places.get_mut(&key)
+        if let Some(cells) = self.places.get_mut(key)
             && cells[row].len() < 200
         {
             cells[row].push(cell);
@@ -118,14 +118,14 @@ impl Builder<'_> {
         let shown = dom.has_text(at) || element.attr("content").is_some() || element.attr("aria-label").is_some();
         if element.tag == "img" || element.tag == "source" {
             if picture(dom, at).is_some() {
-                self.put(row, format!("{key}@src"), Cell::Node(at, Facet::Picture));
+                self.put(row, &format!("{key}@src"), Cell::Node(at, Facet::Picture));
             }
             return;
         }
         if element.tag == "a"
             && element.attr("href").is_some_and(|href| href != "#" && !href.starts_with("javascript:"))
         {
-            self.put(row, format!("{key}@href"), Cell::Node(at, Facet::Link));
+            self.put(row, &format!("{key}@href"), Cell::Node(at, Facet::Link));
         }
         if key.is_empty() || element.attr("itemscope").is_none() {
             for (name, value) in &element.attrs {
@@ -148,7 +148,7 @@ impl Builder<'_> {
                             | "column"
                     )
                 {
-                    self.put(row, format!("{key}@data-{name}"), Cell::Data(value.trim().to_owned()));
+                    self.put(row, &format!("{key}@data-{name}"), Cell::Data(value.trim().to_owned()));
                 }
             }
         }
@@ -162,7 +162,7 @@ impl Builder<'_> {
             || element.attr("itemprop").is_some()
             || element.is(&["p", "blockquote", "td", "dd", "li"])
         {
-            self.put(row, key.to_owned(), Cell::Node(at, Facet::Text));
+            self.put(row, key, Cell::Node(at, Facet::Text));
         }
         if inline && element.own {
             self.parts(row, at, key);
@@ -177,12 +177,12 @@ impl Builder<'_> {
         if let Some(first) = children.first() {
             let before = tidy(&dom.text_before(*first, at));
             if !before.is_empty() {
-                self.put(row, format!("{key}/before"), Cell::Part(before, Some(at)));
+                self.put(row, &format!("{key}/before"), Cell::Part(before, Some(at)));
             }
             for (index, child) in children.iter().enumerate() {
                 let after = tidy(&dom.text_after(*child, children.get(index + 1).copied(), at));
                 if !after.is_empty() {
-                    self.put(row, format!("{key}/after{index}"), Cell::Part(after, Some(at)));
+                    self.put(row, &format!("{key}/after{index}"), Cell::Part(after, Some(at)));
                 }
             }
         }
@@ -200,13 +200,13 @@ impl Builder<'_> {
                 {
                     self.put(
                         row,
-                        format!("{key}/label {}", label.trim()),
+                        &format!("{key}/label {}", label.trim()),
                         Cell::Part(value.trim().to_owned(), Some(at)),
                     );
                 }
                 self.put(
                     row,
-                    format!("{key}/part{} of {}", index, parts.len()),
+                    &format!("{key}/part{} of {}", index, parts.len()),
                     Cell::Part((*part).to_owned(), Some(at)),
                 );
             }
@@ -354,6 +354,7 @@ impl Builder<'_> {
     }
 
     /// A column that says the same in each row labels the one after it, or the one before.
+    #[allow(clippy::too_many_lines, reason = "one walk over what stands beside what")]
     fn label_by_neighbours(&mut self, columns: &mut Vec<Column>) {
         let dom = self.dom;
         let mut by_node: HashMap<usize, Vec<usize>> = HashMap::new();

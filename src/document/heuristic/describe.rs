@@ -149,13 +149,13 @@ fn of_each(text: &[String]) -> Option<(Vec<String>, Vec<Vec<String>>)> {
 /// What the first of several parts begins with and what the list is of: `order` in "order IDs and statuses".
 fn first_entity(parts: &[Vec<String>], names: &[String]) -> Vec<String> {
     let (words, _, hints) = nouns(&parts[0]);
-    let named = |word: &String| names.iter().any(|name| Word::new(name) == Word::new(word));
+    let is_named = |word: &String| names.iter().any(|name| Word::new(name) == Word::new(word));
     let mut entity: Vec<String> = Vec::new();
     // "currency codes and rates": codes of currencies, and their rates.
     let shared = parts[1..].iter().all(|part| nouns(part).0.len() == 1)
         && words.last().is_some_and(|last| GENERIC.contains(&singular(last).as_str()));
     if words.len() > 1 {
-        let of = words[..words.len() - 1].iter().filter(|word| shared || is_entity(word) || named(word));
+        let of = words[..words.len() - 1].iter().filter(|word| shared || is_entity(word) || is_named(word));
         entity.extend(of.cloned());
     }
     // "questions and answers" are questions.

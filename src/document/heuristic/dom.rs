@@ -115,7 +115,7 @@ impl Dom {
             Some(Entered::Text(text)) => self.add_text(&text, open),
             Some(Entered::Element(tag, attrs, shadow)) if self.elements.len() < MAX_ELEMENTS => {
                 if tag == "script" {
-                    return self.add_script(&attrs, tree, &id);
+                    return self.add_script(&attrs, tree, id);
                 }
                 // What nobody sees of a form is nobody's to read.
                 let unseen = |(name, value): &(String, String)| {
@@ -132,7 +132,7 @@ impl Dom {
                 steps.push(Step::Leave(index));
                 match shadow {
                     Some(shadow) => steps.extend(children(&shadow)),
-                    None if leaf => self.add_value(tree, &id, index),
+                    None if leaf => self.add_value(tree, id, index),
                     None => steps.extend(children(&id)),
                 }
             }
@@ -180,7 +180,7 @@ impl Dom {
         }
     }
 
-    fn add_script(&mut self, attrs: &[(String, String)], tree: &dom_query::Tree, id: &NodeId) {
+    fn add_script(&mut self, attrs: &[(String, String)], tree: &dom_query::Tree, id: NodeId) {
         let linked =
             attrs.iter().any(|(name, value)| name == "type" && value.trim().starts_with("application/ld+json"));
         if linked && self.linked.len() < 100 {
@@ -189,13 +189,13 @@ impl Dom {
     }
 
     /// What a control holds becomes its attribute `value`.
-    fn add_value(&mut self, tree: &dom_query::Tree, id: &NodeId, index: usize) {
+    fn add_value(&mut self, tree: &dom_query::Tree, id: NodeId, index: usize) {
         let value = match self.elements[index].tag.as_str() {
             "textarea" => Some(inner_text(tree, id)),
             "select" => {
                 let options =
-                    tree.descendant_ids_of_it(id).filter(|option| attr_of(tree, option, "selected").is_some());
-                options.last().map(|option| inner_text(tree, &option))
+                    tree.descendant_ids_of_it(&id).filter(|option| attr_of(tree, *option, "selected").is_some());
+                options.last().map(|option| inner_text(tree, option))
             }
             _ => None,
         };
@@ -271,40 +271,9 @@ impl Dom {
         text.split('\n').map(words::plain).filter(|line| !line.is_empty()).collect()
     }
 
-    /// All of the text, a line for each block, with the addresses of links and pictures and what controls hold.
-    pub fn as_text(&self) -> String {
-        let mut notes: Vec<(usize, String)> = Vec::new();
-        for element in &self.elements {
-            let address =
-                |name: &str| element.attr(name).filter(|value| value.len() < 300 && !value.starts_with("data:"));
-            match element.tag.as_str() {
-                "a" => notes.extend(address("href").map(|href| (element.to, format!(" ({href})")))),
-                "img" => notes
-                    .extend(address("src").map(|src| {
-                        (element.from, format!(" [{} ({src})] ", element.attr("alt").unwrap_or("picture")))
-                    })),
-                "input" | "select" | "textarea" if element.attr("type") != Some("password") => {
-                    let checked = element.attrs.iter().any(|(name, _)| name == "checked");
-                    let held = if checked {
-                        Some("checked")
-                    } else {
-                        element.attr("value").filter(|_| element.attr("type") != Some("hidden"))
-                    };
-                    notes.extend(held.map(|held| (element.from, format!(" [{}] ", words::short(held, 500)))));
-                }
-                _ => {}
-            }
-        }
-        notes.sort_by_key(|(at, _)| *at);
-        let mut out = String::with_capacity(self.text.len());
-        let mut from = 0;
-        for (at, note) in notes {
-            out.push_str(self.text.get(from..at).unwrap_or_default());
-            out.push_str(&note);
-            from = at.max(from);
-        }
-        out.push_str(self.text.get(from..).unwrap_or_default());
-        out.lines().map(words::plain).filter(|line| !line.is_empty()).collect::<Vec<_>>().join("\n")
+    /// All of the text.
+    pub fn all_text(&self) -> &str {
+        &self.text
     }
 
     /// Bytes of text in an element.
@@ -348,9 +317,9 @@ enum Entered {
     Nothing,
 }
 
-fn inner_text(tree: &dom_query::Tree, id: &NodeId) -> String {
+fn inner_text(tree: &dom_query::Tree, id: NodeId) -> String {
     let mut text = String::new();
-    for node in tree.child_ids_of_it(id, false) {
+    for node in tree.child_ids_of_it(&id, false) {
         tree.query_node(&node, |node| {
             if let NodeData::Text { contents } = &node.data {
                 text.push_str(contents);
@@ -360,8 +329,8 @@ fn inner_text(tree: &dom_query::Tree, id: &NodeId) -> String {
     text
 }
 
-fn attr_of(tree: &dom_query::Tree, id: &NodeId, name: &str) -> Option<String> {
-    tree.query_node(id, |node| match &node.data {
+fn attr_of(tree: &dom_query::Tree, id: NodeId, name: &str) -> Option<String> {
+    tree.query_node(&id, |node| match &node.data {
         NodeData::Element(element) => element.attr(name).map(|value| value.to_string()),
         _ => None,
     })?

@@ -269,9 +269,9 @@ impl Gatherer<'_> {
             let address = address.split('?').next().unwrap_or(address);
             return self.say("email", 0.8, Cell::Part(address.to_owned(), Some(node)), node);
         }
-        if href.starts_with("tel:") {
+        if let Some(number) = href.strip_prefix("tel:") {
             let text = dom.text(node);
-            let shown = if shapes::phone(&text).is_some() { text } else { href[4..].to_owned() };
+            let shown = if shapes::phone(&text).is_some() { text } else { number.to_owned() };
             return self.say("phone", 0.8, Cell::Part(shown, Some(node)), node);
         }
         if href.starts_with("javascript:") || href == "#" {

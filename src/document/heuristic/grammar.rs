@@ -321,13 +321,8 @@ pub(super) fn nouns(part: &[String]) -> (Vec<String>, Output, Vec<String>) {
         }
     }
     if main.is_empty() {
-        main = part
-            .iter()
-            .filter(|word| !is_sign(word) && !is_end(word) && *word != "of")
-            .next_back()
-            .cloned()
-            .into_iter()
-            .collect();
+        main =
+            part.iter().rfind(|word| !is_sign(word) && !is_end(word) && *word != "of").cloned().into_iter().collect();
     }
     if !of.is_empty() {
         let counts = matches!(main.last().map(|head| singular(head)).as_deref(), Some("number" | "count"));

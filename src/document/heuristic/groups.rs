@@ -210,10 +210,10 @@ fn set(dom: &Dom, labels: &mut Labels, group: Group, telling: &dyn Fn(&str) -> b
             entity.extend(labels.of(kind.rsplit('/').next().unwrap_or(kind), 1.0));
         }
     }
-    if !merged {
-        entity.extend(around(dom, labels, parent, rows.first().and_then(|row| row.first()).copied()));
-    } else {
+    if merged {
         entity.extend(labels.of_element(dom, parent, 0.9));
+    } else {
+        entity.extend(around(dom, labels, parent, rows.first().and_then(|row| row.first()).copied()));
     }
     let columns = columns::of_rows(dom, labels, &rows, telling);
     let row_nodes = rows.iter().filter_map(|row| row.first().copied()).collect::<Vec<_>>();

@@ -209,7 +209,7 @@ fn entity(set: &Set, wanted: &[Word]) -> f32 {
     let fit = |word: &Word| {
         let of_label = |label: &super::model::Label| {
             label.words.iter().map(|other| word.likeness(other)).fold(0.0_f32, f32::max) * label.weight
-                / (1.0 + 0.08 * label.words.len() as f32)
+                / (1.0 + 0.08 * share(label.words.len(), 1))
         };
         set.labels.iter().map(of_label).fold(0.0_f32, f32::max)
     };
@@ -387,8 +387,7 @@ fn shape_only(page: &Page, column: &Column, attribute: &Attribute, entity: f32) 
         Kind::Money => look(0.66),
         Kind::Date => look(0.64),
         Kind::Email => look(0.75),
-        Kind::Phone => look(0.7),
-        Kind::Rating => look(0.7),
+        Kind::Phone | Kind::Rating => look(0.7),
         Kind::Url if column.facet == Facet::Link => {
             if tagged(&["h1", "h2", "h3", "h4", "h5", "h6"]) {
                 0.7
@@ -397,13 +396,7 @@ fn shape_only(page: &Page, column: &Column, attribute: &Attribute, entity: f32) 
             }
         }
         Kind::Image if column.facet == Facet::Picture => 0.66,
-        Kind::Id => {
-            if average(&|cell| f32::from(u8::from(shapes::is_id(&cell.text(dom))))) > 0.8 {
-                0.56
-            } else {
-                0.0
-            }
-        }
+        Kind::Id if average(&|cell| f32::from(u8::from(shapes::is_id(&cell.text(dom))))) > 0.8 => 0.56,
         Kind::Name if column.facet == Facet::Text && !column.whole && !column.path.contains('/') => {
             let said = if entity > 0.5 { 0.04 } else { 0.0 };
             if tagged(&["h1", "h2", "h3", "h4", "h5", "h6"]) {

@@ -119,9 +119,9 @@ impl Phrase {
         let kind = kind_of(&head.stem, !rest.is_empty());
         match kind {
             Kind::Any | Kind::Id | Kind::Count | Kind::Name => {
-                let before = rest.iter().map(|(word, _)| kind_of(&word.stem, false));
+                let mut before = rest.iter().map(|(word, _)| kind_of(&word.stem, false));
                 let strong = |kind: &Kind| matches!(kind, Kind::Email | Kind::Phone | Kind::Date);
-                before.filter(strong).next_back().unwrap_or(kind)
+                before.rfind(strong).unwrap_or(kind)
             }
             Kind::Url if rest.iter().any(|(word, _)| kind_of(&word.stem, false) == Kind::Image) => Kind::Image,
             kind => kind,

@@ -10,8 +10,6 @@ use super::shapes;
 
 /// What stands on a page.
 pub struct Reading {
-    /// Its text, a line for each block, with the addresses of links and pictures and what controls hold.
-    pub text: String,
     /// Letters and digits of all that it says, for people and machines.
     letters: String,
     digits: String,
@@ -22,8 +20,7 @@ impl Reading {
     /// Reads a page; `base` is what addresses are relative to.
     pub fn of(html: &str, base: Option<&Url>) -> Result<Self, DocumentError> {
         let dom = Dom::parse(html)?;
-        let text = dom.as_text();
-        let mut all = text.clone();
+        let mut all = dom.all_text().to_owned();
         let mut links = HashSet::new();
         for element in &dom.elements {
             for (name, value) in &element.attrs {
@@ -44,7 +41,7 @@ impl Reading {
             all.push_str(linked);
         }
         links.extend(base.map(Url::to_string));
-        Ok(Self { text, letters: letters(&all), digits: digits(&all), links })
+        Ok(Self { letters: letters(&all), digits: digits(&all), links })
     }
 
     /// Whether a text stands on the page, be it with other spaces, signs and capitals; addresses and dates in any form.

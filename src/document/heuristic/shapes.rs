@@ -215,13 +215,7 @@ pub fn looks(kind: Kind, text: &str) -> f32 {
         Kind::Money => covers(money(text)),
         Kind::Date => covers(date(text)),
         Kind::Time => covers(time(text)),
-        Kind::Place => {
-            if first(&PLACE, text).is_some() {
-                1.0
-            } else {
-                0.0
-            }
-        }
+        Kind::Place if first(&PLACE, text).is_some() => 1.0,
         Kind::Email => covers(email(text)),
         Kind::Phone => covers(phone(text)),
         Kind::Rating => match RATING.as_ref().and_then(|regex| regex.find(text)) {

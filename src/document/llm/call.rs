@@ -48,15 +48,15 @@ impl Llm {
     }
 
     async fn once(&self, messages: &[Value], as_json: bool, redactor: &Redactor) -> Result<String, Refused> {
-        let mut body = json!({"model": self.model, "messages": messages, "temperature": 0, "stream": false});
+        let mut body = json!({"model": self.config.model, "messages": messages, "temperature": 0, "stream": false});
         if as_json {
             body["response_format"] = json!({"type": "json_object"});
         }
-        let mut request = self.client.post(self.endpoint.clone()).json(&body);
-        if let Some(key) = &self.key {
+        let mut request = self.client.post(self.config.endpoint.clone()).json(&body);
+        if let Some(key) = &self.config.key {
             request = request.bearer_auth(key.expose());
         }
-        let host = self.endpoint.host_str().unwrap_or_default().to_owned();
+        let host = self.config.endpoint.host_str().unwrap_or_default().to_owned();
         let unreachable = |error: reqwest::Error| Refused {
             status: None,
             // Addresses may have credentials in them.

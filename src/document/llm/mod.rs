@@ -12,23 +12,55 @@ use serde_json::Value;
 use url::Url;
 
 use super::DocumentError;
-use super::heuristic::{Extraction, Provenance, Reading, Schema};
+use super::heuristic::{Extraction, Provenance, Schema};
 use crate::base::{Deadline, Redactor, Secret};
 
 /// Access to a language model. Cheap to clone.
 #[derive(Clone)]
 pub struct Llm {
-    /// Where completions are asked for.
-    endpoint: Url,
-    model: String,
-    key: Option<Secret>,
+    config: LlmConfig,
     client: reqwest::Client,
 }
 
 impl fmt::Debug for Llm {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Llm({:?})", self.config)
+    }
+}
+
+/// Which language model there is: what settings say, before there is a client for it.
+#[derive(Clone)]
+pub struct LlmConfig {
+    endpoint: Url,
+    model: String,
+    key: Option<Secret>,
+}
+
+impl fmt::Debug for LlmConfig {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // Addresses may have credentials in them.
-        write!(f, "Llm({} at {})", self.model, self.endpoint.host_str().unwrap_or("?"))
+        write!(f, "LlmConfig({} at {})", self.model, self.endpoint.host_str().unwrap_or("?"))
+    }
+}
+
+impl LlmConfig {
+    /// `model` at `url`: the base of an API (`https://HOST/v1`) or the whole address of its chat completions. The error says what is
+    /// wrong with the address.
+    pub fn new(url: &str, model: &str, key: Option<Secret>) -> Result<Self, String> {
+        let mut endpoint = Url::parse(url.trim()).map_err(|error| error.to_string())?;
+        if !matches!(endpoint.scheme(), "http" | "https") || endpoint.host_str().is_none() {
+            return Err("an address that begins with https:// or http:// is wanted".into());
+        }
+        if !endpoint.path().ends_with("/chat/completions") {
+            let path = format!("{}/chat/completions", endpoint.path().trim_end_matches('/'));
+            endpoint.set_path(&path);
+        }
+        Ok(Self { endpoint, model: model.to_owned(), key })
+    }
+
+    /// Access to it by `client`, which decides which way requests go.
+    pub fn with(&self, client: reqwest::Client) -> Llm {
+        Llm { config: self.clone(), client }
     }
 }
 
@@ -70,23 +102,9 @@ impl LlmError {
 }
 
 impl Llm {
-    /// Access to `model` at `url`: the base of an API (`https://HOST/v1`) or the whole address of its chat completions. The error
-    /// says what is wrong with the address.
-    pub fn new(url: &str, model: &str, key: Option<Secret>, client: reqwest::Client) -> Result<Self, String> {
-        let mut endpoint = Url::parse(url.trim()).map_err(|error| error.to_string())?;
-        if !matches!(endpoint.scheme(), "http" | "https") || endpoint.host_str().is_none() {
-            return Err("an address that begins with https:// or http:// is wanted".into());
-        }
-        if !endpoint.path().ends_with("/chat/completions") {
-            let path = format!("{}/chat/completions", endpoint.path().trim_end_matches('/'));
-            endpoint.set_path(&path);
-        }
-        Ok(Self { endpoint, model: model.to_owned(), key, client })
-    }
-
     /// The model's name.
     pub fn model(&self) -> &str {
-        &self.model
+        &self.config.model
     }
 
     /// Extracts what `schema` describes from a page. `redactor` knows what must not be sent.
@@ -99,11 +117,11 @@ impl Llm {
         deadline: Deadline,
     ) -> Result<Extraction, LlmError> {
         self.hide_key(redactor);
-        let reading = Reading::of(&redactor.redact(html), base)?;
-        let messages = prompt::for_schema(&reading, base, schema, redactor);
+        let (reading, text) = prompt::read(redactor.redact(html), base.cloned()).await?;
+        let messages = prompt::for_schema(&text, base, schema, redactor);
         let answered = self.ask(messages, redactor, deadline).await?;
         let mut found = answer::fitted(&answered, schema, &reading);
-        let from = format!("language model {}", self.model);
+        let from = format!("language model {}", self.config.model);
         let fields = found.data.keys().cloned();
         found.sources = fields.map(|field| Provenance { field, from: from.clone(), confidence: 0.5 }).collect();
         Ok(found)
@@ -120,13 +138,13 @@ impl Llm {
         deadline: Deadline,
     ) -> Result<Value, LlmError> {
         self.hide_key(redactor);
-        let reading = Reading::of(&redactor.redact(html), base)?;
-        let messages = prompt::for_instruction(&reading, base, instruction, redactor);
+        let (_, text) = prompt::read(redactor.redact(html), base.cloned()).await?;
+        let messages = prompt::for_instruction(&text, base, instruction, redactor);
         self.ask(messages, redactor, deadline).await.map(Value::Object)
     }
 
     fn hide_key(&self, redactor: &Redactor) {
-        if let Some(key) = &self.key {
+        if let Some(key) = &self.config.key {
             redactor.learn(key);
         }
     }

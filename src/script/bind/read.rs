@@ -28,8 +28,8 @@ fn extract(call: &Call) -> Answer {
     let deadline = call.deadline();
     let schema = value::to_json(call.arg("schema").unwrap_or(&Dynamic::UNIT))?;
     if let Some(described) = Described::read(&schema)? {
-        let frame = call.page()?.main_frame();
-        let work = described.answer(&frame, call.host.llm.as_ref(), &call.host.redactor, deadline);
+        let page = call.page()?;
+        let work = described.answer(&page, call.host.llm.as_ref(), &call.host.redactor, deadline);
         let (value, missing) = call.wait_until(deadline, Box::pin(work))?;
         if !missing.is_empty() {
             call.host.tell(Event::Notice { text: format!("extract: nothing fits {}", missing.join(", ")) });

@@ -11,7 +11,12 @@ use crate::script::value::to_json;
 
 /// What is wrong with a schema, and where. Parts that only a run can know are taken to be right.
 pub fn fault(schema: &Expr) -> Option<(ScriptError, Position)> {
-    let given = written(schema)?;
+    let mut given = written(schema)?;
+    if let (Expr::Map(map, _), Value::Object(given)) = (schema, &mut given) {
+        // What only a run can know is right.
+        let unknown = |name: &str| map.0.iter().any(|(known, value)| known.name == name && written(value).is_none());
+        given.retain(|name, _| !(["engine", "details"].contains(&name.as_str()) && unknown(name)));
+    }
     match Described::read(&given) {
         Ok(Some(_)) => return None,
         Ok(None) => {}
