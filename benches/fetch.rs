@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 use chromiumoxide::cdp::browser_protocol::page::{EnableParams, EventLoadEventFired, NavigateParams};
 use rhaven::base::Tenant;
 use rhaven::browser::{Browser, ContextOptions, Flavor, LaunchOptions, TargetEvent};
+use rhaven::egress::{Policy, PolicyOptions};
 use rhaven::serve::{ServeConfig, Server};
 use rhaven::session::{KeySource, LeaseTimes, Saving, Scope, StoreConfig, WorkspaceConfig};
 use serde_json::{Value, json};
@@ -163,7 +164,9 @@ async fn start_rhaven(folder: &Path, site: SocketAddr) -> (SocketAddr, String, C
         profile_ttl: None,
     };
     let mut config = ServeConfig::new("127.0.0.1:0".parse().expect("an address"), workspace);
-    allow(&mut config, site);
+    // The site is on this machine, which is not allowed by itself.
+    let options = PolicyOptions { allow_hosts: vec![site.to_string()], ..PolicyOptions::default() };
+    config.egress.policy = Policy::new(&options).expect("a policy");
     let server = Server::bind(config).await.expect("a server");
     let (address, shutdown) = (server.address(), CancellationToken::new());
     let scopes = Scope::ALL.into_iter().collect();
@@ -171,11 +174,6 @@ async fn start_rhaven(folder: &Path, site: SocketAddr) -> (SocketAddr, String, C
     let told = shutdown.clone();
     tokio::spawn(async move { server.run(told).await });
     (address, token.expose().to_owned(), shutdown)
-}
-
-/// The site is on this machine, which is not allowed by itself.
-fn allow(config: &mut ServeConfig, site: SocketAddr) {
-    let _ = (config, site);
 }
 
 fn show(what: &str, spans: &mut Vec<Duration>) -> f64 {

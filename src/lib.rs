@@ -10,6 +10,7 @@ pub mod browser;
 pub mod cli;
 pub mod diagnose;
 pub mod document;
+pub mod egress;
 pub mod files;
 pub mod page;
 pub mod practice;

@@ -10,14 +10,23 @@
 
 #[path = "serve/basics.rs"]
 mod basics;
+#[path = "browser/support.rs"]
+#[allow(dead_code, reason = "tests of browsers need more of it")]
+mod browser;
 #[path = "serve/docs.rs"]
 mod docs;
+#[path = "serve/egress.rs"]
+mod egress;
 #[path = "serve/fetch.rs"]
 mod fetch;
 #[path = "serve/fuzz.rs"]
 mod fuzz;
+#[path = "serve/identities.rs"]
+mod identities;
 #[path = "serve/interact.rs"]
 mod interact;
+#[path = "serve/follow.rs"]
+mod follow;
 #[path = "serve/jobs.rs"]
 mod jobs;
 #[path = "serve/kept.rs"]
@@ -25,6 +34,12 @@ mod kept;
 #[path = "store/redis_server.rs"]
 #[allow(dead_code, reason = "tests of stores need more of it")]
 mod redis_server;
+#[path = "serve/load.rs"]
+mod load;
+#[path = "serve/nodes.rs"]
+mod nodes;
+#[path = "serve/queue.rs"]
+mod queue;
 #[path = "serve/rig.rs"]
 mod rig;
 #[path = "serve/routes.rs"]
@@ -43,3 +58,6 @@ mod site;
 mod tokens;
 #[path = "serve/vault.rs"]
 mod vault;
+#[path = "egress/support.rs"]
+#[allow(dead_code, reason = "tests of the way out need more of it")]
+mod way;

@@ -17,7 +17,7 @@ use super::launch::{launch, remote};
 use super::process::Process;
 use super::registry::Registry;
 use super::userdir::UserDir;
-use super::{BrowserError, Cdp, Context, ContextOptions, LaunchOptions, ProfileDir};
+use super::{BrowserError, Cdp, Context, ContextOptions, Egress, LaunchOptions, ProfileDir};
 
 /// A running Chromium. Cheap to clone; when the last clone goes without [`Self::close`], the process group is killed.
 #[derive(Clone)]
@@ -115,6 +115,11 @@ impl Browser {
     /// Its user-data directory; none for a remote one.
     pub fn user_data_dir(&self) -> Option<PathBuf> {
         self.owned().map(|owned| owned.dir.user_data_dir())
+    }
+
+    /// The only way out that it has, where it was started with one.
+    pub fn egress(&self) -> Option<&Egress> {
+        self.cdp().router.egress.as_ref()
     }
 
     /// Things that the user should be told once (sandbox off because root).

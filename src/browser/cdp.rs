@@ -7,15 +7,16 @@ use std::marker::PhantomData;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
+use std::time::Instant;
 
 use chromiumoxide::types::{Command, MethodType};
 use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 use tokio::sync::{mpsc, oneshot};
 
-use super::BrowserError;
 use super::lenient::decode;
 use super::router::{Answer, Router, Session};
+use super::{BrowserError, Missed, confined};
 
 /// One CDP session (the browser's own, a page's, an out-of-process frame's, a worker's). Cheap to clone.
 #[derive(Clone)]
@@ -33,7 +34,14 @@ impl Cdp {
     )]
     pub fn send<C: Command>(&self, command: C) -> Pending<C> {
         let method = command.identifier();
-        let answer = self.router.send(&self.session, &method, &command);
+        let answer = match confined::refused(self.router.egress.as_ref(), &method, &command) {
+            None => self.router.send(&self.session, &method, &command),
+            Some(error) => {
+                let (refused, answer) = oneshot::channel();
+                let _ = refused.send(Err(error));
+                answer
+            }
+        };
         Pending { method, answer, command: PhantomData }
     }
 
@@ -51,6 +59,11 @@ impl Cdp {
     /// decoded. An empty list means all.
     pub fn raw_events(&self, methods: &[&'static str]) -> RawEvents {
         RawEvents { queue: self.session.subscribe(methods.iter().map(|method| Cow::Borrowed(*method)).collect()) }
+    }
+
+    /// Why a navigation to `url` that was begun after `since` has failed, where the browser's only way out knows.
+    pub fn missed(&self, url: &str, since: Instant) -> Option<Missed> {
+        self.router.egress.as_ref()?.missed(url, since)
     }
 
     /// Chromium's session id; empty for the browser's own.

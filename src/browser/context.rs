@@ -11,13 +11,16 @@ use chromiumoxide::cdp::browser_protocol::target::{
 use serde_json::Value;
 
 use super::registry::ContextTargets;
-use super::{Browser, BrowserError, Pending, Target, TargetEvent, TargetEvents};
+use super::{Browser, BrowserError, Egress, Pending, Target, TargetEvent, TargetEvents, confined};
 
 /// How to make a context.
 #[derive(Debug, Clone, Default)]
 pub struct ContextOptions {
-    /// Upstream proxy of this context, as Chromium's `--proxy-server`.
+    /// Upstream proxy of this context, as Chromium's `--proxy-server`. Refused (`target_blocked`) in a browser with an
+    /// [`egress`](super::LaunchOptions::egress).
     pub proxy: Option<String>,
+    /// The only way out of this context, in place of that of its browser. Why something failed is asked of the browser's.
+    pub egress: Option<Egress>,
 }
 
 /// A browser context: cookies, storages and permissions of its own. Cheap to clone.
@@ -30,10 +33,15 @@ pub struct Context {
 
 impl Context {
     pub(super) async fn create(browser: &Browser, options: &ContextOptions) -> Result<Self, BrowserError> {
+        let egress = options.egress.as_ref().or(browser.egress());
+        if browser.egress().is_some() && options.proxy.is_some() {
+            return Err(BrowserError::Proxy);
+        }
         let params = CreateBrowserContextParams {
             // A context of a remote browser must not outlive our connection.
             dispose_on_detach: Some(true),
-            proxy_server: options.proxy.clone(),
+            proxy_server: egress.map(confined::server).or_else(|| options.proxy.clone()),
+            proxy_bypass_list: egress.map(|_| confined::BYPASS.to_owned()),
             ..CreateBrowserContextParams::default()
         };
         let id = browser.cdp().call(params).await?.browser_context_id;

@@ -69,6 +69,18 @@ pub enum BrowserError {
         /// What did not decode.
         reason: String,
     },
+    /// The browser has one way out only, and this is not of the web: local files, pages of Chromium's own.
+    #[error("`{scheme}:` is refused: only http and https lead out of here")]
+    Scheme {
+        /// Which scheme was to be opened.
+        scheme: String,
+    },
+    /// A page was to be opened that may not be reached, as the only way out says.
+    #[error("{0}")]
+    Blocked(String),
+    /// A context was to go past the way out that its browser has.
+    #[error("a context of this browser cannot have a proxy past the one that the browser goes through")]
+    Proxy,
     /// A file or folder of ours (user-data directory, marker) could not be made or removed.
     #[error("{what}: {reason}")]
     Io {
@@ -90,6 +102,7 @@ impl BrowserError {
             Self::Gone(_) => "browser_gone",
             Self::TargetGone => "page_closed",
             Self::Cdp { .. } | Self::Protocol { .. } => "browser_protocol",
+            Self::Scheme { .. } | Self::Blocked(_) | Self::Proxy => "target_blocked",
         }
     }
 }

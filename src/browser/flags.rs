@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::path::Path;
 
 use super::userdir::{UserDir, shared_memory_is_small};
-use super::{Flavor, LaunchOptions};
+use super::{Flavor, LaunchOptions, confined};
 
 /// Given to every browser.
 const ALWAYS: [&str; 22] = [
@@ -106,7 +106,12 @@ pub(super) fn arguments(options: &LaunchOptions, flavor: Flavor, dir: &UserDir) 
         args.push("--disable-dev-shm-usage".to_owned());
     }
     args.push(format!("--disable-features={}", DISABLED_FEATURES.join(",")));
-    args.extend(options.args.iter().cloned());
+    let (others, passed_over): (Vec<&String>, Vec<&String>) =
+        options.args.iter().partition(|arg| options.egress.is_none() || !confined::leads_past(arg));
+    notices
+        .extend(passed_over.into_iter().map(|arg| format!("{arg} is not given to Chromium: it has one way out only")));
+    args.extend(others.into_iter().cloned());
+    args.extend(options.egress.iter().flat_map(confined::arguments));
     let mut args: Vec<OsString> = merged(args).into_iter().map(OsString::from).collect();
     args.push(with_path("--user-data-dir=", &dir.user_data_dir()));
     (args, notices)

@@ -16,7 +16,7 @@ use super::registry::Registry;
 use super::router::{Router, Session};
 use super::transport::{connect, read_pipe, serve_socket, write_pipe};
 use super::userdir::UserDir;
-use super::{BrowserError, Cdp, ProfileDir};
+use super::{BrowserError, Cdp, Egress, ProfileDir};
 use crate::base::ProcessId;
 
 /// How long a start may take where nothing else is said.
@@ -56,6 +56,9 @@ pub struct LaunchOptions {
     pub args: Vec<String>,
     /// How long a start may take; 30 s where none.
     pub timeout: Option<Duration>,
+    /// The only way out: nothing is sent anywhere else, no name is resolved by the browser, and pages are opened by addresses of
+    /// the web only.
+    pub egress: Option<Egress>,
 }
 
 impl LaunchOptions {
@@ -97,7 +100,7 @@ pub(super) async fn launch(options: &LaunchOptions, cancel: &CancellationToken) 
     // From here on dropping `owned` ends the process and removes the folder.
     let owned = Owned::new(process, dir, options.profile_dir.clone(), found.path.clone(), notices);
     owned.dir.mark(ProcessId::of(owned.process.pid()))?;
-    let registry = route_pipes(pipes, &owned.process);
+    let registry = route_pipes(pipes, &owned.process, options.egress.clone());
     let browser = Browser::new(registry, Some(owned));
     let within = options.timeout.unwrap_or(START);
     let answer = tokio::select! {
@@ -118,7 +121,7 @@ pub(super) async fn launch(options: &LaunchOptions, cancel: &CancellationToken) 
 pub(super) async fn remote(address: &str) -> Result<Browser, BrowserError> {
     let failed = |reason: String| BrowserError::Connect { address: shown(address), reason };
     let socket = connect(address).await.map_err(|error| failed(error.to_string()))?;
-    let registry = registry();
+    let registry = registry(None);
     let reader = registry.clone();
     tokio::spawn(async move {
         let router = &reader.browser.router;
@@ -147,16 +150,16 @@ fn shown(address: &str) -> String {
     )
 }
 
-fn registry() -> Arc<Registry> {
-    let router = Arc::new(Router::new());
+fn registry(egress: Option<Egress>) -> Arc<Registry> {
+    let router = Arc::new(Router::new(egress));
     let registry = Arc::new(Registry::new(Cdp { router, session: Session::new("") }));
     registry.begin();
     registry
 }
 
 /// Starts the tasks that move messages between Chromium and the router.
-fn route_pipes(pipes: Pipes, process: &Process) -> Arc<Registry> {
-    let registry = registry();
+fn route_pipes(pipes: Pipes, process: &Process, egress: Option<Egress>) -> Arc<Registry> {
+    let registry = registry(egress);
     let router = registry.browser.router.clone();
     let Pipes { sender, receiver } = pipes;
     tokio::spawn(async move { write_pipe(&router.outbox, sender).await });

@@ -6,6 +6,7 @@ mod alive;
 #[expect(clippy::module_inception, reason = "the floor and its noun have one name")]
 mod browser;
 mod cdp;
+mod confined;
 mod context;
 mod error;
 mod fetch;
@@ -25,6 +26,7 @@ mod userdir;
 mod version;
 
 pub use browser::{Browser, BrowserVersion, Launching};
+pub use confined::{Egress, Missed};
 pub use cdp::{Cdp, Events, Pending, RawEvent, RawEvents};
 pub use context::{Context, ContextOptions};
 pub use error::BrowserError;

@@ -12,7 +12,7 @@ use serde_json::value::RawValue;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use super::transport::Outbox;
-use super::{BrowserError, RawEvent};
+use super::{BrowserError, Egress, RawEvent};
 
 /// What a call comes to: the raw result or an error.
 pub(super) type Answer = Result<Box<RawValue>, BrowserError>;
@@ -31,6 +31,8 @@ pub(super) struct Router {
     pub(super) outbox: Outbox,
     /// Calls without an answer yet. Never held together with another lock.
     calls: Mutex<Calls>,
+    /// The only way out that the browser has, where it was started with one.
+    pub(super) egress: Option<Egress>,
     /// Why the connection ended; none while it lives. Waited on by everybody who asks whether the browser is gone.
     ended: watch::Sender<Option<BrowserError>>,
 }
@@ -76,8 +78,8 @@ struct Outgoing<'a, P> {
 }
 
 impl Router {
-    pub(super) fn new() -> Self {
-        Self { outbox: Outbox::default(), calls: Mutex::default(), ended: watch::Sender::new(None) }
+    pub(super) fn new(egress: Option<Egress>) -> Self {
+        Self { outbox: Outbox::default(), calls: Mutex::default(), egress, ended: watch::Sender::new(None) }
     }
 
     /// Puts a command on the wire: when this returns it is queued behind all that were, so calls of one task arrive in

@@ -282,6 +282,7 @@ mod tests {
             slow_mo: Some(Duration::from_millis(250)),
             headed: Some(true),
             ttl: Some(Ttl::Never),
+            serve: None,
         };
         assert_eq!(config, Ok(expected));
     }

@@ -132,9 +132,13 @@ mod tests {
     fn a_line_is_one_line_whatever_is_in_it() {
         let fields = || Fields {
             message: "request".to_owned(),
-            others: [("route".to_owned(), "/v1/run".into()), ("status".to_owned(), 200.into()), ("who".to_owned(), "a b\n".into())]
-                .into_iter()
-                .collect(),
+            others: [
+                ("route".to_owned(), "/v1/run".into()),
+                ("status".to_owned(), 200.into()),
+                ("who".to_owned(), "a b\n".into()),
+            ]
+            .into_iter()
+            .collect(),
         };
         let text = line(LogFormat::Text, "T", "info", fields());
         assert_eq!(text, r#"T info  request route=/v1/run status=200 who="a b\n""#);

@@ -73,6 +73,19 @@ pub(super) struct ServeArgs {
     /// A proxy before it whose X-Forwarded-For is believed: an address or a network; may be given again
     #[arg(long = "trusted-proxy", value_name = "NET")]
     pub trusted_proxies: Vec<String>,
+    /// Let be reached what is refused otherwise: a name with * for any part, an address or a network, :PORT where it is for one port only;
+    /// may be given again
+    #[arg(long = "allow-host", value_name = "PATTERN[:PORT]")]
+    pub allow_hosts: Vec<String>,
+    /// Let loopback, private and link-local addresses be reached, though no metadata service
+    #[arg(long)]
+    pub allow_private: bool,
+    /// Let nobody reach these, whatever else is said; may be given again
+    #[arg(long = "deny-host", value_name = "PATTERN[:PORT]")]
+    pub deny_hosts: Vec<String>,
+    /// A proxy to go through; with a password in it, better set as RHAVEN_SERVE_PROXY, which no list of processes shows
+    #[arg(long, value_name = "http://[USER:PASSWORD@]HOST:PORT")]
+    pub proxy: Option<String>,
     /// Start although this is root, for whom Chromium has no sandbox
     #[arg(long)]
     pub no_sandbox: bool,
@@ -145,6 +158,7 @@ fn config(given: &Given, settings: &Settings, environment: &Environment) -> Resu
     let count = |given: Option<u32>, usual: usize| given.map_or(usual, |count| count as usize);
     let run_timeout = given.timeout.unwrap_or(usual.run_timeout);
     Ok(ServeConfig {
+        egress: given.egress.clone(),
         public_url: given.public_url.clone(),
         trusted_proxies: given.trusted_proxies.clone(),
         scripts: given.scripts.clone(),

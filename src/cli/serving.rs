@@ -12,7 +12,8 @@ use super::environment::Environment;
 use super::error::CliError;
 use super::logs::LogFormat;
 use super::serve::{ServeArgs, default_listen};
-use crate::base::{closest, parse_duration};
+use crate::base::{Secret, closest, parse_duration};
+use crate::egress::{EgressError, Policy, PolicyOptions, ProxyOptions, Upstream};
 
 /// What begins the variables.
 const PREFIX: &str = "RHAVEN_SERVE_";
@@ -20,7 +21,7 @@ const PREFIX: &str = "RHAVEN_SERVE_";
 const DRAIN: Duration = Duration::from_secs(30);
 
 /// The settings below `[serve]`, which are also the names of the variables.
-pub(super) const NAMES: [&str; 13] = [
+pub(super) const NAMES: [&str; 17] = [
     "listen",
     "scripts",
     "max_concurrent",
@@ -32,6 +33,10 @@ pub(super) const NAMES: [&str; 13] = [
     "max_body",
     "public_url",
     "trusted_proxy",
+    "allow_host",
+    "allow_private",
+    "deny_host",
+    "proxy",
     "no_sandbox",
     "log_format",
 ];
@@ -82,6 +87,7 @@ pub(super) struct Given {
     pub max_body: Option<u32>,
     pub public_url: Option<String>,
     pub trusted_proxies: Vec<IpNet>,
+    pub egress: ProxyOptions,
     pub no_sandbox: bool,
     pub log_format: LogFormat,
 }
@@ -131,6 +137,13 @@ impl Given {
     pub fn of(args: ServeArgs, table: &ServeTable, environment: &Environment) -> Result<Self, CliError> {
         let other = Otherwise { environment, table };
         let flag = args.no_sandbox.then_some(true);
+        let private = args.allow_private.then_some(true);
+        let reached = PolicyOptions {
+            allow_hosts: other.list(args.allow_hosts, "allow_host")?,
+            allow_private: other.or(private, "allow_private", bool::from_str)?.unwrap_or(false),
+            deny_hosts: other.list(args.deny_hosts, "deny_host")?,
+        };
+        let proxy = other.or(args.proxy, "proxy", |text| Ok::<_, String>(text.to_owned()))?;
         let nets = other.list(args.trusted_proxies, "trusted_proxy")?;
         let public_url = other.or(args.public_url, "public_url", |text| Ok::<_, String>(text.to_owned()))?;
         let scripts = other.or(args.scripts, "scripts", |text| Ok::<_, String>(PathBuf::from(text)))?;
@@ -146,10 +159,22 @@ impl Given {
             max_body: other.or(args.max_body, "max_body", u32::from_str)?,
             public_url: public_url.map(|text| base_url(&text)).transpose()?,
             trusted_proxies: nets.iter().map(|text| net(text)).collect::<Result<_, _>>()?,
+            egress: egress(&reached, proxy)?,
             no_sandbox: other.or(flag, "no_sandbox", bool::from_str)?.unwrap_or(false),
-            log_format: other.or(args.log_format, "log_format", |text| LogFormat::from_str(text, true))?.unwrap_or_default(),
+            log_format: other
+                .or(args.log_format, "log_format", |text| LogFormat::from_str(text, true))?
+                .unwrap_or_default(),
         })
     }
+}
+
+/// What may be reached, and through which proxy.
+fn egress(reached: &PolicyOptions, proxy: Option<String>) -> Result<ProxyOptions, CliError> {
+    let bad = |what: &str, error: EgressError| CliError::Value { what: what.to_owned(), reason: error.to_string() };
+    let policy = Policy::new(reached).map_err(|error| bad("--allow-host, --deny-host", error))?;
+    let upstream = proxy.map(|address| Upstream::parse(&Secret::new("proxy", address)));
+    let upstream = upstream.transpose().map_err(|error| bad("--proxy", error))?;
+    Ok(ProxyOptions { upstream, ..ProxyOptions::new(policy) })
 }
 
 /// An address, or a network of them.
@@ -204,6 +229,12 @@ mod tests {
         check("listen = 'here'", &[], "serve.listen: ");
         check("", &[("RHAVEN_SERVE_MAX_BODY", "many")], "RHAVEN_SERVE_MAX_BODY: ");
         check("public_url = 'ftp://x'", &[], "--public-url: http");
+        check("allow_host = ['10.0.*']", &[], "`10.0.*` is no HOST or HOST:PORT");
+        check(
+            "proxy = 'socks5://u:hunter2@p.example'",
+            &[],
+            "--proxy: the address of the upstream proxy has another scheme",
+        );
         check("trusted_proxy = 'x'", &[], "--trusted-proxy: an address");
     }
 }

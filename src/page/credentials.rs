@@ -3,9 +3,11 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
+use data_encoding::BASE64;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use url::Url;
+use zeroize::Zeroizing;
 
 use crate::base::Secret;
 use crate::browser::Cdp;
@@ -33,6 +35,13 @@ impl PartialEq for Credentials {
 }
 
 impl Credentials {
+    /// The `Authorization` header of a request that goes there without a browser; none for any other address.
+    pub fn basic(&self, url: &Url) -> Option<Zeroizing<String>> {
+        let pair = Zeroizing::new(format!("{}:{}", self.username, self.password.expose()));
+        let is_meant = url.origin().ascii_serialization() == self.origin;
+        is_meant.then(|| Zeroizing::new(format!("Basic {}", BASE64.encode(pair.as_bytes()))))
+    }
+
     /// What makes Chromium ask us when that origin asks. Requests to it, and no others, are held and let go by us from then on.
     pub(super) fn order(wanted: Option<&Self>) -> Order {
         match wanted {
@@ -119,6 +128,9 @@ mod tests {
         {
             assert_eq!(answer(Some(source), origin, false), "Default", "{source} {origin}");
         }
+        let basic = |url: &str| own.basic(&Url::parse(url).unwrap()).map(|text| text.to_string());
+        assert_eq!(basic("https://shop.example/a?b").as_deref(), Some("Basic bWU6c3dvcmRmaXNo"));
+        assert_eq!((basic("http://shop.example/"), basic("https://shop.example.evil.example/")), (None, None));
         assert!(!format!("{own:?}").contains("swordfish"));
     }
 }

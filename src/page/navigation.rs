@@ -1,5 +1,7 @@
 //! Navigations: starting them, waiting for them, and waiting for those that an action started.
 
+use std::time::Instant;
+
 use regex::Regex;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -10,6 +12,7 @@ use super::tree::{Node, Tree, WORLD};
 use super::verb::Verb;
 use super::world::{CallError, Shared};
 use super::{GotoOptions, LoadState, PageError, UrlPattern};
+use crate::browser::{BrowserError, Cdp, Missed};
 
 /// The HTTP status of a document; 0 where it did not come over HTTP.
 const STATUS: &str = "() => performance.getEntriesByType('navigation')[0]?.responseStatus ?? 0";
@@ -141,14 +144,18 @@ pub(super) async fn goto(
     let cdp = page.target.cdp();
     let before = documents(page, &main).await;
     let moves = page.tree().get(&main).map_or(0, |node| node.moves);
+    let since = Instant::now();
     let answer: Navigated = match cdp.call(rpc("Page.navigate", params)).await {
-        Err(crate::browser::BrowserError::Cdp { message, .. }) => {
+        Err(BrowserError::Cdp { message, .. }) => {
             return Err(PageError::Navigation { url: address, reason: message });
         }
         answer => answer?,
     };
     if let Some(reason) = answer.error_text {
-        return Err(failed(page, address, reason, answer.is_download).await);
+        return Err(match missed(cdp, &address, &reason, since) {
+            Some(error) => error,
+            None => failed(page, address, reason, answer.is_download).await,
+        });
     }
     let Some(loader) = answer.loader_id else {
         // Within the document: the renderer is about to say so.
@@ -165,6 +172,19 @@ pub(super) async fn goto(
     verb.log.line("committed");
     page.reach(options.wait_until, verb).await;
     status(page, &main).await
+}
+
+/// Why a navigation failed, where the browser's way out knows it better: to Chromium a proxy that refuses is one that is broken.
+fn missed(cdp: &Cdp, url: &str, reason: &str, since: Instant) -> Option<PageError> {
+    if !matches!(reason, "net::ERR_TUNNEL_CONNECTION_FAILED" | "net::ERR_EMPTY_RESPONSE") {
+        return None;
+    }
+    let Missed { blocked, reason } = cdp.missed(url, since)?;
+    Some(if blocked {
+        BrowserError::Blocked(reason).into()
+    } else {
+        PageError::Navigation { url: url.to_owned(), reason }
+    })
 }
 
 /// Why a navigation failed, in words that say what took its place.

@@ -24,7 +24,8 @@ pub async fn prepare(workspace: &Workspace, job: Job) -> Result<Prepared, Box<Fa
     match read(&job, workspace).await {
         Ok(program) => Ok(Prepared { job, program, redactor }),
         Err(problems) => {
-            let failure = failure::of_problems(&problems).unwrap_or_else(|| Failure::internal("the script was not read"));
+            let failure =
+                failure::of_problems(&problems).unwrap_or_else(|| Failure::internal("the script was not read"));
             Err(Box::new(failure::redacted(failure, &redactor)))
         }
     }
@@ -67,4 +68,3 @@ impl Prepared {
         Report { result, failure, sessions, duration: started.elapsed(), source, name }
     }
 }
-

@@ -64,6 +64,11 @@ const TOPICS: &[Topic] = &[
         doc: "rhaven serve: scripts, pages and sessions over HTTP; tokens, limits, ending, what it protects from",
         text: include_str!("docs/serve.md"),
     },
+    Topic {
+        name: "egress",
+        doc: "What a server lets be reached: addresses, flags, proxies",
+        text: include_str!("docs/egress.md"),
+    },
     Topic { name: "limits", doc: "How long and how much", text: include_str!("docs/limits.md") },
     Topic {
         name: "watch",

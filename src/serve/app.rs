@@ -7,6 +7,7 @@ use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::egress::KeptOff;
 use crate::session::Sessions;
 
 use super::ServeConfig;
@@ -25,6 +26,8 @@ pub(super) struct Inner {
     pub(super) config: ServeConfig,
     /// Where it listens.
     address: SocketAddr,
+    /// Nobody reaches that through it.
+    _kept_off: KeptOff,
     /// The store, opened once.
     pub(super) sessions: Sessions,
     /// Pictures that answers refer to.
@@ -48,6 +51,7 @@ pub(super) struct Inner {
 
 impl App {
     pub(super) fn new(config: ServeConfig, address: SocketAddr, sessions: Sessions) -> Self {
+        let kept_off = config.egress.policy.keep_off(address);
         let pools = Pools::new(&config, sessions.clone());
         let (slots, jobs) = (Slots::new(config.max_concurrent, config.max_queued), Jobs::new());
         let library = Library::of(config.scripts.clone(), config.max_script);
@@ -56,6 +60,7 @@ impl App {
         Self(Arc::new(Inner {
             config,
             address,
+            _kept_off: kept_off,
             sessions,
             slots,
             jobs,

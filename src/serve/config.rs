@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 
+use crate::egress::{Policy, ProxyOptions};
 use crate::session::WorkspaceConfig;
 
 /// What a server is started with. Nothing is opened before [`super::Server::bind`].
@@ -19,6 +20,8 @@ pub struct ServeConfig {
     pub trusted_proxies: Vec<IpNet>,
     /// Store, key, browser and times of its sessions. Its tenant is nobody's: tokens say whose a request is.
     pub workspace: WorkspaceConfig,
+    /// What may be reached, and the proxy to go through; by default machines of the internet, straight out.
+    pub egress: ProxyOptions,
     /// The folder of scripts that requests may name; none: they send theirs.
     pub scripts: Option<PathBuf>,
     /// The largest body of a request, in bytes.
@@ -51,6 +54,7 @@ impl ServeConfig {
             public_url: None,
             trusted_proxies: Vec::new(),
             workspace,
+            egress: ProxyOptions::new(Policy::default()),
             scripts: None,
             max_body: 4 << 20,
             max_script: 1 << 20,

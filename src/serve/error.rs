@@ -68,10 +68,13 @@ fn status_of(code: &str) -> StatusCode {
         "forbidden" => StatusCode::FORBIDDEN,
         "not_found" | "session_not_found" | "job_not_found" | "version_not_found" => StatusCode::NOT_FOUND,
         "method_not_allowed" => StatusCode::METHOD_NOT_ALLOWED,
-        "session_busy" | "session_exists" | "idempotency_conflict" | "job_not_ready" | "conflict" | "lease_lost"
-        | "cancelled" => {
-            StatusCode::CONFLICT
-        }
+        "session_busy"
+        | "session_exists"
+        | "idempotency_conflict"
+        | "job_not_ready"
+        | "conflict"
+        | "lease_lost"
+        | "cancelled" => StatusCode::CONFLICT,
         "payload_too_large" => StatusCode::PAYLOAD_TOO_LARGE,
         "rate_limited" => StatusCode::TOO_MANY_REQUESTS,
         "target_blocked" | "navigation_failed" => StatusCode::BAD_GATEWAY,

@@ -22,16 +22,16 @@ impl<T: DeserializeOwned> FromRequest<App> for Body<T> {
 
 /// The body, as long as it is not too large.
 pub(super) async fn bytes(request: Request, limit: usize) -> Result<axum::body::Bytes, ApiError> {
-    let too_large = || {
-        ApiError::new("payload_too_large", format!("the body has more than {limit} bytes, which is the most here"))
-    };
+    let too_large =
+        || ApiError::new("payload_too_large", format!("the body has more than {limit} bytes, which is the most here"));
     let told = request.headers().get("content-length").and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
     // Said beforehand, nothing of it is read.
     if told.is_some_and(|length| usize::try_from(length).is_ok_and(|length| length > limit)) {
         return Err(too_large());
     }
     axum::body::to_bytes(request.into_body(), limit).await.map_err(|error| {
-        let is_length = std::error::Error::source(&error).is_some_and(|source| source.to_string().contains("length limit"));
+        let is_length =
+            std::error::Error::source(&error).is_some_and(|source| source.to_string().contains("length limit"));
         if is_length { too_large() } else { ApiError::invalid(".", "the body ended before its time") }
     })
 }

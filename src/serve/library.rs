@@ -152,7 +152,8 @@ impl Library {
                 import_root: Some(shelf.folder.clone()),
             }),
             None => {
-                let error = ApiError::new("not_found", format!("name: there is no script {name:?}")).with("path", "name");
+                let error =
+                    ApiError::new("not_found", format!("name: there is no script {name:?}")).with("path", "name");
                 match closest(plain, entries.keys().map(String::as_str)) {
                     Some(near) => Err(error.with("hint", format!("did you mean {near:?}?"))),
                     None => Err(error),
@@ -175,7 +176,10 @@ impl Library {
         match args.keys().find(|given| !is_known(given)) {
             None => Ok(()),
             Some(unknown) => {
-                let error = ApiError::invalid(&format!("args.{unknown}"), format!("args.{unknown}: {name} has no such argument"));
+                let error = ApiError::invalid(
+                    &format!("args.{unknown}"),
+                    format!("args.{unknown}: {name} has no such argument"),
+                );
                 match closest(unknown, declared.iter().map(|arg| arg.name.as_str())) {
                     Some(near) => Err(error.with("hint", format!("did you mean {near}?"))),
                     None => Err(error),
@@ -217,7 +221,12 @@ impl Shelf {
                 Some(problem) => {
                     let was = before.get(&name);
                     if was.is_none_or(|was| was.problem.as_ref() != Some(problem)) {
-                        tracing::warn!(script = name, code = problem.code, line = problem.line, "a script does not pass its check");
+                        tracing::warn!(
+                            script = name,
+                            code = problem.code,
+                            line = problem.line,
+                            "a script does not pass its check"
+                        );
                     }
                     was.and_then(|was| was.good.clone())
                 }

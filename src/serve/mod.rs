@@ -20,6 +20,7 @@ mod library;
 mod metrics;
 mod observe;
 mod openapi;
+mod outgoing;
 mod pages;
 mod pools;
 mod params;

@@ -47,7 +47,12 @@ const ALWAYS: [Told; 7] = [
 
 /// Of those that change or do something.
 const DOING: [Told; 3] = [
-    (409, "Others have the session, or something else is in the way", "session_busy", "session acme is in use by another"),
+    (
+        409,
+        "Others have the session, or something else is in the way",
+        "session_busy",
+        "session acme is in use by another",
+    ),
     (413, "The body is too large", "payload_too_large", "the body has more than 4194304 bytes"),
     (422, "Understood, and it cannot be done", "script_error", "no element matches \"#pay\""),
 ];
@@ -55,7 +60,12 @@ const DOING: [Told; 3] = [
 /// Of those that do work in a browser.
 const WORKING: [Told; 3] = [
     (429, "Too much waits already: come again after `Retry-After` seconds", "rate_limited", "the queue is full"),
-    (502, "The address may not be reached from here, or could not be", "target_blocked", "127.0.0.1 is not to be reached"),
+    (
+        502,
+        "The address may not be reached from here, or could not be",
+        "target_blocked",
+        "127.0.0.1 is not to be reached",
+    ),
     (504, "Time ran out", "timeout", "the run took longer than 30s"),
 ];
 

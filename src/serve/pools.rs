@@ -7,9 +7,13 @@ use std::time::Duration;
 use futures_util::future::join_all;
 
 use crate::base::{Deadline, Tenant};
+use crate::browser::LaunchOptions;
+use crate::egress::ProxyOptions;
 use crate::session::{Pool, PoolConfig, PoolStats, Sessions, Workspace, WorkspaceConfig};
 
 use super::ServeConfig;
+use super::error::ApiError;
+use super::outgoing::Outgoing;
 
 /// How old a browser gets before another takes its place.
 const MAX_AGE: Duration = Duration::from_hours(6);
@@ -25,8 +29,16 @@ const IDLE: Duration = Duration::from_mins(5);
 /// The browsers of the tenants.
 pub(super) struct Pools {
     workspace: WorkspaceConfig,
+    egress: ProxyOptions,
     sessions: Sessions,
-    pools: Mutex<BTreeMap<Tenant, Pool>>,
+    pools: Mutex<BTreeMap<Tenant, Place>>,
+}
+
+/// What a tenant has of its own.
+#[derive(Clone)]
+struct Place {
+    pool: Pool,
+    outgoing: Outgoing,
 }
 
 /// What all tenants have together.
@@ -40,45 +52,56 @@ pub(super) struct Totals {
 
 impl Pools {
     pub(super) fn new(config: &ServeConfig, sessions: Sessions) -> Self {
-        Self { workspace: config.workspace.clone(), sessions, pools: Mutex::default() }
+        Self { workspace: config.workspace.clone(), egress: config.egress.clone(), sessions, pools: Mutex::default() }
     }
 
-    fn pools(&self) -> MutexGuard<'_, BTreeMap<Tenant, Pool>> {
+    fn pools(&self) -> MutexGuard<'_, BTreeMap<Tenant, Place>> {
         self.pools.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The pool of `tenant`. Starts nothing.
-    pub(super) fn of(&self, tenant: &Tenant) -> Pool {
-        let made = || {
-            let workspace = WorkspaceConfig { tenant: tenant.clone(), ..self.workspace.clone() };
-            let config = PoolConfig {
-                workspace,
-                max_age: MAX_AGE,
-                max_contexts: MAX_CONTEXTS,
-                max_memory: MAX_MEMORY,
-                warm: WARM,
-                idle: IDLE,
-            };
-            Pool::new(config, self.sessions.clone())
+    /// What `tenant` has. Starts no browser; without a way out there is none.
+    fn of(&self, tenant: &Tenant) -> Result<Place, ApiError> {
+        let mut pools = self.pools();
+        if let Some(place) = pools.get(tenant) {
+            return Ok(place.clone());
+        }
+        let outgoing = Outgoing::start(&self.egress).map_err(|error| ApiError::new(error.code(), error.to_string()))?;
+        let launch = LaunchOptions { egress: Some(outgoing.egress()), ..self.workspace.launch.clone() };
+        let config = PoolConfig {
+            workspace: WorkspaceConfig { tenant: tenant.clone(), launch, ..self.workspace.clone() },
+            max_age: MAX_AGE,
+            max_contexts: MAX_CONTEXTS,
+            max_memory: MAX_MEMORY,
+            warm: WARM,
+            idle: IDLE,
         };
-        self.pools().entry(tenant.clone()).or_insert_with(made).clone()
+        let place = Place { pool: Pool::new(config, self.sessions.clone()), outgoing };
+        pools.insert(tenant.clone(), place.clone());
+        Ok(place)
+    }
+
+    /// The way out of `tenant`.
+    pub(super) fn outgoing(&self, tenant: &Tenant) -> Result<Outgoing, ApiError> {
+        Ok(self.of(tenant)?.outgoing)
     }
 
     /// A workspace of `tenant`; `id` is that of the request or job, which others are told holds its sessions. Starts nothing yet.
-    pub(super) fn workspace(&self, tenant: &Tenant, id: &str) -> Workspace {
-        self.of(tenant).workspace(format!("{} ({id})", self.workspace.holder))
+    pub(super) fn workspace(&self, tenant: &Tenant, id: &str) -> Result<Workspace, ApiError> {
+        Ok(self.of(tenant)?.pool.workspace(format!("{} ({id})", self.workspace.holder)))
     }
 
     /// Ends all browsers, within that time; none is started any more.
     pub(super) async fn close(&self, within: Duration) {
-        let pools: Vec<Pool> = self.pools().values().cloned().collect();
+        let pools: Vec<Pool> = self.pools().values().map(|place| place.pool.clone()).collect();
         join_all(pools.iter().map(|pool| pool.close(Deadline::after(within)))).await;
     }
 
     /// What there is now.
     pub(super) fn totals(&self) -> Totals {
         let mut totals = Totals::default();
-        for PoolStats { browsers, contexts, warm, restarts, .. } in self.pools().values().map(Pool::stats) {
+        for PoolStats { browsers, contexts, warm, restarts, .. } in
+            self.pools().values().map(|place| place.pool.stats())
+        {
             totals.browsers += browsers;
             totals.contexts += contexts;
             totals.warm += warm;

@@ -133,7 +133,10 @@ impl SessionInput {
     ) -> Result<SessionOptions, ApiError> {
         let identity = match (self.identity.as_deref(), identity) {
             (Some(one), Some(other)) if one != other => {
-                return Err(ApiError::invalid("identity", "identity: session.identity names another: leave one of them out"));
+                return Err(ApiError::invalid(
+                    "identity",
+                    "identity: session.identity names another: leave one of them out",
+                ));
             }
             (Some(name), _) | (None, Some(name)) => workspace.identity(name).await?,
             (None, None) => Identity::default(),

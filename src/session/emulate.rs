@@ -15,7 +15,7 @@ use crate::browser::{BrowserError, Context, Target};
 use crate::page::{Agent, Emulation, Geolocation, Page, Screen};
 
 use super::identity::{Identity, Viewport};
-use super::{Session, SessionError, hints};
+use super::{Session, SessionError, Workspace, hints};
 
 /// How long pages may take to take another identity.
 const EMULATE_TIMEOUT: Duration = Duration::from_secs(10);
@@ -221,12 +221,13 @@ impl Session {
     }
 
     /// Its pages tell this from now on, and nothing of it is kept: for a throw-away session.
-    pub async fn pose_as(&self, identity: &Identity) -> Result<(), SessionError> {
+    pub async fn pose_as(&self, workspace: &Workspace, identity: &Identity) -> Result<(), SessionError> {
+        let credentials = workspace.credentials(identity).await?;
         let own = self.0.room.tabs.own();
         let emulation = {
             let mut posed = KeptIdentity::default();
             posed.ask(Asked { identity, anew: false }, own.0.told.get());
-            own.emulation(&posed).unwrap_or_default()
+            Emulation { credentials, ..own.emulation(&posed).unwrap_or_default() }
         };
         self.tell(|told| *told = emulation.clone()).await
     }

@@ -6,11 +6,11 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use url::Url;
 
-use crate::base::Secret;
+use crate::base::{Secret, Tenant};
 use crate::page::Credentials;
 
 use super::kept::Kept;
-use super::{Session, SessionError, secret_name};
+use super::{Identity, Session, SessionError, Sessions, Workspace, secret_name};
 
 /// How many headers or names there may be.
 const MOST: usize = 64;
@@ -112,15 +112,28 @@ pub fn secrets(given: &BTreeMap<String, String>) -> Result<(), SessionError> {
     given.iter().flat_map(|(name, of)| [name, of]).try_for_each(|name| secret_name(name).map(drop))
 }
 
+/// The password looked up. [`SessionError::NoSecret`] where the vault has none of that name.
+async fn looked_up(sessions: &Sessions, tenant: &Tenant, wanted: HttpCredentials) -> Result<Credentials, SessionError> {
+    let name = &wanted.password.secret;
+    let found: Option<Secret> = sessions.secret(tenant, name).await?;
+    let password = found.ok_or_else(|| SessionError::NoSecret(name.clone()))?;
+    Ok(Credentials { origin: wanted.origin, username: wanted.username, password })
+}
+
 impl Session {
     /// What its pages answer the site with that it has credentials for. [`SessionError::NoSecret`] where the vault has no such
     /// password.
     pub(super) async fn credentials(&self, kept: &Kept) -> Result<Option<Credentials>, SessionError> {
         let Some(wanted) = kept.identity().whole().http_credentials else { return Ok(None) };
-        let name = &wanted.password.secret;
-        let found: Option<Secret> = kept.sessions.secret(&kept.tenant, name).await?;
-        let password = found.ok_or_else(|| SessionError::NoSecret(name.clone()))?;
-        Ok(Some(Credentials { origin: wanted.origin, username: wanted.username, password }))
+        looked_up(&kept.sessions, &kept.tenant, wanted).await.map(Some)
+    }
+}
+
+impl Workspace {
+    /// What an identity answers the site with that it has credentials for. The same error.
+    pub(super) async fn credentials(&self, identity: &Identity) -> Result<Option<Credentials>, SessionError> {
+        let Some(wanted) = identity.http_credentials.clone() else { return Ok(None) };
+        looked_up(self.sessions().await?, &self.0.config.tenant, wanted).await.map(Some)
     }
 }
 

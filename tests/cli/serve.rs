@@ -28,7 +28,7 @@ impl Drop for Serving {
 }
 
 fn command(home: &Home, more: &[&str]) -> Command {
-    let mut args = vec!["serve", "--listen", "127.0.0.1:0", "--no-sandbox"];
+    let mut args = vec!["serve", "--listen", "127.0.0.1:0", "--no-sandbox", "--allow-private"];
     args.extend(more);
     home.command(&args)
 }

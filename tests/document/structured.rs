@@ -60,8 +60,10 @@ fn items_that_refer_to_each_other_end() {
     let html = "<div id=a itemscope itemref=b></div><div id=b itemprop=x itemscope itemref=c></div>\
                 <div id=c itemprop=y itemscope itemref=b></div>";
     assert!(!read(html).microdata.is_empty());
-    let many: String =
-        (0..40).map(|n| format!("<div id=i{n} itemprop=p itemscope itemref='i{} i{}'></div>", n + 1, n + 2)).collect();
+    let many = (0..40)
+        .map(|n| format!("<div id=i{n} itemprop=p itemscope itemref='i{} i{}'></div>", n + 1, n + 2))
+        .collect::<Vec<_>>()
+        .concat();
     let found = read(&format!("<div itemscope itemref='i0 i1'></div>{many}"));
     assert_eq!(found.microdata.len(), 1);
 }

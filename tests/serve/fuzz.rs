@@ -42,7 +42,7 @@ async fn no_request_finds_a_fault_or_an_answer_that_is_not_described() {
         .args(["run", &format!("http://{}/openapi.json", rig.address), "--no-color"])
         .args(["--header", &format!("Authorization: Bearer {}", rig.token)])
         .args(["--checks", CHECKS, "--max-examples", &examples, "--workers", "2"])
-        .args(["--phases", "examples,coverage,fuzzing", "--generation-deterministic", "--generation-database", "none"])
+        .args(["--phases", "examples,coverage,fuzzing", "--generation-deterministic"])
         .args(["--suppress-health-check", "all", "--continue-on-failure", "--request-timeout", "60"])
         .current_dir(folder.path())
         .stdin(Stdio::null())

@@ -4,6 +4,7 @@ use reqwest::{Method, StatusCode};
 use rhaven::session::Scope;
 use serde_json::{Value, json};
 
+use crate::follow::{Events, Told, ask, told};
 use crate::rig::{Answered, Rig, sent};
 
 /// A script that is done at once.
@@ -11,46 +12,17 @@ fn quick() -> Value {
     json!({"kind": "run", "input": {"script": "1 + 1"}})
 }
 
-/// Asks for a job; its id.
-async fn ask(rig: &Rig, body: &Value) -> String {
-    let answer = rig.post("/v1/jobs", body).await;
-    assert_eq!(answer.status, StatusCode::ACCEPTED, "{}", answer.text);
-    let told = answer.json();
-    let id = told["job_id"].as_str().unwrap().to_owned();
-    assert_eq!(told["status_url"], format!("/v1/jobs/{id}"));
-    id
-}
-
 /// Asks with a client's key.
 async fn ask_with_key(rig: &Rig, key: &str, body: &Value) -> Answered {
     sent(rig.request(Method::POST, "/v1/jobs").header("idempotency-key", key).json(body)).await
 }
 
-/// What a job is told to be.
-async fn told(rig: &Rig, id: &str) -> Value {
-    let answer = rig.ask(Method::GET, &format!("/v1/jobs/{id}"), None).await;
-    assert_eq!(answer.status, StatusCode::OK, "{}", answer.text);
-    answer.json()
+/// The events of a job until its end.
+async fn events(rig: &Rig, id: &str, after: u64) -> Vec<Told> {
+    Events::of(rig, id, after).await.rest().await
 }
 
-/// The events of a job until its end: number, name and data.
-async fn events(rig: &Rig, id: &str, after: u64) -> Vec<(u64, String, Value)> {
-    let request = rig.request(Method::GET, &format!("/v1/jobs/{id}/events")).header("last-event-id", after.to_string());
-    let answer = sent(request).await;
-    assert_eq!(answer.headers["content-type"], "text/event-stream");
-    let field = |event: &str, name: &str| {
-        let line = event.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(": "));
-        line.unwrap_or_default().to_owned()
-    };
-    let told = answer.text.split("\n\n").filter(|event| event.contains("data: "));
-    told.map(|event| {
-        let data = serde_json::from_str(&field(event, "data")).unwrap();
-        (field(event, "id").parse().unwrap_or(0), field(event, "event"), data)
-    })
-    .collect()
-}
-
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_job_is_told_until_its_end_and_has_the_answer_of_its_request() {
     let rig = Rig::start().await;
     let id = ask(&rig, &quick()).await;
@@ -82,7 +54,7 @@ async fn a_job_is_told_until_its_end_and_has_the_answer_of_its_request() {
     rig.stop().await;
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_same_key_is_the_same_job_also_after_a_restart() {
     let rig = Rig::start().await;
     let body = quick();
@@ -118,7 +90,7 @@ async fn the_same_key_is_the_same_job_also_after_a_restart() {
     rig.stop().await;
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn jobs_are_of_a_tenant_and_of_a_scope() {
     let rig = Rig::start().await;
     let id = ask(&rig, &quick()).await;
@@ -145,7 +117,7 @@ async fn jobs_are_of_a_tenant_and_of_a_scope() {
     rig.stop().await;
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn jobs_are_listed_the_newest_first_by_the_page() {
     let rig = Rig::start().await;
     let mut asked = Vec::new();
@@ -174,7 +146,7 @@ async fn jobs_are_listed_the_newest_first_by_the_page() {
     rig.stop().await;
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_is_wrong_with_the_input_of_a_job_is_told_with_its_place() {
     let rig = Rig::start().await;
     for (body, path) in [

@@ -6,6 +6,7 @@ use std::time::Duration;
 use reqwest::{Method, StatusCode};
 use rhaven::base::Tenant;
 use rhaven::browser::LaunchOptions;
+use rhaven::egress::{Policy, PolicyOptions};
 use rhaven::serve::{ServeConfig, Server};
 use rhaven::session::{KeySource, LeaseTimes, Saving, Scope, Sessions, StoreConfig, WorkspaceConfig};
 use serde_json::Value;
@@ -56,7 +57,14 @@ pub fn config(home: &std::path::Path) -> ServeConfig {
         lease: LeaseTimes::default(),
         outbox: None,
     };
-    ServeConfig::new("127.0.0.1:0".parse().unwrap(), workspace)
+    let mut config = ServeConfig::new("127.0.0.1:0".parse().unwrap(), workspace);
+    // The sites of the tests are on this machine.
+    config.egress.policy = policy(&PolicyOptions { allow_private: true, ..PolicyOptions::default() });
+    config
+}
+
+pub fn policy(options: &PolicyOptions) -> Policy {
+    Policy::new(options).unwrap()
 }
 
 impl Rig {
@@ -74,6 +82,17 @@ impl Rig {
     pub async fn start_over(home: tempfile::TempDir, change: impl FnOnce(&mut ServeConfig)) -> Self {
         let mut config = config(home.path());
         change(&mut config);
+        Self::serving(home, config).await
+    }
+
+    /// Another one on the same store.
+    pub async fn beside(&self, change: impl FnOnce(&mut ServeConfig)) -> Self {
+        let mut config = config(self.home.path());
+        change(&mut config);
+        Self::serving(tempfile::tempdir().unwrap(), config).await
+    }
+
+    async fn serving(home: tempfile::TempDir, config: ServeConfig) -> Self {
         let server = Server::bind(config).await.unwrap();
         let (address, sessions, shutdown) = (server.address(), server.sessions().clone(), CancellationToken::new());
         let told = shutdown.clone();

@@ -258,7 +258,7 @@ mod tests {
 
     #[test]
     fn formatting_that_would_multiply_is_left_out() {
-        let mut html: String = (0..2000).map(|n| format!("<div><b id={n}></div>")).collect();
+        let mut html = (0..2000).map(|n| format!("<div><b id={n}></div>")).collect::<Vec<_>>().concat();
         html.push_str(&"<p>x".repeat(20_000));
         let document = dom_query::Document::from(tame(&html).unwrap().as_ref());
         assert!(document.select("b").length() < 3_000_000);
@@ -266,7 +266,7 @@ mod tests {
 
     #[test]
     fn attributes_beyond_reason_are_cut() {
-        let html = format!("<p {}>text</p>", (0..100_000).map(|n| format!("a{n}=1 ")).collect::<String>());
+        let html = format!("<p {}>text</p>", (0..20_000).map(|n| format!("a{n}=1 ")).collect::<Vec<_>>().concat());
         let document = dom_query::Document::from(tame(&html).unwrap().as_ref());
         assert_eq!(document.select("p").text().as_ref(), "text");
         assert!(document.select("p").attrs().len() <= 256);

@@ -16,6 +16,7 @@ use super::super::slots::{Full, Slot, Waiting};
 use super::super::task::{Answer, Task, TaskEvent, Work};
 use super::journal::Journal;
 use super::kept;
+use super::record::now;
 use super::stop::{Stop, Why};
 
 /// How long work that is stopped may take to notice; then its slot is given to others.
@@ -25,6 +26,13 @@ const LINGER: Duration = Duration::from_secs(10);
 
 /// What came of it.
 pub(in crate::serve) type Outcome = Result<Answer, ApiError>;
+
+/// What came of it and when, in microseconds since 1970; none where there was nothing to do: the job is another server's, or was
+/// cancelled.
+pub(super) struct Ended {
+    pub(super) outcome: Outcome,
+    pub(super) at: i64,
+}
 
 /// What is to be done for whom.
 pub(super) struct Order {
@@ -49,8 +57,7 @@ pub(super) struct Execution {
     pub(super) stop: Stop,
     pub(super) journal: Arc<Journal>,
     pub(super) stage: Arc<Mutex<Stage>>,
-    /// None where there was nothing to do: the job is another server's, or was cancelled.
-    pub(super) outcome: oneshot::Receiver<Option<Outcome>>,
+    outcome: oneshot::Receiver<Option<Ended>>,
 }
 
 impl Execution {
@@ -74,12 +81,17 @@ impl Execution {
         Self { order, stop, journal, stage, outcome }
     }
 
-    /// Waits for its end; can be asked again where the answer was not waited for.
-    pub(super) async fn ended(&mut self) -> Option<Outcome> {
-        match (&mut self.outcome).await {
-            Ok(came) => came,
-            Err(_) => Some(Err(ApiError::internal("the work ended without an answer"))),
-        }
+    /// Waits for its end; can be asked again where the answer was not waited for. None where there was nothing to do: the job is
+    /// another server's, or was cancelled.
+    pub(super) async fn ended(&mut self) -> Option<Ended> {
+        let lost = || Some(Ended::now(Err(ApiError::internal("the work ended without an answer"))));
+        (&mut self.outcome).await.unwrap_or_else(|_| lost())
+    }
+}
+
+impl Ended {
+    fn now(outcome: Outcome) -> Self {
+        Self { outcome, at: now() }
     }
 }
 
@@ -92,15 +104,15 @@ struct Going {
 }
 
 impl Going {
-    async fn go(self, waiting: Waiting) -> Option<Outcome> {
+    async fn go(self, waiting: Waiting) -> Option<Ended> {
         let slot = tokio::select! {
             biased;
-            () = self.stop.token().cancelled() => return Some(Err(self.stopped())),
+            () = self.stop.token().cancelled() => return Some(Ended::now(Err(self.stopped()))),
             slot = waiting => slot,
         };
         let slot = match slot {
             Ok(slot) => slot,
-            Err(full) => return Some(Err(refused(full))),
+            Err(full) => return Some(Ended::now(Err(refused(full)))),
         };
         {
             let mut stage = self.stage.lock().await;
@@ -120,7 +132,7 @@ impl Going {
         Some(self.perform(slot).await)
     }
 
-    async fn perform(self, slot: Slot) -> Outcome {
+    async fn perform(self, slot: Slot) -> Ended {
         let deadline = Deadline::after(self.order.timeout);
         let task = Task {
             id: self.order.id.clone(),
@@ -133,16 +145,16 @@ impl Going {
         // A task of its own: whatever it does with its thread, the time is kept here.
         let mut working = tokio::spawn(async move { Box::pin(work.perform(&app, &task)).await });
         tokio::select! {
-            done = &mut working => return self.settle(done),
+            done = &mut working => return self.settle(done, slot),
             () = self.stop.token().cancelled() => {}
             () = tokio::time::sleep_until(deadline.instant()) => self.stop.stop(Why::Deadline),
         }
         if let Ok(done) = tokio::time::timeout(NOTICE, &mut working).await {
-            return self.settle(done);
+            return self.settle(done, slot);
         }
         tracing::warn!(id = self.order.id, "work that was stopped did not notice in time; it is left to itself");
         self.abandon(working, slot);
-        Err(self.stopped())
+        Ended::now(Err(self.stopped()))
     }
 
     /// Gives the slot to others. What the work holds goes with it; its session stays taken until then.
@@ -157,8 +169,15 @@ impl Going {
         });
     }
 
-    /// What came of it, by the words of why it was stopped, if it was.
-    fn settle(&self, done: Result<Outcome, JoinError>) -> Outcome {
+    /// What came of it, by the words of why it was stopped, if it was. Frees the slot once the time of its end is known: what comes
+    /// next in the session begins later than that.
+    fn settle(&self, done: Result<Outcome, JoinError>, slot: Slot) -> Ended {
+        let ended = Ended::now(self.came(done));
+        drop(slot);
+        ended
+    }
+
+    fn came(&self, done: Result<Outcome, JoinError>) -> Outcome {
         let outcome = done.unwrap_or_else(|error| {
             tracing::error!(id = self.order.id, "the work panicked: {error}");
             Err(ApiError::internal("the work ended unexpectedly; the log says more"))

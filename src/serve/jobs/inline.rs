@@ -52,8 +52,9 @@ pub(in crate::serve) async fn inline(
         let gone = execution.stop.on_drop(Why::ClientGone);
         let ended = tokio::time::timeout(app.config.inline_limit, execution.ended()).await;
         gone.keep();
-        if let Ok(outcome) = ended {
-            return answer(id, outcome.unwrap_or_else(|| Err(ApiError::internal("the work is done elsewhere"))));
+        if let Ok(ended) = ended {
+            let nothing = || Err(ApiError::internal("the work is done elsewhere"));
+            return answer(id, ended.map_or_else(nothing, |ended| ended.outcome));
         }
         // A task of its own: a client that goes now leaves a job, not half of one.
         let promoted = tokio::spawn(Box::pin(promote(app.clone(), execution))).await;

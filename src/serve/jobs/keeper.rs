@@ -11,7 +11,7 @@ use crate::session::SessionError;
 
 use super::super::app::App;
 use super::super::task::TaskEvent;
-use super::execution::{Execution, Outcome, Stage};
+use super::execution::{Ended, Execution, Stage};
 use super::live::Live;
 use super::record::JobStatus;
 use super::stop::Why;
@@ -33,9 +33,9 @@ pub(super) async fn keep(app: App, live: Arc<Live>, id: String, mut execution: E
     match came {
         // Left to whoever starts next, or ended already by whoever cancelled it.
         Some(_) if !begun => {}
-        Some(outcome) if why != Some(Why::Taken) => {
-            let status = JobStatus::of(&outcome, why == Some(Why::Cancelled));
-            write(&app, &tenant, &id, status, outcome).await;
+        Some(ended) if why != Some(Why::Taken) => {
+            let status = JobStatus::of(&ended.outcome, why == Some(Why::Cancelled));
+            write(&app, &tenant, &id, status, &ended).await;
         }
         _ => {}
     }
@@ -49,7 +49,7 @@ pub(super) async fn keep(app: App, live: Arc<Live>, id: String, mut execution: E
 }
 
 /// Waits for the end; none where the job is not this server's to end.
-async fn follow(app: &App, tenant: &Tenant, id: &str, execution: &mut Execution) -> Option<Outcome> {
+async fn follow(app: &App, tenant: &Tenant, id: &str, execution: &mut Execution) -> Option<Ended> {
     let (stage, stop) = (execution.stage.clone(), execution.stop.clone());
     let mut look = interval(LOOK);
     look.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -80,11 +80,11 @@ async fn follow(app: &App, tenant: &Tenant, id: &str, execution: &mut Execution)
 }
 
 /// Keeps what came of it, also where the store is away for a while.
-async fn write(app: &App, tenant: &Tenant, id: &str, status: JobStatus, outcome: Outcome) {
+async fn write(app: &App, tenant: &Tenant, id: &str, status: JobStatus, ended: &Ended) {
     let patience = Deadline::after(PATIENCE);
     let mut pause = Duration::from_millis(50);
     loop {
-        let error = match kept::end(app, tenant, id, status, outcome.clone()).await {
+        let error = match kept::end(app, tenant, id, status, ended).await {
             Ok(()) => return,
             Err(error @ SessionError::Store(_)) if !patience.passed() => error,
             Err(error) => {

@@ -8,8 +8,8 @@ use crate::session::{JobPart, Seen, SessionError};
 use super::super::app::App;
 use super::super::error::ApiError;
 use super::super::request_id::random_id;
-use super::execution::Outcome;
-use super::record::{JobStatus, Kept, Open, Record};
+use super::execution::Ended;
+use super::record::{JobStatus, now, Kept, Open, Record};
 
 /// How long a job that is done, its result and its key are kept.
 pub(super) const KEPT: Duration = Duration::from_hours(24);
@@ -112,10 +112,10 @@ pub(super) async fn end(
     tenant: &Tenant,
     id: &str,
     status: JobStatus,
-    outcome: Outcome,
+    ended: &Ended,
 ) -> Result<(), SessionError> {
     let node = app.jobs.node();
-    let (mut status, mut kept) = (status, Kept::of(outcome));
+    let (mut status, mut kept) = (status, Kept::of(ended.outcome.clone()));
     let mut length = serde_json::to_vec(&kept).map_or(usize::MAX, |bytes| bytes.len());
     if length > LARGEST {
         let message = format!("what came of it has more than {LARGEST} bytes, which is the most that is kept of a job");
@@ -129,15 +129,15 @@ pub(super) async fn end(
         put.await?;
         (answer, answer_name) = (None, Some(name));
     }
-    let ended = update(app, tenant, id, |record| {
+    let written = update(app, tenant, id, |record| {
         if !record.is_run_by(node) {
             return false;
         }
-        record.end(status);
+        record.end(status, ended.at);
         (record.answer, record.answer_name) = (answer.clone(), answer_name.clone());
         true
     });
-    ended.await?;
+    written.await?;
     app.sessions.remove_job_document(tenant, JobPart::Open, id).await?;
     Ok(())
 }
@@ -155,7 +155,7 @@ pub(super) async fn end_unrun(
     let ended = update(app, tenant, id, |record| {
         let ends = still(record);
         if ends {
-            record.end(status);
+            record.end(status, now());
             record.answer = Some(answer.clone());
         }
         ends

@@ -184,9 +184,9 @@ impl Record {
         (self.status, self.started, self.claim, self.work) = (JobStatus::Running, Some(now()), Some(claim), None);
     }
 
-    /// It is done.
-    pub(super) fn end(&mut self, status: JobStatus) {
-        (self.status, self.completed, self.work, self.claim) = (status, Some(now()), None, None);
+    /// It was done at that time.
+    pub(super) fn end(&mut self, status: JobStatus, at: i64) {
+        (self.status, self.completed, self.work, self.claim) = (status, Some(at), None, None);
     }
 
     /// Whether this server runs it.

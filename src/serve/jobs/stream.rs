@@ -35,7 +35,7 @@ pub(in crate::serve) fn stream(
     let telling = journal.clone();
     tokio::spawn(async move {
         let nothing = || Err(ApiError::internal("the work is done elsewhere"));
-        telling.tell(last(&id, execution.ended().await.unwrap_or_else(nothing)));
+        telling.tell(last(&id, execution.ended().await.map_or_else(nothing, |ended| ended.outcome)));
         telling.close();
     });
     let events = told_here(journal, 0).map(move |event| {

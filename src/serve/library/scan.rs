@@ -64,7 +64,8 @@ fn read(root: &Path, path: &Path, largest: usize) -> Option<Found> {
 /// The first mistake in a script; secrets and identities count as there.
 pub(super) async fn problem(text: String, import_root: PathBuf) -> Option<ScriptProblem> {
     let check = move || {
-        let source = Source { text: &text, import_root: &import_root, has_secret: &|_| true, has_identity: &|_| Ok(()) };
+        let source =
+            Source { text: &text, import_root: &import_root, has_secret: &|_| true, has_identity: &|_| Ok(()) };
         script::check(&source)
     };
     let problems = script::on_thread(check).await.unwrap_or_default();

@@ -1,45 +1,49 @@
 //! The way out of here: what a page request may reach, and with what.
 
+use std::time::Instant;
+
 use url::Url;
 
 use crate::base::with_causes;
 use crate::serve::error::ApiError;
-
-/// The schemes that lead somewhere.
-const SCHEMES: [&str; 2] = ["http", "https"];
+use crate::serve::outgoing::Outgoing;
 
 /// The way out for one request.
 pub(super) struct WayOut {
-    client: Result<reqwest::Client, String>,
+    outgoing: Outgoing,
+    /// Faults before it are those of others.
+    since: Instant,
 }
 
 impl WayOut {
-    pub(super) fn new() -> Self {
-        let client = reqwest::Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none()).referer(false);
-        Self { client: client.build().map_err(|error| error.to_string()) }
+    pub(super) fn new(outgoing: Outgoing) -> Self {
+        Self { outgoing, since: Instant::now() }
     }
 
     /// Whether a page may be asked for there, as far as that can be told before a connection is made.
-    #[expect(clippy::unused_self, reason = "the policy is part of the way out")]
     pub(super) fn check(&self, url: &Url) -> Result<(), ApiError> {
-        if SCHEMES.contains(&url.scheme()) {
-            return Ok(());
-        }
-        let message = format!("{}: is refused: only http and https lead out of here", url.scheme());
-        Err(ApiError::new("target_blocked", message))
+        let checked = self.outgoing.proxy().policy().check_http_url(url);
+        checked.map_err(|refusal| ApiError::new(refusal.code(), refusal.to_string()))
     }
 
     /// For plain requests.
-    pub(super) fn client(&self) -> Result<&reqwest::Client, ApiError> {
-        self.client.as_ref().map_err(|reason| ApiError::internal(format!("no client for requests: {reason}")))
+    pub(super) fn client(&self) -> &reqwest::Client {
+        self.outgoing.client()
     }
 
     /// Why a plain request failed.
-    #[expect(clippy::unused_self, reason = "what was refused is known here")]
     pub(super) fn failed(&self, url: &Url, error: &reqwest::Error) -> ApiError {
         let host = url.host_str().unwrap_or_default();
-        if error.is_timeout() {
-            return ApiError::new("timeout", format!("{host} did not answer in time"));
+        // What is no fault of the page's has a code of its own.
+        let fault = self.outgoing.proxy().fault_of(host, self.since);
+        match fault.as_ref().map(|fault| (fault.code(), fault.to_string())) {
+            Some((code @ ("target_blocked" | "proxy_unavailable"), reason)) => return ApiError::new(code, reason),
+            Some((code, reason)) if error.is_connect() || error.is_request() => {
+                let told = ApiError::new(code, format!("{host} did not load: {reason}"));
+                return told.with("reason", "connection_failed");
+            }
+            _ if error.is_timeout() => return ApiError::new("timeout", format!("{host} did not answer in time")),
+            _ => {}
         }
         // Its own text repeats the address, which may hold more than is to be told.
         let reason =

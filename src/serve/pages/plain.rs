@@ -2,8 +2,8 @@
 //! `Set-Cookie` kept. No browser has to be started for it.
 
 use reqwest::header::{
-    ACCEPT, ACCEPT_LANGUAGE, CONTENT_TYPE, COOKIE, HeaderMap, HeaderValue, LOCATION, SET_COOKIE,
-    UPGRADE_INSECURE_REQUESTS, USER_AGENT,
+    ACCEPT, ACCEPT_LANGUAGE, AUTHORIZATION, CONTENT_TYPE, COOKIE, HeaderMap, HeaderName, HeaderValue, LOCATION,
+    SET_COOKIE, UPGRADE_INSECURE_REQUESTS, USER_AGENT,
 };
 use url::Url;
 
@@ -77,7 +77,7 @@ pub(super) async fn get(way: &WayOut, session: &PlainSession, url: &str) -> Resu
     for _ in 0..=MOST_REDIRECTS {
         way.check(&url)?;
         let headers = headers(session, &url)?;
-        let request = way.client()?.get(url.clone()).headers(headers);
+        let request = way.client().get(url.clone()).headers(headers);
         let response = request.send().await.map_err(|error| way.failed(&url, &error))?;
         for header in response.headers().get_all(SET_COOKIE) {
             session.set_cookie(&url, &String::from_utf8_lossy(header.as_bytes()));
@@ -116,6 +116,16 @@ fn headers(session: &PlainSession, url: &Url) -> Result<HeaderMap, ApiError> {
     headers.insert(UPGRADE_INSECURE_REQUESTS, HeaderValue::from_static("1"));
     if let Some(languages) = session.accept_language() {
         headers.insert(ACCEPT_LANGUAGE, text(&languages)?);
+    }
+    for (name, value) in session.extra_headers() {
+        let name = HeaderName::from_bytes(name.as_bytes())
+            .map_err(|_| ApiError::new("invalid_request", format!("{name:?} is not the name of a header")))?;
+        headers.insert(name, text(value)?);
+    }
+    if let Some(credentials) = session.authorization(url) {
+        let mut credentials = text(&credentials)?;
+        credentials.set_sensitive(true);
+        headers.insert(AUTHORIZATION, credentials);
     }
     if let Some(cookies) = session.cookie_header(url) {
         let mut cookies = HeaderValue::from_bytes(cookies.as_bytes())

@@ -55,7 +55,8 @@ pub(super) struct Ended {
 /// Does the request. What is begun is seen to its end, whether or not anybody waits for it: the session is saved and given back.
 pub(super) async fn visit(app: &App, task: &Task, input: FetchInput) -> Result<Ended, ApiError> {
     let actions = input.steps()?;
-    let (app, task, redactor, way) = (app.clone(), task.clone(), Redactor::default(), WayOut::new());
+    let way = WayOut::new(app.pools.outgoing(task.caller.tenant())?);
+    let (app, task, redactor) = (app.clone(), task.clone(), Redactor::default());
     let visit = Visit { app, task, input, actions, redactor, way };
     let visiting = tokio::spawn(async move { Box::pin(visit.run()).await });
     Ok(visiting.await.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic())))
@@ -66,7 +67,10 @@ impl Visit {
         if let Err(error) = self.is_possible() {
             return self.ended(Seen::default(), Some(error), None);
         }
-        let workspace = self.app.pools.workspace(self.task.caller.tenant(), &self.task.id);
+        let workspace = match self.app.pools.workspace(self.task.caller.tenant(), &self.task.id) {
+            Ok(workspace) => workspace,
+            Err(error) => return self.ended(Seen::default(), Some(error), None),
+        };
         let options = match self.options(&workspace).await {
             Ok(options) => options,
             Err(error) => return self.ended(Seen::default(), Some(error), None),
@@ -90,7 +94,7 @@ impl Visit {
 
     /// Whether this server can do what is asked.
     fn is_possible(&self) -> Result<(), ApiError> {
-        if self.input.use_proxy {
+        if self.input.use_proxy && self.app.config.egress.upstream.is_none() {
             return Err(ApiError::new("proxy_unavailable", "this server was started without --proxy"));
         }
         if self.input.extraction().needs_llm() {
@@ -136,7 +140,7 @@ impl Visit {
     async fn open_plain(&self, workspace: &Workspace, options: &SessionOptions) -> Result<PlainSession, SessionError> {
         match &self.input.session {
             Some(session) => Box::pin(workspace.plain(&session.id, options)).await,
-            None => Ok(PlainSession::throw_away(&options.identity)),
+            None => workspace.plain_for_once(&options.identity).await,
         }
     }
 
@@ -210,7 +214,7 @@ impl Visit {
         }
         let session = Box::pin(workspace.current()).await?;
         if !options.identity.is_empty() {
-            session.pose_as(&options.identity).await?;
+            session.pose_as(workspace, &options.identity).await?;
         }
         Ok(session)
     }

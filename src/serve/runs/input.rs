@@ -6,11 +6,11 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
-use super::said::LogLine;
 use super::super::app::App;
 use super::super::error::ApiError;
 use super::super::library::Script;
 use super::super::session_input::{SessionInput, SessionInputSchema};
+use super::said::LogLine;
 
 /// How a script is called that was sent.
 const SENT: &str = "script";

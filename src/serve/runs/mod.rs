@@ -28,8 +28,8 @@ use super::task::{Answer, Task, Work};
 use super::{failures, jobs, observe};
 
 use folder::Folder;
-pub(super) use input::{RunInput, SessionTold};
 use input::{RunAnswer, RunOutput};
+pub(super) use input::{RunInput, SessionTold};
 use said::Said;
 
 /// How long what is read for the save of a script that was stopped may take: a page may be what hangs.
@@ -86,7 +86,7 @@ pub(super) async fn run(app: &App, task: &Task, input: RunInput) -> Result<Answe
     let began = Instant::now();
     let script = input.source(app)?;
     let folder = Folder::new()?;
-    let workspace = app.pools.workspace(task.caller.tenant(), &task.id);
+    let workspace = app.pools.workspace(task.caller.tenant(), &task.id)?;
     let said = Said::default();
     let ended = Box::pin(perform(app, task, &input, script, &folder, &workspace, &said)).await;
     // Nothing of a run is left on the disk.
@@ -205,9 +205,8 @@ fn limits(app: &App, task: &Task) -> Limits {
 fn session_members(input: &RunInput, outcomes: &[SessionOutcome]) -> Map<String, Value> {
     let mut members = Map::new();
     let named = input.session.as_ref().and_then(|session| {
-        let is = |outcome: &&SessionOutcome| {
-            outcome.id == session.id || outcome.forked_from.as_ref() == Some(&session.id)
-        };
+        let is =
+            |outcome: &&SessionOutcome| outcome.id == session.id || outcome.forked_from.as_ref() == Some(&session.id);
         outcomes.iter().find(is)
     });
     let session = named.or(outcomes.first()).map_or(Value::Null, failures::told);

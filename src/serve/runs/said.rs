@@ -8,8 +8,8 @@ use utoipa::ToSchema;
 
 use crate::run::Event;
 
-use super::input::{RunInput, RunOutput};
 use super::super::task::{Events, TaskEvent};
+use super::input::{RunInput, RunOutput};
 
 /// Lines that a script printed or logged are told up to this many bytes.
 const MAX_LOGS: usize = 1 << 20;

@@ -7,8 +7,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio_util::sync::CancellationToken;
 use url::Url;
+use zeroize::Zeroizing;
 
 use crate::base::{Deadline, SessionId, reached};
+use crate::page::Credentials;
 
 use super::capture::Snapshot;
 use super::emulate::Asked;
@@ -26,6 +28,7 @@ const CHROME: &str = "140";
 pub struct PlainSession {
     kept: Option<Kept>,
     told: Identity,
+    credentials: Option<Credentials>,
     jar: Mutex<Jar>,
 }
 
@@ -47,17 +50,31 @@ impl Workspace {
                 opening.release().await;
                 return Err(SessionError::Closed { id: Some(id) });
             }
-            Ok(PlainSession::of(opening, options.asked()))
+            let session = PlainSession::of(opening, options.asked());
+            match workspace.credentials(&session.told).await {
+                Ok(credentials) => Ok(PlainSession { credentials, ..session }),
+                Err(error) => {
+                    if let Some(kept) = session.kept {
+                        kept.release().await;
+                    }
+                    Err(error)
+                }
+            }
         });
         opened.await.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()))
+    }
+
+    /// One without a browser of which nothing is kept.
+    pub async fn plain_for_once(&self, identity: &Identity) -> Result<PlainSession, SessionError> {
+        let credentials = self.credentials(identity).await?;
+        Ok(PlainSession { credentials, ..PlainSession::throw_away(identity) })
     }
 }
 
 impl PlainSession {
-    /// One of which nothing is kept.
-    pub fn throw_away(identity: &Identity) -> Self {
+    fn throw_away(identity: &Identity) -> Self {
         let told = identity.clone().written_out(CHROME);
-        Self { kept: None, told, jar: Mutex::default() }
+        Self { kept: None, told, credentials: None, jar: Mutex::default() }
     }
 
     fn of(opening: Opening, asked: Asked<'_>) -> Self {
@@ -68,7 +85,7 @@ impl PlainSession {
         let (base, opened) = (Mutex::new(base.clone()), base);
         let kept = Kept { named, restorer: None, base, opened, own: None, identity: Mutex::new(identity) };
         reached("plain.opened");
-        Self { kept: Some(kept), told, jar }
+        Self { kept: Some(kept), told, credentials: None, jar }
     }
 
     /// Its id; none for one of which nothing is kept.
@@ -90,6 +107,16 @@ impl PlainSession {
             _ => format!("{language};q=0.{}", 10_usize.saturating_sub(at).max(1)),
         });
         Some(weighed.collect::<Vec<_>>().join(","))
+    }
+
+    /// The headers that its identity adds to every request.
+    pub fn extra_headers(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.told.extra_http_headers.iter().flatten().map(|(name, value)| (name.as_str(), value.as_str()))
+    }
+
+    /// The `Authorization` header of a request to the site that it has credentials for; none for any other.
+    pub fn authorization(&self, url: &Url) -> Option<Zeroizing<String>> {
+        self.credentials.as_ref().and_then(|credentials| credentials.basic(url))
     }
 
     /// The `Cookie` header of a request that a person would have made by entering this address; none where no cookie goes there.
@@ -136,7 +163,7 @@ fn draft(kept: &Kept, cookies: Vec<Cookie>) -> save::Draft {
     let base: Arc<_> = kept.base();
     let identity = kept.identity().clone();
     let beside = base.beside().cloned().unwrap_or_default();
-    let beside = Beside { identity: Some(identity), ..beside };
+    let beside = Beside { identity: Some(Box::new(identity)), ..beside };
     let now = Snapshot { cookies, beside, origins: std::collections::BTreeMap::new() };
     save::Draft::new(&base, &kept.opened, &std::collections::HashMap::new(), now)
 }
