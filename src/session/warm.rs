@@ -219,6 +219,8 @@ impl Session {
 /// Whether the context of such a session may be kept.
 fn may_stay(kept: &Kept) -> bool {
     let is_plain = kept.own.is_none() && kept.saving == Saving::AsAsked && kept.lease.is_some() && !kept.is_lost();
+    // Chromium remembers what it has given a site, and the vault may have another password by the next time.
+    let has_password = kept.identity().whole().http_credentials.is_some();
     let has_history = kept.recovered.is_some() || kept.rolled_back.is_some() || kept.forked_from.is_some();
-    is_plain && !has_history && kept.forked_to.is_none()
+    is_plain && !has_password && !has_history && kept.forked_to.is_none()
 }
