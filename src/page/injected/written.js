@@ -41,7 +41,7 @@
 
   // The element as HTML, as the page is now. What is not displayed is left out, or is there with `all`. No recursion: a script may
   // nest as deep as it likes.
-  const written = (root, all) => {
+  const htmlOf = (root, all) => {
     const out = [];
     const open = [root];
     while (open.length) {
@@ -77,6 +77,6 @@
     return out.join('');
   };
 
-  const answerWritten = (root, all) => ({ t: 'ok', value: { html: root ? written(root, all) : '', url: document.baseURI } });
+  const answerWritten = (root, all) => ({ t: 'ok', value: { html: root ? htmlOf(root, all) : '', url: document.baseURI } });
   R.written = all => answerWritten(document.documentElement, all);
   R.writtenOf = (req, all, ...nodes) => withElement(req, nodes, el => answerWritten(el, all));
