@@ -2,7 +2,7 @@
 
   const EMPTY = new Set(['area', 'base', 'br', 'col', 'embed', 'hr', 'img', 'input', 'link', 'meta', 'source', 'track', 'wbr']);
   const escaped = text => text.replace(/&/g, '&amp;').replace(/</g, '&lt;').replace(/>/g, '&gt;').replace(/\u00a0/g, '&nbsp;');
-  const quoted = text => text.replace(/&/g, '&amp;').replace(/"/g, '&quot;').replace(/</g, '&lt;');
+  const entities = text => text.replace(/&/g, '&amp;').replace(/"/g, '&quot;').replace(/</g, '&lt;');
   const isData = el => el.nodeName === 'SCRIPT' && /^application\/ld\+json\b/i.test(el.type.trim());
   // Those are never shown, and yet are what the document says.
   const isMute = el => /^(html|head|title|meta|link)$/i.test(el.nodeName) || isData(el);
@@ -20,9 +20,9 @@
       if (/^on|^style$|^nonce$|^srcset$/.test(name)) continue;
       if (tag === 'input' && /^(value|checked)$/.test(name)) continue;
       if ((tag === 'option' && name === 'selected') || name === 'hidden') continue;
-      text += ` ${name}="${quoted(/^(href|src)$/.test(name) ? address(el, name, value) : value)}"`;
+      text += ` ${name}="${entities(/^(href|src)$/.test(name) ? address(el, name, value) : value)}"`;
     }
-    if (tag === 'input' && !isPassword(el) && el.type !== 'file') text += ` value="${quoted(el.value)}"`;
+    if (tag === 'input' && !isPassword(el) && el.type !== 'file') text += ` value="${entities(el.value)}"`;
     if (tag === 'input' && el.checked) text += ' checked=""';
     if (tag === 'option' && el.selected) text += ' selected=""';
     if (tag === 'dialog' && !el.hasAttribute('open')) text += ' open=""';
@@ -41,7 +41,7 @@
 
   // The element as HTML, as the page is now. What is not displayed is left out, or is there with `all`. No recursion: a script may
   // nest as deep as it likes.
-  const written = (root, all) => {
+  const asHtml = (root, all) => {
     const out = [];
     const open = [root];
     while (open.length) {
@@ -61,12 +61,12 @@
         }
         if (isData(node)) { out.push(`<script type="application/ld+json">${node.textContent.replace(/<\//g, '<\\/')}</script>`); continue; }
         const replaced = tag === 'iframe' || tag === 'frame' || tag === 'slot';
-        const written = replaced ? 'div' : tag;
+        const name = replaced ? 'div' : tag;
         if (tag === 'slot') tag = '';
         else {
-          out.push(`<${written}${replaced ? '' : attributes(node, tag)}>`);
+          out.push(`<${name}${replaced ? '' : attributes(node, tag)}>`);
           if (EMPTY.has(tag)) continue;
-          tag = written;
+          tag = name;
         }
         if (node.nodeName === 'TEXTAREA') { out.push(isPassword(node) ? '' : escaped(node.value), '</textarea>'); continue; }
         if (tag) open.push(`</${tag}>`);
@@ -77,6 +77,6 @@
     return out.join('');
   };
 
-  const answerWritten = (root, all) => ({ t: 'ok', value: { html: root ? written(root, all) : '', url: document.baseURI } });
+  const answerWritten = (root, all) => ({ t: 'ok', value: { html: root ? asHtml(root, all) : '', url: document.baseURI } });
   R.written = all => answerWritten(document.documentElement, all);
   R.writtenOf = (req, all, ...nodes) => withElement(req, nodes, el => answerWritten(el, all));
