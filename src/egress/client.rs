@@ -11,7 +11,7 @@ use super::{EgressError, Proxy};
 const CONNECT: Duration = Duration::from_secs(20);
 
 /// How long a server may be silent in the middle of an answer.
-const SILENCE: Duration = Duration::from_secs(60);
+const SILENCE: Duration = Duration::from_mins(1);
 
 /// A client all of whose requests go through `proxy`. It follows no redirect, keeps no cookies and takes no setting from the
 /// environment; how long a request may take as a whole is for the caller to say. Where a request fails, [`Proxy::fault_of`]

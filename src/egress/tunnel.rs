@@ -12,7 +12,7 @@ pub(super) trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
 impl<S: AsyncRead + AsyncWrite + Send + Unpin> Stream for S {}
 
 /// How long one side may be silent once the other has ended: a connection that nobody closes must not stay for ever.
-const HALF_OPEN: Duration = Duration::from_secs(60);
+const HALF_OPEN: Duration = Duration::from_mins(1);
 
 const BUFFER: usize = 32 * 1024;
 
