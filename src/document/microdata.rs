@@ -10,7 +10,7 @@ use super::dom::{Dom, attribute, is_hidden, name, text};
 /// How deep items nest.
 const MAX_NESTED: usize = 32;
 /// How many elements are looked at in all: `itemref` could lead through the same ones again and again.
-const MAX_VISITED: usize = 200_000;
+const MAX_VISITED: usize = 50_000;
 
 /// The items that belong to no other.
 pub(super) fn read(dom: &Dom) -> Vec<Value> {
