@@ -52,8 +52,7 @@ impl Prepared {
         let (name, source) = (job.name.clone(), job.source.clone());
         let told = events.clone();
         let _telling = tell_of_transfers(workspace, move |text| told(Event::Notice { text }));
-        let heard = events.clone();
-        let done = perform(program, workspace, job, &redactor, cancel, move |event| heard(event)).await;
+        let done = perform(program, workspace, job, &redactor, cancel, events.clone()).await;
         let is_stopped = done.as_ref().is_err_and(|failed| matches!(failed.error.code(), "cancelled" | "run_timeout"));
         let within = if is_stopped { hurried } else { FINISH };
         let sessions = failure::redacted_outcomes(workspace.finish(Deadline::after(within)).await, &redactor);

@@ -91,7 +91,7 @@ impl Entry {
 
 /// The scripts of a folder.
 pub(super) struct Library {
-    shelf: Option<Arc<Shelf>>,
+    scripts: Option<Arc<Shelf>>,
     /// Follows the folder; ends with the library.
     following: std::sync::Mutex<JoinSet<()>>,
 }
@@ -106,25 +106,25 @@ struct Shelf {
 impl Library {
     /// Of that folder; without one there are no scripts. Reads nothing.
     pub(super) fn of(folder: Option<PathBuf>, largest: usize) -> Self {
-        let shelf = folder.map(|folder| Arc::new(Shelf { folder, largest, entries: RwLock::default() }));
-        Self { shelf, following: std::sync::Mutex::default() }
+        let scripts = folder.map(|folder| Arc::new(Shelf { folder, largest, entries: RwLock::default() }));
+        Self { scripts, following: std::sync::Mutex::default() }
     }
 
     /// Reads the folder and follows it from now on. The error is the folder and why it cannot be read.
     pub(super) async fn begin(&self) -> Result<(), (String, String)> {
-        let Some(shelf) = &self.shelf else { return Ok(()) };
-        let failed = |reason: String| (shelf.folder.display().to_string(), reason);
+        let Some(kept) = &self.scripts else { return Ok(()) };
+        let failed = |reason: String| (kept.folder.display().to_string(), reason);
         // Watched first: a change in between would be lost otherwise.
-        let mut tree = Tree::watch(&shelf.folder).map_err(|error| failed(error.to_string()))?;
-        shelf.clone().read().await.map_err(|error| failed(error.to_string()))?;
-        let shelf = shelf.clone();
+        let mut tree = Tree::watch(&kept.folder).map_err(|error| failed(error.to_string()))?;
+        kept.clone().read().await.map_err(|error| failed(error.to_string()))?;
+        let kept = kept.clone();
         let follow = async move {
             loop {
                 if let Err(error) = tree.changed().await {
                     tracing::warn!(%error, "the scripts are not followed any more");
                     return;
                 }
-                if let Err(error) = shelf.clone().read().await {
+                if let Err(error) = kept.clone().read().await {
                     tracing::warn!(%error, "the scripts could not be read again");
                 }
             }
@@ -135,22 +135,22 @@ impl Library {
 
     /// How many there are.
     pub(super) fn len(&self) -> usize {
-        self.shelf.as_ref().map_or(0, |shelf| shelf.entries().len())
+        self.scripts.as_ref().map_or(0, |kept| kept.entries().len())
     }
 
     /// The script by that name, with or without its extension.
     pub(super) fn script(&self, name: &str) -> Result<Script, ApiError> {
-        let Some(shelf) = &self.shelf else {
+        let Some(kept) = &self.scripts else {
             let message = "name: this server has no scripts of its own: send one as script";
             return Err(ApiError::new("not_found", message).with("path", "name"));
         };
-        let entries = shelf.entries();
+        let entries = kept.entries();
         let plain = name.strip_suffix(scan::EXTENSION).unwrap_or(name);
         match entries.get(plain) {
             Some(entry) => Ok(Script {
                 name: format!("{plain}{}", scan::EXTENSION),
                 text: entry.text().to_owned(),
-                import_root: Some(shelf.folder.clone()),
+                import_root: Some(kept.folder.clone()),
             }),
             None => {
                 let error =
@@ -190,14 +190,14 @@ impl Library {
     }
 
     fn list(&self) -> Vec<Listed> {
-        let Some(shelf) = &self.shelf else { return Vec::new() };
+        let Some(kept) = &self.scripts else { return Vec::new() };
         let listed = |(name, entry): (&String, &Entry)| Listed {
             name: name.clone(),
             doc: header::doc(entry.text()),
             args: header::arguments(entry.text()),
             problem: entry.problem.clone(),
         };
-        shelf.entries().iter().map(listed).collect()
+        kept.entries().iter().map(listed).collect()
     }
 }
 
