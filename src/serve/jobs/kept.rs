@@ -9,7 +9,7 @@ use super::super::app::App;
 use super::super::error::ApiError;
 use super::super::request_id::random_id;
 use super::execution::Ended;
-use super::record::{JobStatus, now, Kept, Open, Record};
+use super::record::{JobStatus, Kept, Open, Record, now};
 
 /// How long a job that is done, its result and its key are kept.
 pub(super) const KEPT: Duration = Duration::from_hours(24);
