@@ -111,7 +111,7 @@ async fn request(pool: &Pool, url: &str, script: &str) -> [Duration; 4] {
     let outcome = workspace.finish(soon()).await.remove(0);
     let ended = begun.elapsed();
     assert!(outcome.save_error.is_none(), "{outcome:?}");
-    [ended, opened, there - opened, ended - read]
+    [ended, opened, there.saturating_sub(opened), ended.saturating_sub(read)]
 }
 
 async fn bare(browser: &Browser) -> Target {

@@ -60,7 +60,8 @@ impl Part {
     pub(super) fn push_generator(&mut self, database: &str, store: &str, next: i64) {
         // The order of its fields is a format: another one would count as a change.
         let (database, store) = (Value::from(database), Value::from(store));
-        self.text.push_str(&format!("{{\"db\":{database},\"n\":{next},\"store\":{store},\"t\":\"next\"}}\n"));
+        let line = format!("{{\"db\":{database},\"n\":{next},\"store\":{store},\"t\":\"next\"}}\n");
+        self.text.push_str(&line);
     }
 
     /// Its lines.

@@ -119,8 +119,7 @@ impl Warm {
     /// Leaves nothing of who had the context before but what is kept.
     async fn ready(self, identity: KeptIdentity, before: TabStorages, mut ahead: Ahead) -> Option<Self> {
         let (context, tabs) = (&self.room.context, &self.room.tabs);
-        let mut reset = ResetPermissionsParams::default();
-        reset.browser_context_id = Some(context.id().clone());
+        let reset = ResetPermissionsParams { browser_context_id: Some(context.id().clone()) };
         let reset = context.browser().cdp().send(reset);
         tabs.tell_at_first(&identity).await.ok()?;
         let stored = self.base.stored()?;

@@ -41,14 +41,14 @@ async fn a_warm_session_is_as_a_restored_one() {
     let rig = Rig::start().await;
     let (pool, cold) = (warm_pool(&rig, 4).await, warm_pool(&rig, 0).await);
     let url = rig.url("/");
-    let seed = async |page: &Page| {
+    let fill = async |page: &Page| {
         goto(page, &rig.other_url("/")).await;
         evaluate(page, "localStorage.setItem('other', '1')").await;
         goto(page, &url).await;
         plant(page, "hunter22").await;
         evaluate(page, "sessionStorage.setItem('step', '2'); localStorage.setItem('n', '1')").await;
     };
-    used(&cold, "acme", seed).await;
+    used(&cold, "acme", fill).await;
     let look = async |page: &Page| {
         goto(page, &url).await;
         let seen = (evaluate(page, FRESH).await, probe(page).await, states(page).await);
