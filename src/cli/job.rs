@@ -104,7 +104,7 @@ impl JobArgs {
 }
 
 /// The language model that scripts may ask, reached directly.
-fn llm(settings: &Settings) -> Result<Option<Llm>, CliError> {
+pub(super) fn llm(settings: &Settings) -> Result<Option<Llm>, CliError> {
     let Some(config) = &settings.llm else { return Ok(None) };
     let client = reqwest::Client::builder().build();
     let bad = |error| CliError::Value { what: "RHAVEN_LLM_URL".into(), reason: crate::base::with_causes(&error) };

@@ -205,7 +205,6 @@ fn job(app: &App, task: &Task, input: &RunInput, script: Script, folder: &Folder
         limits: limits(app, task),
         slow_mo: None,
         pauses: Pauses::default(),
-        llm: None,
     }
 }
 
