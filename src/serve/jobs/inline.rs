@@ -79,13 +79,13 @@ pub(super) fn takes_work(app: &App) -> Result<(), ApiError> {
 /// The answer of work that was waited for, or of a job that is done.
 pub(super) fn answer(id: RequestId, outcome: Outcome) -> Result<Response, ApiError> {
     let answer = outcome?;
-    Ok((answer.status, Json(body(&id, answer))).into_response())
+    Ok((answer.status, Json(body(id, answer))).into_response())
 }
 
 /// The JSON of an answer.
-pub(super) fn body(id: &RequestId, answer: Answer) -> Map<String, Value> {
+pub(super) fn body(id: RequestId, answer: Answer) -> Map<String, Value> {
     let mut body = Map::new();
-    body.insert("request_id".to_owned(), id.0.clone().into());
+    body.insert("request_id".to_owned(), id.0.into());
     body.extend(answer.body);
     body
 }

@@ -48,7 +48,7 @@ pub(in crate::serve) fn stream(
 
 fn last(id: &RequestId, outcome: Outcome) -> TaskEvent {
     match outcome {
-        Ok(answer) => TaskEvent { event: "result".to_owned(), data: Value::Object(body(id, answer)) },
+        Ok(answer) => TaskEvent { event: "result".to_owned(), data: Value::Object(body(id.clone(), answer)) },
         Err(error) => TaskEvent { event: "error".to_owned(), data: error.told(id) },
     }
 }
