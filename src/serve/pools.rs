@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 
-use crate::base::{Deadline, Tenant};
+use crate::base::{Deadline, SessionId, Tenant};
 use crate::browser::LaunchOptions;
 use crate::egress::ProxyOptions;
 use crate::session::{Pool, PoolConfig, PoolStats, Sessions, Workspace, WorkspaceConfig};
@@ -88,6 +88,13 @@ impl Pools {
     /// A workspace of `tenant`; `id` is that of the request or job, which others are told holds its sessions. Starts nothing yet.
     pub(super) fn workspace(&self, tenant: &Tenant, id: &str) -> Result<Workspace, ApiError> {
         Ok(self.of(tenant)?.pool.workspace(format!("{} ({id})", self.workspace.holder)))
+    }
+
+    /// Closes what stayed warm of a session that was deleted.
+    pub(super) fn forget(&self, tenant: &Tenant, id: &SessionId) {
+        if let Some(place) = self.pools().get(tenant) {
+            place.pool.forget(id);
+        }
     }
 
     /// Ends all browsers, within that time; none is started any more.

@@ -126,7 +126,12 @@ async fn delete(
     SessionPath(id): SessionPath,
 ) -> Result<Json<Deleted>, ApiError> {
     let (tenant, deleted) = (caller.tenant().clone(), id.to_string());
-    to_its_end(async move { app.sessions.delete(&tenant, &id).await }).await?;
+    to_its_end(async move {
+        app.sessions.delete(&tenant, &id).await?;
+        app.pools.forget(&tenant, &id);
+        Ok(())
+    })
+    .await?;
     Ok(Json(Deleted { request_id, deleted }))
 }
 

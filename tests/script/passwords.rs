@@ -50,6 +50,7 @@ impl Stage {
             name: "script".into(),
             workspace,
             pauses: None,
+            llm: None,
             runtime: tokio::runtime::Handle::current(),
             stop: Stopper::default(),
             events: Box::new(move |event: Event| kept.lock().unwrap().push(format!("{event:?}"))),
