@@ -19,27 +19,27 @@ mod docs;
 mod egress;
 #[path = "serve/fetch.rs"]
 mod fetch;
+#[path = "serve/follow.rs"]
+mod follow;
 #[path = "serve/fuzz.rs"]
 mod fuzz;
 #[path = "serve/identities.rs"]
 mod identities;
 #[path = "serve/interact.rs"]
 mod interact;
-#[path = "serve/follow.rs"]
-mod follow;
 #[path = "serve/jobs.rs"]
 mod jobs;
 #[path = "serve/kept.rs"]
 mod kept;
-#[path = "store/redis_server.rs"]
-#[allow(dead_code, reason = "tests of stores need more of it")]
-mod redis_server;
 #[path = "serve/load.rs"]
 mod load;
 #[path = "serve/nodes.rs"]
 mod nodes;
 #[path = "serve/queue.rs"]
 mod queue;
+#[path = "store/redis_server.rs"]
+#[allow(dead_code, reason = "tests of stores need more of it")]
+mod redis_server;
 #[path = "serve/rig.rs"]
 mod rig;
 #[path = "serve/routes.rs"]

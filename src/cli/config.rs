@@ -44,7 +44,7 @@ pub(super) struct Config {
     /// How long a session is kept unused: a time such as "30d", or "never".
     #[schemars(with = "Option<Time>")]
     pub ttl: Option<Ttl>,
-    /// The address of a language model for `extract`, as "https://HOST/v1". Not in a project's file. Its key is RHAVEN_LLM_KEY.
+    /// The address of a language model for `extract`, as `https://HOST/v1`. Not in a project's file. Its key is `RHAVEN_LLM_KEY`.
     pub llm_url: Option<String>,
     /// The language model's name.
     pub llm_model: Option<String>,

@@ -83,7 +83,7 @@ pub(super) struct ServeArgs {
     /// Let nobody reach these, whatever else is said; may be given again
     #[arg(long = "deny-host", value_name = "PATTERN[:PORT]")]
     pub deny_hosts: Vec<String>,
-    /// A proxy to go through; with a password in it, better set as RHAVEN_SERVE_PROXY, which no list of processes shows
+    /// A proxy to go through; with a password in it, better set as `RHAVEN_SERVE_PROXY`, which no list of processes shows
     #[arg(long, value_name = "http://[USER:PASSWORD@]HOST:PORT")]
     pub proxy: Option<String>,
     /// Start although this is root, for whom Chromium has no sandbox

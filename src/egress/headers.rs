@@ -22,8 +22,12 @@ pub(super) fn strip(headers: &mut HeaderMap) {
         }
     }
     let known = [CONNECTION, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, TE, TRAILER, TRANSFER_ENCODING, UPGRADE];
-    known.into_iter().for_each(|name| drop(headers.remove(name)));
-    ["keep-alive", "proxy-connection"].into_iter().for_each(|name| drop(headers.remove(name)));
+    for name in known {
+        headers.remove(name);
+    }
+    for name in ["keep-alive", "proxy-connection"] {
+        headers.remove(name);
+    }
 }
 
 /// The protocol that is to be changed to; none where the message does not ask for that.

@@ -41,20 +41,20 @@ impl Described {
                         || format!("known are {}", KEYS.join(", ")),
                         |near| format!("did you mean {near}?"),
                     );
-                    return Err(bad(format!("unknown option {unknown:?} beside schema")).with_hint(hint));
+                    return Err(bad(&format!("unknown option {unknown:?} beside schema")).with_hint(hint));
                 }
-                let schema = Schema::parse(schema).map_err(|error| bad(error.to_string()))?;
+                let schema = Schema::parse(schema).map_err(|error| bad(&error.to_string()))?;
                 let by_llm = engine(map)? == ENGINES[1];
                 let details = match map.get("details") {
                     None | Some(Value::Null) => false,
                     Some(Value::Bool(details)) => *details,
-                    Some(other) => return Err(bad(format!("details is true or false, found {other}"))),
+                    Some(other) => return Err(bad(&format!("details is true or false, found {other}"))),
                 };
                 Ok(Some(Self::Schema { schema: Box::new(schema), by_llm, details }))
             }
             (None, Some(Value::String(text))) if map.keys().all(|key| key == "instruction" || key == "engine") => {
                 if map.contains_key("engine") && engine(map)? == ENGINES[0] {
-                    return Err(bad("an instruction is for a language model: engine: \"llm\"".to_owned()));
+                    return Err(bad("an instruction is for a language model: engine: \"llm\""));
                 }
                 Ok(Some(Self::Instruction(text.clone())))
             }
@@ -72,17 +72,23 @@ impl Described {
     ) -> Result<(Value, Vec<String>), ScriptError> {
         match self {
             Self::Instruction(text) => {
-                let llm = llm.ok_or_else(LlmError::unset).map_err(of_llm)?;
+                let llm = llm.ok_or_else(LlmError::unset).map_err(|error| of_llm(&error))?;
                 let (html, base) = document(page, deadline).await?;
-                let answer = llm.instruct(&html, base.as_ref(), text, redactor, deadline).await.map_err(of_llm)?;
+                let answer = llm
+                    .instruct(&html, base.as_ref(), text, redactor, deadline)
+                    .await
+                    .map_err(|error| of_llm(&error))?;
                 Ok((answer, Vec::new()))
             }
             Self::Schema { schema, by_llm, details } => {
-                let llm = if *by_llm { Some(llm.ok_or_else(LlmError::unset).map_err(of_llm)?) } else { None };
+                let llm =
+                    if *by_llm { Some(llm.ok_or_else(LlmError::unset).map_err(|error| of_llm(&error))?) } else { None };
                 let found = match llm {
                     Some(llm) => {
                         let (html, base) = document(page, deadline).await?;
-                        llm.extract(&html, base.as_ref(), schema, redactor, deadline).await.map_err(of_llm)?
+                        llm.extract(&html, base.as_ref(), schema, redactor, deadline)
+                            .await
+                            .map_err(|error| of_llm(&error))?
                     }
                     None => patiently(page, schema, deadline).await?,
                 };
@@ -100,15 +106,15 @@ fn engine(map: &Map<String, Value>) -> Result<&str, ScriptError> {
     match map.get("engine") {
         None | Some(Value::Null) => Ok(ENGINES[0]),
         Some(Value::String(name)) if ENGINES.contains(&name.as_str()) => Ok(name),
-        Some(other) => Err(bad(format!("engine is \"heuristic\" or \"llm\", found {other}"))),
+        Some(other) => Err(bad(&format!("engine is \"heuristic\" or \"llm\", found {other}"))),
     }
 }
 
-fn bad(reason: String) -> ScriptError {
+fn bad(reason: &str) -> ScriptError {
     ScriptError::new("invalid_argument", format!("extract: {reason}"))
 }
 
-fn of_llm(error: LlmError) -> ScriptError {
+fn of_llm(error: &LlmError) -> ScriptError {
     ScriptError::new(error.code(), error.to_string())
 }
 

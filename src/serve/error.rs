@@ -47,7 +47,6 @@ pub(super) struct ErrorTold {
 
 /// What it means for whoever asked.
 #[derive(Debug, Serialize, ToSchema)]
-#[expect(clippy::struct_excessive_bools, reason = "the contract's three words")]
 pub(super) struct Diagnostics {
     /// Trying the same again may succeed.
     retryable: bool,

@@ -146,21 +146,18 @@ impl Library {
         };
         let entries = kept.entries();
         let plain = name.strip_suffix(scan::EXTENSION).unwrap_or(name);
-        match entries.get(plain) {
-            Some(entry) => Ok(Script {
-                name: format!("{plain}{}", scan::EXTENSION),
-                text: entry.text().to_owned(),
-                import_root: Some(kept.folder.clone()),
-            }),
-            None => {
-                let error =
-                    ApiError::new("not_found", format!("name: there is no script {name:?}")).with("path", "name");
-                match closest(plain, entries.keys().map(String::as_str)) {
-                    Some(near) => Err(error.with("hint", format!("did you mean {near:?}?"))),
-                    None => Err(error),
-                }
-            }
-        }
+        let Some(entry) = entries.get(plain) else {
+            let error = ApiError::new("not_found", format!("name: there is no script {name:?}")).with("path", "name");
+            return Err(match closest(plain, entries.keys().map(String::as_str)) {
+                Some(near) => error.with("hint", format!("did you mean {near:?}?")),
+                None => error,
+            });
+        };
+        Ok(Script {
+            name: format!("{plain}{}", scan::EXTENSION),
+            text: entry.text().to_owned(),
+            import_root: Some(kept.folder.clone()),
+        })
     }
 
     /// Whether `args` are what the script declares; one that declares none takes any.

@@ -31,7 +31,7 @@ pub(super) struct Pools {
     workspace: WorkspaceConfig,
     egress: ProxyOptions,
     sessions: Sessions,
-    pools: Mutex<BTreeMap<Tenant, Place>>,
+    places: Mutex<BTreeMap<Tenant, Place>>,
 }
 
 /// What a tenant has of its own.
@@ -52,17 +52,17 @@ pub(super) struct Totals {
 
 impl Pools {
     pub(super) fn new(config: &ServeConfig, sessions: Sessions) -> Self {
-        Self { workspace: config.workspace.clone(), egress: config.egress.clone(), sessions, pools: Mutex::default() }
+        Self { workspace: config.workspace.clone(), egress: config.egress.clone(), sessions, places: Mutex::default() }
     }
 
-    fn pools(&self) -> MutexGuard<'_, BTreeMap<Tenant, Place>> {
-        self.pools.lock().unwrap_or_else(PoisonError::into_inner)
+    fn places(&self) -> MutexGuard<'_, BTreeMap<Tenant, Place>> {
+        self.places.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// What `tenant` has. Starts no browser; without a way out there is none.
     fn of(&self, tenant: &Tenant) -> Result<Place, ApiError> {
-        let mut pools = self.pools();
-        if let Some(place) = pools.get(tenant) {
+        let mut places = self.places();
+        if let Some(place) = places.get(tenant) {
             return Ok(place.clone());
         }
         let outgoing = Outgoing::start(&self.egress).map_err(|error| ApiError::new(error.code(), error.to_string()))?;
@@ -76,7 +76,7 @@ impl Pools {
             idle: IDLE,
         };
         let place = Place { pool: Pool::new(config, self.sessions.clone()), outgoing };
-        pools.insert(tenant.clone(), place.clone());
+        places.insert(tenant.clone(), place.clone());
         Ok(place)
     }
 
@@ -92,14 +92,14 @@ impl Pools {
 
     /// Closes what stayed warm of a session that was deleted.
     pub(super) fn forget(&self, tenant: &Tenant, id: &SessionId) {
-        if let Some(place) = self.pools().get(tenant) {
+        if let Some(place) = self.places().get(tenant) {
             place.pool.forget(id);
         }
     }
 
     /// Ends all browsers, within that time; none is started any more.
     pub(super) async fn close(&self, within: Duration) {
-        let pools: Vec<Pool> = self.pools().values().map(|place| place.pool.clone()).collect();
+        let pools: Vec<Pool> = self.places().values().map(|place| place.pool.clone()).collect();
         join_all(pools.iter().map(|pool| pool.close(Deadline::after(within)))).await;
     }
 
@@ -107,7 +107,7 @@ impl Pools {
     pub(super) fn totals(&self) -> Totals {
         let mut totals = Totals::default();
         for PoolStats { browsers, contexts, warm, restarts, .. } in
-            self.pools().values().map(|place| place.pool.stats())
+            self.places().values().map(|place| place.pool.stats())
         {
             totals.browsers += browsers;
             totals.contexts += contexts;

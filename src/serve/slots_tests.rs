@@ -125,7 +125,8 @@ proptest! {
     #[test]
     fn nobody_is_forgotten(steps in proptest::collection::vec((0..3_u8, 0..3_usize, 0..4_usize), 1..80)) {
         let slots = Slots::new(2, 1_000);
-        let (mut waiting, mut working): (Vec<(Option<usize>, Waiting)>, Vec<(Option<usize>, Slot)>) = Default::default();
+        let mut waiting: Vec<(Option<usize>, Waiting)> = Vec::new();
+        let mut working: Vec<(Option<usize>, Slot)> = Vec::new();
         for (what, of, session) in steps {
             match what {
                 0 | 1 => {

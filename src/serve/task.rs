@@ -81,7 +81,7 @@ impl Task {
 
 impl Work {
     /// The input of that kind, as its request would have it; what is wrong with it is told with its place.
-    pub(super) fn read(app: &App, kind: jobs::JobKind, input: Value) -> Result<Self, ApiError> {
+    pub(super) fn read(app: &App, kind: jobs::JobKind, input: &Value) -> Result<Self, ApiError> {
         let input = input.to_string();
         let work = match kind {
             jobs::JobKind::Fetch => json::read(input.as_bytes()).map(Self::Fetch),

@@ -267,7 +267,10 @@ pub fn convert(output: Output, text: &str, base: Option<&url::Url>, commas: bool
 
 /// A name of a site without the address that it stands for.
 fn is_bare_host(text: &str) -> bool {
-    !text.contains("://") && !text.starts_with(['/', '.', '?', '#']) && !text.ends_with(".html") && !text.contains('/')
+    !text.contains("://")
+        && !text.starts_with(['/', '.', '?', '#'])
+        && !text.to_ascii_lowercase().ends_with("html")
+        && !text.contains('/')
 }
 
 /// An address made absolute.
@@ -419,7 +422,7 @@ mod tests {
     #[test]
     fn values_are_made() {
         let check = |output: Output, text: &str, wanted: Value| {
-            assert_eq!(convert(output, text, None, false), Some(wanted), "{text}")
+            assert_eq!(convert(output, text, None, false), Some(wanted), "{text}");
         };
         check(Output::Number, "$1,299.00", 1299.into());
         check(Output::Number, "19,99 €", 19.99.into());

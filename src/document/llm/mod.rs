@@ -1,4 +1,4 @@
-//! Extraction by a language model: any endpoint that speaks OpenAI's chat completions. What is asked for comes back in the shape
+//! Extraction by a language model: any endpoint that speaks `OpenAI`'s chat completions. What is asked for comes back in the shape
 //! that the schema describes, and values that the page does not have are dropped, so that a model that makes things up makes
 //! them missing. The client, the address and the key are given from above; secrets are taken out before anything is sent.
 

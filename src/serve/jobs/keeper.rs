@@ -22,7 +22,7 @@ const LOOK: Duration = Duration::from_millis(700);
 /// How often a claim is renewed.
 const BEAT: Duration = Duration::from_secs(3);
 /// How long a store that is away is waited for with what came of a job.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// Keeps the job `id` until its execution has ended, then what came of it.
 pub(super) async fn keep(app: App, live: Arc<Live>, id: String, mut execution: Execution) {

@@ -77,13 +77,12 @@ async fn see(app: &App, tenant: &Tenant, open: &Open, heard: &mut Heard) -> Resu
 /// Puts a queued job into this server's queue, in the name of the token that asked for it.
 async fn take_up(app: &App, tenant: &Tenant, record: Record) -> Result<(), SessionError> {
     let token = app.sessions.token(tenant, &record.token).await?;
-    match (token, record.work) {
-        (Some(token), Some(work)) => live::adopt(app, Caller::of(token), &record.id, work),
-        _ => {
-            let error = ApiError::new("unauthorized", "the token that asked for it was revoked or has run out");
-            let queued = |now: &Record| now.status == JobStatus::Queued;
-            kept::end_unrun(app, tenant, &record.id, JobStatus::Failed, error, queued).await?;
-        }
+    if let (Some(token), Some(work)) = (token, record.work) {
+        live::adopt(app, Caller::of(token), &record.id, work);
+    } else {
+        let error = ApiError::new("unauthorized", "the token that asked for it was revoked or has run out");
+        let queued = |now: &Record| now.status == JobStatus::Queued;
+        kept::end_unrun(app, tenant, &record.id, JobStatus::Failed, error, queued).await?;
     }
     Ok(())
 }

@@ -24,7 +24,7 @@ fn declared(body: &[u8]) -> Option<&'static Encoding> {
         let label = value.split(['"', '\'', ';', ' ', '/']).next()?;
         Encoding::for_label(label.as_bytes())
     };
-    let found = metas.filter_map(label).next()?;
+    let found = metas.find_map(label)?;
     // A document that could be read so far is none of these.
     Some(if found.is_ascii_compatible() { found } else { UTF_8 })
 }

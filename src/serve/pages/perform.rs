@@ -77,7 +77,7 @@ impl Actor<'_> {
             }
             Action::WaitMs { duration_ms } => self.pause(*duration_ms).await?,
             Action::Scroll { selector, amount, direction, until_stable } => {
-                let selector = selector.as_deref().map(|selector| self.selector(selector, strict)).transpose()?;
+                let selector = selector.as_deref().map(|selector| parsed(selector, strict)).transpose()?;
                 let direction = match direction {
                     Direction::Down => page::Direction::Down,
                     Direction::Up => page::Direction::Up,
@@ -87,7 +87,7 @@ impl Actor<'_> {
                 verb(self.page().await?.scroll(selector.as_ref(), &options, deadline).await)?;
             }
             Action::Screenshot { selector, full_page } => {
-                let selector = selector.as_deref().map(|selector| self.selector(selector, strict)).transpose()?;
+                let selector = selector.as_deref().map(|selector| parsed(selector, strict)).transpose()?;
                 let options = ScreenshotOptions { selector, full_page: *full_page, ..ScreenshotOptions::default() };
                 let picture = verb(self.page().await?.screenshot(&options, deadline).await)?;
                 step.screenshot = Some(outputs::keep(&self.visit.app, &self.visit.task, picture));
@@ -118,18 +118,13 @@ impl Actor<'_> {
         }
     }
 
-    fn selector(&self, selector: &str, strict: bool) -> Done<Selector> {
-        let text = if strict { selector.to_owned() } else { format!("{selector} >> nth=0") };
-        Selector::parse(&text).map_err(|error| ApiError::new("invalid_selector", error.to_string()))
-    }
-
     /// The element that an action is for: the first of several, unless it is strict.
     async fn locate(&self, selector: &str, strict: bool, step: &mut Step) -> Done<Locator> {
         let page = self.page().await?;
-        let locator = page.locator(&self.selector(selector, strict)?);
+        let locator = page.locator(&parsed(selector, strict)?);
         if !strict {
             verb(locator.wait_for(WaitState::Attached, self.deadline).await)?;
-            let all = page.locator(&self.selector(selector, true)?);
+            let all = page.locator(&parsed(selector, true)?);
             let count = verb(all.count(self.deadline).await)?;
             step.matches = (count > 1).then_some(count);
         }
@@ -147,7 +142,7 @@ impl Actor<'_> {
     async fn wait_for(&self, selector: &str, timeout_ms: Option<u64>, optional: bool, step: &mut Step) -> Done {
         let own = timeout_ms.map(|timeout| Deadline::after(Duration::from_millis(timeout)));
         let deadline = own.map_or(self.deadline, |own| own.min(self.deadline));
-        let locator = self.page().await?.locator(&self.selector(selector, false)?);
+        let locator = self.page().await?.locator(&parsed(selector, false)?);
         let waited = locator.wait_for(WaitState::Attached, deadline).await;
         let is_late = matches!(&waited, Err(error) if matches!(error.error, PageError::Timeout { .. }));
         if optional {
@@ -166,4 +161,10 @@ impl Actor<'_> {
         tokio::time::sleep(span).await;
         Ok(())
     }
+}
+
+/// The selector of an action: the first match, unless it is strict.
+fn parsed(selector: &str, strict: bool) -> Done<Selector> {
+    let text = if strict { selector.to_owned() } else { format!("{selector} >> nth=0") };
+    Selector::parse(&text).map_err(|error| ApiError::new("invalid_selector", error.to_string()))
 }

@@ -13,7 +13,8 @@ use crate::serve::task::{Events, TaskEvent};
 /// A step, as answers and events tell of it.
 #[derive(Debug, Clone, Serialize)]
 pub(super) struct Step {
-    step_id: String,
+    #[serde(rename = "step_id")]
+    id: String,
     #[serde(rename = "type")]
     kind: &'static str,
     status: &'static str,
@@ -39,7 +40,7 @@ impl Step {
     /// The step at this place, from 0, begins.
     pub(super) fn begin(at: usize, action: &Action, events: &Events) -> Self {
         let step = Self {
-            step_id: format!("step_{}", at + 1),
+            id: format!("step_{}", at + 1),
             kind: action.name(),
             status: "running",
             started_at: now(),
@@ -76,7 +77,7 @@ impl Step {
     /// What went wrong, for the diagnostics.
     pub(super) fn failure(&self) -> Option<Value> {
         let error = self.error.as_ref()?;
-        Some(json!({"step_id": self.step_id, "type": self.kind, "code": error["code"], "message": error["message"]}))
+        Some(json!({"step_id": self.id, "type": self.kind, "code": error["code"], "message": error["message"]}))
     }
 
     fn tell(&self, events: &Events) {

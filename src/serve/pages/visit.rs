@@ -80,7 +80,7 @@ impl Visit {
             return self.with_browser(workspace, &options).await;
         }
         match self.open_plain(&workspace, &options).await {
-            Ok(session) => self.without_browser(session).await,
+            Ok(session) => Box::pin(self.without_browser(session)).await,
             // It was not said that there is to be none.
             Err(SessionError::Kind { .. }) if self.input.render_js.is_none() => {
                 self.with_browser(workspace, &options).await
@@ -156,7 +156,7 @@ impl Visit {
             seen.captured.take(&self, &source).await;
             Ok(())
         };
-        let done = self.stoppable(work, session.lease_lost()).await;
+        let done = Box::pin(self.stoppable(work, session.lease_lost())).await;
         let outcome = Box::pin(session.finish(self.task.finish_by())).await;
         self.conclude(seen, done, outcome)
     }

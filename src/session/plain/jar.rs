@@ -190,7 +190,9 @@ mod tests {
     /// What goes to the second address once the first has set these.
     fn sent(from: &str, headers: &[&str], to: &str) -> String {
         let mut jar = Jar::default();
-        headers.iter().for_each(|header| jar.set(&url(from), header));
+        for header in headers {
+            jar.set(&url(from), header);
+        }
         jar.header(&url(to)).unwrap_or_default()
     }
 
