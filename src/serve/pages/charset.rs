@@ -17,7 +17,7 @@ pub(super) fn decode(body: &[u8], named: Option<&str>, is_html: bool) -> String 
 /// What `<meta charset=..>` or `<meta http-equiv=content-type content="..; charset=..">` says.
 fn declared(body: &[u8]) -> Option<&'static Encoding> {
     let start = String::from_utf8_lossy(body.get(..DECLARED_WITHIN).unwrap_or(body)).to_ascii_lowercase();
-    let metas = start.split("<meta").skip(1).filter_map(|meta| meta.split('>').next());
+    let mut metas = start.split("<meta").skip(1).filter_map(|meta| meta.split('>').next());
     let label = |meta: &str| {
         let value =
             meta.split_once("charset")?.1.trim_start().strip_prefix('=')?.trim_start().trim_start_matches(['"', '\'']);
