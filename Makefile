@@ -48,7 +48,9 @@ soak: ## the tests of crashes and concurrency at length: two to three hours
 	@.ci/install browsers
 	@.ci/install windows
 	@.ci/install redis
+	@.ci/install moto
+	@.ci/install schemathesis
 	@.ci/install nextest
 	RHAVEN_SOAK_KILLS=500 RHAVEN_SOAK_POINTS=1 RHAVEN_SOAK_RERUNS=200 RHAVEN_SOAK_RECORDS=100000 RHAVEN_SOAK_REQUESTS=500 PROPTEST_CASES=20000 \
 		cargo nextest run --locked --profile soak
-	cargo nextest run --locked --profile soak --stress-count 20 --test browser --test page --test session --test script --test cli
+	cargo nextest run --locked --profile soak --stress-count 20 --test browser --test page --test session --test script --test cli --test egress --test serve

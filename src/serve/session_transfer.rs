@@ -93,7 +93,7 @@ struct Export {
         ("X-Rhaven-Passphrase" = Option<String>, Header, description = "What a bundle is sealed under; at least 8 characters")),
     responses(
         (status = 200, description = "The session; `X-Rhaven-Not-Held` counts what the format does not hold.",
-            content((String = "application/json"), (String = "text/plain"), (String = "application/octet-stream"))),
+            content((serde_json::Value = "application/json"), (String = "text/plain"), (String = "application/octet-stream"))),
         Usual, Forbidden, Missing))]
 async fn export(
     State(app): State<App>,
@@ -197,7 +197,7 @@ struct Made {
 #[utoipa::path(put, path = "/v1/sessions/{id}/import", tag = "sessions", security(("token" = ["admin"])),
     params(("id" = String, Path, description = "The session, percent-encoded"), Import,
         ("X-Rhaven-Passphrase" = Option<String>, Header, description = "What a bundle is opened with")),
-    request_body(content((String = "application/json"), (String = "text/plain"), (String = "application/octet-stream"))),
+    request_body(content((serde_json::Value = "application/json"), (String = "text/plain"), (String = "application/octet-stream"))),
     responses((status = 200, body = Made), Usual, Forbidden, InTheWay, TooLarge, BadFile))]
 #[expect(clippy::too_many_arguments, reason = "the parts of a request")]
 async fn import(
