@@ -128,9 +128,7 @@ pub(super) fn digest(cookies: &[Cookie]) -> String {
     sorted.sort_by_cached_key(identity);
     let mut hash = Sha256::new();
     for cookie in sorted {
-        // By name: in which order a map keeps them is another library's choice.
-        let fields: BTreeMap<String, Value> = cookie.into_iter().collect();
-        hash.update(Zeroizing::new(serde_json::to_string(&fields).unwrap_or_default()).as_bytes());
+        hash.update(Zeroizing::new(Value::Object(cookie).to_string()).as_bytes());
         hash.update([0]);
     }
     data_encoding::HEXLOWER.encode(&hash.finalize())

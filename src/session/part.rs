@@ -60,7 +60,7 @@ impl Part {
     pub(super) fn push_generator(&mut self, database: &str, store: &str, next: i64) {
         // The order of its fields is a format: another one would count as a change.
         let (database, store) = (Value::from(database), Value::from(store));
-        let line = format!("{{\"db\":{database},\"n\":{next},\"store\":{store},\"t\":\"next\"}}\n");
+        let line = format!("{{\"t\":\"next\",\"db\":{database},\"store\":{store},\"n\":{next}}}\n");
         self.text.push_str(&line);
     }
 

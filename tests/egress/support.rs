@@ -59,6 +59,7 @@ pub async fn proxy(allow: &[&str], names: &Arc<Names>) -> Proxy {
     proxy_with(policy(allow, &[]), names, |_| {}).await
 }
 
+#[expect(clippy::unused_async, reason = "starting one needs a runtime, which an async function is sure of")]
 pub async fn proxy_with(policy: Policy, names: &Arc<Names>, set: impl FnOnce(&mut ProxyOptions)) -> Proxy {
     let mut options = ProxyOptions { resolver: names.clone(), ..ProxyOptions::new(policy) };
     set(&mut options);

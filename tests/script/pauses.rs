@@ -75,7 +75,7 @@ async fn a_pause_sees_and_changes_the_variables_of_the_script() {
     let number = std::sync::atomic::AtomicUsize::new(0);
     let script =
         quiet(&text).file("m.rhai", "fn f() { 3 }").limits(|limits| limits.wall_time = Duration::from_millis(1500));
-    let ran = paused(script, async |pause| {
+    let ran = Box::pin(paused(script, async |pause| {
         if number.fetch_add(1, std::sync::atomic::Ordering::Relaxed) == 0 {
             assert_eq!(pause.value("[top, helper(2), m::f(), global::K]").await, json!([1, 20, 3, 4]));
             pause.value("top += 1; let extra = 5; f = |x| helper(x) + extra; fn helper(x) { x * 100 }").await;
@@ -93,7 +93,7 @@ async fn a_pause_sees_and_changes_the_variables_of_the_script() {
             assert_eq!(pause.value("[a, inner]").await, json!([7, [7]]));
             pause.value("inner.push(8); a = 9;").await;
         }
-    })
+    }))
     .await;
     assert!(ran.report.failure.is_none(), "{:#?}", ran.report.failure);
     assert_eq!(ran.report.result, json!([[9, [7, 8]], 2, 505, 4]));
@@ -101,14 +101,14 @@ async fn a_pause_sees_and_changes_the_variables_of_the_script() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_interrupt_in_a_pause_stops_that_input_only() {
-    let ran = paused(quiet("let a = 1; try { pause(); } catch { a = 100; } a"), async |pause| {
+    let ran = Box::pin(paused(quiet("let a = 1; try { pause(); } catch { a = 100; } a"), async |pause| {
         let cancel = CancellationToken::new();
         cancel.cancel();
         let turn = pause.dialogue.say("loop { }", cancel).await;
         assert_eq!(turn.failure.unwrap().code, "cancelled");
         pause.failure("throw 1").await;
         pause.value("a += 1; exit(5);").await;
-    })
+    }))
     .await;
     assert_eq!(ran.report.result, json!(2), "{:?}", ran.report.failure);
 }
@@ -118,13 +118,13 @@ async fn cancelling_the_run_ends_its_pause() {
     for text in ["loop { }", "sleep(\"1h\")", ""] {
         let script = quiet("print(1); pause(); print(2);");
         let cancel = script.cancel.clone();
-        let ran = paused(script, async |pause| {
+        let ran = Box::pin(paused(script, async |pause| {
             cancel.cancel();
             let turn = pause.say(text).await;
             // The pause is over; whoever holds the dialogue still hears so.
             assert!(turn.failure.is_some_and(|failure| failure.code == "cancelled") || text.is_empty());
             while pause.say("1").await.failure.is_none() {}
-        })
+        }))
         .await;
         assert_eq!(ran.report.failure.as_ref().unwrap().code, "cancelled");
         assert_eq!(ran.events.iter().filter(|event| matches!(event, Event::Print { .. })).count(), 1);
