@@ -70,9 +70,10 @@ fn label(node: &NodeRef<'_>) -> String {
         return read;
     }
     let told = |node: &NodeRef<'_>, names: &[&str]| names.iter().find_map(|name| attribute(node, name));
-    let own = told(node, &["aria-label", "title", "alt"]);
+    let own = told(node, &["aria-label", "alt"]);
     let inside = || node.descendants_it().find_map(|inner| told(&inner, &["alt", "aria-label", "title"]));
-    collapse(&own.or_else(inside).unwrap_or_default())
+    // A title says more about a name, and is one only where there is no other.
+    collapse(&own.or_else(inside).or_else(|| told(node, &["title"])).unwrap_or_default())
 }
 
 #[cfg(test)]

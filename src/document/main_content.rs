@@ -25,15 +25,27 @@ pub(super) fn choose(document: &Document) -> Chosen {
     let heading = document.select("h1").nodes().first().map(text).filter(|heading| !heading.is_empty());
     let rest = without_sides(document);
     let whole = text(&rest.root()).len();
-    let chosen = article(document).filter(|article| text(&article.root()).len() * LEAST >= whole).unwrap_or(rest);
-    let has_heading = heading
-        .as_ref()
-        .is_some_and(|heading| chosen.select("h1,h2").nodes().iter().any(|inner| text(inner) == *heading));
-    Chosen { title: heading.filter(|_| !has_heading), document: chosen }
+    let chosen = article(&rest).filter(|article| text(&article.root()).len() * LEAST >= whole).unwrap_or(rest);
+    let title = heading.filter(|heading| !keeps_heading(&chosen, heading));
+    Chosen { title, document: chosen }
+}
+
+/// Whether the page's heading is in what was chosen; it is of the first level again there.
+fn keeps_heading(chosen: &Document, heading: &str) -> bool {
+    let headings = chosen.select("h1,h2");
+    let known = headings.nodes().iter().find(|inner| text(inner) == heading);
+    if let Some(known) = known {
+        // Readers make second headings of first ones.
+        known.rename("h1");
+    }
+    known.is_some()
 }
 
 fn article(document: &Document) -> Option<Document> {
-    let mut reader = Readability::with_document(document.clone(), None, None).ok()?;
+    let document = document.clone();
+    // The reader takes the name of an author out of the text, unless it knows one.
+    document.head()?.append_html("<meta name=author content=known>");
+    let mut reader = Readability::with_document(document, None, None).ok()?;
     if !reader.is_probably_readable() {
         return None;
     }

@@ -43,7 +43,7 @@ pub(super) fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, ApiError> {
         let path = error.path().to_string();
         let inner = error.into_inner();
         if inner.classify() != Category::Data {
-            return ApiError::invalid(".", format!("the body is not JSON: {inner}"));
+            return ApiError::invalid(".", format!("the body is not JSON: {}", placed(&inner)));
         }
         let reason = without_place(&inner.to_string());
         let told = if path == "." { reason.clone() } else { format!("{path}: {reason}") };
@@ -53,11 +53,16 @@ pub(super) fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, ApiError> {
             None => told,
         }
     })?;
-    reader.end().map_err(|error| ApiError::invalid(".", format!("after the JSON of the body: {error}")))?;
+    reader.end().map_err(|error| ApiError::invalid(".", format!("after the JSON of the body: {}", placed(&error))))?;
     Ok(value)
 }
 
-/// Lines and columns are those of a text that nobody sees.
+/// A mistake in the text itself, with its place: there is no path to one.
+fn placed(error: &serde_json::Error) -> String {
+    format!("line {}, column {}: {}", error.line(), error.column(), without_place(&error.to_string()))
+}
+
+/// A value has a path; lines and columns are those of a text that nobody sees.
 fn without_place(text: &str) -> String {
     text.rsplit_once(" at line ").map_or(text, |(text, _)| text).to_owned()
 }
@@ -103,5 +108,12 @@ mod tests {
         check("7", ".", None);
         check("", ".", None);
         check("{", ".", None);
+        check("{} x", ".", None);
+    }
+
+    #[test]
+    fn the_place_in_a_text_that_is_no_json_is_told() {
+        let error = read::<Asked>(b"{\n \"timeout_ms\" 5}").unwrap_err();
+        assert_eq!(error.message, "the body is not JSON: line 2, column 15: expected `:`");
     }
 }

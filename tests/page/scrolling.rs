@@ -75,7 +75,7 @@ async fn a_list_that_loads_is_read_to_its_end() {
 #[tokio::test]
 async fn a_list_without_end_ends_with_the_time() {
     let endless = "<div id=list></div><script>
-        const more = () => { for (let i = 0; i < 20; i++) document.querySelector('#list').append(Object.assign(document.createElement('p'), { textContent: 'x' })); };
+        const more = () => { for (let i = 0; i < 20; i++) document.querySelector('#list').append(Object.assign(document.createElement('p'), { textContent: 'x', style: 'height:50px' })); };
         more(); addEventListener('scroll', more);</script>";
     let stage = Stage::with(endless).await;
     let begun = Instant::now();

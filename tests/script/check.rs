@@ -55,9 +55,9 @@ fn descriptions_are_checked() {
     assert!(found.starts_with("invalid_argument 1:"), "{found}");
     assert!(found.contains("a: expected a description, found 1"), "{found}");
     let found = one("extract(#{ schema: #{ a: \"b\" }, engine: \"best\" })");
-    assert!(found.starts_with("invalid_argument 1:43: ") && found.contains("engine is"), "{found}");
+    assert!(found.starts_with("invalid_argument 1:41: ") && found.contains("engine is"), "{found}");
     let found = one("extract(#{ schema: #{ a: \"b\" }, engin: \"llm\" })");
-    assert!(found.starts_with("invalid_argument 1:34: ") && found.contains("did you mean engine?"), "{found}");
+    assert!(found.starts_with("invalid_argument 1:33: ") && found.contains("did you mean engine?"), "{found}");
 }
 
 #[test]

@@ -87,13 +87,15 @@ struct Element {
     is_scope: bool,
     /// Whether an end tag of another kind does not reach past it.
     is_special: bool,
+    /// How many elements around it are closed already and hold it all the same.
+    taken: usize,
 }
 
 impl Element {
     fn new(name: &str, key: Option<u64>) -> Self {
         let is_scope = SCOPE.contains(&name);
         let is_special = is_scope || BLOCK.contains(&name) || SPECIAL.contains(&name);
-        Self { name: name.to_owned(), key, is_scope, is_special }
+        Self { name: name.to_owned(), key, is_scope, is_special, taken: 0 }
     }
 }
 
@@ -104,6 +106,8 @@ pub(super) struct Open {
     /// How many are open by each name: most searches are for one that is not.
     counts: HashMap<String, usize>,
     foreign: usize,
+    /// Of all open elements together, what each one's `taken` counts.
+    taken: usize,
     listed: HashMap<u64, u8>,
     formatting: usize,
     stuck: usize,
@@ -114,8 +118,9 @@ pub(super) fn is_formatting(name: &str) -> bool {
 }
 
 impl Open {
+    /// How deep in the tree the next element would be: deeper than the stack is high where a form was taken out of it.
     pub fn depth(&self) -> usize {
-        self.elements.len()
+        self.elements.len() + self.taken
     }
 
     /// Whether in `SVG` or `MathML`, where other rules hold.
@@ -148,7 +153,9 @@ impl Open {
         match name {
             "li" => self.close_item(&["li"]),
             "dd" | "dt" => self.close_item(&["dd", "dt"]),
-            "option" if self.elements.last().is_some_and(|last| last.name == "option") => self.pop_to(self.depth() - 1),
+            "option" if self.elements.last().is_some_and(|last| last.name == "option") => {
+                self.pop_to(self.elements.len() - 1)
+            }
             "td" | "th" => self.close_in_table(&["td", "th", "caption", "colgroup"]),
             "tr" => self.close_in_table(&["tr", "td", "th", "caption", "colgroup"]),
             "tbody" | "thead" | "tfoot" | "caption" | "colgroup" => self.close_in_table(ROW_GROUPS),
@@ -227,13 +234,20 @@ impl Open {
         }
     }
 
-    /// A form is taken out of the stack; what is open in it stays.
+    /// A form is taken out of the stack; what is open in it stays, as deep in the tree as it was.
     fn take_form(&mut self) {
         if let Some(at) = self.elements.iter().rposition(|open| open.name == "form") {
             let blocked = self.elements.iter().skip(at + 1).any(|open| open.is_scope);
             if !blocked {
                 let form = self.elements.remove(at);
                 self.uncount(&form.name);
+                match self.elements.get_mut(at) {
+                    Some(inner) => {
+                        inner.taken += form.taken + 1;
+                        self.taken += 1;
+                    }
+                    None => self.taken -= form.taken,
+                }
             }
         }
     }
@@ -242,6 +256,7 @@ impl Open {
         while self.elements.len() > at {
             let Some(element) = self.elements.pop() else { return };
             self.uncount(&element.name);
+            self.taken -= element.taken;
             if element.name == "svg" || element.name == "math" {
                 self.foreign = self.foreign.saturating_sub(1);
             }

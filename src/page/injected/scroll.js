@@ -2,11 +2,17 @@
 
   const AXES = { down: ['Top', 'Height', 1], up: ['Top', 'Height', -1], right: ['Left', 'Width', 1], left: ['Left', 'Width', -1] };
   const overflows = (el, size) => el[`scroll${size}`] > el[`client${size}`] + 1 && el[`client${size}`] > 0;
+  const overflow = (el, size) => getComputedStyle(el)[size === 'Height' ? 'overflowY' : 'overflowX'];
+  // The viewport takes what the root says, or else the body. Only a script can scroll it where that is `hidden`.
+  const isLocked = size => {
+    const root = document.documentElement;
+    const own = overflow(root, size);
+    return /hidden|clip/.test(own === 'visible' && document.body ? overflow(document.body, size) : own);
+  };
   const scrolls = (el, size) => {
     if (!overflows(el, size)) return false;
-    if (el === document.scrollingElement) return true;
-    const style = getComputedStyle(el);
-    return /auto|scroll|overlay/.test(size === 'Height' ? style.overflowY : style.overflowX);
+    if (el === document.scrollingElement) return !isLocked(size);
+    return /auto|scroll|overlay/.test(overflow(el, size));
   };
   // What a reader would scroll: the element or what it scrolls in; else the page; else, where the page itself does not scroll, the
   // largest part of it that does.
