@@ -121,7 +121,11 @@ impl Going {
                 if self.app.ending.is_cancelled() {
                     return None;
                 }
-                if !kept::claim(&self.app, self.order.caller.tenant(), job).await {
+                // It may have waited for long: what was revoked meanwhile runs nothing.
+                let (tenant, token) = (self.order.caller.tenant(), self.order.caller.token_id());
+                if !kept::may_begin(&self.app, tenant, job, token).await
+                    || !kept::claim(&self.app, tenant, job).await
+                {
                     return None;
                 }
                 let data = json!({"status": "running"});

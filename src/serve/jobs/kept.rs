@@ -65,6 +65,26 @@ pub(super) async fn update(
     }
 }
 
+/// Whether the token that asked for a queued job still opens something; where it does not the job is over with this.
+pub(super) async fn may_begin(app: &App, tenant: &Tenant, id: &str, token: &str) -> bool {
+    let settled = match app.sessions.token(tenant, token).await {
+        Ok(Some(_)) => return true,
+        Ok(None) => end_unauthorized(app, tenant, id).await,
+        Err(error) => Err(error),
+    };
+    if let Err(error) = settled {
+        tracing::warn!(job = id, code = error.code(), "the token of a job cannot be asked for: {}", with_causes(&error));
+    }
+    false
+}
+
+/// Ends a queued job whose token opens nothing any more.
+pub(super) async fn end_unauthorized(app: &App, tenant: &Tenant, id: &str) -> Result<(), SessionError> {
+    let error = ApiError::new("unauthorized", "the token that asked for it was revoked or has run out");
+    let queued = |now: &Record| now.status == JobStatus::Queued;
+    end_unrun(app, tenant, id, JobStatus::Failed, error, queued).await.map(drop)
+}
+
 /// Takes a queued job for this server, which begins it; false where there is nothing to begin: another has it, it was cancelled, or
 /// the store cannot be asked, and then it is found again later.
 pub(super) async fn claim(app: &App, tenant: &Tenant, id: &str) -> bool {

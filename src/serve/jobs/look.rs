@@ -8,7 +8,6 @@ use crate::session::{JobPart, SessionError};
 
 use super::super::access::Caller;
 use super::super::app::App;
-use super::super::error::ApiError;
 use super::kept;
 use super::live;
 use super::record::{Claim, JobStatus, Open, Record, now};
@@ -79,12 +78,9 @@ async fn take_up(app: &App, tenant: &Tenant, record: Record) -> Result<(), Sessi
     let token = app.sessions.token(tenant, &record.token).await?;
     if let (Some(token), Some(work)) = (token, record.work) {
         live::adopt(app, Caller::of(token), &record.id, work);
-    } else {
-        let error = ApiError::new("unauthorized", "the token that asked for it was revoked or has run out");
-        let queued = |now: &Record| now.status == JobStatus::Queued;
-        kept::end_unrun(app, tenant, &record.id, JobStatus::Failed, error, queued).await?;
+        return Ok(());
     }
-    Ok(())
+    kept::end_unauthorized(app, tenant, &record.id).await
 }
 
 /// Whether the server of a claim is gone: its process, where it was of this machine, or it was not heard of for too long. The time is
