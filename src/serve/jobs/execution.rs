@@ -7,7 +7,7 @@ use serde_json::json;
 use tokio::sync::{Mutex, oneshot};
 use tokio::task::{JoinError, JoinHandle};
 
-use crate::base::Deadline;
+use crate::base::{Deadline, with_causes};
 
 use super::super::access::Caller;
 use super::super::app::App;
@@ -15,7 +15,7 @@ use super::super::error::ApiError;
 use super::super::slots::{Full, Slot, Waiting};
 use super::super::task::{Answer, Task, TaskEvent, Work};
 use super::journal::Journal;
-use super::kept;
+use super::kept::{self, Claimed};
 use super::record::now;
 use super::stop::{Stop, Why};
 
@@ -118,14 +118,7 @@ impl Going {
             let mut stage = self.stage.lock().await;
             if let Stage::Waiting { job: Some(job) } = &*stage {
                 // What waits as a job when the server ends is for the next start.
-                if self.app.ending.is_cancelled() {
-                    return None;
-                }
-                // It may have waited for long: what was revoked meanwhile runs nothing.
-                let (tenant, token) = (self.order.caller.tenant(), self.order.caller.token_id());
-                if !kept::may_begin(&self.app, tenant, job, token).await
-                    || !kept::claim(&self.app, tenant, job).await
-                {
+                if self.app.ending.is_cancelled() || !self.take(job).await {
                     return None;
                 }
                 let data = json!({"status": "running"});
@@ -134,6 +127,20 @@ impl Going {
             *stage = Stage::Begun;
         }
         Some(self.perform(slot).await)
+    }
+
+    /// Takes the job that it is, to begin it.
+    async fn take(&self, job: &str) -> bool {
+        // It may have waited for long: what was revoked meanwhile runs nothing.
+        let (tenant, token) = (self.order.caller.tenant(), self.order.caller.token_id());
+        if !kept::may_begin(&self.app, tenant, job, token).await {
+            return false;
+        }
+        kept::claim(&self.app, tenant, job).await.map(|claimed| claimed == Claimed::Taken).unwrap_or_else(|error| {
+            // It is found again later.
+            tracing::warn!(job, code = error.code(), "a job could not be claimed: {}", with_causes(&error));
+            false
+        })
     }
 
     async fn perform(self, slot: Slot) -> Ended {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::base::{Tenant, with_causes};
+use crate::base::{Deadline, Tenant, with_causes};
 use crate::session::{JobPart, Seen, SessionError};
 
 use super::super::app::App;
@@ -15,6 +15,9 @@ use super::record::{JobStatus, Kept, Open, Record, now};
 pub(super) const KEPT: Duration = Duration::from_hours(24);
 /// How long a job waits at most for a server that runs it.
 const WAITS: Duration = Duration::from_hours(24 * 7);
+/// How long a store that is away is asked for a claim, and how often.
+const PATIENCE: Duration = Duration::from_secs(5);
+const PAUSE: Duration = Duration::from_millis(250);
 /// A result of more bytes is not kept.
 const LARGEST: usize = 32 << 20;
 /// A longer answer has a document of its own, so that a list of jobs stays quick to read.
@@ -85,9 +88,32 @@ pub(super) async fn end_unauthorized(app: &App, tenant: &Tenant, id: &str) -> Re
     end_unrun(app, tenant, id, JobStatus::Failed, error, queued).await.map(drop)
 }
 
-/// Takes a queued job for this server, which begins it; false where there is nothing to begin: another has it, it was cancelled, or
-/// the store cannot be asked, and then it is found again later.
-pub(super) async fn claim(app: &App, tenant: &Tenant, id: &str) -> bool {
+/// What came of the wish to begin a queued job.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Claimed {
+    /// It is this server's.
+    Taken,
+    /// There is no such job.
+    Missing,
+    /// There is nothing to begin: another has it, or it was cancelled.
+    Gone,
+}
+
+/// Takes a queued job for this server, which begins it. A store that is away is asked again for some seconds: what it did not answer
+/// may have been done.
+pub(super) async fn claim(app: &App, tenant: &Tenant, id: &str) -> Result<Claimed, SessionError> {
+    let patience = Deadline::after(PATIENCE);
+    loop {
+        let error = match claim_once(app, tenant, id).await {
+            Err(error @ SessionError::Store(_)) if !patience.passed() => error,
+            settled => return settled,
+        };
+        tracing::warn!(job = id, code = error.code(), "a job could not be claimed yet: {}", with_causes(&error));
+        tokio::time::sleep(PAUSE).await;
+    }
+}
+
+async fn claim_once(app: &App, tenant: &Tenant, id: &str) -> Result<Claimed, SessionError> {
     let claim = app.jobs.claim();
     let claimed = update(app, tenant, id, |record| {
         let free = record.status == JobStatus::Queued;
@@ -96,13 +122,12 @@ pub(super) async fn claim(app: &App, tenant: &Tenant, id: &str) -> bool {
         }
         free
     });
-    match claimed.await {
-        Ok(claimed) => claimed.is_some_and(|(_, taken)| taken),
-        Err(error) => {
-            tracing::warn!(job = id, code = error.code(), "a job could not be claimed: {}", with_causes(&error));
-            false
-        }
-    }
+    Ok(match claimed.await? {
+        None => Claimed::Missing,
+        // Taken before, too: by a claim whose answer was lost. A job is in one queue of this server only.
+        Some((record, taken)) if taken || record.is_run_by(app.jobs.node()) => Claimed::Taken,
+        Some(_) => Claimed::Gone,
+    })
 }
 
 /// Says that the server lives that runs it. What is answered is whether it is to be stopped, and why.
