@@ -16,6 +16,7 @@ use super::super::slots::{Full, Slot, Waiting};
 use super::super::task::{Answer, Task, TaskEvent, Work};
 use super::journal::Journal;
 use super::kept::{self, Claimed};
+use super::live::Reserved;
 use super::record::now;
 use super::stop::{Stop, Why};
 
@@ -47,6 +48,9 @@ pub(super) struct Order {
 pub(super) enum Stage {
     /// In the queue; the job that it is, if it is one, has to be claimed before it begins.
     Waiting { job: Option<String> },
+    /// In the queue, for a client that waits: it was to be a job, and the store did not answer whether it keeps it. Where it does,
+    /// another server may run it.
+    Unsure { job: Reserved },
     /// At work.
     Begun,
 }
@@ -107,26 +111,47 @@ impl Going {
     async fn go(self, waiting: Waiting) -> Option<Ended> {
         let slot = tokio::select! {
             biased;
-            () = self.stop.token().cancelled() => return Some(Ended::now(Err(self.stopped()))),
-            slot = waiting => slot,
+            () = self.stop.token().cancelled() => Err(self.stopped()),
+            slot = waiting => slot.map_err(refused),
         };
         let slot = match slot {
             Ok(slot) => slot,
-            Err(full) => return Some(Ended::now(Err(refused(full)))),
+            Err(error) => {
+                self.leave().await;
+                return Some(Ended::now(Err(error)));
+            }
         };
         {
             let mut stage = self.stage.lock().await;
-            if let Stage::Waiting { job: Some(job) } = &*stage {
-                // What waits as a job when the server ends is for the next start.
-                if self.app.ending.is_cancelled() || !self.take(job).await {
-                    return None;
+            match &*stage {
+                Stage::Waiting { job: Some(job) } => {
+                    // What waits as a job when the server ends is for the next start.
+                    if self.app.ending.is_cancelled() || !self.take(job).await {
+                        return None;
+                    }
+                    let data = json!({"status": "running"});
+                    self.journal.tell(TaskEvent { event: "status".to_owned(), data });
                 }
-                let data = json!({"status": "running"});
-                self.journal.tell(TaskEvent { event: "status".to_owned(), data });
+                Stage::Unsure { job } => match kept::withdraw(&self.app, self.order.caller.tenant(), job.id()).await {
+                    Ok(Claimed::Gone) => return None,
+                    Ok(Claimed::Taken | Claimed::Missing) => {}
+                    // Whether it is done elsewhere cannot be known: it is not to be done twice.
+                    Err(error) => return Some(Ended::now(Err(error.into()))),
+                },
+                Stage::Waiting { job: None } | Stage::Begun => {}
             }
             *stage = Stage::Begun;
         }
         Some(self.perform(slot).await)
+    }
+
+    /// Leaves the queue unbegun. What a client is told not to have been done is not left to another server either.
+    async fn leave(&self) {
+        if let Stage::Unsure { job } = &*self.stage.lock().await
+            && let Err(error) = kept::withdraw(&self.app, self.order.caller.tenant(), job.id()).await
+        {
+            tracing::warn!(job = job.id(), code = error.code(), "what nobody waits for may be kept as a job");
+        }
     }
 
     /// Takes the job that it is, to begin it.

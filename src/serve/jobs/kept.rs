@@ -113,6 +113,20 @@ pub(super) async fn claim(app: &App, tenant: &Tenant, id: &str) -> Result<Claime
     }
 }
 
+/// Takes a queued job for this server, whose client waits for it: it is no job then.
+pub(super) async fn withdraw(app: &App, tenant: &Tenant, id: &str) -> Result<Claimed, SessionError> {
+    let claimed = claim(app, tenant, id).await?;
+    if claimed == Claimed::Taken {
+        for part in [JobPart::Job, JobPart::Open] {
+            if let Err(error) = app.sessions.remove_job_document(tenant, part, id).await {
+                // It is marked as interrupted then, as nobody says that its server lives.
+                tracing::warn!(job = id, code = error.code(), "a job that is none could not be removed");
+            }
+        }
+    }
+    Ok(claimed)
+}
+
 async fn claim_once(app: &App, tenant: &Tenant, id: &str) -> Result<Claimed, SessionError> {
     let claim = app.jobs.claim();
     let claimed = update(app, tenant, id, |record| {
