@@ -179,5 +179,6 @@ async fn a_job_whose_token_is_revoked_while_it_waits_is_not_run() {
     assert_eq!(ended(&rig, &id).await["status"], "failed");
     let said = result(&rig, &id).await.json();
     assert_eq!((&said["error"]["code"], &said["emitted"]), (&json!("unauthorized"), &Value::Null), "{said}");
+    assert_eq!(said["session"], json!({"id": "theirs", "updated": false, "version": null, "changes": []}), "{said}");
     rig.stop().await;
 }

@@ -12,6 +12,7 @@ use crate::base::{Deadline, with_causes};
 use super::super::access::Caller;
 use super::super::app::App;
 use super::super::error::ApiError;
+use super::super::failures::untouched;
 use super::super::slots::{Full, Slot, Waiting};
 use super::super::task::{Answer, Task, TaskEvent, Work};
 use super::journal::Journal;
@@ -228,8 +229,7 @@ impl Going {
 
     fn stopped(&self) -> ApiError {
         let mut error = self.error(self.stop.why().unwrap_or(Why::Cancelled));
-        let session =
-            self.order.work.session_id().map(|id| json!({"id": id, "updated": false, "version": null, "changes": []}));
+        let session = self.order.work.session_id().map(untouched);
         error.beside.insert("session".to_owned(), session.unwrap_or_default());
         error
     }

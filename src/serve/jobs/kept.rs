@@ -7,6 +7,7 @@ use crate::session::{JobPart, Seen, SessionError};
 
 use super::super::app::App;
 use super::super::error::ApiError;
+use super::super::failures::untouched;
 use super::super::request_id::random_id;
 use super::execution::Ended;
 use super::record::{JobStatus, Kept, Open, Record, now};
@@ -178,7 +179,8 @@ pub(super) async fn end(
     let mut length = serde_json::to_vec(&kept).map_or(usize::MAX, |bytes| bytes.len());
     if length > LARGEST {
         let message = format!("what came of it has more than {LARGEST} bytes, which is the most that is kept of a job");
-        (status, kept, length) = (JobStatus::Failed, Kept::of(Err(ApiError::new("result_too_large", message))), 0);
+        let too_large = Kept::of(Err(ApiError::new("result_too_large", message)));
+        (status, kept, length) = (JobStatus::Failed, too_large.in_place_of(kept), 0);
     }
     let (mut answer, mut answer_name) = (Some(kept), None);
     if length > SHORT {
@@ -210,12 +212,14 @@ pub(super) async fn end_unrun(
     error: ApiError,
     mut still: impl FnMut(&Record) -> bool + Send,
 ) -> Result<Option<(Record, bool)>, SessionError> {
-    let answer = Kept::of(Err(error));
     let ended = update(app, tenant, id, |record| {
         let ends = still(record);
         if ends {
+            let mut error = error.clone();
+            let session = record.session.as_deref().map(untouched);
+            error.beside.insert("session".to_owned(), session.unwrap_or_default());
             record.end(status, now());
-            record.answer = Some(answer.clone());
+            record.answer = Some(Kept::of(Err(error)));
         }
         ends
     });

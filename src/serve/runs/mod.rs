@@ -233,7 +233,7 @@ fn session_members(input: &RunInput, outcomes: &[SessionOutcome]) -> Map<String,
     });
     let session = match (named, &input.session) {
         (Some(named), _) => failures::told(named),
-        (None, Some(session)) => failures::untouched(&session.id),
+        (None, Some(session)) => failures::untouched(session.id.as_str()),
         (None, None) => outcomes.first().map_or(Value::Null, failures::told),
     };
     members.insert("session".to_owned(), session);
