@@ -13,8 +13,9 @@ use super::super::access::Caller;
 use super::super::app::App;
 use super::super::error::ApiError;
 use super::super::failures::untouched;
-use super::super::slots::{Full, Slot, Waiting};
-use super::super::task::{Answer, Task, TaskEvent, Work};
+use super::super::slots::{Full, Slot, Turn, Waiting};
+use super::super::server::SAVING;
+use super::super::task::{Answer, Finish, Task, TaskEvent, Work};
 use super::journal::Journal;
 use super::kept::{self, Claimed};
 use super::live::Reserved;
@@ -170,13 +171,14 @@ impl Going {
     }
 
     async fn perform(self, slot: Slot) -> Ended {
-        let deadline = Deadline::after(self.order.timeout);
+        let (deadline, finish) = (Deadline::after(self.order.timeout), Finish::default());
         let task = Task {
             id: self.order.id.clone(),
             caller: self.order.caller.clone(),
             deadline,
             cancel: self.stop.token().clone(),
             events: self.journal.events(),
+            finish: finish.clone(),
         };
         let (app, work) = (self.app.clone(), self.order.work.clone());
         // A task of its own: whatever it does with its thread, the time is kept here.
@@ -189,16 +191,44 @@ impl Going {
         if let Ok(done) = tokio::time::timeout(NOTICE, &mut working).await {
             return self.settle(done, slot);
         }
-        tracing::warn!(id = self.order.id, "work that was stopped did not notice in time; it is left to itself");
-        self.abandon(working, slot);
-        Ended::now(Err(self.stopped()))
+        // The place goes to others; what the work holds goes with it, and its session stays taken until then.
+        let turn = slot.keep_session();
+        if finish.give_up() {
+            // It has not begun to save and will not from now on: what is told of its session is true at once.
+            tracing::warn!(id = self.order.id, "work that was stopped did not notice in time; it is left to itself");
+            self.abandon(working, turn);
+            return Ended::now(Err(self.stopped()));
+        }
+        let ended = self.saved(working).await;
+        drop(turn);
+        ended
     }
 
-    /// Gives the slot to others. What the work holds goes with it; its session stays taken until then.
-    fn abandon(&self, mut working: JoinHandle<Outcome>, slot: Slot) {
-        let turn = slot.keep_session();
+    /// What came of work that was saving when its time was over. That is waited for: only the work knows whether there is a new version,
+    /// and who is told that there is none would do it again.
+    async fn saved(&self, mut working: JoinHandle<Outcome>) -> Ended {
+        if let Ok(done) = tokio::time::timeout(self.linger(), &mut working).await {
+            return Ended::now(self.came(done));
+        }
+        tracing::warn!(id = self.order.id, "work that was stopped could not save in time");
+        working.abort();
+        // It may have come to its end just then.
+        match working.await {
+            Ok(outcome) => Ended::now(self.came(Ok(outcome))),
+            Err(_) => Ended::now(Err(self.stopped())),
+        }
+    }
+
+    /// How long what was stopped may still save and close. A server that ends waits for it as long as it waits for anything.
+    fn linger(&self) -> Duration {
+        if self.app.ending.is_cancelled() { SAVING } else { LINGER }
+    }
+
+    /// Leaves work to itself that closes without having saved.
+    fn abandon(&self, mut working: JoinHandle<Outcome>, turn: Option<Turn>) {
+        let linger = self.linger();
         self.app.executions.spawn(async move {
-            if tokio::time::timeout(LINGER, &mut working).await.is_err() {
+            if tokio::time::timeout(linger, &mut working).await.is_err() {
                 working.abort();
                 let _ = working.await;
             }

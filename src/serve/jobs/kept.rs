@@ -149,7 +149,7 @@ async fn claim_once(app: &App, tenant: &Tenant, id: &str) -> Result<Claimed, Ses
 pub(super) async fn beat(app: &App, tenant: &Tenant, id: &str) -> Result<Option<super::stop::Why>, SessionError> {
     let node = app.jobs.node();
     let beaten = update(app, tenant, id, |record| match &mut record.claim {
-        Some(claim) if claim.node == node && !record.cancel => {
+        Some(claim) if claim.node == node => {
             claim.beat += 1;
             true
         }
