@@ -1,12 +1,12 @@
 //! A run in steps, for who does something between the check of the script and its start: open the session that it is to have,
 //! and tell what is wrong with that apart from what is wrong with the script.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
-use super::{Event, FINISH, Failure, Job, Report, failure, perform, read, redactor, tell_of_transfers};
+use super::{Event, Failure, Job, Report, failure, perform, read, redactor, tell_of_transfers};
 use crate::base::{Deadline, Redactor};
 use crate::script::{self, Program};
 use crate::session::Workspace;
@@ -38,13 +38,13 @@ impl Prepared {
     }
 
     /// Runs the script, in sessions of `workspace` that may be open already, saves them, and ends the workspace. `events` is called
-    /// from the run's threads, in order. Cancelling `cancel` stops the script; what is then read from its pages for the save may take
-    /// `hurried` and no longer, for a page may be what hangs.
+    /// from the run's threads, in order. Cancelling `cancel` stops the script. `finish_by` is asked when the script has ended: by when
+    /// the rest is to be done; soon where it was stopped, for a page may be what hangs.
     pub async fn run(
         self,
         workspace: &Workspace,
         cancel: CancellationToken,
-        hurried: Duration,
+        finish_by: impl FnOnce() -> Deadline + Send,
         events: impl Fn(Event) + Clone + Send + Sync + 'static,
     ) -> Report {
         let started = Instant::now();
@@ -53,9 +53,7 @@ impl Prepared {
         let told = events.clone();
         let _telling = tell_of_transfers(workspace, move |text| told(Event::Notice { text }));
         let done = perform(program, workspace, job, &redactor, cancel, events.clone()).await;
-        let is_stopped = done.as_ref().is_err_and(|failed| matches!(failed.error.code(), "cancelled" | "run_timeout"));
-        let within = if is_stopped { hurried } else { FINISH };
-        let sessions = failure::redacted_outcomes(workspace.finish(Deadline::after(within)).await, &redactor);
+        let sessions = failure::redacted_outcomes(workspace.finish(finish_by()).await, &redactor);
         for text in workspace.take_notices() {
             events(Event::Notice { text: redactor.redact(&text) });
         }

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::base::{SessionId, with_causes};
+use crate::base::with_causes;
 use crate::run::{ALSO, Failure, FailureKind, StackFrame};
 use crate::session::{SessionError, SessionOutcome};
 
@@ -42,7 +42,7 @@ pub(super) fn told(outcome: &SessionOutcome) -> Value {
 }
 
 /// The same of one that was named and that nothing happened to.
-pub(super) fn untouched(id: &SessionId) -> Value {
+pub(super) fn untouched(id: &str) -> Value {
     json!({ "id": id, "updated": false, "version": null, "changes": [] })
 }
 
@@ -167,6 +167,7 @@ mod tests {
     use axum::http::StatusCode;
 
     use super::*;
+    use crate::base::SessionId;
 
     #[test]
     fn a_busy_session_tells_who_has_it_and_when_to_come_again() {

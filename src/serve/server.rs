@@ -26,7 +26,7 @@ const HEAD: Duration = Duration::from_secs(20);
 /// The largest head of a request, in bytes: its line and its headers. Larger ones are answered 431.
 const MAX_HEAD: usize = 64 << 10;
 /// How long what was stopped at the end may take to save.
-const SAVING: Duration = Duration::from_secs(35);
+pub(super) const SAVING: Duration = Duration::from_secs(35);
 /// How long clients may take to read their answers.
 const READING: Duration = Duration::from_secs(5);
 /// How long browsers may take to end after that.

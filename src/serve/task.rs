@@ -1,6 +1,6 @@
 //! A piece of work that a request or a job asks for, and what came of it.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use axum::http::StatusCode;
@@ -41,6 +41,25 @@ pub(super) struct Task {
     pub(super) cancel: CancellationToken,
     /// Told as it happens.
     pub(super) events: Events,
+    /// Whether it saves, or was given up before.
+    pub(super) finish: Finish,
+}
+
+/// Settles between work that begins to save and whoever gives it up which of them came first: of work that was given up nothing is
+/// saved, so that it can be told to have changed nothing. Cheap to clone.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Finish(Arc<OnceLock<bool>>);
+
+impl Finish {
+    /// The work begins to save; answers whether it may.
+    fn begin(&self) -> bool {
+        *self.0.get_or_init(|| true)
+    }
+
+    /// Gives the work up; answers whether that came in time: it does not save, and will not.
+    pub(super) fn give_up(&self) -> bool {
+        !*self.0.get_or_init(|| false)
+    }
 }
 
 /// Who hears of what happens on the way.
@@ -72,8 +91,11 @@ pub(super) struct Answer {
 const FINISH: (Duration, Duration) = (Duration::from_secs(30), Duration::from_millis(1_500));
 
 impl Task {
-    /// By when what is left to do, saving and closing, has to be done; to be asked when that begins.
+    /// By when what is left to do, saving and closing, has to be done; to be asked when that begins. Now, where the work was given up.
     pub(super) fn finish_by(&self) -> Deadline {
+        if !self.finish.begin() {
+            return Deadline::after(Duration::ZERO);
+        }
         let stopped = self.cancel.is_cancelled() || self.deadline.passed();
         Deadline::after(if stopped { FINISH.1 } else { FINISH.0 })
     }
@@ -137,5 +159,17 @@ impl Work {
         };
         app.metrics.worked(kind, if done.is_ok() { "completed" } else { "failed" });
         done
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_given_up_does_not_save_and_what_saves_is_not_given_up() {
+        let (given_up, saving) = (Finish::default(), Finish::default());
+        assert!(given_up.give_up() && !given_up.begin() && given_up.give_up());
+        assert!(saving.begin() && !saving.give_up() && saving.begin());
     }
 }

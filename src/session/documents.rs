@@ -123,13 +123,26 @@ impl Sessions {
         tenant: &Tenant,
         kind: &'static str,
     ) -> Result<Vec<T>, SessionError> {
+        self.documents_but(tenant, kind, Err).await
+    }
+
+    /// The same, but for those that cannot be opened where `passes` lets them pass.
+    pub(super) async fn documents_but<T: DeserializeOwned>(
+        &self,
+        tenant: &Tenant,
+        kind: &'static str,
+        passes: fn(SessionError) -> Result<(), SessionError>,
+    ) -> Result<Vec<T>, SessionError> {
         self.keys().refresh(self.documents()).await?;
         let (tag, mut after, mut all) = (self.keys().names().tenant(tenant), None, Vec::new());
         loop {
             let page = self.documents().list(tag, kind, after, PAGE).await?;
             after = page.last().map(|(name, _)| *name);
             for (name, sealed) in &page {
-                all.push(self.open_document(tenant, kind, name, sealed, &format!("a document ({kind})"))?);
+                match self.open_document(tenant, kind, name, sealed, &format!("a document ({kind})")) {
+                    Ok(value) => all.push(value),
+                    Err(error) => passes(error)?,
+                }
             }
             if page.len() < PAGE {
                 return Ok(all);

@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::base::Tenant;
+use crate::base::{Tenant, with_causes};
 use crate::seal::Sealed;
 
 use super::documents::Put;
@@ -79,13 +79,17 @@ impl Sessions {
         self.remove_document(tenant, part.kind(), name).await
     }
 
-    /// All of that part, in no order.
+    /// All of that part that can be opened, in no order: one that is damaged is not at the expense of the others.
     pub async fn job_documents<T: DeserializeOwned>(
         &self,
         tenant: &Tenant,
         part: JobPart,
     ) -> Result<Vec<T>, SessionError> {
-        self.all_documents(tenant, part.kind()).await
+        let pass = |error: SessionError| {
+            tracing::warn!(code = error.code(), "what is kept of a job is passed over: {}", with_causes(&error));
+            Ok(())
+        };
+        self.documents_but(tenant, part.kind(), pass).await
     }
 
     /// Every tenant that anything was ever kept for.

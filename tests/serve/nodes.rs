@@ -6,7 +6,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use reqwest::{Method, StatusCode};
-use rhaven::session::{KeySource, StoreConfig};
+use rhaven::session::{KeySource, Scope, StoreConfig};
 use serde_json::{Value, json};
 
 use crate::follow::{Events, ask_endless, ask_script, cancel, ended, result, told};
@@ -161,5 +161,24 @@ async fn a_job_whose_token_is_revoked_is_not_run() {
     assert_eq!(events.last().map(|(_, _, data)| data.clone()), Some(json!({"status": "failed"})), "{events:?}");
     assert_eq!(result(&rig, &waiting).await.json()["error"]["code"], "unauthorized");
     assert_eq!(told(&rig, &endless).await["status"], "failed");
+    rig.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_job_whose_token_is_revoked_while_it_waits_is_not_run() {
+    let rig = Rig::start_with(|config| config.max_concurrent = 1).await;
+    let endless = ask_endless(&rig, None).await;
+    let token = rig.token_of("acme", &[Scope::Run]).await;
+    let before = rig.sessions.tokens(None).await.unwrap();
+    let body = json!({"kind": "run", "input": {"script": "emit(1)", "session": "theirs"}});
+    let asked = rig.ask_as(&token, Method::POST, "/v1/jobs", Some(&body)).await.json();
+    let id = asked["job_id"].as_str().unwrap().to_owned();
+    let theirs = before.iter().find(|token| token.scopes.len() == 1).unwrap();
+    assert!(rig.sessions.revoke_token(&theirs.id).await.unwrap());
+    cancel(&rig, &endless).await;
+    assert_eq!(ended(&rig, &id).await["status"], "failed");
+    let said = result(&rig, &id).await.json();
+    assert_eq!((&said["error"]["code"], &said["emitted"]), (&json!("unauthorized"), &Value::Null), "{said}");
+    assert_eq!(said["session"], json!({"id": "theirs", "updated": false, "version": null, "changes": []}), "{said}");
     rig.stop().await;
 }

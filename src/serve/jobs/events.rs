@@ -10,7 +10,7 @@ use axum::extract::{Path, State};
 use axum::http::HeaderMap;
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
-use futures_util::stream::{BoxStream, StreamExt, unfold};
+use futures_util::stream::{BoxStream, StreamExt, once, unfold};
 use serde_json::json;
 use tokio::sync::watch;
 use utoipa_axum::router::OpenApiRouter;
@@ -49,9 +49,12 @@ async fn get_events(
 ) -> Result<Response, ApiError> {
     let record = find(&app, &caller, job).await?;
     let last = headers.get("last-event-id").and_then(|id| id.to_str().ok()?.parse().ok()).unwrap_or(0);
-    let events = match app.jobs.live(caller.tenant(), &record.id) {
-        Some(live) => told_here(live.journal.clone(), last),
-        None => told_elsewhere(app, caller.tenant().clone(), record.id),
+    let is_final = record.status.is_final();
+    // One that was here and is not done is told by whoever has it now.
+    let here = app.jobs.live(caller.tenant(), &record.id).filter(|live| is_final || !live.done.is_cancelled());
+    let events = match here {
+        Some(live) => told_on(live.journal.clone(), last, app, caller.tenant().clone(), record.id),
+        None => told_elsewhere(app, caller.tenant().clone(), record.id, None),
     };
     let events = events.map(Ok::<_, Infallible>);
     Ok(Sse::new(events).keep_alive(KeepAlive::new().interval(ALIVE)).into_response())
@@ -97,9 +100,16 @@ pub(super) fn told_here(journal: Arc<Journal>, last: u64) -> BoxStream<'static, 
     .boxed()
 }
 
-/// Of a job of another server, or of an earlier start of this one: how far it is.
-fn told_elsewhere(app: App, tenant: Tenant, id: String) -> BoxStream<'static, Event> {
-    let at: (App, Tenant, String, Option<JobStatus>) = (app, tenant, id, None);
+/// Of a job that is or was in this server's hands, and, where it left it undone, of what becomes of it then.
+fn told_on(journal: Arc<Journal>, last: u64, app: App, tenant: Tenant, id: String) -> BoxStream<'static, Event> {
+    let here = told_here(journal.clone(), last);
+    let rest = once(async move { told_elsewhere(app, tenant, id, journal.status()) }).flatten();
+    here.chain(rest).boxed()
+}
+
+/// Of a job of another server, or of an earlier start of this one: how far it is, after the status that was `told` last.
+fn told_elsewhere(app: App, tenant: Tenant, id: String, told: Option<JobStatus>) -> BoxStream<'static, Event> {
+    let at = (app, tenant, id, told);
     unfold(at, |(app, tenant, id, mut told)| async move {
         loop {
             if told.is_some_and(JobStatus::is_final) || app.ending.is_cancelled() {

@@ -7,15 +7,18 @@ use serde_json::json;
 use tokio::sync::{Mutex, oneshot};
 use tokio::task::{JoinError, JoinHandle};
 
-use crate::base::Deadline;
+use crate::base::{Deadline, with_causes};
 
 use super::super::access::Caller;
 use super::super::app::App;
 use super::super::error::ApiError;
-use super::super::slots::{Full, Slot, Waiting};
-use super::super::task::{Answer, Task, TaskEvent, Work};
+use super::super::failures::untouched;
+use super::super::slots::{Full, Slot, Turn, Waiting};
+use super::super::server::SAVING;
+use super::super::task::{Answer, Finish, Task, TaskEvent, Work};
 use super::journal::Journal;
-use super::kept;
+use super::kept::{self, Claimed};
+use super::live::Reserved;
 use super::record::now;
 use super::stop::{Stop, Why};
 
@@ -47,6 +50,9 @@ pub(super) struct Order {
 pub(super) enum Stage {
     /// In the queue; the job that it is, if it is one, has to be claimed before it begins.
     Waiting { job: Option<String> },
+    /// In the queue, for a client that waits: it was to be a job, and the store did not answer whether it keeps it. Where it does,
+    /// another server may run it.
+    Unsure { job: Reserved },
     /// At work.
     Begun,
 }
@@ -107,39 +113,72 @@ impl Going {
     async fn go(self, waiting: Waiting) -> Option<Ended> {
         let slot = tokio::select! {
             biased;
-            () = self.stop.token().cancelled() => return Some(Ended::now(Err(self.stopped()))),
-            slot = waiting => slot,
+            () = self.stop.token().cancelled() => Err(self.stopped()),
+            slot = waiting => slot.map_err(refused),
         };
         let slot = match slot {
             Ok(slot) => slot,
-            Err(full) => return Some(Ended::now(Err(refused(full)))),
+            Err(error) => {
+                self.leave().await;
+                return Some(Ended::now(Err(error)));
+            }
         };
         {
             let mut stage = self.stage.lock().await;
-            if let Stage::Waiting { job: Some(job) } = &*stage {
-                // What waits as a job when the server ends is for the next start.
-                if self.app.ending.is_cancelled() {
-                    return None;
+            match &*stage {
+                Stage::Waiting { job: Some(job) } => {
+                    // What waits as a job when the server ends is for the next start.
+                    if self.app.ending.is_cancelled() || !self.take(job).await {
+                        return None;
+                    }
+                    let data = json!({"status": "running"});
+                    self.journal.tell(TaskEvent { event: "status".to_owned(), data });
                 }
-                if !kept::claim(&self.app, self.order.caller.tenant(), job).await {
-                    return None;
-                }
-                let data = json!({"status": "running"});
-                self.journal.tell(TaskEvent { event: "status".to_owned(), data });
+                Stage::Unsure { job } => match kept::withdraw(&self.app, self.order.caller.tenant(), job.id()).await {
+                    Ok(Claimed::Gone) => return None,
+                    Ok(Claimed::Taken | Claimed::Missing) => {}
+                    // Whether it is done elsewhere cannot be known: it is not to be done twice.
+                    Err(error) => return Some(Ended::now(Err(error.into()))),
+                },
+                Stage::Waiting { job: None } | Stage::Begun => {}
             }
             *stage = Stage::Begun;
         }
         Some(self.perform(slot).await)
     }
 
+    /// Leaves the queue unbegun. What a client is told not to have been done is not left to another server either.
+    async fn leave(&self) {
+        if let Stage::Unsure { job } = &*self.stage.lock().await
+            && let Err(error) = kept::withdraw(&self.app, self.order.caller.tenant(), job.id()).await
+        {
+            tracing::warn!(job = job.id(), code = error.code(), "what nobody waits for may be kept as a job");
+        }
+    }
+
+    /// Takes the job that it is, to begin it.
+    async fn take(&self, job: &str) -> bool {
+        // It may have waited for long: what was revoked meanwhile runs nothing.
+        let (tenant, token) = (self.order.caller.tenant(), self.order.caller.token_id());
+        if !kept::may_begin(&self.app, tenant, job, token).await {
+            return false;
+        }
+        kept::claim(&self.app, tenant, job).await.map(|claimed| claimed == Claimed::Taken).unwrap_or_else(|error| {
+            // It is found again later.
+            tracing::warn!(job, code = error.code(), "a job could not be claimed: {}", with_causes(&error));
+            false
+        })
+    }
+
     async fn perform(self, slot: Slot) -> Ended {
-        let deadline = Deadline::after(self.order.timeout);
+        let (deadline, finish) = (Deadline::after(self.order.timeout), Finish::default());
         let task = Task {
             id: self.order.id.clone(),
             caller: self.order.caller.clone(),
             deadline,
             cancel: self.stop.token().clone(),
             events: self.journal.events(),
+            finish: finish.clone(),
         };
         let (app, work) = (self.app.clone(), self.order.work.clone());
         // A task of its own: whatever it does with its thread, the time is kept here.
@@ -152,16 +191,44 @@ impl Going {
         if let Ok(done) = tokio::time::timeout(NOTICE, &mut working).await {
             return self.settle(done, slot);
         }
-        tracing::warn!(id = self.order.id, "work that was stopped did not notice in time; it is left to itself");
-        self.abandon(working, slot);
-        Ended::now(Err(self.stopped()))
+        // The place goes to others; what the work holds goes with it, and its session stays taken until then.
+        let turn = slot.keep_session();
+        if finish.give_up() {
+            // It has not begun to save and will not from now on: what is told of its session is true at once.
+            tracing::warn!(id = self.order.id, "work that was stopped did not notice in time; it is left to itself");
+            self.abandon(working, turn);
+            return Ended::now(Err(self.stopped()));
+        }
+        let ended = self.saved(working).await;
+        drop(turn);
+        ended
     }
 
-    /// Gives the slot to others. What the work holds goes with it; its session stays taken until then.
-    fn abandon(&self, mut working: JoinHandle<Outcome>, slot: Slot) {
-        let turn = slot.keep_session();
+    /// What came of work that was saving when its time was over. That is waited for: only the work knows whether there is a new version,
+    /// and who is told that there is none would do it again.
+    async fn saved(&self, mut working: JoinHandle<Outcome>) -> Ended {
+        if let Ok(done) = tokio::time::timeout(self.linger(), &mut working).await {
+            return Ended::now(self.came(done));
+        }
+        tracing::warn!(id = self.order.id, "work that was stopped could not save in time");
+        working.abort();
+        // It may have come to its end just then.
+        match working.await {
+            Ok(outcome) => Ended::now(self.came(Ok(outcome))),
+            Err(_) => Ended::now(Err(self.stopped())),
+        }
+    }
+
+    /// How long what was stopped may still save and close. A server that ends waits for it as long as it waits for anything.
+    fn linger(&self) -> Duration {
+        if self.app.ending.is_cancelled() { SAVING } else { LINGER }
+    }
+
+    /// Leaves work to itself that closes without having saved.
+    fn abandon(&self, mut working: JoinHandle<Outcome>, turn: Option<Turn>) {
+        let linger = self.linger();
         self.app.executions.spawn(async move {
-            if tokio::time::timeout(LINGER, &mut working).await.is_err() {
+            if tokio::time::timeout(linger, &mut working).await.is_err() {
                 working.abort();
                 let _ = working.await;
             }
@@ -192,8 +259,7 @@ impl Going {
 
     fn stopped(&self) -> ApiError {
         let mut error = self.error(self.stop.why().unwrap_or(Why::Cancelled));
-        let session =
-            self.order.work.session_id().map(|id| json!({"id": id, "updated": false, "version": null, "changes": []}));
+        let session = self.order.work.session_id().map(untouched);
         error.beside.insert("session".to_owned(), session.unwrap_or_default());
         error
     }

@@ -52,9 +52,10 @@ pub(in crate::serve) async fn inline(
         let gone = execution.stop.on_drop(Why::ClientGone);
         let ended = tokio::time::timeout(app.config.inline_limit, execution.ended()).await;
         gone.keep();
-        if let Ok(ended) = ended {
-            let nothing = || Err(ApiError::internal("the work is done elsewhere"));
-            return answer(id, ended.map_or_else(nothing, |ended| ended.outcome));
+        match ended {
+            Ok(Some(ended)) => return answer(id, ended.outcome),
+            Ok(None) => return elsewhere(id, &execution).await,
+            Err(_) => {}
         }
         // A task of its own: a client that goes now leaves a job, not half of one.
         let promoted = tokio::spawn(Box::pin(promote(app.clone(), execution))).await;
@@ -100,29 +101,42 @@ pub(super) fn status_url(job_id: &str) -> String {
     format!("/v1/jobs/{job_id}")
 }
 
+/// The answer of work that another server does: it has become a job after all.
+async fn elsewhere(id: RequestId, execution: &Execution) -> Result<Response, ApiError> {
+    match &*execution.stage.lock().await {
+        Stage::Unsure { job } => Ok(accepted(id, job.id().to_owned())),
+        _ => Err(ApiError::internal("the work is done elsewhere")),
+    }
+}
+
 /// Makes a job of it; gives it back where the store cannot keep one.
 async fn promote(app: App, execution: Execution) -> Result<String, Execution> {
     let order: Arc<Order> = execution.order.clone();
     let tenant = order.caller.tenant();
-    let mut record = Record::new(kept::new_id(), order.work.clone(), order.caller.token_id());
     let stage = execution.stage.clone();
-    let _reserved = app.jobs.reserve(&record.id);
-    {
-        // It does not begin meanwhile.
-        let mut stage = stage.lock().await;
-        match &mut *stage {
-            Stage::Begun => record.begin(app.jobs.claim()),
-            Stage::Waiting { job } => *job = Some(record.id.clone()),
-        }
-        if let Err(error) = kept::create(&app, tenant, &record).await {
-            tracing::warn!(id = order.id, code = error.code(), "a request could not become a job");
-            if let Stage::Waiting { job } = &mut *stage {
-                *job = None;
-            }
-            drop(stage);
-            return Err(execution);
-        }
-        live::hand_over(&app, &record.id, execution);
+    // It does not begin meanwhile.
+    let mut stage = stage.lock().await;
+    let has_begun = matches!(&*stage, Stage::Begun);
+    let reserved = match std::mem::replace(&mut *stage, Stage::Begun) {
+        // The same job as before: the store may keep it already.
+        Stage::Unsure { job } => job,
+        _ => live::reserve(&app, &kept::new_id()),
+    };
+    let mut record = Record::new(reserved.id().to_owned(), order.work.clone(), order.caller.token_id());
+    if has_begun {
+        record.begin(app.jobs.claim());
     }
+    if let Err(error) = kept::create(&app, tenant, &record).await {
+        tracing::warn!(id = order.id, code = error.code(), "a request could not become a job");
+        if !has_begun {
+            *stage = Stage::Unsure { job: reserved };
+        }
+        drop(stage);
+        return Err(execution);
+    }
+    if !has_begun {
+        *stage = Stage::Waiting { job: Some(record.id.clone()) };
+    }
+    live::hand_over(&app, &record.id, execution);
     Ok(record.id)
 }

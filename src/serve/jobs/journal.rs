@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::watch;
 
 use super::super::task::{Events, TaskEvent};
+use super::record::JobStatus;
 
 /// How many events are kept, and how many bytes of them.
 const MOST: usize = 1_000;
@@ -95,6 +96,13 @@ impl Journal {
         }
     }
 
+    /// The status that was told last, where it is kept still.
+    pub(super) fn status(&self) -> Option<JobStatus> {
+        let told = self.lock().kept.iter().rfind(|told| told.event == "status").map(|told| told.data.clone())?;
+        let told: serde_json::Value = serde_json::from_str(&told).ok()?;
+        serde_json::from_value(told.get("status")?.clone()).ok()
+    }
+
     /// Tells of every change from now on.
     pub(super) fn follow(&self) -> watch::Receiver<()> {
         self.changed.subscribe()
@@ -129,8 +137,11 @@ mod tests {
         let large = json!("x".repeat(MOST_BYTES));
         journal.tell(event(&large));
         assert_eq!(journal.since(0).events.len(), 1, "bytes are bounded too");
+        assert_eq!(journal.status(), None);
+        journal.tell(TaskEvent { event: "status".to_owned(), data: json!({"status": "queued"}) });
+        assert_eq!(journal.status(), Some(JobStatus::Queued));
         journal.close();
         journal.tell(event(&json!(1)));
-        assert!(journal.since(1_006).closed && journal.since(1_006).events.is_empty());
+        assert!(journal.since(1_007).closed && journal.since(1_007).events.is_empty());
     }
 }

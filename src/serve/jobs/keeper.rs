@@ -61,9 +61,10 @@ async fn follow(app: &App, tenant: &Tenant, id: &str, execution: &mut Execution)
         }
         // Of a job that waits nothing is to be said; its claim shows whether it is still to be done.
         let begun = stage.try_lock().is_ok_and(|stage| matches!(&*stage, Stage::Begun));
-        if !begun || stop.why().is_some() {
+        if !begun {
             continue;
         }
+        // Also of one that was stopped: as long as it saves nobody else is to end it.
         let looked = if beaten.elapsed() >= BEAT {
             beaten = Instant::now();
             kept::beat(app, tenant, id).await

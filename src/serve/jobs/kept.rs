@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
-use crate::base::{Tenant, with_causes};
+use crate::base::{Deadline, Tenant, with_causes};
 use crate::session::{JobPart, Seen, SessionError};
 
 use super::super::app::App;
 use super::super::error::ApiError;
+use super::super::failures::untouched;
 use super::super::request_id::random_id;
 use super::execution::Ended;
 use super::record::{JobStatus, Kept, Open, Record, now};
@@ -15,6 +16,9 @@ use super::record::{JobStatus, Kept, Open, Record, now};
 pub(super) const KEPT: Duration = Duration::from_hours(24);
 /// How long a job waits at most for a server that runs it.
 const WAITS: Duration = Duration::from_hours(24 * 7);
+/// How long a store that is away is asked for a claim, and how often.
+const PATIENCE: Duration = Duration::from_secs(5);
+const PAUSE: Duration = Duration::from_millis(250);
 /// A result of more bytes is not kept.
 const LARGEST: usize = 32 << 20;
 /// A longer answer has a document of its own, so that a list of jobs stays quick to read.
@@ -65,9 +69,66 @@ pub(super) async fn update(
     }
 }
 
-/// Takes a queued job for this server, which begins it; false where there is nothing to begin: another has it, it was cancelled, or
-/// the store cannot be asked, and then it is found again later.
-pub(super) async fn claim(app: &App, tenant: &Tenant, id: &str) -> bool {
+/// Whether the token that asked for a queued job still opens something; where it does not the job is over with this.
+pub(super) async fn may_begin(app: &App, tenant: &Tenant, id: &str, token: &str) -> bool {
+    let settled = match app.sessions.token(tenant, token).await {
+        Ok(Some(_)) => return true,
+        Ok(None) => end_unauthorized(app, tenant, id).await,
+        Err(error) => Err(error),
+    };
+    if let Err(error) = settled {
+        tracing::warn!(job = id, code = error.code(), "the token of a job cannot be asked for: {}", with_causes(&error));
+    }
+    false
+}
+
+/// Ends a queued job whose token opens nothing any more.
+pub(super) async fn end_unauthorized(app: &App, tenant: &Tenant, id: &str) -> Result<(), SessionError> {
+    let error = ApiError::new("unauthorized", "the token that asked for it was revoked or has run out");
+    let queued = |now: &Record| now.status == JobStatus::Queued;
+    end_unrun(app, tenant, id, JobStatus::Failed, error, queued).await.map(drop)
+}
+
+/// What came of the wish to begin a queued job.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Claimed {
+    /// It is this server's.
+    Taken,
+    /// There is no such job.
+    Missing,
+    /// There is nothing to begin: another has it, or it was cancelled.
+    Gone,
+}
+
+/// Takes a queued job for this server, which begins it. A store that is away is asked again for some seconds: what it did not answer
+/// may have been done.
+pub(super) async fn claim(app: &App, tenant: &Tenant, id: &str) -> Result<Claimed, SessionError> {
+    let patience = Deadline::after(PATIENCE);
+    loop {
+        let error = match claim_once(app, tenant, id).await {
+            Err(error @ SessionError::Store(_)) if !patience.passed() => error,
+            settled => return settled,
+        };
+        tracing::warn!(job = id, code = error.code(), "a job could not be claimed yet: {}", with_causes(&error));
+        tokio::time::sleep(PAUSE).await;
+    }
+}
+
+/// Takes a queued job for this server, whose client waits for it: it is no job then.
+pub(super) async fn withdraw(app: &App, tenant: &Tenant, id: &str) -> Result<Claimed, SessionError> {
+    let claimed = claim(app, tenant, id).await?;
+    if claimed == Claimed::Taken {
+        for part in [JobPart::Job, JobPart::Open] {
+            if let Err(error) = app.sessions.remove_job_document(tenant, part, id).await {
+                // It is marked as interrupted then, as nobody says that its server lives.
+                tracing::warn!(job = id, code = error.code(), "a job that is none could not be removed");
+            }
+        }
+    }
+    Ok(claimed)
+}
+
+async fn claim_once(app: &App, tenant: &Tenant, id: &str) -> Result<Claimed, SessionError> {
     let claim = app.jobs.claim();
     let claimed = update(app, tenant, id, |record| {
         let free = record.status == JobStatus::Queued;
@@ -76,20 +137,19 @@ pub(super) async fn claim(app: &App, tenant: &Tenant, id: &str) -> bool {
         }
         free
     });
-    match claimed.await {
-        Ok(claimed) => claimed.is_some_and(|(_, taken)| taken),
-        Err(error) => {
-            tracing::warn!(job = id, code = error.code(), "a job could not be claimed: {}", with_causes(&error));
-            false
-        }
-    }
+    Ok(match claimed.await? {
+        None => Claimed::Missing,
+        // Taken before, too: by a claim whose answer was lost. A job is in one queue of this server only.
+        Some((record, taken)) if taken || record.is_run_by(app.jobs.node()) => Claimed::Taken,
+        Some(_) => Claimed::Gone,
+    })
 }
 
 /// Says that the server lives that runs it. What is answered is whether it is to be stopped, and why.
 pub(super) async fn beat(app: &App, tenant: &Tenant, id: &str) -> Result<Option<super::stop::Why>, SessionError> {
     let node = app.jobs.node();
     let beaten = update(app, tenant, id, |record| match &mut record.claim {
-        Some(claim) if claim.node == node && !record.cancel => {
+        Some(claim) if claim.node == node => {
             claim.beat += 1;
             true
         }
@@ -119,7 +179,8 @@ pub(super) async fn end(
     let mut length = serde_json::to_vec(&kept).map_or(usize::MAX, |bytes| bytes.len());
     if length > LARGEST {
         let message = format!("what came of it has more than {LARGEST} bytes, which is the most that is kept of a job");
-        (status, kept, length) = (JobStatus::Failed, Kept::of(Err(ApiError::new("result_too_large", message))), 0);
+        let too_large = Kept::of(Err(ApiError::new("result_too_large", message)));
+        (status, kept, length) = (JobStatus::Failed, too_large.in_place_of(kept), 0);
     }
     let (mut answer, mut answer_name) = (Some(kept), None);
     if length > SHORT {
@@ -151,12 +212,14 @@ pub(super) async fn end_unrun(
     error: ApiError,
     mut still: impl FnMut(&Record) -> bool + Send,
 ) -> Result<Option<(Record, bool)>, SessionError> {
-    let answer = Kept::of(Err(error));
     let ended = update(app, tenant, id, |record| {
         let ends = still(record);
         if ends {
+            let mut error = error.clone();
+            let session = record.session.as_deref().map(untouched);
+            error.beside.insert("session".to_owned(), session.unwrap_or_default());
             record.end(status, now());
-            record.answer = Some(answer.clone());
+            record.answer = Some(Kept::of(Err(error)));
         }
         ends
     });

@@ -73,12 +73,6 @@ impl Jobs {
         live.get(id).filter(|live| live.tenant == *tenant).cloned()
     }
 
-    /// Takes it into this server's hands, until the answer is dropped, while it is being made.
-    pub(super) fn reserve(&self, id: &str) -> Reserved<'_> {
-        self.reserved.lock().unwrap_or_else(PoisonError::into_inner).insert(id.to_owned());
-        Reserved { jobs: self, id: id.to_owned() }
-    }
-
     /// Whether a job is in this server's hands now.
     pub(super) fn has(&self, id: &str) -> bool {
         self.reserved.lock().unwrap_or_else(PoisonError::into_inner).contains(id) || self.has_live(id)
@@ -97,15 +91,27 @@ impl Jobs {
 }
 
 /// A job that is being made.
-pub(super) struct Reserved<'a> {
-    jobs: &'a Jobs,
+pub(super) struct Reserved {
+    app: App,
     id: String,
 }
 
-impl Drop for Reserved<'_> {
-    fn drop(&mut self) {
-        self.jobs.reserved.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.id);
+impl Reserved {
+    pub(super) fn id(&self) -> &str {
+        &self.id
     }
+}
+
+impl Drop for Reserved {
+    fn drop(&mut self) {
+        self.app.jobs.reserved.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.id);
+    }
+}
+
+/// Takes a job into this server's hands, until the answer is dropped, while it is being made.
+pub(super) fn reserve(app: &App, id: &str) -> Reserved {
+    app.jobs.reserved.lock().unwrap_or_else(PoisonError::into_inner).insert(id.to_owned());
+    Reserved { app: app.clone(), id: id.to_owned() }
 }
 
 /// Puts a kept job into the queue of this server. Nothing where it is there already.

@@ -8,7 +8,6 @@ use crate::session::{JobPart, SessionError};
 
 use super::super::access::Caller;
 use super::super::app::App;
-use super::super::error::ApiError;
 use super::kept;
 use super::live;
 use super::record::{Claim, JobStatus, Open, Record, now};
@@ -39,17 +38,26 @@ pub(super) async fn go_on(app: App) {
 async fn once(app: &App, heard: &mut Heard) -> Result<(), SessionError> {
     let mut found = Vec::new();
     for tenant in app.sessions.tenants().await? {
-        let open: Vec<Open> = app.sessions.job_documents(&tenant, JobPart::Open).await?;
-        found.extend(open.into_iter().map(|open| (tenant.clone(), open)));
+        // What is wrong with one is not at the expense of the others.
+        match app.sessions.job_documents::<Open>(&tenant, JobPart::Open).await {
+            Ok(open) => found.extend(open.into_iter().map(|open| (tenant.clone(), open))),
+            Err(error) => failed(&error, "the jobs of a tenant"),
+        }
     }
     heard.retain(|id, _| found.iter().any(|(_, open)| open.id == *id));
     found.sort_by(|(_, a), (_, b)| (a.created, &a.id).cmp(&(b.created, &b.id)));
     for (tenant, open) in found {
         if !app.jobs.has(&open.id) && !app.ending.is_cancelled() {
-            see(app, &tenant, &open, heard).await?;
+            if let Err(error) = see(app, &tenant, &open, heard).await {
+                failed(&error, &open.id);
+            }
         }
     }
     Ok(())
+}
+
+fn failed(error: &SessionError, what: &str) {
+    tracing::warn!(what, code = error.code(), "could not be looked at: {}", with_causes(error));
 }
 
 /// Looks at one job that is not in this server's hands.
@@ -79,12 +87,9 @@ async fn take_up(app: &App, tenant: &Tenant, record: Record) -> Result<(), Sessi
     let token = app.sessions.token(tenant, &record.token).await?;
     if let (Some(token), Some(work)) = (token, record.work) {
         live::adopt(app, Caller::of(token), &record.id, work);
-    } else {
-        let error = ApiError::new("unauthorized", "the token that asked for it was revoked or has run out");
-        let queued = |now: &Record| now.status == JobStatus::Queued;
-        kept::end_unrun(app, tenant, &record.id, JobStatus::Failed, error, queued).await?;
+        return Ok(());
     }
-    Ok(())
+    kept::end_unauthorized(app, tenant, &record.id).await
 }
 
 /// Whether the server of a claim is gone: its process, where it was of this machine, or it was not heard of for too long. The time is

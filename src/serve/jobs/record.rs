@@ -115,6 +115,9 @@ pub(super) struct Record {
     pub(super) token: String,
     /// What is to be done, until it is begun: nothing is done twice.
     pub(super) work: Option<Work>,
+    /// The session that it names.
+    #[serde(default)]
+    pub(super) session: Option<String>,
     pub(super) claim: Option<Claim>,
     /// It is to be cancelled: the server that runs it looks.
     #[serde(default)]
@@ -171,6 +174,7 @@ impl Record {
             started: None,
             completed: None,
             token: token.to_owned(),
+            session: work.session_id().map(str::to_owned),
             work: Some(work),
             claim: None,
             cancel: false,
@@ -206,6 +210,13 @@ impl Kept {
                 error: Some(KeptError { code: error.code, message: error.message, details: error.details }),
             },
         }
+    }
+
+    /// This, which is to be told in the place of `result`, with what that says of sessions: it is as true as before.
+    pub(super) fn in_place_of(mut self, result: Self) -> Self {
+        let of_sessions = |(name, _): &(String, Value)| matches!(name.as_str(), "session" | "sessions");
+        self.body.extend(result.body.into_iter().filter(of_sessions));
+        self
     }
 
     /// The answer that the request itself would have got.

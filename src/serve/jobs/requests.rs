@@ -142,7 +142,7 @@ async fn make(app: &App, caller: &Caller, work: Work, key: Option<String>, hash:
         return Err(error);
     }
     let record = Record::new(job_id, work.clone(), caller.token_id());
-    let _reserved = app.jobs.reserve(&record.id);
+    let _reserved = live::reserve(app, &record.id);
     if kept::create(app, tenant, &record).await? {
         live::adopt(app, caller.clone(), &record.id, work);
         return Ok(record);

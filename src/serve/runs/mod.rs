@@ -33,8 +33,6 @@ use input::{RunAnswer, RunOutput};
 pub(super) use input::{RunInput, SessionTold};
 use said::Said;
 
-/// How long what is read for the save of a script that was stopped may take: a page may be what hangs.
-const HURRIED: Duration = Duration::from_millis(1500);
 /// How long a verb may take that does not say otherwise.
 const VERB: Duration = Duration::from_secs(30);
 
@@ -159,7 +157,7 @@ async fn perform(
     }
     let (heard, events) = (said.clone(), task.events.clone());
     let tell = move |event: Event| heard.hear(event, &events);
-    let report = prepared.run(workspace, task.cancel.clone(), HURRIED, tell).await;
+    let report = prepared.run(workspace, task.cancel.clone(), || task.finish_by(), tell).await;
     match report.failure {
         Some(failure) => Err((failures::of_run(&failure), report.sessions)),
         None => match report.result.to_string().len() {
@@ -233,7 +231,7 @@ fn session_members(input: &RunInput, outcomes: &[SessionOutcome]) -> Map<String,
     });
     let session = match (named, &input.session) {
         (Some(named), _) => failures::told(named),
-        (None, Some(session)) => failures::untouched(&session.id),
+        (None, Some(session)) => failures::untouched(session.id.as_str()),
         (None, None) => outcomes.first().map_or(Value::Null, failures::told),
     };
     members.insert("session".to_owned(), session);
