@@ -35,6 +35,8 @@ use said::Said;
 
 /// How long what is read for the save of a script that was stopped may take: a page may be what hangs.
 const HURRIED: Duration = Duration::from_millis(1500);
+/// Bytes of a text, and of all texts in one value.
+const STRING: usize = 1 << 20;
 /// How long a verb may take that does not say otherwise.
 const VERB: Duration = Duration::from_secs(30);
 
@@ -214,10 +216,12 @@ fn limits(app: &App, task: &Task) -> Limits {
         wall_time: task.deadline.remaining(),
         verb_timeout: VERB.min(task.deadline.remaining()),
         operations: 0,
-        call_depth: 64,
-        string_bytes: app.config.max_output,
-        array_len: 100_000,
-        map_len: 100_000,
+        // Together they bound the memory of one script: a value may have all of the three, a call all of the variables.
+        call_depth: 32,
+        string_bytes: STRING.min(app.config.max_output),
+        array_len: 50_000,
+        map_len: 20_000,
+        variables: 256,
         modules: 32,
         emitted_bytes: app.config.max_output,
     }
