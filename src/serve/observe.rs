@@ -83,10 +83,7 @@ fn client(request: &Request, app: &App) -> Option<IpAddr> {
 
 /// The client that `X-Forwarded-For` names, read from its end: what stands before the first address that is no trusted proxy's, or
 /// before something that is no address, anybody may have written.
-fn named<'a>(
-    values: impl DoubleEndedIterator<Item = &'a str>,
-    is_trusted: impl Fn(&IpAddr) -> bool,
-) -> Option<IpAddr> {
+fn named<'a>(values: impl DoubleEndedIterator<Item = &'a str>, is_trusted: impl Fn(&IpAddr) -> bool) -> Option<IpAddr> {
     let mut last = None;
     for text in values.rev().flat_map(|value| value.rsplit(',')) {
         let ip = text.trim().parse::<IpAddr>().ok()?.to_canonical();
