@@ -3,7 +3,9 @@
 use std::fmt;
 use std::sync::Arc;
 
-use chromiumoxide::cdp::browser_protocol::browser::BrowserContextId;
+use chromiumoxide::cdp::browser_protocol::browser::{
+    BrowserContextId, SetDownloadBehaviorBehavior, SetDownloadBehaviorParams,
+};
 use chromiumoxide::cdp::browser_protocol::target::{
     CreateBrowserContextParams, CreateTargetParams, DisposeBrowserContextParams, TargetId,
 };
@@ -45,6 +47,9 @@ impl Context {
             ..CreateBrowserContextParams::default()
         };
         let id = browser.cdp().call(params).await?.browser_context_id;
+        if egress.is_some() {
+            deny_downloads(browser, Some(id.clone()));
+        }
         Ok(Self::of(browser, id))
     }
 
@@ -134,4 +139,12 @@ impl fmt::Debug for Context {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Context({:?})", self.id.as_ref())
     }
+}
+
+/// From here on pages leave no files behind, in this context or in the default one: those of a confined browser are anybody's, and
+/// the disk is not theirs. Not waited for, as commands are done in their order and the first page comes after it.
+pub(super) fn deny_downloads(browser: &Browser, context: Option<BrowserContextId>) {
+    let mut params = SetDownloadBehaviorParams::new(SetDownloadBehaviorBehavior::Deny);
+    params.browser_context_id = context;
+    browser.cdp().send(params).forget();
 }

@@ -9,6 +9,7 @@ use chromiumoxide::cdp::browser_protocol::browser::GetVersionParams;
 use tokio_util::sync::CancellationToken;
 
 use super::browser::{Browser, Owned};
+use super::context::deny_downloads;
 use super::flags::{arguments, environment};
 use super::install::{self, Found};
 use super::process::{Pipes, Process};
@@ -102,6 +103,9 @@ pub(super) async fn launch(options: &LaunchOptions, cancel: &CancellationToken) 
     owned.dir.mark(ProcessId::of(owned.process.pid()))?;
     let registry = route_pipes(pipes, &owned.process, options.egress.clone());
     let browser = Browser::new(registry, Some(owned));
+    if browser.egress().is_some() {
+        deny_downloads(&browser, None);
+    }
     let within = options.timeout.unwrap_or(START);
     let answer = tokio::select! {
         answer = tokio::time::timeout(within, browser.cdp().call(GetVersionParams::default())) => answer,

@@ -17,6 +17,8 @@ use crate::document::llm::Llm;
 use crate::run::{Job, Limits, Pauses};
 use crate::session::{LeaseTimes, Saving, WorkspaceConfig};
 
+/// How long a server waits for an answer of the language model at most.
+const MODEL: Duration = Duration::from_mins(2);
 /// What the script is called that comes on stdin.
 const STDIN_NAME: &str = "<stdin>";
 
@@ -105,8 +107,17 @@ impl JobArgs {
 
 /// The language model that scripts may ask, reached directly.
 pub(super) fn llm(settings: &Settings) -> Result<Option<Llm>, CliError> {
+    llm_with(settings, reqwest::Client::builder())
+}
+
+/// The same for a server: the model is where its settings say, straight there, and nowhere that an answer leads.
+pub(super) fn served_llm(settings: &Settings) -> Result<Option<Llm>, CliError> {
+    llm_with(settings, reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).no_proxy().timeout(MODEL))
+}
+
+fn llm_with(settings: &Settings, client: reqwest::ClientBuilder) -> Result<Option<Llm>, CliError> {
     let Some(config) = &settings.llm else { return Ok(None) };
-    let client = reqwest::Client::builder().build();
+    let client = client.build();
     let bad = |error| CliError::Value { what: "RHAVEN_LLM_URL".into(), reason: crate::base::with_causes(&error) };
     Ok(Some(config.with(client.map_err(bad)?)))
 }

@@ -158,7 +158,7 @@ fn config(given: &Given, settings: &Settings, environment: &Environment) -> Resu
     let count = |given: Option<u32>, usual: usize| given.map_or(usual, |count| count as usize);
     let run_timeout = given.timeout.unwrap_or(usual.run_timeout);
     Ok(ServeConfig {
-        llm: super::job::llm(settings)?,
+        llm: job::served_llm(settings)?,
         egress: given.egress.clone(),
         public_url: given.public_url.clone(),
         trusted_proxies: given.trusted_proxies.clone(),

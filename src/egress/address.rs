@@ -66,12 +66,13 @@ const fn v4(a: u8, b: u8, c: u8, d: u8, prefix: u8) -> Ipv4Net {
 }
 
 /// The first that has an address says what it is; one in none of them is public.
-const V4: [(Ipv4Net, AddressKind); 24] = [
+const V4: [(Ipv4Net, AddressKind); 25] = [
     // Before the wider nets that some of them are in. The last one is public by its number.
     (v4(169, 254, 169, 254, 32), AddressKind::Metadata),
     (v4(169, 254, 169, 253, 32), AddressKind::Metadata),
     (v4(169, 254, 170, 2, 32), AddressKind::Metadata),
     (v4(169, 254, 170, 23, 32), AddressKind::Metadata),
+    (v4(169, 254, 0, 23, 32), AddressKind::Metadata),
     (v4(100, 100, 100, 200, 32), AddressKind::Metadata),
     (v4(192, 0, 0, 192, 32), AddressKind::Metadata),
     (v4(168, 63, 129, 16, 32), AddressKind::Metadata),
@@ -156,6 +157,8 @@ fn embedded(ip: Ipv6Addr) -> [Option<Ipv4Addr>; 2] {
         [0, 0, 0, 0, 0, 0 | 0xffff, ..] | [0, 0, 0, 0, 0xffff, 0, ..] | [0x64, 0xff9b, 0, 0, 0, 0, ..] => {
             [Some(at(12)), None]
         }
+        // NAT64 of a local network, as most are set up.
+        [0x64, 0xff9b, 1, ..] => [Some(at(12)), None],
         // 6to4.
         [0x2002, ..] => [Some(at(2)), None],
         // Teredo: its server, and the client, inverted.
@@ -212,6 +215,9 @@ mod tests {
         check(AddressKind::Private, &["fec0::1", "64:ff9b:1::a00:1"]);
         check(AddressKind::LinkLocal, &["169.254.0.1", "fe80::1", "febf::1"]);
         check(AddressKind::Metadata, &["169.254.169.254", "169.254.170.2", "fd00:ec2::254", "168.63.129.16"]);
+        check(AddressKind::Metadata, &["169.254.0.23", "64:ff9b:1::a9fe:a9fe", "64:ff9b:1:2::169.254.169.254"]);
+        check(AddressKind::Loopback, &["64:ff9b:1::127.0.0.1"]);
+        check(AddressKind::Private, &["64:ff9b:1::1.1.1.1"]);
         check(AddressKind::Metadata, &["100.100.100.200", "192.0.0.192", "fd20:ce::254", "fd00:ec2::23"]);
         check(AddressKind::Shared, &["100.64.0.1", "100.127.255.255"]);
         check(AddressKind::Multicast, &["224.0.0.1", "239.255.255.250", "255.255.255.255", "ff02::fb"]);

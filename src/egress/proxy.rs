@@ -49,7 +49,7 @@ pub struct ProxyOptions {
 impl ProxyOptions {
     /// Straight out under `policy`, with the system's resolver and the default limits.
     pub fn new(policy: Policy) -> Self {
-        let resolver = Arc::new(SystemResolver);
+        let resolver = Arc::new(SystemResolver::default());
         Self { policy, resolver, upstream: None, connect_timeout: CONNECT, connections: CONNECTIONS }
     }
 }
@@ -100,6 +100,7 @@ impl Proxy {
     pub fn start(options: ProxyOptions) -> Result<Self, EgressError> {
         let (listener, address) = listen().map_err(|error| EgressError::Start(error.to_string()))?;
         let ProxyOptions { policy, resolver, upstream, connect_timeout, connections } = options;
+        let resolver = resolver.for_proxy().unwrap_or(resolver);
         let (tasks, log) = (Tasks::default(), Arc::<Log>::default());
         let (kept_off, end) = (policy.keep_off(address), tasks.stop.clone().drop_guard());
         let dialer =
@@ -133,12 +134,16 @@ impl Proxy {
         self.inner.log.since(at, |host, _, fault| (host == wanted).then(|| fault.clone())).pop()
     }
 
-    /// Why a navigation to `url`, begun after `since`, has failed, as far as that is known here: what became of its host; else what
-    /// was refused last, since the address may have led on to another.
+    /// Why a navigation to `url`, begun after `since`, has failed, as far as that is known here: what became of its host; else the
+    /// only refusal since, as the address may have led on to another. Where there are more it could be that of another page.
     pub fn why_failed(&self, url: &str, since: Instant) -> Option<Fault> {
         let host = url::Url::parse(url).ok().and_then(|url| Some(url.host_str()?.to_owned()));
         let own = host.and_then(|host| self.fault_of(&host, since));
-        own.or_else(|| self.refusals_since(since).pop().map(Fault::Refused))
+        own.or_else(|| {
+            let mut refused = self.refusals_since(since);
+            let last = refused.pop()?;
+            refused.is_empty().then_some(Fault::Refused(last))
+        })
     }
 
     /// Ends it and waits until its last connection is closed.

@@ -11,8 +11,7 @@ use super::{Event, Host, Limits, Stop, bind, console, secret, value};
 pub const FREED: &[&str] = &["goto", "default"];
 /// How deep expressions may nest: outside functions and inside them.
 const EXPRESSION_DEPTH: (usize, usize) = (128, 64);
-/// Variables in scope at one time, and functions in one script.
-const VARIABLES: usize = 10_000;
+/// Functions in one script.
 const FUNCTIONS: usize = 10_000;
 /// Texts that the engine keeps one copy of.
 const STRINGS_INTERNED: usize = 256;
@@ -38,7 +37,7 @@ pub fn reader(limits: &Limits) -> Engine {
     engine.set_max_array_size(limits.array_len);
     engine.set_max_map_size(limits.map_len);
     engine.set_max_modules(limits.modules);
-    engine.set_max_variables(VARIABLES);
+    engine.set_max_variables(limits.variables);
     engine.set_max_functions(FUNCTIONS);
     engine.set_max_expr_depths(EXPRESSION_DEPTH.0, EXPRESSION_DEPTH.1);
     engine.set_max_strings_interned(STRINGS_INTERNED);

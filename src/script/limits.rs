@@ -19,6 +19,8 @@ pub struct Limits {
     pub array_len: usize,
     /// Entries of a map.
     pub map_len: usize,
+    /// Variables in scope at a time, of each call.
+    pub variables: usize,
     /// Imported modules.
     pub modules: usize,
     /// Bytes of all `emit`ted lines together.
@@ -35,6 +37,7 @@ impl Default for Limits {
             string_bytes: 64 << 20,
             array_len: 1_000_000,
             map_len: 1_000_000,
+            variables: 10_000,
             modules: 64,
             emitted_bytes: 256 << 20,
         }

@@ -40,6 +40,16 @@ impl PassphraseKdf {
         Ok(Self { salt, cost: COST })
     }
 
+    /// Refuses a cost above what [`Self::generate`] gives: of a file that anybody may have sent, before anything of it is known to
+    /// be genuine, its reader would pay for it.
+    pub fn no_dearer(self) -> Result<Self, SealError> {
+        let Cost { memory_kib, passes, lanes } = self.cost;
+        if memory_kib > COST.memory_kib || passes > COST.passes || lanes > COST.lanes {
+            return Err(SealError::Kdf(format!("{memory_kib} KiB, {passes} passes, {lanes} lanes")));
+        }
+        Ok(self)
+    }
+
     /// Derives the key. Blocks for about 0.1 s and takes 64 MiB meanwhile.
     pub fn root_key(&self, passphrase: &str) -> Result<RootKey, SealError> {
         let found = passphrase.chars().count();
@@ -112,6 +122,19 @@ mod tests {
             data_encoding::HEXLOWER.encode(&data_encoding::BASE64.decode(key.to_text().as_bytes()).unwrap()),
             text
         );
+    }
+
+    #[test]
+    fn a_file_does_not_choose_a_higher_cost_than_ours() {
+        let of = |cost| PassphraseKdf { salt: [0; SALT_LEN], cost }.no_dearer();
+        assert!(of(COST).is_ok() && of(Cost { memory_kib: *MEMORY_KIB.start(), passes: 2, lanes: 1 }).is_ok());
+        for cost in [
+            Cost { memory_kib: COST.memory_kib + 1, ..COST },
+            Cost { passes: COST.passes + 1, ..COST },
+            Cost { lanes: COST.lanes + 1, ..COST },
+        ] {
+            assert_eq!(of(cost).unwrap_err().code(), "decrypt_failed", "{cost:?}");
+        }
     }
 
     #[test]

@@ -4,6 +4,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::ops::Deref;
 use std::sync::Arc;
 
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -12,11 +13,16 @@ use crate::session::Sessions;
 
 use super::ServeConfig;
 use super::artifacts::Artifacts;
+use super::error::ApiError;
 use super::jobs::Jobs;
 use super::library::Library;
 use super::metrics::Metrics;
 use super::pools::Pools;
 use super::slots::Slots;
+
+/// Places of [`App::heavy`] and of [`App::transfer`].
+const HEAVY: usize = 2;
+const TRANSFERS: usize = 4;
 
 /// What all handlers share. Cheap to clone.
 #[derive(Clone)]
@@ -34,6 +40,10 @@ pub(super) struct Inner {
     pub(super) artifacts: Artifacts,
     /// How many pieces of work go on at a time, and the queue before them.
     pub(super) slots: Slots,
+    /// Work without a browser that opens whole sessions, at a time.
+    heavy: Arc<Semaphore>,
+    /// Sessions that are sent or taken piece by piece, as fast as the client is, at a time.
+    transfers: Arc<Semaphore>,
     /// What goes on.
     pub(super) jobs: Jobs,
     /// The browsers of the tenants.
@@ -63,6 +73,8 @@ impl App {
             _kept_off: kept_off,
             sessions,
             slots,
+            heavy: Arc::new(Semaphore::new(HEAVY)),
+            transfers: Arc::new(Semaphore::new(TRANSFERS)),
             jobs,
             artifacts,
             pools,
@@ -74,10 +86,24 @@ impl App {
         }))
     }
 
+    /// A place for work that opens whole sessions; waits for one.
+    pub(super) async fn heavy(&self) -> Result<OwnedSemaphorePermit, ApiError> {
+        place(&self.heavy).await
+    }
+
+    /// A place for a session that is sent or taken piece by piece; waits for one.
+    pub(super) async fn transfer(&self) -> Result<OwnedSemaphorePermit, ApiError> {
+        place(&self.transfers).await
+    }
+
     /// What URLs of this server begin with, without a slash at the end.
     pub(super) fn base_url(&self) -> String {
         self.config.public_url.clone().unwrap_or_else(|| url_of(self.address))
     }
+}
+
+async fn place(places: &Arc<Semaphore>) -> Result<OwnedSemaphorePermit, ApiError> {
+    places.clone().acquire_owned().await.map_err(|_| ApiError::internal("there are no places"))
 }
 
 /// The URL of a server that listens there. An unspecified address is one to listen on, not one to go to.

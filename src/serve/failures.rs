@@ -7,7 +7,7 @@ use crate::run::{ALSO, Failure, FailureKind, StackFrame};
 use crate::session::{SessionError, SessionOutcome};
 
 use super::error::{ApiError, INNER};
-use super::refusals::refused;
+use super::refusals::{inner, outward, refused};
 
 /// What each session did: as it stands beside `session` in answers.
 pub(super) fn told(outcome: &SessionOutcome) -> Value {
@@ -36,9 +36,23 @@ pub(super) fn told(outcome: &SessionOutcome) -> Value {
         add("recovered", json!(true));
     }
     if let Some((code, message)) = &outcome.save_error {
-        add("save_error", json!({ "code": code, "message": message }));
+        add("save_error", json!({ "code": code, "message": unsaved(code, message) }));
     }
     told
+}
+
+/// Why a session was not saved, without what is the server's own; what became of it instead stays.
+fn unsaved(code: &str, message: &str) -> String {
+    const KEPT: &str = "; it is kept in the outbox";
+    const NO_FORK: &str = ", as no fork could be made";
+    if let (None, Some((told, _))) = (inner(code), message.split_once(NO_FORK)) {
+        tracing::warn!(code, error = message, "told to a client in short");
+        return format!("{told}{NO_FORK}");
+    }
+    match (inner(code), message.find(KEPT)) {
+        (Some(_), Some(at)) => format!("{}{}", outward(code, message), &message[at..]),
+        _ => outward(code, message),
+    }
 }
 
 /// The same of one that was named and that nothing happened to.
@@ -73,6 +87,7 @@ impl From<SessionError> for ApiError {
 
 /// An error by the code that it has below.
 pub(super) fn of_code(code: &str, message: String) -> ApiError {
+    let message = outward(code, &message);
     match code {
         "browser_not_installed" | "browser_launch_failed" | "browser_connect_failed" | "browser_gone" => {
             ApiError::new("browser_unavailable", message).with(INNER, code)
@@ -103,11 +118,14 @@ pub(super) fn of_run(failure: &Failure) -> ApiError {
             | "browser_launch_failed"
             | "browser_gone"
     );
+    if inner(&failure.code).is_some() && !failure.causes.is_empty() {
+        tracing::warn!(code = &*failure.code, causes = failure.causes.join(": "), "told to a client in short");
+    }
     // A script may throw any code: what looks like ours and is none has a place in it, but no verb's log.
     let told = if failure.kind == FailureKind::Store || is_ours {
         of_code(&failure.code, failure.message.clone())
     } else {
-        ApiError::new("script_error", failure.message.clone()).with(INNER, failure.code.clone())
+        ApiError::new("script_error", outward(&failure.code, &failure.message)).with(INNER, failure.code.clone())
     };
     detailed(told, failure)
 }
@@ -120,7 +138,8 @@ fn detailed(mut error: ApiError, failure: &Failure) -> ApiError {
             error = error.with("file", file.clone());
         }
     }
-    let (problems, causes): (Vec<_>, Vec<_>) = failure.causes.iter().partition(|cause| cause.starts_with(ALSO));
+    let causes: &[String] = if inner(&failure.code).is_some() { &[] } else { &failure.causes[..] };
+    let (problems, causes): (Vec<_>, Vec<_>) = causes.iter().partition(|cause| cause.starts_with(ALSO));
     let problems: Vec<&str> = problems.iter().map(|problem| problem.trim_start_matches(ALSO)).collect();
     let elements = failure.elements.iter().map(|(selector, shown)| json!({ "selector": selector, "shown": shown }));
     let lists = [
@@ -177,6 +196,30 @@ mod tests {
         assert_eq!((error.status, error.retry_after), (StatusCode::CONFLICT, Some(10)));
         assert_eq!(error.details["holder"], "somebody");
         assert_eq!(error.details["lease_ends_in_ms"], 9000);
+    }
+
+    #[test]
+    fn what_is_the_servers_own_is_not_told() {
+        let error = of_run(&Failure {
+            kind: FailureKind::Store,
+            code: "store_unavailable".to_owned(),
+            message: "/srv/store: no answer".to_owned(),
+            causes: vec!["/srv/store/x: permission denied".to_owned()],
+            place: None,
+            stack: Vec::new(),
+            log: Vec::new(),
+            elements: Vec::new(),
+            hint: None,
+        });
+        let told = format!("{} {:?}", error.message, error.details);
+        assert!(error.code == "store_unavailable" && !told.contains("/srv"), "{told}");
+        let kept =
+            unsaved("store_unavailable", "/srv/store: no answer; it is kept in the outbox; applied by the next run");
+        assert!(!kept.contains("/srv") && kept.contains("kept in the outbox; applied"), "{kept}");
+        let lost =
+            unsaved("restore_incomplete", "a is not restored; it is lost, as no fork could be made: /srv/x: denied");
+        assert!(!lost.contains("/srv") && lost.starts_with("a is not restored"), "{lost}");
+        assert_eq!(unsaved("conflict", "another wrote it"), "another wrote it");
     }
 
     #[test]

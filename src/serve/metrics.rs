@@ -135,7 +135,7 @@ fn known_method(method: &str) -> &str {
     responses((status = 200, content_type = "application/openmetrics-text", body = String))
 )]
 async fn metrics(State(app): State<App>, mut request: Request) -> Result<Response, ApiError> {
-    let is_near = request.extensions().get::<Peer>().is_some_and(|peer| peer.0.ip().is_loopback());
+    let is_near = request.extensions().get::<Peer>().is_some_and(|peer| peer.ip().is_loopback());
     // A proxy on this machine asks for somebody else.
     if !is_near || request.headers().contains_key("x-forwarded-for") || request.headers().contains_key("forwarded") {
         request.extract_parts_with_state::<Caller, App>(&app).await?;

@@ -23,6 +23,13 @@ const NO_ROUTE: &str = "none";
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Peer(pub(super) SocketAddr);
 
+impl Peer {
+    /// Its address; where a socket of IPv6 has a client of IPv4 that one's own, as nets and rules are written.
+    pub(super) fn ip(self) -> IpAddr {
+        self.0.ip().to_canonical()
+    }
+}
+
 /// Whose request it is, once that is known: told by the one who looks at its token.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Seen(Arc<OnceLock<(String, String)>>);
@@ -65,22 +72,47 @@ fn too_long(length: usize) -> ApiError {
 
 /// Where the request comes from: the peer, or behind proxies that are trusted the last address that none of them has.
 fn client(request: &Request, app: &App) -> Option<IpAddr> {
-    let peer = request.extensions().get::<Peer>()?.0.ip();
+    let peer = request.extensions().get::<Peer>()?.ip();
     let is_trusted = |ip: &IpAddr| app.config.trusted_proxies.iter().any(|net| net.contains(ip));
     if !is_trusted(&peer) {
         return Some(peer);
     }
     let forwarded = request.headers().get_all("x-forwarded-for");
-    let named: Vec<IpAddr> = forwarded
-        .iter()
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(|value| value.split(','))
-        .filter_map(|text| text.trim().parse().ok())
-        .collect();
-    named.iter().rev().find(|ip| !is_trusted(ip)).or(named.first()).copied().or(Some(peer))
+    Some(named(forwarded.iter().map(|value| value.to_str().unwrap_or("?")), is_trusted).unwrap_or(peer))
+}
+
+/// The client that `X-Forwarded-For` names, read from its end: what stands before the first address that is no trusted proxy's, or
+/// before something that is no address, anybody may have written.
+fn named<'a>(values: impl DoubleEndedIterator<Item = &'a str>, is_trusted: impl Fn(&IpAddr) -> bool) -> Option<IpAddr> {
+    let mut last = None;
+    for text in values.rev().flat_map(|value| value.rsplit(',')) {
+        let ip = text.trim().parse::<IpAddr>().ok()?.to_canonical();
+        last = Some(ip);
+        if !is_trusted(&ip) {
+            break;
+        }
+    }
+    last
 }
 
 /// As a log tells it.
 pub(super) fn millis(span: Duration) -> u64 {
     u64::try_from(span.as_millis()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_client_writes_before_its_proxy_does_not_count() {
+        let is_trusted = |ip: &IpAddr| ip.to_string().starts_with("10.");
+        let of = |values: &[&str]| named(values.iter().copied(), is_trusted).map(|ip| ip.to_string());
+        assert_eq!(of(&["1.1.1.1, 2.2.2.2, 10.0.0.2"]).as_deref(), Some("2.2.2.2"));
+        assert_eq!(of(&["1.1.1.1", "2.2.2.2, 10.0.0.2"]).as_deref(), Some("2.2.2.2"));
+        assert_eq!(of(&["x, ::ffff:2.2.2.2"]).as_deref(), Some("2.2.2.2"));
+        assert_eq!(of(&["10.0.0.3, 10.0.0.2"]).as_deref(), Some("10.0.0.3"));
+        // Only the peer is known then.
+        assert_eq!((of(&["1.1.1.1, x, 10.0.0.2"]), of(&["1.1.1.1,"]), of(&[])), (None, None, None));
+    }
 }

@@ -90,14 +90,38 @@ pub(super) fn refused(error: SessionError) -> ApiError {
             ApiError::new("conflict", "another has written it meanwhile: nothing was changed by this request")
         }
         SessionError::Store(StoreError::Unavailable { .. }) => {
-            tracing::warn!(error = %with_causes(&error), "the store does not answer");
-            ApiError::new("store_unavailable", "the store does not answer just now")
+            ApiError::new("store_unavailable", outward("store_unavailable", &with_causes(&error)))
         }
         error => {
             tracing::error!(code = error.code(), error = %with_causes(&error), "a request failed");
+            let message = inner(error.code()).map_or(message, str::to_owned);
             as_status(StatusCode::INTERNAL_SERVER_ERROR, error.code(), message)
         }
     }
+}
+
+/// What a client is told of an error that is about the server itself; none for those that are about what was asked. Places in the
+/// store, ids of keys, paths and the system's words are in the log only.
+pub(super) fn inner(code: &str) -> Option<&'static str> {
+    Some(match code {
+        "store_unavailable" => "the store does not answer just now",
+        "store_unfit" | "store_layout" => "the server's store cannot be used as it is: its log says why",
+        "store_corrupt" => "something that is kept is damaged: the server's log says what",
+        "decrypt_failed" => "something that is kept cannot be opened: the server's log says what",
+        "wrong_key" | "key_unavailable" | "invalid_key" => "the server's key cannot be used: its log says why",
+        "save_failed" => "it could not be saved: the server's log says why",
+        "browser_not_installed" => "the server has no browser: its log says why",
+        "browser_launch_failed" => "the server's browser could not be started: its log says why",
+        "browser_connect_failed" => "the server's browser could not be reached: its log says why",
+        _ => return None,
+    })
+}
+
+/// `message`, or where it is about the server itself the sentence for clients; the log has the whole then.
+pub(super) fn outward(code: &str, message: &str) -> String {
+    let Some(told) = inner(code) else { return message.to_owned() };
+    tracing::warn!(code, error = message, "told to a client in short");
+    told.to_owned()
 }
 
 fn as_status(status: StatusCode, code: &str, message: impl Into<String>) -> ApiError {

@@ -3,6 +3,7 @@
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use axum::Json;
 use axum::extract::State;
@@ -13,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use tokio::io::AsyncRead;
 use tokio_util::io::{ReaderStream, StreamReader};
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::AbortOnDropHandle;
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -29,6 +31,8 @@ use super::request_id::RequestId;
 
 /// Bytes of a bundle that are on their way at a time.
 const PIECE: usize = 64 << 10;
+/// How long a session may be on its way: whoever is slower keeps others waiting.
+const TRANSFER: Duration = Duration::from_mins(10);
 /// The header that tells how much of the session the format does not hold.
 const NOT_HELD: &str = "x-rhaven-not-held";
 
@@ -94,7 +98,7 @@ struct Export {
     responses(
         (status = 200, description = "The session; `X-Rhaven-Not-Held` counts what the format does not hold.",
             content((serde_json::Value = "application/json"), (String = "text/plain"), (String = "application/octet-stream"))),
-        Usual, Forbidden, Missing))]
+        Usual, Forbidden, Missing, TooLarge))]
 async fn export(
     State(app): State<App>,
     Admin(caller): Admin,
@@ -111,6 +115,12 @@ async fn export(
     if all_versions {
         return Err(ApiError::invalid("all_versions", "only a bundle holds more than the newest version"));
     }
+    let _place = app.heavy().await?;
+    let (found, most) = (app.sessions.stored_bytes(&tenant, &id).await.map_err(refused)?, app.config.max_import);
+    if format.format() == Format::Playwright && found > most {
+        let message = format!("the session has {found} bytes; {most} is the most in clear: take a bundle");
+        return Err(ApiError::new("payload_too_large", message));
+    }
     let mut bytes = Vec::new();
     let written = app.sessions.export(&tenant, &id, format.format(), None, &mut bytes).await.map_err(refused)?;
     let not_held = [(NOT_HELD, HeaderValue::from(written.lost.len()))];
@@ -126,12 +136,19 @@ async fn sealed(
     all_versions: bool,
 ) -> Result<axum::body::Body, ApiError> {
     let (reader, mut writer) = tokio::io::duplex(PIECE);
+    let place = app.transfer().await?;
     let writing = tokio::spawn(async move {
-        if all_versions {
-            app.sessions.export_all(&tenant, &id, &passphrase, &mut writer).await
-        } else {
-            app.sessions.export(&tenant, &id, Format::Bundle, Some(&passphrase), &mut writer).await
-        }
+        let _place = place;
+        let written = async {
+            if all_versions {
+                app.sessions.export_all(&tenant, &id, &passphrase, &mut writer).await
+            } else {
+                app.sessions.export(&tenant, &id, Format::Bundle, Some(&passphrase), &mut writer).await
+            }
+        };
+        // Nothing is held meanwhile that would have to be given back.
+        let late = |_| Err(PortableError::Write(io::ErrorKind::TimedOut.into()).into());
+        tokio::time::timeout(TRANSFER, written).await.unwrap_or_else(late)
     });
     let broke_off = || ApiError::internal("the bundle could not be written");
     let mut pieces = ReaderStream::with_capacity(reader, PIECE);
@@ -226,7 +243,13 @@ async fn import(
     let _gone = given_up.clone().drop_guard();
     let options = ImportOptions { replace, passphrase, ttl: app.config.workspace.ttl, given_up };
     let (tenant, session) = (caller.tenant().clone(), id.clone());
+    let (place, late) = (app.transfer().await?, options.given_up.clone());
     let done = to_its_end(async move {
+        let _place = place;
+        let _late = AbortOnDropHandle::new(tokio::spawn(async move {
+            tokio::time::sleep(TRANSFER).await;
+            late.cancel();
+        }));
         let source = Source::open(input, format.map(FormatName::format)).await?;
         Box::pin(app.sessions.import(&tenant, &session, source, &options)).await
     });

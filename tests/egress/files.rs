@@ -1,9 +1,11 @@
 //! What is not of the web: files of this machine and pages of Chromium's own, by address and by a page's own doing.
 
-use chromiumoxide::cdp::browser_protocol::page::NavigateParams;
+use chromiumoxide::cdp::browser_protocol::page::{EnableParams, NavigateParams};
+use futures_util::StreamExt as _;
 use rhaven::browser::{Flavor, LaunchOptions};
+use serde_json::Value;
 
-use super::browser::{check_code, end, evaluate, goto, start_with, tab};
+use super::browser::{check_code, end, evaluate, goto, start_with, tab, tab_in};
 use super::pages::{Behind, FLAVORS};
 use super::support::in_time;
 
@@ -103,6 +105,32 @@ async fn no_page_opens_a_file_by_itself() {
         // Nor does a server send one there.
         let url = all.site.url("/redirect?file:///etc/passwd");
         assert!(page.cdp().call(NavigateParams::new(url)).await.unwrap().error_text.is_some());
+        all.end().await;
+    }
+}
+
+#[tokio::test]
+async fn a_download_leaves_no_file() {
+    const SAVE: &str = "Object.assign(document.createElement('a'), {
+        href: URL.createObjectURL(new Blob(['left'])), download: 'rhaven-left.txt' }).click()";
+    for flavor in FLAVORS {
+        let all = Behind::start(flavor).await;
+        let own = all.browser.default_context().await.unwrap();
+        for page in [tab(&all.browser).await.1, tab_in(&own).await] {
+            goto(&page, &all.site.url("/")).await;
+            let mut told = page.cdp().raw_events(&["Page.downloadProgress"]);
+            page.cdp().call(EnableParams::default()).await.unwrap();
+            evaluate(page.cdp(), SAVE).await;
+            let state = in_time("the end of a download", async {
+                loop {
+                    let event = told.next().await.unwrap().decode::<Value>().unwrap();
+                    if event["state"] != "inProgress" {
+                        return event["state"].clone();
+                    }
+                }
+            });
+            assert_eq!(state.await, "canceled");
+        }
         all.end().await;
     }
 }

@@ -33,6 +33,8 @@ use input::{RunAnswer, RunOutput};
 pub(super) use input::{RunInput, SessionTold};
 use said::Said;
 
+/// Bytes of a text, and of all texts in one value.
+const STRING: usize = 1 << 20;
 /// How long a verb may take that does not say otherwise.
 const VERB: Duration = Duration::from_secs(30);
 
@@ -212,10 +214,12 @@ fn limits(app: &App, task: &Task) -> Limits {
         wall_time: task.deadline.remaining(),
         verb_timeout: VERB.min(task.deadline.remaining()),
         operations: 0,
-        call_depth: 64,
-        string_bytes: app.config.max_output,
-        array_len: 100_000,
-        map_len: 100_000,
+        // Together they bound the memory of one script: a value may have all of the three, a call all of the variables.
+        call_depth: 32,
+        string_bytes: STRING.min(app.config.max_output),
+        array_len: 50_000,
+        map_len: 20_000,
+        variables: 256,
         modules: 32,
         emitted_bytes: app.config.max_output,
     }

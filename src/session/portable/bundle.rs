@@ -19,6 +19,7 @@ use futures_util::{Stream, stream};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tokio::io::AsyncWriteExt as _;
+use tokio::sync::Semaphore;
 
 use super::labels::lists;
 use super::{Output, PortableError, frames};
@@ -206,10 +207,18 @@ fn header(kdf: &PassphraseKdf) -> Result<Vec<u8>, SealError> {
     Ok([&MAGIC[..], &[FORMAT], &length.to_be_bytes(), kdf.as_bytes()].concat())
 }
 
-/// The key. Takes long and much memory on purpose, so it is made on a thread of its own.
+/// Keys that are made at a time: many requests together would take much memory otherwise.
+static MAKING: Semaphore = Semaphore::const_new(1);
+
+/// The key. Takes long and much memory on purpose, so it is made on a thread of its own, one at a time in a process.
 pub(super) async fn key(kdf: PassphraseKdf, passphrase: &Secret) -> Result<DataKey, PortableError> {
     let passphrase = passphrase.clone();
-    let made = tokio::task::spawn_blocking(move || kdf.root_key(passphrase.expose()));
+    // Never closed. Held by the thread, which goes on also where nobody waits for it any more.
+    let place = MAKING.acquire().await;
+    let made = tokio::task::spawn_blocking(move || {
+        let _place = place;
+        kdf.root_key(passphrase.expose())
+    });
     let root = made.await.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()));
     Ok(root.map_err(PortableError::Passphrase)?.bundle_key())
 }

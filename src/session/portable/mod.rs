@@ -140,6 +140,11 @@ struct Read {
 }
 
 impl Sessions {
+    /// How large the storage of a session's HEAD is, as plaintext, in bytes. Opens no part of it.
+    pub async fn stored_bytes(&self, tenant: &Tenant, id: &SessionId) -> Result<u64, SessionError> {
+        Ok(head(self, tenant, id).await?.index.parts.iter().map(|part| part.bytes).sum())
+    }
+
     /// Writes HEAD of a session to `out`; without a lease, so also while a run holds it. A bundle needs a passphrase, and holds
     /// one part or blob in memory at a time; the other formats are made in memory. After an error `out` holds a beginning
     /// that is of no use.

@@ -156,7 +156,7 @@ async fn header(input: &mut Input) -> Result<(Vec<u8>, PassphraseKdf), PortableE
     let mut sealed = vec![0; usize::from(u16::from_be_bytes([*high, *low]))];
     fill(input, &mut sealed).await?;
     bytes.extend_from_slice(&sealed);
-    let kdf = Sealed::from_stored(sealed).and_then(|sealed| PassphraseKdf::from_sealed(&sealed));
+    let kdf = Sealed::from_stored(sealed).and_then(|sealed| PassphraseKdf::from_sealed(&sealed)?.no_dearer());
     Ok((bytes, kdf.map_err(|_| PortableError::Closed("its header was altered"))?))
 }
 
