@@ -135,8 +135,7 @@ async fn every_kind_of_action_does_what_it_says() {
     assert_eq!(answer["steps"][10]["result"], json!(["xone two", "b", false, 7]));
     assert!(answer["steps"][11]["screenshot"]["url"].is_string());
     assert_eq!(answer["steps"][13]["result"], json!(""));
-    let script =
-        "let field = locator(\"#field\"); field.fill(\"by script\"); #{ value: field.input_value(), url: url() }";
+    let script = "fill(\"#field\", \"by script\"); #{ value: input_value(\"#field\"), url: url() }";
     let body = json!({"url": site.url("/several"), "session": {"id": "with a script"},
         "actions": [{"type": "script", "source": script}, {"type": "evaluate", "expression": "field.value"}]});
     let answer = interact(&rig, body.clone()).await;
