@@ -162,7 +162,7 @@ async fn screenshot(app: &App, task: &Task, source: &Source<'_>) -> Result<Value
 /// Keeps a picture for a while and answers where it is.
 pub(super) fn keep(app: &App, task: &Task, picture: Vec<u8>) -> Value {
     let artifact = Artifact::png(picture);
-    let url = app.artifacts.keep(artifact, &app.base_url());
+    let url = app.artifacts.keep(task.caller.tenant(), artifact, &app.base_url());
     let told = json!({"url": url});
     task.events.tell(crate::serve::task::TaskEvent { event: "screenshot".to_owned(), data: told.clone() });
     told
