@@ -206,7 +206,7 @@ impl Visit {
             loaded.map_err(|error| of_verb(&error))?;
         }
         seen.final_url = Some(url.unwrap_or_else(|_| page.main_frame().url()));
-        let source = Source::Page { page: &page, deadline };
+        let source = Source::Page { page: &page, deadline, most: self.app.config.max_output };
         seen.captured.take(self, &source).await;
         seen.notices = session.pages().iter().flat_map(Page::take_notices).collect();
         Ok(())
