@@ -254,7 +254,7 @@ async fn a_page_that_never_loads_whole_is_captured_as_it_is() {
     let (rig, site) = (Rig::start().await, Site::start().await);
     let go = format!("location.href = '{}'; 1", site.url("/hanging"));
     let body = json!({"url": site.url("/several"), "timeout_ms": 4_000,
-        "actions": [{"type": "evaluate", "expression": go}]});
+        "actions": [{"type": "evaluate", "expression": go}, {"type": "wait_for", "selector": "img"}]});
     let answer = interact(&rig, body).await;
     assert_eq!(
         (&answer["status"], &answer["diagnostics"]["output_failures"]),
