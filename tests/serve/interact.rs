@@ -220,7 +220,7 @@ async fn what_is_too_large_is_missing_and_costs_nothing_else() {
     let answer = interact(&rig, body).await;
     let outputs = answer["result"]["outputs"].as_object().unwrap();
     assert_eq!(
-        (&answer["status"], outputs.keys().collect::<Vec<_>>()),
+        (&answer["status"], outputs.keys().map(String::as_str).collect::<Vec<_>>()),
         (&json!("partial"), vec!["screenshot"]),
         "{answer}"
     );
