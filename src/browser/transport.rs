@@ -21,6 +21,9 @@ const END: u8 = 0;
 /// A screenshot is a message of some megabytes; a read of this size takes it in few system calls.
 const READ_BUFFER: usize = 256 * 1024;
 
+/// What is kept for the next message, in bytes: enough for most screenshots.
+const KEPT_BUFFER: usize = 4 << 20;
+
 /// Messages on their way out. Pushing never waits; the writer takes all that has gathered in one write.
 #[derive(Default)]
 pub(super) struct Outbox {
@@ -95,6 +98,8 @@ pub(super) async fn read_pipe(receiver: pipe::Receiver, mut handle: impl FnMut(&
     while reader.read_until(END, &mut message).await.is_ok() && message.pop() == Some(END) {
         handle(&message);
         message.clear();
+        // One very large message is no reason to hold as much for the rest of the browser's time.
+        message.shrink_to(KEPT_BUFFER);
     }
 }
 

@@ -64,6 +64,14 @@ pub enum PageError {
         /// The system's words.
         reason: String,
     },
+    /// More than the caller takes; it was not sent.
+    #[error("the page has {found} characters of HTML, {most} bytes are the most")]
+    TooLarge {
+        /// How long it is, in UTF-16 units: no more than its bytes are.
+        found: usize,
+        /// The most, in bytes.
+        most: usize,
+    },
     /// The document could not be read.
     #[error(transparent)]
     Document(#[from] DocumentError),
@@ -73,6 +81,11 @@ pub enum PageError {
 }
 
 impl PageError {
+    /// Of a page that has `found` characters where no more than `most` bytes were wanted.
+    pub(super) fn too_large(found: usize, most: Option<usize>) -> Self {
+        Self::TooLarge { found, most: most.unwrap_or_default() }
+    }
+
     /// The stable code.
     pub fn code(&self) -> &'static str {
         match self {
@@ -87,6 +100,7 @@ impl PageError {
             Self::PageClosed => "page_closed",
             Self::PageCrashed => "page_crashed",
             Self::File { .. } => "file_error",
+            Self::TooLarge { .. } => "result_too_large",
             Self::Document(error) => error.code(),
             Self::Browser(error) => error.code(),
         }

@@ -9,7 +9,7 @@ use crate::browser::Cdp;
 
 use super::extract;
 use super::verb::{Result, Verb};
-use super::world::{CallError, Shared};
+use super::world::{Arg, CallError, Shared};
 use super::{Locator, PageError, Schema, Selector};
 
 /// A frame of a page. Cheap to clone.
@@ -57,12 +57,17 @@ impl Frame {
 
     /// The document as HTML.
     pub async fn content(&self, deadline: Deadline) -> Result<String> {
-        self.ask("content", deadline).await
+        self.ask("content", None, deadline).await
+    }
+
+    /// The document as HTML, of `most` bytes; [`PageError::TooLarge`] where it has more.
+    pub async fn content_within(&self, most: usize, deadline: Deadline) -> Result<String> {
+        self.ask("content", Some(most), deadline).await
     }
 
     /// Its title.
     pub async fn title(&self, deadline: Deadline) -> Result<String> {
-        self.ask("title", deadline).await
+        self.ask("title", None, deadline).await
     }
 
     /// Evaluates an expression, or calls a function expression with `argument`, in the page's own world; a promise is
@@ -105,13 +110,20 @@ impl Frame {
         verb.end(&self.page, outcome).await
     }
 
-    async fn ask(&self, method: &str, deadline: Deadline) -> Result<String> {
+    async fn ask(&self, method: &str, most: Option<usize>, deadline: Deadline) -> Result<String> {
+        let args: Vec<Arg> = most.into_iter().map(|most| Arg::Value(most.into())).collect();
         let mut verb = Verb::new(deadline, "the page to answer");
         let work = async {
             loop {
                 self.page.settle(&self.id, &mut verb).await;
                 "the page to answer".clone_into(&mut verb.missing);
-                match self.page.call(&self.id, method, &[]).await {
+                match self.page.call(&self.id, method, &args).await {
+                    Ok(answer) if answer["t"] == "large" => {
+                        return Err(PageError::too_large(
+                            answer["n"].as_u64().and_then(|n| usize::try_from(n).ok()).unwrap_or_default(),
+                            most,
+                        ));
+                    }
                     Ok(answer) => return Ok(answer["value"].as_str().unwrap_or_default().to_owned()),
                     Err(CallError::Lost) if !self.is_detached() => verb.log.line("the document was replaced"),
                     Err(error) => return Err(self.gone(error)),

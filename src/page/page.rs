@@ -242,8 +242,12 @@ impl Page {
     /// Its HTML as it is now, open shadow roots and frames of the same origin written into it, fields with what they hold, and the
     /// address that relative ones in it are resolved against. With `all` also what is not displayed.
     pub async fn written(&self, all: bool, deadline: Deadline) -> Result<(String, url::Url)> {
-        let part = if all { document::Part::All } else { document::Part::Shown };
-        document::read(&self.inner, None, part, deadline, |html, base| Ok((html.to_owned(), base.clone()))).await
+        document::whole(&self.inner, document::Part::of(all), None, deadline).await
+    }
+
+    /// The same of no more than `most` bytes; [`PageError::TooLarge`](super::PageError::TooLarge) where it has more.
+    pub async fn written_within(&self, all: bool, most: usize, deadline: Deadline) -> Result<(String, url::Url)> {
+        document::whole(&self.inner, document::Part::of(all), Some(most), deadline).await
     }
 
     /// Scrolls the page, or what `selector`'s one match scrolls in, by steps that lists which load as one scrolls take for a

@@ -2,6 +2,7 @@
 //! showed a signed-in user, and nothing of that is to stand anywhere in clear; so they go with the process that took them.
 
 use std::collections::VecDeque;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -19,14 +20,20 @@ use utoipa::IntoParams;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use crate::base::Tenant;
+
 use super::app::App;
 use super::error::{ApiError, ErrorBody};
 use super::request_id::random_id;
 
 /// How long one is kept.
 const KEPT: Duration = Duration::from_mins(15);
-/// The most that is kept, in bytes; beyond that the oldest go early.
+/// The most that is kept for one tenant, in bytes; beyond that its own oldest go early.
+const MOST_OF_TENANT: usize = 64 << 20;
+/// The most that is kept for all, in bytes; beyond that the oldest of whoever has most go early.
 const MOST_BYTES: usize = 256 << 20;
+/// How often what has run out is looked for.
+const SWEPT_EVERY: Duration = Duration::from_mins(1);
 
 pub(super) fn routes() -> OpenApiRouter<App> {
     OpenApiRouter::new().routes(routes!(get_artifact))
@@ -48,6 +55,7 @@ impl Artifact {
 
 struct Kept {
     id: String,
+    tenant: Tenant,
     until: Instant,
     artifact: Artifact,
 }
@@ -59,41 +67,76 @@ pub(super) struct Artifacts(Arc<Inner>);
 struct Inner {
     /// Signs addresses; of this process alone, as what they lead to is.
     key: [u8; 32],
+    /// How often what has run out is looked for.
+    every: Duration,
     /// Oldest first.
     kept: Mutex<VecDeque<Kept>>,
+    /// Somebody looks every minute for what has run out.
+    is_swept: AtomicBool,
 }
 
-impl Artifacts {
-    pub(super) fn new() -> Self {
-        let mut key = [0; 32];
-        // Without randomness nothing could be sealed either; ids could then be guessed as well as signatures.
-        let _ = getrandom::fill(&mut key);
-        Self(Arc::new(Inner { key, kept: Mutex::default() }))
-    }
-
+impl Inner {
     fn kept(&self) -> MutexGuard<'_, VecDeque<Kept>> {
-        let mut kept = self.0.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         let now = Instant::now();
         while kept.front().is_some_and(|oldest| oldest.until <= now) {
             kept.pop_front();
         }
         kept
     }
+}
 
-    /// Keeps it for 15 minutes; answers its address, which begins with `base`.
-    pub(super) fn keep(&self, artifact: Artifact, base: &str) -> String {
+impl Artifacts {
+    pub(super) fn new() -> Self {
+        Self::swept(SWEPT_EVERY)
+    }
+
+    fn swept(every: Duration) -> Self {
+        let mut key = [0; 32];
+        // Without randomness nothing could be sealed either; ids could then be guessed as well as signatures.
+        let _ = getrandom::fill(&mut key);
+        Self(Arc::new(Inner { key, every, kept: Mutex::default(), is_swept: AtomicBool::new(false) }))
+    }
+
+    /// Keeps it for 15 minutes; answers its address, which begins with `base`. One tenant's pictures take room from another's only
+    /// where there is none at all, and then from who has most.
+    pub(super) fn keep(&self, tenant: &Tenant, artifact: Artifact, base: &str) -> String {
         let id = format!("art_{}", random_id());
         let expires = (jiff::Timestamp::now() + KEPT).as_second();
         let signature = HEXLOWER.encode(&self.sign(&id, expires));
-        let mut kept = self.kept();
-        let mut bytes = artifact.bytes.len() + kept.iter().map(|kept| kept.artifact.bytes.len()).sum::<usize>();
-        while bytes > MOST_BYTES
-            && let Some(oldest) = kept.pop_front()
+        let mut kept = self.0.kept();
+        let more = artifact.bytes.len();
+        make_room(&mut kept, MOST_OF_TENANT.saturating_sub(more), |one| one.tenant == *tenant);
+        while bytes_of(&kept, |_| true) + more > MOST_BYTES
+            && let Some((most, bytes)) = largest(&kept)
         {
-            bytes -= oldest.artifact.bytes.len();
+            make_room(&mut kept, bytes - 1, |one| one.tenant == most);
         }
-        kept.push_back(Kept { id: id.clone(), until: Instant::now() + KEPT, artifact });
+        kept.push_back(Kept { id: id.clone(), tenant: tenant.clone(), until: Instant::now() + KEPT, artifact });
+        self.sweep();
+        drop(kept);
         format!("{base}/v1/artifacts/{id}?expires={expires}&signature={signature}")
+    }
+
+    /// Sees to it that what has run out goes even where nobody asks for anything any more, until nothing is left. To be called with
+    /// what is kept locked, so that what is swept does not end unseen.
+    fn sweep(&self) {
+        let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
+        if self.0.is_swept.swap(true, Ordering::Relaxed) {
+            return;
+        }
+        let (kept, every) = (Arc::downgrade(&self.0), self.0.every);
+        runtime.spawn(async move {
+            loop {
+                tokio::time::sleep(every).await;
+                let Some(inner) = kept.upgrade() else { return };
+                let left = inner.kept();
+                if left.is_empty() {
+                    inner.is_swept.store(false, Ordering::Relaxed);
+                    return;
+                }
+            }
+        });
     }
 
     fn sign(&self, id: &str, expires: i64) -> Vec<u8> {
@@ -112,8 +155,31 @@ impl Artifacts {
         if !is_signed || signed.expires <= jiff::Timestamp::now().as_second() {
             return None;
         }
-        self.kept().iter().find(|kept| kept.id == id).map(|kept| kept.artifact.clone())
+        self.0.kept().iter().find(|kept| kept.id == id).map(|kept| kept.artifact.clone())
     }
+}
+
+fn bytes_of(kept: &VecDeque<Kept>, is_one: impl Fn(&Kept) -> bool) -> usize {
+    kept.iter().filter(|one| is_one(one)).map(|one| one.artifact.bytes.len()).sum()
+}
+
+/// Whose take most room, and how much; none where nothing takes any.
+fn largest(kept: &VecDeque<Kept>) -> Option<(Tenant, usize)> {
+    let of = |one: &Kept| bytes_of(kept, |other| other.tenant == one.tenant);
+    let (tenant, bytes) = kept.iter().map(|one| (&one.tenant, of(one))).max_by_key(|(_, bytes)| *bytes)?;
+    (bytes > 0).then(|| (tenant.clone(), bytes))
+}
+
+/// Lets go of the oldest of those, until they have no more than `most` bytes.
+fn make_room(kept: &mut VecDeque<Kept>, most: usize, is_one: impl Fn(&Kept) -> bool) {
+    let mut bytes = bytes_of(kept, &is_one);
+    kept.retain(|one| {
+        let goes = bytes > most && is_one(one);
+        if goes {
+            bytes -= one.artifact.bytes.len();
+        }
+        !goes
+    });
 }
 
 /// What makes an address good.
@@ -166,7 +232,7 @@ mod tests {
     #[test]
     fn only_its_own_address_leads_to_it() {
         let artifacts = Artifacts::new();
-        let (id, good) = signed(&artifacts.keep(Artifact::png(vec![1, 2, 3]), "http://a.example"));
+        let (id, good) = signed(&artifacts.keep(&tenant("a"), Artifact::png(vec![1, 2, 3]), "http://a.example"));
         assert_eq!(&artifacts.find(&id, &good).unwrap().bytes[..], [1, 2, 3]);
         let later = Signed { expires: good.expires + 60, signature: good.signature.clone() };
         let other = Signed { expires: good.expires, signature: "00".repeat(32) };
@@ -174,11 +240,41 @@ mod tests {
         assert!(artifacts.find("art_0", &good).is_none() && Artifacts::new().find(&id, &good).is_none());
     }
 
+    fn tenant(name: &str) -> Tenant {
+        Tenant::new(name).unwrap()
+    }
+
     #[test]
-    fn the_oldest_go_where_there_is_too_much() {
+    fn the_oldest_of_a_tenant_go_where_it_has_too_much() {
         let artifacts = Artifacts::new();
-        let (first, address) = signed(&artifacts.keep(Artifact::png(vec![0; MOST_BYTES / 2]), "http://a"));
-        let (second, kept) = signed(&artifacts.keep(Artifact::png(vec![0; MOST_BYTES / 2 + 1]), "http://a"));
+        let keep = |of: &str, bytes| signed(&artifacts.keep(&tenant(of), Artifact::png(vec![0; bytes]), "http://a"));
+        let (others, not_its_own) = keep("other", 1);
+        let (first, address) = keep("one", MOST_OF_TENANT / 2);
+        let (second, kept) = keep("one", MOST_OF_TENANT / 2 + 1);
         assert!(artifacts.find(&first, &address).is_none() && artifacts.find(&second, &kept).is_some());
+        assert!(artifacts.find(&others, &not_its_own).is_some());
+    }
+
+    #[test]
+    fn where_there_is_no_room_at_all_it_is_taken_from_who_has_most() {
+        let artifacts = Artifacts::new();
+        let keep = |of: &str, bytes| signed(&artifacts.keep(&tenant(of), Artifact::png(vec![0; bytes]), "http://a"));
+        let (small, smalls) = keep("small", 1_000);
+        for name in ["a", "b", "c", "d", "e"] {
+            keep(name, MOST_OF_TENANT);
+        }
+        assert!(artifacts.find(&small, &smalls).is_some());
+        assert!(bytes_of(&artifacts.0.kept(), |_| true) <= MOST_BYTES);
+    }
+
+    #[tokio::test]
+    async fn what_ran_out_goes_by_itself() {
+        let artifacts = Artifacts::swept(Duration::from_millis(5));
+        artifacts.keep(&tenant("one"), Artifact::png(vec![0]), "http://a");
+        artifacts.0.kept.lock().unwrap()[0].until = Instant::now();
+        while artifacts.0.is_swept.load(Ordering::Relaxed) {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        assert!(artifacts.0.kept.lock().unwrap().is_empty());
     }
 }

@@ -10,7 +10,7 @@ use chromiumoxide::cdp::browser_protocol::browser::{
 use chromiumoxide::cdp::js_protocol::runtime::EvaluateParams;
 use serde::{Deserialize, Serialize};
 
-use crate::base::Deadline;
+use crate::base::{Deadline, Secret};
 use crate::browser::{BrowserError, Context, Target};
 use crate::page::{Agent, Emulation, Geolocation, Page, Screen};
 
@@ -230,6 +230,11 @@ impl Session {
             Emulation { credentials, ..own.emulation(&posed).unwrap_or_default() }
         };
         self.tell(|told| *told = emulation.clone()).await
+    }
+
+    /// The password that its pages may answer a site with.
+    pub fn password(&self) -> Option<Secret> {
+        self.0.room.tabs.told().now().credentials.as_ref().map(|credentials| credentials.password.clone())
     }
 
     /// Of a session that was just opened: its pages tell what it is kept with.

@@ -24,7 +24,8 @@ async fn answer(State(seen): State<Seen>, uri: Uri, headers: HeaderMap) -> Respo
     let host = headers[header::HOST].to_str().unwrap().to_owned();
     seen.lock().unwrap().push((format!("{host}{}", uri.path()), headers));
     if is_in {
-        return Html("<!doctype html><p>inside").into_response();
+        // As a page would that shows what it was sent.
+        return Html(format!("<!doctype html><p>inside with {PASSWORD}")).into_response();
     }
     let asks = [(header::WWW_AUTHENTICATE, "Basic realm=\"private\"")];
     (StatusCode::UNAUTHORIZED, asks, Html("<!doctype html><p>outside")).into_response()

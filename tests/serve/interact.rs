@@ -6,6 +6,7 @@ use rhaven::practice::{EMAIL, PASSWORD, Practice};
 use serde_json::{Value, json};
 
 use crate::fetch::browsers;
+use crate::follow;
 use crate::rig::Rig;
 use crate::site::Site;
 
@@ -135,8 +136,7 @@ async fn every_kind_of_action_does_what_it_says() {
     assert_eq!(answer["steps"][10]["result"], json!(["xone two", "b", false, 7]));
     assert!(answer["steps"][11]["screenshot"]["url"].is_string());
     assert_eq!(answer["steps"][13]["result"], json!(""));
-    let script =
-        "let field = locator(\"#field\"); field.fill(\"by script\"); #{ value: field.input_value(), url: url() }";
+    let script = "fill(\"#field\", \"by script\"); #{ value: input_value(\"#field\"), url: url() }";
     let body = json!({"url": site.url("/several"), "session": {"id": "with a script"},
         "actions": [{"type": "script", "source": script}, {"type": "evaluate", "expression": "field.value"}]});
     let answer = interact(&rig, body.clone()).await;
@@ -188,6 +188,95 @@ async fn a_page_that_never_rests_is_given_up_in_time() {
     assert_eq!((answer.status.as_u16(), &answer.json()["error"]["code"]), (504, &json!("timeout")), "{}", answer.text);
     assert_eq!(answer.json()["session"]["id"], "stuck");
     assert!(started.elapsed().as_secs() < 15, "{:?}", started.elapsed());
+    rig.stop().await;
+    assert_eq!(browsers(), 0);
+}
+
+#[tokio::test]
+async fn events_tell_no_secret_that_a_page_shows() {
+    let (rig, site) = (Rig::start().await, Site::start().await);
+    keep_secret(&rig, "PIN", "correct horse").await;
+    let actions = json!([
+        {"type": "fill", "selector": "#field", "value": {"secret": "PIN"}},
+        {"type": "evaluate", "expression": "field.value"}
+    ]);
+    let input = json!({"url": site.url("/several"), "actions": actions});
+    let id = follow::ask(&rig, &json!({"kind": "interact", "input": input})).await;
+    let told = follow::Events::of(&rig, &id, 0).await.rest().await;
+    let results: Vec<_> = told.iter().filter_map(|(_, _, data)| data.get("result")).collect();
+    assert!(results.contains(&&json!("***PIN***")), "{told:?}");
+    assert!(!format!("{told:?}").contains("correct horse"), "{told:?}");
+    rig.stop().await;
+    assert_eq!(browsers(), 0);
+}
+
+#[tokio::test]
+async fn what_is_too_large_is_missing_and_costs_nothing_else() {
+    let rig = Rig::start_with(|config| config.max_output = 1_000).await;
+    let site = Site::start().await;
+    let grow = "document.body.textContent = 'x'.repeat(2000)";
+    let body = json!({"url": site.url("/"), "output": ["html", "markdown", "json", "screenshot"],
+        "actions": [{"type": "evaluate", "expression": format!("{grow}; 1")}]});
+    let answer = interact(&rig, body).await;
+    let outputs = answer["result"]["outputs"].as_object().unwrap();
+    assert_eq!(
+        (&answer["status"], outputs.keys().map(String::as_str).collect::<Vec<_>>()),
+        (&json!("partial"), vec!["screenshot"]),
+        "{answer}"
+    );
+    let failures = answer["diagnostics"]["output_failures"].as_array().unwrap();
+    let failures: Vec<_> = failures.iter().map(|failed| (&failed["output"], &failed["code"])).collect();
+    let code = json!("result_too_large");
+    assert_eq!(failures, [(&json!("html"), &code), (&json!("markdown"), &code), (&json!("json"), &code)]);
+    let body = json!({"url": site.url("/"), "actions": [{"type": "evaluate", "expression": "'x'.repeat(2000)"}]});
+    let answer = interact(&rig, body).await;
+    assert_eq!((&answer["status"], &answer["steps"][0]["error"]["code"]), (&json!("failed"), &code), "{answer}");
+    assert!(html(&answer).contains("Start"));
+    rig.stop().await;
+    assert_eq!(browsers(), 0);
+}
+
+#[tokio::test]
+async fn a_failed_action_is_told_even_where_nothing_fits_the_schema() {
+    let (rig, site) = (Rig::start().await, Site::start().await);
+    let schema = json!({"mode": "schema", "schema": {"altitude": "altitude of the summit in metres"}});
+    let body = json!({"url": site.url("/several"), "output": ["html", "json"], "extract": schema,
+        "actions": [{"type": "evaluate", "expression": "nothing()"}]});
+    let answer = interact(&rig, body).await;
+    assert_eq!(answer["status"], json!("failed"), "{answer}");
+    assert!(html(&answer).contains("Several"));
+    assert_eq!(answer["diagnostics"]["output_failures"][0]["code"], "schema_validation_failed");
+    rig.stop().await;
+}
+
+#[tokio::test]
+async fn a_page_that_never_loads_whole_is_captured_as_it_is() {
+    let (rig, site) = (Rig::start().await, Site::start().await);
+    let go = format!("location.href = '{}'; 1", site.url("/hanging"));
+    let body = json!({"url": site.url("/several"), "timeout_ms": 4_000,
+        "actions": [{"type": "evaluate", "expression": go}, {"type": "wait_for", "selector": "img"}]});
+    let answer = interact(&rig, body).await;
+    assert_eq!(
+        (&answer["status"], &answer["diagnostics"]["output_failures"]),
+        (&json!("completed"), &json!([])),
+        "{answer}"
+    );
+    assert!(html(&answer).contains("<title>Hanging</title>"), "{answer}");
+    rig.stop().await;
+    assert_eq!(browsers(), 0);
+}
+
+#[tokio::test]
+async fn the_session_that_was_named_is_told_and_no_other() {
+    let (rig, site) = (Rig::start().await, Site::start().await);
+    let script = format!("session(\"another\"); goto(\"{}\");", site.url("/set"));
+    let actions = json!([{"type": "script", "source": script}]);
+    let body = json!({"url": site.url("/set"), "session": {"id": "named"}, "actions": actions});
+    let answer = interact(&rig, body).await;
+    assert_eq!((&answer["status"], &answer["session"]["id"]), (&json!("completed"), &json!("named")), "{answer}");
+    let body = json!({"url": site.url("/set"), "actions": actions});
+    let answer = interact(&rig, body).await;
+    assert_eq!((&answer["status"], &answer["session"]), (&json!("completed"), &json!(null)), "{answer}");
     rig.stop().await;
     assert_eq!(browsers(), 0);
 }

@@ -50,6 +50,8 @@ fn router() -> Router {
         .route("/orders", get(|| async { Html(ORDERS) }))
         .route("/several", get(|| async { Html(SEVERAL) }))
         .route("/wizard", get(|| async { Html(WIZARD) }))
+        .route("/hanging", get(|| async { Html("<title>Hanging</title><img src=\"/never\">") }))
+        .route("/never", get(std::future::pending::<()>))
         .route("/late", get(|| async { Html(LATE) }))
         .route("/long", get(|| async { Html(LONG) }))
         .route("/device", get(|| async { Html(DEVICE) }))

@@ -50,9 +50,11 @@
     return { t: 'ok', what: preview(els[0]) };
   });
 
-  R.content = () => {
+  // Of more than `most` only how much it is: what nobody takes is not sent.
+  R.content = most => {
     const doctype = document.doctype ? new XMLSerializer().serializeToString(document.doctype) : '';
-    return { t: 'ok', value: doctype + (document.documentElement?.outerHTML ?? '') };
+    const value = doctype + (document.documentElement?.outerHTML ?? '');
+    return value.length > most ? { t: 'large', n: value.length } : { t: 'ok', value };
   };
   R.title = () => ({ t: 'ok', value: document.title });
 

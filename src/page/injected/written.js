@@ -77,6 +77,10 @@
     return out.join('');
   };
 
-  const answerWritten = (root, all) => ({ t: 'ok', value: { html: root ? htmlOf(root, all) : '', url: document.baseURI } });
-  R.written = all => answerWritten(document.documentElement, all);
+  // Of more than `most` only how much it is: what nobody takes is not sent.
+  const answerWritten = (root, all, most) => {
+    const html = root ? htmlOf(root, all) : '';
+    return html.length > most ? { t: 'large', n: html.length } : { t: 'ok', value: { html, url: document.baseURI } };
+  };
+  R.written = (all, most) => answerWritten(document.documentElement, all, most ?? undefined);
   R.writtenOf = (req, all, ...nodes) => withElement(req, nodes, el => answerWritten(el, all));

@@ -158,7 +158,8 @@ pub(super) fn fetch(input: &FetchInput, ended: Ended) -> Result<Answer, ApiError
     let (seen, session, redactor) = parts(input, ended)?;
     let step_errors: Vec<Value> = seen.steps.iter().filter_map(super::steps::Step::failure).collect();
     let failures = &seen.captured.failures;
-    let is_whole = step_errors.is_empty() && failures.is_empty() && session.get("save_error").is_none();
+    let is_saved = session.get("save_error").is_none() && !seen.is_unsaved;
+    let is_whole = step_errors.is_empty() && failures.is_empty() && is_saved;
     let status = if is_whole { "completed" } else { "partial" };
     let mut body = Map::new();
     body.insert("mode".to_owned(), "inline".into());
@@ -189,7 +190,8 @@ pub(super) fn interact(task: &Task, input: &FetchInput, ended: Ended) -> Result<
     let (seen, session, redactor) = parts(input, ended)?;
     let step_errors: Vec<Value> = seen.steps.iter().filter_map(super::steps::Step::failure).collect();
     let failures = &seen.captured.failures;
-    let status = match (step_errors.is_empty(), failures.is_empty() && session.get("save_error").is_none()) {
+    let is_saved = session.get("save_error").is_none() && !seen.is_unsaved;
+    let status = match (step_errors.is_empty(), failures.is_empty() && is_saved) {
         (false, _) => "failed",
         (true, false) => "partial",
         (true, true) => "completed",

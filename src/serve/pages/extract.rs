@@ -254,7 +254,7 @@ impl ExtractInput {
     async fn by_selectors(&self, source: &Source<'_>) -> Result<Extracted, Failed> {
         let fields = self.fields.as_ref();
         let found = match source {
-            Source::Page { page, deadline } => {
+            Source::Page { page, deadline, .. } => {
                 let plan: Map<String, Value> =
                     fields.into_iter().flatten().map(|(name, field)| (name.clone(), field.plan())).collect();
                 let schema =

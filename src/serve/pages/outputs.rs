@@ -19,8 +19,8 @@ use crate::serve::task::Task;
 
 /// Where outputs come from.
 pub(super) enum Source<'a> {
-    /// A page in a browser.
-    Page { page: &'a Page, deadline: Deadline },
+    /// A page in a browser, by when to read it, and the most of it in bytes.
+    Page { page: &'a Page, deadline: Deadline, most: usize },
     /// What a server answered.
     Response(&'a Response),
 }
@@ -29,8 +29,8 @@ impl Source<'_> {
     /// Its HTML, and what addresses in it are relative to; with `all` also what is not displayed, where that is known.
     pub(super) async fn document(&self, output: Output, all: bool) -> Result<(String, Url), Failed> {
         match self {
-            Self::Page { page, deadline } => {
-                page.written(all, *deadline).await.map_err(|error| Failed::verb(output, &error))
+            Self::Page { page, deadline, most } => {
+                page.written_within(all, *most, *deadline).await.map_err(|error| Failed::verb(output, &error))
             }
             Self::Response(response) => {
                 let html = response.document().map_err(|reason| Failed::new(output, "not_html", reason))?;
@@ -86,7 +86,9 @@ impl Captured {
                 Output::Json => input.extraction().run(visit, source).await.map(|found| self.extracted(found)),
                 Output::Screenshot => screenshot(app, task, source).await,
             };
-            match taken {
+            let too_large = |reason| Failed::new(output, TOO_LARGE, reason);
+            let bounded = |value| within(&value, app.config.max_output).map(|()| value).map_err(too_large);
+            match taken.and_then(bounded) {
                 Ok(value) => {
                     self.outputs.insert(output.name().to_owned(), value);
                 }
@@ -118,10 +120,23 @@ impl Captured {
     }
 }
 
+/// The code of what is more than this server answers with.
+pub(super) const TOO_LARGE: &str = "result_too_large";
+
+/// Whether a value has no more than `most` bytes; where it has, the reason in words.
+pub(super) fn within(value: &Value, most: usize) -> Result<(), String> {
+    let bytes = value.as_str().map_or_else(|| value.to_string().len(), str::len);
+    if bytes <= most {
+        return Ok(());
+    }
+    Err(format!("it has {bytes} bytes, {most} are the most"))
+}
+
 async fn html(source: &Source<'_>) -> Result<String, Failed> {
     match source {
-        Source::Page { page, deadline } => {
-            page.main_frame().content(*deadline).await.map_err(|error| Failed::verb(Output::Html, &error))
+        Source::Page { page, deadline, most } => {
+            let html = page.main_frame().content_within(*most, *deadline).await;
+            html.map_err(|error| Failed::verb(Output::Html, &error))
         }
         Source::Response(response) => response.text().map_err(|reason| Failed::new(Output::Html, "not_text", reason)),
     }
@@ -150,7 +165,7 @@ pub(super) async fn read_aside<T: Send + 'static>(
 }
 
 async fn screenshot(app: &App, task: &Task, source: &Source<'_>) -> Result<Value, Failed> {
-    let Source::Page { page, deadline } = source else {
+    let Source::Page { page, deadline, .. } = source else {
         return Err(Failed::new(Output::Screenshot, "unsupported_output", "a screenshot needs a browser: render_js"));
     };
     let options = ScreenshotOptions::default();
@@ -162,7 +177,7 @@ async fn screenshot(app: &App, task: &Task, source: &Source<'_>) -> Result<Value
 /// Keeps a picture for a while and answers where it is.
 pub(super) fn keep(app: &App, task: &Task, picture: Vec<u8>) -> Value {
     let artifact = Artifact::png(picture);
-    let url = app.artifacts.keep(artifact, &app.base_url());
+    let url = app.artifacts.keep(task.caller.tenant(), artifact, &app.base_url());
     let told = json!({"url": url});
     task.events.tell(crate::serve::task::TaskEvent { event: "screenshot".to_owned(), data: told.clone() });
     told

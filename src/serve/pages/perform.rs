@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use serde_json::Value;
+
 use super::actions::{Action, Direction, Text};
 use super::outputs;
 use super::steps::{Step, of_verb};
@@ -94,14 +96,25 @@ impl Actor<'_> {
             }
             Action::Evaluate { expression, argument } => {
                 let frame = self.page().await?.main_frame();
-                step.result = Some(verb(frame.evaluate(expression, argument.as_ref(), deadline).await)?);
+                let result = verb(frame.evaluate(expression, argument.as_ref(), deadline).await)?;
+                step.result = Some(self.bounded(result)?);
             }
             Action::Script { source } => {
                 let (app, task) = (&self.visit.app, &self.visit.task);
-                step.result = Some(runs::within(app, task, self.workspace, source, deadline).await?);
+                let result = runs::within(app, task, self.workspace, source, deadline).await?;
+                step.result = Some(self.bounded(result)?);
             }
         }
         Ok(None)
+    }
+
+    /// What was answered, where it is not too much to be told.
+    fn bounded(&self, result: Value) -> Done<Value> {
+        let most = self.visit.app.config.max_output;
+        match outputs::within(&result, most) {
+            Ok(()) => Ok(result),
+            Err(reason) => Err(ApiError::new(outputs::TOO_LARGE, format!("the result of this is too large: {reason}"))),
+        }
     }
 
     async fn page(&self) -> Done<Page> {

@@ -2,6 +2,7 @@
 //! and whatever came of that, the session is saved.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::future::pending;
 use std::time::Duration;
 
 use super::actions::Action;
@@ -13,7 +14,7 @@ use super::plain;
 use super::steps::{Step, of_verb};
 use crate::base::{Deadline, Redactor, Secret};
 use crate::document::llm::LlmError;
-use crate::page::{GotoOptions, LoadState, Page, Selector, WaitState};
+use crate::page::{GotoOptions, LoadState, Page, PageError, Selector, WaitState};
 use crate::serve::app::App;
 use crate::serve::error::ApiError;
 use crate::serve::task::Task;
@@ -40,6 +41,8 @@ pub(super) struct Seen {
     pub(super) steps: Vec<Step>,
     pub(super) captured: Captured,
     pub(super) notices: Vec<String>,
+    /// A session that the request did not name, but a script of it opened, was not saved.
+    pub(super) is_unsaved: bool,
     /// The page was there, so that what fails from now on is not all.
     is_there: bool,
 }
@@ -72,20 +75,22 @@ impl Visit {
             Ok(workspace) => workspace,
             Err(error) => return self.ended(Seen::default(), Some(error), None),
         };
-        let options = match self.options(&workspace).await {
+        let options = match self.stoppable(self.options(&workspace), pending()).await {
             Ok(options) => options,
             Err(error) => return self.ended(Seen::default(), Some(error), None),
         };
         if self.input.needs_browser() {
             return self.with_browser(workspace, &options).await;
         }
-        match self.open_plain(&workspace, &options).await {
-            Ok(session) => Box::pin(self.without_browser(session)).await,
+        let opening = async { Ok(self.open_plain(&workspace, &options).await) };
+        match Box::pin(self.stoppable(opening, pending())).await {
+            Ok(Ok(session)) => Box::pin(self.without_browser(session)).await,
             // It was not said that there is to be none.
-            Err(SessionError::Kind { .. }) if self.input.render_js.is_none() => {
+            Ok(Err(SessionError::Kind { .. })) if self.input.render_js.is_none() => {
                 self.with_browser(workspace, &options).await
             }
-            Err(error) => self.ended(Seen::default(), Some(ApiError::from(error)), None),
+            Ok(Err(error)) => self.ended(Seen::default(), Some(ApiError::from(error)), None),
+            Err(error) => self.ended(Seen::default(), Some(error), None),
         }
     }
 
@@ -128,13 +133,17 @@ impl Visit {
         work: impl Future<Output = Result<T, ApiError>>,
         lost: impl Future<Output = ()>,
     ) -> Result<T, ApiError> {
+        let late = || {
+            let span = crate::base::show_duration(self.task.deadline.span());
+            Err(ApiError::new("timeout", format!("it was not done within {span}")))
+        };
         tokio::select! {
             biased;
-            () = self.task.cancel.cancelled() => Err(ApiError::new("cancelled", "it was cancelled before it was done")),
-            done = self.task.deadline.race(work) => done.unwrap_or_else(|| {
-                let span = crate::base::show_duration(self.task.deadline.span());
-                Err(ApiError::new("timeout", format!("it was not done within {span}")))
-            }),
+            // Time that is over is told by the token too, and which of the two is heard first is chance.
+            () = self.task.cancel.cancelled() => if self.task.deadline.passed() { late() } else {
+                Err(ApiError::new("cancelled", "it was cancelled before it was done"))
+            },
+            done = self.task.deadline.race(work) => done.unwrap_or_else(late),
             () = lost => Err(ApiError::new("lease_lost", "another took the session over meanwhile")),
         }
     }
@@ -148,6 +157,9 @@ impl Visit {
 
     async fn without_browser(self, session: PlainSession) -> Ended {
         let mut seen = Seen::default();
+        if let Some(password) = session.password() {
+            self.redactor.learn(password);
+        }
         let work = async {
             let response = plain::get(&self.way, &session, &self.input.url).await?;
             (seen.final_url, seen.http_status) = (Some(response.url.to_string()), Some(response.status));
@@ -167,29 +179,48 @@ impl Visit {
         let work = Box::pin(self.browse(&workspace, options, &mut seen));
         let done = self.stoppable(work, async { drop(workspace.lease_lost(&none).await) }).await;
         let outcomes = Box::pin(workspace.finish(self.task.finish_by())).await;
-        self.conclude(seen, done, outcomes.into_iter().next())
+        let named = self.input.session.as_ref().map(|session| &session.id);
+        let is_named = |outcome: &SessionOutcome| {
+            named.is_some_and(|id| outcome.id == *id || outcome.forked_from.as_ref() == Some(id))
+        };
+        // A script may have opened others.
+        let (named, others): (Vec<_>, Vec<_>) = outcomes.into_iter().partition(is_named);
+        for outcome in others {
+            let Some((_, reason)) = outcome.save_error else { continue };
+            seen.notices.push(format!("session {} was not saved: {reason}", outcome.id));
+            seen.is_unsaved = true;
+        }
+        self.conclude(seen, done, named.into_iter().next())
     }
 
     /// Time that ran out once the page was there costs what is missing then, and no more.
     fn conclude(self, mut seen: Seen, done: Result<(), ApiError>, session: Option<SessionOutcome>) -> Ended {
         let late = |error: &ApiError| seen.is_there && error.code == "timeout";
-        let fatal = seen.captured.fatal().map(|failed| ApiError::new(&*failed.code, &*failed.message));
+        // Where an action failed, what it left is wanted more than why nothing was found there.
+        let is_acted = seen.steps.iter().all(|step| step.failure().is_none());
+        let fatal = seen.captured.fatal().filter(|_| is_acted);
+        let fatal = fatal.map(|failed| ApiError::new(&*failed.code, &*failed.message));
         let error = match done {
             Ok(()) => fatal,
             Err(error) if late(&error) => {
                 if let Some(step) = seen.steps.last_mut().filter(|step| step.is_running()) {
-                    step.end(Err(error), &self.task.events);
+                    self.end(step, Err(error));
                 }
                 seen.captured.late(&self.input);
                 None
             }
             Err(error) => Some(error),
         };
+        let error = error.map(|error| self.redacted(error));
         self.ended(seen, error, session)
     }
 
     async fn browse(&self, workspace: &Workspace, options: &SessionOptions, seen: &mut Seen) -> Result<(), ApiError> {
         let session = self.open(workspace, options).await.map_err(ApiError::from)?;
+        // What it answers a site with that asks for a password is not shown either.
+        if let Some(password) = session.password() {
+            self.redactor.learn(&password);
+        }
         // Its identity may have names for them.
         let secrets = self.secrets(workspace).await?;
         let page = session.page().await.map_err(ApiError::from)?;
@@ -197,16 +228,25 @@ impl Visit {
         seen.http_status = self.goto(&page, &self.input.url, deadline).await?;
         self.wait(&page).await?;
         seen.is_there = true;
-        let is_done = self.act(workspace, &session, &secrets, seen).await;
+        let left = deadline.remaining();
+        let act_by = Deadline::after(left.saturating_sub(RESERVE.1.min(left / RESERVE.0)));
+        let actor = Actor { visit: self, workspace, session: &session, secrets: &secrets, deadline: act_by };
+        let is_done = self.act(&actor, seen).await;
         let page = session.page().await.map_err(ApiError::from)?;
         // A navigation that the last action began is part of what it did.
         let url = page.url(deadline).await;
         if is_done && !self.actions.is_empty() {
-            let loaded = page.wait_for_load_state(LoadState::Load, deadline).await;
-            loaded.map_err(|error| of_verb(&error))?;
+            let loaded = page.wait_for_load_state(LoadState::Load, act_by).await;
+            // What there is by then is captured in the time that was kept for it.
+            let is_late = |error: &PageError| matches!(error, PageError::Timeout { .. });
+            if let Err(error) = loaded
+                && !is_late(&error.error)
+            {
+                return Err(of_verb(&error));
+            }
         }
         seen.final_url = Some(url.unwrap_or_else(|_| page.main_frame().url()));
-        let source = Source::Page { page: &page, deadline };
+        let source = Source::Page { page: &page, deadline, most: self.app.config.max_output };
         seen.captured.take(self, &source).await;
         seen.notices = session.pages().iter().flat_map(Page::take_notices).collect();
         Ok(())
@@ -266,16 +306,7 @@ impl Visit {
     }
 
     /// Does the actions, until one fails; answers whether none did.
-    async fn act(
-        &self,
-        workspace: &Workspace,
-        session: &Session,
-        secrets: &BTreeMap<String, Secret>,
-        seen: &mut Seen,
-    ) -> bool {
-        let left = self.task.deadline.remaining();
-        let deadline = Deadline::after(left.saturating_sub(RESERVE.1.min(left / RESERVE.0)));
-        let actor = Actor { visit: self, workspace, session, secrets, deadline };
+    async fn act(&self, actor: &Actor<'_>, seen: &mut Seen) -> bool {
         for (at, (action, strict)) in self.actions.iter().enumerate() {
             seen.steps.push(Step::begin(at, action, &self.task.events));
             let Some(step) = seen.steps.last_mut() else { return false };
@@ -284,12 +315,18 @@ impl Visit {
             if let Ok(Some(status)) = done {
                 seen.http_status = Some(status);
             }
-            step.end(done.map(drop).map_err(|error| self.redacted(error)), &self.task.events);
+            self.end(step, done.map(drop));
             if !is_done {
                 return false;
             }
         }
         true
+    }
+
+    /// Ends a step. It is told to others before the answer is, and shows no secret then either.
+    fn end(&self, step: &mut Step, ended: Result<(), ApiError>) {
+        step.result = step.result.take().map(|result| crate::script::redacted(result, &self.redactor));
+        step.end(ended.map_err(|error| self.redacted(error)), &self.task.events);
     }
 
     fn redacted(&self, error: ApiError) -> ApiError {

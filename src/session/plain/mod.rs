@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 use url::Url;
 use zeroize::Zeroizing;
 
-use crate::base::{Deadline, SessionId, reached};
+use crate::base::{Deadline, Secret, SessionId, reached};
 use crate::page::Credentials;
 
 use super::capture::Snapshot;
@@ -50,24 +50,26 @@ impl Workspace {
                 opening.release().await;
                 return Err(SessionError::Closed { id: Some(id) });
             }
-            let session = PlainSession::of(opening, options.asked());
+            let mut session = PlainSession::of(opening, options.asked());
             match workspace.credentials(&session.told).await {
-                Ok(credentials) => Ok(PlainSession { credentials, ..session }),
+                Ok(credentials) => session.credentials = credentials,
                 Err(error) => {
-                    if let Some(kept) = session.kept {
+                    if let Some(kept) = session.kept.take() {
                         kept.release().await;
                     }
-                    Err(error)
+                    return Err(error);
                 }
             }
+            Ok(session)
         });
         opened.await.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()))
     }
 
     /// One without a browser of which nothing is kept.
     pub async fn plain_for_once(&self, identity: &Identity) -> Result<PlainSession, SessionError> {
-        let credentials = self.credentials(identity).await?;
-        Ok(PlainSession { credentials, ..PlainSession::throw_away(identity) })
+        let mut session = PlainSession::throw_away(identity);
+        session.credentials = self.credentials(identity).await?;
+        Ok(session)
     }
 }
 
@@ -119,6 +121,11 @@ impl PlainSession {
         self.credentials.as_ref().and_then(|credentials| credentials.basic(url))
     }
 
+    /// The password that it may answer a site with.
+    pub fn password(&self) -> Option<&Secret> {
+        self.credentials.as_ref().map(|credentials| &credentials.password)
+    }
+
     /// The `Cookie` header of a request that a person would have made by entering this address; none where no cookie goes there.
     pub fn cookie_header(&self, url: &Url) -> Option<String> {
         self.jar().header(url)
@@ -144,9 +151,9 @@ impl PlainSession {
 
     /// Saves what became of its cookies, as a version where they changed, and gives the session back. None for one of which nothing
     /// is kept. A store that is away is waited for until the deadline. To be awaited to its end.
-    pub async fn finish(self, deadline: Deadline) -> Option<SessionOutcome> {
+    pub async fn finish(mut self, deadline: Deadline) -> Option<SessionOutcome> {
         let cookies = self.jar().cookies();
-        let kept = self.kept?;
+        let kept = self.kept.take()?;
         if kept.lease.is_none() {
             kept.used().await;
             return Some(kept.outcome());
@@ -155,6 +162,16 @@ impl PlainSession {
         kept.release().await;
         reached("plain.saved");
         Some(outcome)
+    }
+}
+
+/// One that nobody took, or that was let go of on the way, is given back as it was.
+impl Drop for PlainSession {
+    fn drop(&mut self) {
+        let Some(kept) = self.kept.take() else { return };
+        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+            runtime.spawn(async move { kept.release().await });
+        }
     }
 }
 
