@@ -140,6 +140,11 @@ impl Work {
         }
     }
 
+    /// How long its input is, as JSON.
+    pub(super) fn bytes(&self) -> usize {
+        serde_json::to_vec(self).map_or(0, |bytes| bytes.len())
+    }
+
     /// How long it may take.
     pub(super) fn timeout(&self, app: &App) -> Result<Duration, ApiError> {
         match self {

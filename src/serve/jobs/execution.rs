@@ -13,8 +13,8 @@ use super::super::access::Caller;
 use super::super::app::App;
 use super::super::error::ApiError;
 use super::super::failures::untouched;
-use super::super::slots::{Full, Slot, Turn, Waiting};
 use super::super::server::SAVING;
+use super::super::slots::{Full, Slot, Turn, Waiting};
 use super::super::task::{Answer, Finish, Task, TaskEvent, Work};
 use super::journal::Journal;
 use super::kept::{self, Claimed};
@@ -163,11 +163,14 @@ impl Going {
         if !kept::may_begin(&self.app, tenant, job, token).await {
             return false;
         }
-        kept::claim(&self.app, tenant, job).await.map(|claimed| claimed == Claimed::Taken).unwrap_or_else(|error| {
-            // It is found again later.
-            tracing::warn!(job, code = error.code(), "a job could not be claimed: {}", with_causes(&error));
-            false
-        })
+        match kept::claim(&self.app, tenant, job).await {
+            Ok(claimed) => claimed == Claimed::Taken,
+            Err(error) => {
+                // It is found again later.
+                tracing::warn!(job, code = error.code(), "a job could not be claimed: {}", with_causes(&error));
+                false
+            }
+        }
     }
 
     async fn perform(self, slot: Slot) -> Ended {

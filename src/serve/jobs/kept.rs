@@ -77,7 +77,12 @@ pub(super) async fn may_begin(app: &App, tenant: &Tenant, id: &str, token: &str)
         Err(error) => Err(error),
     };
     if let Err(error) = settled {
-        tracing::warn!(job = id, code = error.code(), "the token of a job cannot be asked for: {}", with_causes(&error));
+        tracing::warn!(
+            job = id,
+            code = error.code(),
+            "the token of a job cannot be asked for: {}",
+            with_causes(&error)
+        );
     }
     false
 }

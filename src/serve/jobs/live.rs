@@ -33,6 +33,8 @@ pub(in crate::serve) struct Jobs {
 /// A job in this server's hands.
 pub(super) struct Live {
     tenant: Tenant,
+    /// How much is kept of what is to be done.
+    bytes: usize,
     pub(super) stop: Stop,
     pub(super) journal: Arc<Journal>,
     /// Cancelled when it is not in this server's hands any more.
@@ -83,10 +85,11 @@ impl Jobs {
         live.get(id).is_some_and(|live| !live.done.is_cancelled())
     }
 
-    /// How many of a tenant's jobs are in this server's hands now.
-    pub(super) fn count(&self, tenant: &Tenant) -> usize {
+    /// How many of a tenant's jobs are in this server's hands now, and how many bytes their inputs have.
+    pub(super) fn held(&self, tenant: &Tenant) -> (usize, usize) {
         let live = self.live.lock().unwrap_or_else(PoisonError::into_inner);
-        live.values().filter(|live| live.tenant == *tenant && !live.done.is_cancelled()).count()
+        let held = live.values().filter(|live| live.tenant == *tenant && !live.done.is_cancelled());
+        held.fold((0, 0), |(jobs, bytes), live| (jobs + 1, bytes + live.bytes))
     }
 }
 
@@ -132,6 +135,7 @@ pub(super) fn adopt(app: &App, caller: Caller, id: &str, work: Work) {
 pub(super) fn hand_over(app: &App, id: &str, execution: Execution) {
     let live = Arc::new(Live {
         tenant: execution.order.caller.tenant().clone(),
+        bytes: execution.order.work.bytes(),
         stop: execution.stop.clone(),
         journal: execution.journal.clone(),
         done: CancellationToken::new(),

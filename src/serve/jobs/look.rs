@@ -11,6 +11,7 @@ use super::super::app::App;
 use super::kept;
 use super::live;
 use super::record::{Claim, JobStatus, Open, Record, now};
+use super::requests::MOST_BYTES;
 use super::stop::interrupted;
 
 /// How often, on a store that other machines may use, and on one of this machine.
@@ -84,6 +85,10 @@ async fn see(app: &App, tenant: &Tenant, open: &Open, heard: &mut Heard) -> Resu
 
 /// Puts a queued job into this server's queue, in the name of the token that asked for it.
 async fn take_up(app: &App, tenant: &Tenant, record: Record) -> Result<(), SessionError> {
+    // What is too much to hold is found again once there is room.
+    if app.jobs.held(tenant).1 >= MOST_BYTES {
+        return Ok(());
+    }
     let token = app.sessions.token(tenant, &record.token).await?;
     if let (Some(token), Some(work)) = (token, record.work) {
         live::adopt(app, Caller::of(token), &record.id, work);

@@ -13,7 +13,7 @@ use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use crate::base::Deadline;
+use crate::base::{Deadline, Tenant};
 use crate::session::{JobPart, Seen};
 
 use super::super::access::Caller;
@@ -30,6 +30,8 @@ use super::{events, kept, live};
 
 /// How many jobs of a tenant that are not done there may be.
 const MOST: usize = 1_000;
+/// How many bytes their inputs may have together: they are held until they are begun.
+pub(super) const MOST_BYTES: usize = 64 << 20;
 /// The longest key of a client, in bytes.
 const LONGEST_KEY: usize = 255;
 /// How many jobs a list has, unless asked, and at most.
@@ -136,11 +138,7 @@ async fn make(app: &App, caller: &Caller, work: Work, key: Option<String>, hash:
             return Ok(record);
         }
     }
-    if app.jobs.count(tenant) >= MOST {
-        let mut error = ApiError::new("rate_limited", format!("{MOST} jobs wait already, which is the most here"));
-        error.retry_after = Some(30);
-        return Err(error);
-    }
+    has_room(app, tenant, work.bytes())?;
     let record = Record::new(job_id, work.clone(), caller.token_id());
     let _reserved = live::reserve(app, &record.id);
     if kept::create(app, tenant, &record).await? {
@@ -150,6 +148,23 @@ async fn make(app: &App, caller: &Caller, work: Work, key: Option<String>, hash:
     // Made by the same request, sent twice at a time.
     let read = kept::read(app, tenant, &record.id).await?;
     Ok(read.unwrap_or(record))
+}
+
+/// Whether there is room for one more job of so many bytes.
+fn has_room(app: &App, tenant: &Tenant, bytes: usize) -> Result<(), ApiError> {
+    let (jobs, held) = app.jobs.held(tenant);
+    let full = if jobs >= MOST {
+        format!("{MOST} jobs wait already, which is the most here")
+    } else if held > 0 && held + bytes > MOST_BYTES {
+        format!(
+            "jobs with inputs of {held} bytes wait already, and this one has {bytes}; {MOST_BYTES} is the most here"
+        )
+    } else {
+        return Ok(());
+    };
+    let mut error = ApiError::new("rate_limited", full);
+    error.retry_after = Some(30);
+    Err(error)
 }
 
 /// The job that a key stands for: `new`, or that of the same request before.
