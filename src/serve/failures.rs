@@ -50,8 +50,8 @@ fn unsaved(code: &str, message: &str) -> String {
         return format!("{told}{NO_FORK}");
     }
     match (inner(code), message.find(KEPT)) {
-        (Some(_), Some(at)) => format!("{}{}", outward(code, message), &message[at..]),
-        _ => outward(code, message),
+        (Some(_), Some(at)) => outward(code, message.to_owned()) + &message[at..],
+        _ => outward(code, message.to_owned()),
     }
 }
 
@@ -87,7 +87,7 @@ impl From<SessionError> for ApiError {
 
 /// An error by the code that it has below.
 pub(super) fn of_code(code: &str, message: String) -> ApiError {
-    let message = outward(code, &message);
+    let message = outward(code, message);
     match code {
         "browser_not_installed" | "browser_launch_failed" | "browser_connect_failed" | "browser_gone" => {
             ApiError::new("browser_unavailable", message).with(INNER, code)
@@ -125,7 +125,7 @@ pub(super) fn of_run(failure: &Failure) -> ApiError {
     let told = if failure.kind == FailureKind::Store || is_ours {
         of_code(&failure.code, failure.message.clone())
     } else {
-        ApiError::new("script_error", outward(&failure.code, &failure.message)).with(INNER, failure.code.clone())
+        ApiError::new("script_error", outward(&failure.code, failure.message.clone())).with(INNER, failure.code.clone())
     };
     detailed(told, failure)
 }

@@ -11,7 +11,7 @@ use crate::browser;
 
 use super::app::App;
 use super::error::{ApiError, ErrorBody};
-use super::failures;
+use super::refusals::outward;
 
 pub(super) fn routes() -> OpenApiRouter<App> {
     OpenApiRouter::new().routes(routes!(healthz)).routes(routes!(readyz))
@@ -53,7 +53,10 @@ async fn readyz(State(app): State<App>) -> Result<Json<Health>, ApiError> {
     });
     match found.await {
         Ok(Ok(_)) => Ok(Json(Health { status: "ok" })),
-        Ok(Err(error)) => Err(failures::of_code(error.code(), error.to_string())),
+        Ok(Err(error)) => {
+            let told = outward("browser_not_installed", error.to_string());
+            Err(ApiError::new("browser_unavailable", told))
+        }
         Err(_) => Err(ApiError::internal("the browser could not be looked for")),
     }
 }

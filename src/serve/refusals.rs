@@ -90,7 +90,7 @@ pub(super) fn refused(error: SessionError) -> ApiError {
             ApiError::new("conflict", "another has written it meanwhile: nothing was changed by this request")
         }
         SessionError::Store(StoreError::Unavailable { .. }) => {
-            ApiError::new("store_unavailable", outward("store_unavailable", &with_causes(&error)))
+            ApiError::new("store_unavailable", outward("store_unavailable", with_causes(&error)))
         }
         error => {
             tracing::error!(code = error.code(), error = %with_causes(&error), "a request failed");
@@ -118,8 +118,8 @@ pub(super) fn inner(code: &str) -> Option<&'static str> {
 }
 
 /// `message`, or where it is about the server itself the sentence for clients; the log has the whole then.
-pub(super) fn outward(code: &str, message: &str) -> String {
-    let Some(told) = inner(code) else { return message.to_owned() };
+pub(super) fn outward(code: &str, message: String) -> String {
+    let Some(told) = inner(code) else { return message };
     tracing::warn!(code, error = message, "told to a client in short");
     told.to_owned()
 }
