@@ -1,7 +1,6 @@
 //! What is not of the web: files of this machine and pages of Chromium's own, by address and by a page's own doing.
 
 use chromiumoxide::cdp::browser_protocol::page::{EnableParams, NavigateParams};
-use futures_util::StreamExt as _;
 use rhaven::browser::{Flavor, LaunchOptions};
 use serde_json::Value;
 

@@ -34,7 +34,7 @@ pub(super) use input::{RunInput, SessionTold};
 use said::Said;
 
 /// Bytes of a text, and of all texts in one value.
-const STRING: usize = 1 << 20;
+const STRING: usize = 4 << 20;
 /// How long a verb may take that does not say otherwise.
 const VERB: Duration = Duration::from_secs(30);
 
