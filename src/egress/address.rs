@@ -157,14 +157,12 @@ fn embedded(ip: Ipv6Addr) -> [Option<Ipv4Addr>; 2] {
         [0, 0, 0, 0, 0, 0 | 0xffff, ..] | [0, 0, 0, 0, 0xffff, 0, ..] | [0x64, 0xff9b, 0, 0, 0, 0, ..] => {
             [Some(at(12)), None]
         }
-        // NAT64 of a local network, as most are set up.
-        [0x64, 0xff9b, 1, ..] => [Some(at(12)), None],
         // 6to4.
         [0x2002, ..] => [Some(at(2)), None],
         // Teredo: its server, and the client, inverted.
         [0x2001, 0, ..] => [Some(at(4)), Some(Ipv4Addr::new(!o[12], !o[13], !o[14], !o[15]))],
-        // ISATAP, below any prefix.
-        [_, _, _, _, 0 | 0x200, 0x5efe, ..] => [Some(at(12)), None],
+        // NAT64 of a local network, as most are set up; ISATAP, below any prefix.
+        [0x64, 0xff9b, 1, ..] | [_, _, _, _, 0 | 0x200, 0x5efe, ..] => [Some(at(12)), None],
         _ => [None, None],
     }
 }

@@ -154,7 +154,7 @@ impl Open {
             "li" => self.close_item(&["li"]),
             "dd" | "dt" => self.close_item(&["dd", "dt"]),
             "option" if self.elements.last().is_some_and(|last| last.name == "option") => {
-                self.pop_to(self.elements.len() - 1)
+                self.pop_to(self.elements.len() - 1);
             }
             "td" | "th" => self.close_in_table(&["td", "th", "caption", "colgroup"]),
             "tr" => self.close_in_table(&["tr", "td", "th", "caption", "colgroup"]),

@@ -48,10 +48,11 @@ async fn once(app: &App, heard: &mut Heard) -> Result<(), SessionError> {
     heard.retain(|id, _| found.iter().any(|(_, open)| open.id == *id));
     found.sort_by(|(_, a), (_, b)| (a.created, &a.id).cmp(&(b.created, &b.id)));
     for (tenant, open) in found {
-        if !app.jobs.has(&open.id) && !app.ending.is_cancelled() {
-            if let Err(error) = see(app, &tenant, &open, heard).await {
-                failed(&error, &open.id);
-            }
+        if !app.jobs.has(&open.id)
+            && !app.ending.is_cancelled()
+            && let Err(error) = see(app, &tenant, &open, heard).await
+        {
+            failed(&error, &open.id);
         }
     }
     Ok(())
