@@ -143,7 +143,7 @@ fn invented(place: &str, value: &Value, score: &mut Score) {
         Value::Null => {}
         Value::Array(items) => items.iter().for_each(|item| invented(place, item, score)),
         Value::Object(fields) => {
-            fields.iter().for_each(|(name, value)| invented(&format!("{place}.{name}"), value, score))
+            fields.iter().for_each(|(name, value)| invented(&format!("{place}.{name}"), value, score));
         }
         value => {
             score.invented += 1;

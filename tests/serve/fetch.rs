@@ -315,7 +315,7 @@ async fn pages_are_told_as_markdown_and_as_data() {
 pub fn browsers() -> usize {
     let parent = format!(" {} ", std::process::id());
     let is_ours =
-        |stat: &str| stat.rsplit_once(')').is_some_and(|(_, rest)| rest.splitn(4, ' ').nth(2) == Some(parent.trim()));
+        |stat: &str| stat.rsplit_once(')').is_some_and(|(_, rest)| rest.split(' ').nth(2) == Some(parent.trim()));
     let alive = |stat: &str| !stat.contains(") Z ");
     let stats = std::fs::read_dir("/proc").unwrap().flatten();
     let stats = stats.filter_map(|process| std::fs::read_to_string(process.path().join("stat")).ok());

@@ -19,8 +19,7 @@ pub fn state(name: &str) -> Value {
 
 /// The path of a session, its id percent-encoded in full.
 pub fn path(id: &str) -> String {
-    let encoded: String = id.bytes().map(|byte| format!("%{byte:02X}")).collect();
-    format!("/v1/sessions/{encoded}")
+    id.bytes().fold("/v1/sessions/".to_owned(), |path, byte| format!("{path}%{byte:02X}"))
 }
 
 /// Imports a state as the tenant of `token`.

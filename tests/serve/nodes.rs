@@ -66,7 +66,7 @@ impl Serving {
     async fn ask(&self, token: &str, method: Method, path: &str, body: Option<Value>) -> Value {
         let client = reqwest::Client::builder().no_proxy().build().unwrap();
         let request = client.request(method, format!("{}{path}", self.url)).bearer_auth(token);
-        let request = body.iter().fold(request, |request, body| request.json(body));
+        let request = body.iter().fold(request, reqwest::RequestBuilder::json);
         serde_json::from_str(&request.send().await.unwrap().text().await.unwrap()).unwrap()
     }
 

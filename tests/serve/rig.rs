@@ -96,9 +96,9 @@ impl Rig {
         let server = Server::bind(config).await.unwrap();
         let (address, sessions, shutdown) = (server.address(), server.sessions().clone(), CancellationToken::new());
         let told = shutdown.clone();
-        let served = tokio::spawn(async move { server.run(told).await });
+        let running = tokio::spawn(async move { server.run(told).await });
         let client = reqwest::Client::builder().no_proxy().build().unwrap();
-        let mut rig = Self { home, address, sessions, shutdown, served: Some(served), token: String::new(), client };
+        let mut rig = Self { home, address, sessions, shutdown, served: Some(running), token: String::new(), client };
         rig.token = rig.token_of("acme", &Scope::ALL).await;
         rig
     }

@@ -70,6 +70,7 @@ impl std::fmt::Display for Operation {
 async fn operations(rig: &Rig, job: &str) -> Vec<Operation> {
     let document = rig.ask_as("", Method::GET, "/openapi.json", None).await.json();
     let mut all = Vec::new();
+    let parameter = Regex::new(r"\{[^}]*\}").unwrap();
     for (path, item) in document["paths"].as_object().unwrap() {
         if PUBLIC.contains(&path.as_str()) {
             continue;
@@ -78,7 +79,7 @@ async fn operations(rig: &Rig, job: &str) -> Vec<Operation> {
             let name = if path.contains("/identities/") { "phone" } else { "THEIRS" };
             let target = path.replace("{id}", "theirs").replace("{name}", name).replace("{job_id}", job);
             // Of kinds that are not known here there is none by this name.
-            let target = Regex::new(r"\{[^}]*\}").unwrap().replace_all(&target, "nothing");
+            let target = parameter.replace_all(&target, "nothing");
             let query = if path.ends_with("/export") { "?format=cookies_txt" } else { "" };
             all.push(Operation {
                 method: method.to_uppercase().parse().unwrap(),

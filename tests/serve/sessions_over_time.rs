@@ -2,6 +2,7 @@
 
 use reqwest::StatusCode;
 use rhaven::base::{Secret, SessionId, Tenant};
+use rhaven::page::{ActionOptions, ClickOptions, GotoOptions, Selector, WaitState};
 use rhaven::practice::{EMAIL, PASSWORD, Practice};
 use rhaven::seal::RootKey;
 use rhaven::session::{KeySource, Scope, SessionOptions, StoreConfig, Workspace, WorkspaceConfig};
@@ -109,12 +110,12 @@ async fn one_that_a_run_signed_in_is_the_same_over_http() {
     let id = SessionId::new("from a run").unwrap();
     let session = workspace.session(&id, &SessionOptions::default()).await.unwrap();
     let page = session.page().await.unwrap();
-    let at = |selector: &str| page.locator(&rhaven::page::Selector::parse(selector).unwrap());
-    page.goto(&format!("{}/login", practice.url()), &Default::default(), soon()).await.unwrap();
-    at("#email").fill(&EMAIL.into(), &Default::default(), soon()).await.unwrap();
-    at("#password").fill(&PASSWORD.into(), &Default::default(), soon()).await.unwrap();
-    at("button[type=submit]").click(&Default::default(), soon()).await.unwrap();
-    at(".user-avatar").wait_for(Default::default(), soon()).await.unwrap();
+    let at = |selector: &str| page.locator(&Selector::parse(selector).unwrap());
+    page.goto(&format!("{}/login", practice.url()), &GotoOptions::default(), soon()).await.unwrap();
+    at("#email").fill(&EMAIL.into(), &ActionOptions::default(), soon()).await.unwrap();
+    at("#password").fill(&PASSWORD.into(), &ActionOptions::default(), soon()).await.unwrap();
+    at("button[type=submit]").click(&ClickOptions::default(), soon()).await.unwrap();
+    at(".user-avatar").wait_for(WaitState::default(), soon()).await.unwrap();
     let outcomes = workspace.finish(soon()).await;
     assert!(outcomes[0].save_error.is_none());
     let (count, session) = orders(&rig, &practice, "from a run", false).await;
