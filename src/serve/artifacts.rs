@@ -273,7 +273,7 @@ mod tests {
         artifacts.keep(&tenant("one"), Artifact::png(vec![0]), "http://a");
         artifacts.0.kept.lock().unwrap()[0].until = Instant::now();
         while artifacts.0.is_swept.load(Ordering::Relaxed) {
-            tokio::time::sleep(Duration::from_millis(1)).await;
+            tokio::task::yield_now().await;
         }
         assert!(artifacts.0.kept.lock().unwrap().is_empty());
     }

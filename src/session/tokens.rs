@@ -148,7 +148,7 @@ impl Sessions {
         Ok(kept.filter(|kept| !kept.has_expired()).map(|kept| kept.info(tenant)))
     }
 
-    /// The tokens of a tenant, or of all, oldest first; those that have run out too, until they are revoked.
+    /// The tokens of a tenant, or of all, oldest first, those of one second by tenant; those that have run out too, until they are revoked.
     pub async fn tokens(&self, tenant: Option<&Tenant>) -> Result<Vec<TokenInfo>, SessionError> {
         let tenants = match tenant {
             Some(tenant) => vec![tenant.clone()],
@@ -159,7 +159,7 @@ impl Sessions {
             let kept: Vec<Kept> = self.all_documents(tenant, KIND).await?;
             all.extend(kept.into_iter().map(|kept| kept.info(tenant)));
         }
-        all.sort_by(|a, b| (&a.created_at, &a.id).cmp(&(&b.created_at, &b.id)));
+        all.sort_by(|a, b| (&a.created_at, &a.tenant, &a.id).cmp(&(&b.created_at, &b.tenant, &b.id)));
         Ok(all)
     }
 
