@@ -21,7 +21,7 @@ struct Area {
 }
 
 impl Late {
-    /// A document of the web came into a tab, or a database or a cache changed.
+    /// A document of the web came into a tab.
     pub(super) fn moved(&mut self) {
         self.has_moved = true;
     }

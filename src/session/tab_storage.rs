@@ -295,8 +295,6 @@ impl TabStorages {
             self.came(id, &key, cdp, true).await;
         } else if dirty::EVENTS.contains(&&*event.method) {
             self.dirty().note(event);
-            // What changed is not told, only that something did: it may have come after it was read.
-            self.state().late.moved();
         } else if let Some(Changed { storage_id, key, new_value }) = event.decode() {
             if let Some(storage_key) = &storage_id.storage_key {
                 self.dirty().touch(storage_key.inner());

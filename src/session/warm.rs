@@ -82,10 +82,7 @@ impl Keeping {
         let storages = tabs.storages().clone();
         let is_whole = outcome.save_error.is_none() && outcome.partial.is_empty() && failed.is_empty();
         let is_known = |key: &str| is_pending(key) || base.knows(key);
-        // No event tells of a change of files.
-        let has_files = base.names.values().any(|names| names.keys().any(|(kind, _)| kind == "fileSystem"));
         let is_as_restored = is_whole
-            && !has_files
             && outcome.version == Some(stored.version)
             && !kept.is_lost()
             && !tabs.is_busy()
