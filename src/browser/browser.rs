@@ -17,7 +17,7 @@ use super::launch::{launch, remote};
 use super::process::Process;
 use super::registry::Registry;
 use super::userdir::UserDir;
-use super::{BrowserError, Cdp, Context, ContextOptions, Egress, LaunchOptions, ProfileDir};
+use super::{Bridge, BrowserError, Cdp, Context, ContextOptions, Egress, LaunchOptions, ProfileDir};
 
 /// A running Chromium. Cheap to clone; when the last clone goes without [`Self::close`], the process group is killed.
 #[derive(Clone)]
@@ -136,6 +136,11 @@ impl Browser {
             user_agent: version.user_agent,
             js: version.js_version,
         })
+    }
+
+    /// Opens the browser to another client that speaks CDP. Tabs that `hidden` knows (by target id) are kept from it.
+    pub async fn bridge(&self, hidden: impl Fn(&str) -> bool + Send + Sync + 'static) -> Result<Bridge, BrowserError> {
+        Bridge::open(self, hidden).await
     }
 
     /// Waits until the browser has gone and says why.

@@ -130,7 +130,7 @@ pub(super) fn refused(egress: Option<&Egress>, method: &str, command: &impl Seri
     Some(BrowserError::Scheme { scheme })
 }
 
-fn is_of_the_web(url: &Url) -> bool {
+pub(super) fn is_of_the_web(url: &Url) -> bool {
     match url.scheme() {
         "http" | "https" | "data" | "blob" => true,
         // The others are Chromium's own pages.

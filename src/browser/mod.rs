@@ -3,6 +3,7 @@
 //! Knows nothing of selectors, pages as users see them, sessions or scripts: it hands out CDP sessions.
 
 mod alive;
+mod bridge;
 #[expect(clippy::module_inception, reason = "the floor and its noun have one name")]
 mod browser;
 mod cdp;
@@ -25,6 +26,7 @@ mod transport;
 mod userdir;
 mod version;
 
+pub use bridge::Bridge;
 pub use browser::{Browser, BrowserVersion, Launching};
 pub use cdp::{Cdp, Events, Pending, RawEvent, RawEvents};
 pub use confined::{Egress, Missed};

@@ -17,9 +17,12 @@ use super::router::{Incoming, Session, lock};
 use super::target::Attachment;
 use super::{BrowserError, Cdp, Target, TargetKind};
 
+/// The browser as a target.
+const BROWSER: &str = "browser";
+
 /// Targets that nobody drives: the browser as a target, the tab around a page (whose page comes by itself), parts of
 /// full Chromium's own window.
-const NEVER: [&str; 3] = ["browser", "tab", "browser_ui"];
+const NEVER: [&str; 3] = [BROWSER, "tab", "browser_ui"];
 
 /// Attached on the browser's session, so not once more below each page that uses them.
 const BROWSER_WIDE: [&str; 3] = ["page", "service_worker", "shared_worker"];
@@ -97,9 +100,18 @@ impl Registry {
             tracing::trace!("a message that is not one of the protocol was passed over");
             return;
         };
+        let router = &self.browser.router;
         let Some(method) = message.method.as_deref() else {
-            return self.browser.router.answered(&message);
+            if !router.links.answered(&message) {
+                router.answered(&message);
+            }
+            return;
         };
+        if let Some(session) = message.session_id.as_deref()
+            && router.links.event(router, session, method, message.params)
+        {
+            return;
+        }
         let from = match message.session_id.as_deref() {
             None | Some("") => None,
             Some(id) => match lock(&self.state).targets.get(id) {
@@ -131,6 +143,10 @@ impl Registry {
 
     fn attached(&self, parent: Option<&Target>, attached: Attached) {
         let Attached { session_id, target_info: info, waiting_for_debugger: held } = attached;
+        if info.r#type == BROWSER {
+            // Another client's session: it speaks for itself.
+            return;
+        }
         let cdp = Cdp { router: self.browser.router.clone(), session: Session::new(&session_id) };
         let attachment = Attachment {
             id: info.target_id,
@@ -167,6 +183,7 @@ impl Registry {
     }
 
     fn detached(&self, session_id: &str) {
+        self.browser.router.links.ended(session_id);
         let Some(entry) = lock(&self.state).targets.remove(session_id) else { return };
         entry.target.end(&BrowserError::TargetGone);
         self.told(&entry, |hub| hub.detached(entry.target.id()));

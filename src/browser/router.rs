@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use tokio::sync::{mpsc, oneshot, watch};
 
+use super::bridge::Links;
 use super::transport::Outbox;
 use super::{BrowserError, Egress, RawEvent};
 
@@ -31,6 +32,8 @@ pub(super) struct Router {
     pub(super) outbox: Outbox,
     /// Calls without an answer yet. Never held together with another lock.
     calls: Mutex<Calls>,
+    /// Other clients of the browser.
+    pub(super) links: Links,
     /// The only way out that the browser has, where it was started with one.
     pub(super) egress: Option<Egress>,
     /// Why the connection ended; none while it lives. Waited on by everybody who asks whether the browser is gone.
@@ -47,7 +50,7 @@ struct Calls {
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Incoming<'a> {
-    id: Option<u64>,
+    pub(super) id: Option<u64>,
     #[serde(borrow)]
     pub(super) session_id: Option<Cow<'a, str>>,
     #[serde(borrow)]
@@ -55,11 +58,12 @@ pub(super) struct Incoming<'a> {
     #[serde(borrow)]
     pub(super) params: Option<&'a RawValue>,
     #[serde(borrow)]
-    result: Option<&'a RawValue>,
-    error: Option<Refusal>,
+    pub(super) result: Option<&'a RawValue>,
+    #[serde(borrow)]
+    pub(super) error: Option<&'a RawValue>,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, Default)]
 struct Refusal {
     #[serde(default)]
     code: i64,
@@ -79,7 +83,13 @@ struct Outgoing<'a, P> {
 
 impl Router {
     pub(super) fn new(egress: Option<Egress>) -> Self {
-        Self { outbox: Outbox::default(), calls: Mutex::default(), egress, ended: watch::Sender::new(None) }
+        Self {
+            outbox: Outbox::default(),
+            calls: Mutex::default(),
+            links: Links::default(),
+            egress,
+            ended: watch::Sender::new(None),
+        }
     }
 
     /// Puts a command on the wire: when this returns it is queued behind all that were, so calls of one task arrive in
@@ -116,14 +126,29 @@ impl Router {
         receiver
     }
 
+    /// An id that no other call has.
+    pub(super) fn next_id(&self) -> u64 {
+        let mut calls = lock(&self.calls);
+        calls.last_id += 1;
+        calls.last_id
+    }
+
+    /// Puts a command on the wire whose answer is not for a call of ours.
+    pub(super) fn push(&self, id: u64, method: &str, params: &impl Serialize, session_id: &str) {
+        if let Ok(message) = serde_json::to_vec(&Outgoing { id, method, params, session_id }) {
+            self.outbox.push(&message);
+        }
+    }
+
     /// Hands an answer to its call.
     pub(super) fn answered(&self, message: &Incoming<'_>) {
         let Some(id) = message.id else { return };
-        let answer = match (&message.error, message.result) {
+        let refusal = message.error.map(|error| serde_json::from_str::<Refusal>(error.get()).unwrap_or_default());
+        let answer = match (refusal, message.result) {
             (Some(refusal), _) if refusal.code == SESSION_NOT_FOUND => Err(BrowserError::TargetGone),
             // The method is filled in by whoever waits.
             (Some(refusal), _) => {
-                Err(BrowserError::Cdp { method: String::new(), code: refusal.code, message: refusal.message.clone() })
+                Err(BrowserError::Cdp { method: String::new(), code: refusal.code, message: refusal.message })
             }
             (None, result) => Ok(result.map_or_else(empty, ToOwned::to_owned)),
         };
