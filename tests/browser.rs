@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails where something is missing")]
 
+#[path = "browser/bridge.rs"]
+mod bridge;
 #[path = "browser/connect.rs"]
 mod connect;
 #[path = "browser/life.rs"]

@@ -19,7 +19,7 @@ use super::{BrowserError, Egress, RawEvent};
 pub(super) type Answer = Result<Box<RawValue>, BrowserError>;
 
 /// Chromium's code for a command to a session that has ended.
-const SESSION_NOT_FOUND: i64 = -32001;
+pub(super) const SESSION_NOT_FOUND: i64 = -32001;
 
 /// Locks, also after a panic elsewhere: what these locks guard is consistent between statements.
 pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

@@ -5,11 +5,12 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 use serde_json::value::RawValue;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use crate::browser::router::{Incoming, Router, lock};
+use crate::browser::router::{Incoming, Router, SESSION_NOT_FOUND, lock};
 
 use super::guard::Command;
 
@@ -162,8 +163,8 @@ impl Links {
             .as_deref()
             .is_none_or(|session| lock(&self.0).sessions.get(session).is_some_and(|owner| Arc::ptr_eq(owner, link)));
         if !known {
-            let refusal = r#"{"code":-32001,"message":"Session with given id not found."}"#;
-            return link.tell(format!(r#"{{"id":{id},"error":{refusal}}}"#));
+            let error = json!({ "code": SESSION_NOT_FOUND, "message": "Session with given id not found." });
+            return link.tell(json!({ "id": id, "error": error, "sessionId": session }).to_string());
         }
         let wire_id = router.next_id();
         let on = session.clone().unwrap_or_else(|| link.root.clone());
@@ -224,7 +225,7 @@ impl Links {
             "Target.attachedToTarget" => {
                 let Ok(attached) = serde_json::from_str::<Attached<'_>>(params) else { return true };
                 if link.hides(Some(attached.target_info.target_id)) {
-                    let detach = serde_json::json!({ "sessionId": attached.session_id });
+                    let detach = json!({ "sessionId": attached.session_id });
                     router.push(router.next_id(), "Runtime.runIfWaitingForDebugger", &(), attached.session_id);
                     router.push(router.next_id(), "Target.detachFromTarget", &detach, session);
                     return false;

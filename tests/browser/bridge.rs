@@ -1,0 +1,121 @@
+//! Other clients of a browser of ours, as Playwright and Puppeteer are ones.
+
+use rhaven::browser::{Bridge, Browser};
+use serde_json::{Value, json};
+
+use super::support::*;
+
+/// A client that counts its messages and keeps what it was not waiting for.
+struct Client {
+    bridge: Bridge,
+    last: i64,
+    events: Vec<Value>,
+}
+
+impl Client {
+    async fn of(browser: &Browser, hidden: &str) -> Self {
+        let hidden = hidden.to_owned();
+        let bridge = browser.bridge(move |target| target == hidden).await.unwrap();
+        Self { bridge, last: 0, events: Vec::new() }
+    }
+
+    async fn call(&mut self, session: Option<&str>, method: &str, params: Value) -> Value {
+        self.last += 1;
+        let mut message = json!({ "id": self.last, "method": method, "params": params });
+        if let Some(session) = session {
+            message["sessionId"] = session.into();
+        }
+        self.bridge.send(&message.to_string());
+        loop {
+            let message = self.next().await;
+            if message["id"] == self.last {
+                assert_eq!(message["sessionId"].as_str(), session);
+                return message;
+            }
+            self.events.push(message);
+        }
+    }
+
+    async fn next(&mut self) -> Value {
+        let message =
+            in_time("a message for the client", self.bridge.next()).await.expect("the client's connection ended");
+        serde_json::from_str(&message).unwrap()
+    }
+
+    fn attached(&self) -> Vec<(&str, &str)> {
+        let attached = self.events.iter().filter(|event| event["method"] == "Target.attachedToTarget");
+        let pages = attached.map(|event| &event["params"]).filter(|params| params["targetInfo"]["type"] == "page");
+        pages
+            .map(|params| (params["targetInfo"]["targetId"].as_str().unwrap(), params["sessionId"].as_str().unwrap()))
+            .collect()
+    }
+}
+
+fn attach() -> Value {
+    json!({ "autoAttach": true, "waitForDebuggerOnStart": true, "flatten": true })
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_works_beside_us_and_leaves_everything_as_it_is() {
+    let browser = start().await;
+    let (context, ours) = tab(&browser).await;
+    let hidden = tab_in(&context).await;
+    let mut client = Client::of(&browser, hidden.id().inner()).await;
+    let version = client.call(None, "Browser.getVersion", json!({})).await;
+    assert!(version["result"]["product"].as_str().unwrap().contains("Chrome"), "{version}");
+    client.call(None, "Target.setAutoAttach", attach()).await;
+    let [(target, session)] = client.attached()[..] else { panic!("{:?}", client.attached()) };
+    assert_eq!(target, ours.id().inner(), "it is told of our tab, and not of the one that is hidden");
+    let session = session.to_owned();
+    client.call(Some(&session), "Runtime.enable", json!({})).await;
+    client.call(Some(&session), "Runtime.evaluate", json!({ "expression": "globalThis.hers = 1" })).await;
+    assert_eq!(evaluate(ours.cdp(), "hers").await, json!(1));
+    // A tab that comes while it waits for the debuggers of both.
+    let popup = client.call(None, "Target.createTarget", json!({ "url": "about:blank" })).await;
+    let id = popup["result"]["targetId"].as_str().unwrap();
+    let theirs = client.attached().into_iter().find(|(target, _)| *target == id).map(|(_, session)| session.to_owned());
+    let theirs = match theirs {
+        Some(session) => session,
+        None => {
+            let event = client.next().await;
+            event["params"]["sessionId"].as_str().unwrap_or_else(|| panic!("{event}")).to_owned()
+        }
+    };
+    client.call(Some(&theirs), "Runtime.runIfWaitingForDebugger", json!({})).await;
+    let sum = client.call(Some(&theirs), "Runtime.evaluate", json!({ "expression": "40 + 2" })).await;
+    assert_eq!(sum["result"]["result"]["value"], 42);
+    // What it may not.
+    let refused = client.call(Some(&session), "DOM.setFileInputFiles", json!({ "files": ["/etc/passwd"] })).await;
+    assert!(refused["error"]["message"].as_str().unwrap().contains("machine"), "{refused}");
+    let unknown = client.call(Some("another"), "Runtime.evaluate", json!({ "expression": "1" })).await;
+    assert_eq!(unknown["error"]["code"], -32001);
+    // It cannot speak by a session of ours.
+    let stolen = client.call(Some(ours.cdp().session_id()), "Runtime.evaluate", json!({ "expression": "1" })).await;
+    assert_eq!(stolen["error"]["code"], -32001);
+    assert!(!client.bridge.closing().is_cancelled());
+    client.call(None, "Browser.close", json!({})).await;
+    assert!(client.bridge.closing().is_cancelled(), "the end is left to us");
+    drop(client);
+    assert_eq!(evaluate(ours.cdp(), "hers + 1").await, json!(2));
+    end(browser).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn clients_are_apart_and_end_with_the_browser() {
+    let browser = start().await;
+    let (_context, _ours) = tab(&browser).await;
+    let (mut one, mut other) = (Client::of(&browser, "").await, Client::of(&browser, "").await);
+    one.call(None, "Target.setAutoAttach", attach()).await;
+    let (_, session) = one.attached()[0];
+    let session = session.to_owned();
+    let foreign = other.call(Some(&session), "Runtime.evaluate", json!({ "expression": "1" })).await;
+    assert_eq!(foreign["error"]["code"], -32001);
+    assert!(other.events.is_empty(), "{:?}", other.events);
+    end(browser).await;
+    loop {
+        if in_time("the end", one.bridge.next()).await.is_none() {
+            break;
+        }
+    }
+    assert_eq!(in_time("the end", other.bridge.next()).await, None);
+}
