@@ -1,0 +1,67 @@
+// What the parts of the page know in common, and how they hear of each other: messages of the server come under their
+// own names, what happens here under names that begin with "local:".
+
+const listeners = new Map();
+
+/** Calls `listener` for everything of that name. */
+export function on(name, listener) {
+  if (!listeners.has(name)) listeners.set(name, []);
+  listeners.get(name).push(listener);
+}
+
+/** Tells everybody; one part that fails does not keep the others from hearing. */
+export function emit(name, detail = {}) {
+  for (const listener of listeners.get(name) ?? []) {
+    try {
+      listener(detail);
+    } catch (error) {
+      console.error(error);
+    }
+  }
+}
+
+/** The browser as this page last heard of it. */
+export const state = {
+  viewer: null,
+  role: null,
+  width: 1280,
+  height: 720,
+  /** Whether this page may steer just now. */
+  steering: false,
+  holder: null,
+  viewers: 1,
+  tabs: [],
+  bookmarked: null,
+  /** connecting, playing, reconnecting or closed. */
+  link: "connecting",
+};
+
+/** The tab that is in front. */
+export const activeTab = () => state.tabs.find((tab) => tab.active) ?? null;
+
+/** Whether this page could take control, by its token. */
+export const maySteer = () => state.role !== null && !/view/i.test(state.role);
+
+/** Sends a message to the server; page.js puts the connection here. */
+export const link = { send: () => false, retry() {}, close() {} };
+
+export const send = (type, fields = {}) => link.send(type, fields);
+
+on("hello", (message) => {
+  state.viewer = message.viewer;
+  state.role = message.role;
+  state.width = message.width;
+  state.height = message.height;
+});
+on("tabs", (message) => {
+  state.tabs = message.tabs;
+});
+on("control", (message) => {
+  state.steering = message.yours === true;
+  state.holder = message.holder ?? null;
+  state.viewers = Array.isArray(message.viewers) ? message.viewers.length : Number(message.viewers ?? 1);
+  emit("local:steering", state.steering);
+});
+on("bookmarked", (message) => {
+  state.bookmarked = message;
+});
