@@ -1,5 +1,7 @@
 //! What one server has and another is asked for.
 
+use std::time::Duration;
+
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
@@ -20,7 +22,7 @@ async fn every_server_tells_what_happens_in_a_job_and_passes_wishes_on() {
     let shared = Shared::start();
     let asked = Rig::start_with(|config| {
         shared.of(config);
-        config.max_concurrent = 1;
+        (config.max_concurrent, config.drain) = (1, Duration::from_millis(50));
     })
     .await;
     // Its only slot is taken for good: what comes then is done by the other, which is not there yet.
