@@ -68,6 +68,65 @@ impl Sessions {
         done.map(|_| from)
     }
 
+    /// Makes what the newest version of `id` holds the newest version of `onto`, which has to exist; what that held is a version before
+    /// it. Answers that newest version. [`SessionError::Busy`] where somebody else has `onto`.
+    pub async fn copy_over(
+        &self,
+        tenant: &Tenant,
+        id: &SessionId,
+        onto: &SessionId,
+    ) -> Result<Version, SessionError> {
+        let Some(seed) = self.seed(tenant, id, None).await? else {
+            return Err(SessionError::NotFound(id.clone()));
+        };
+        let holder = Holder::new("a copy");
+        let (lease, granted) = Lease::acquire(self, tenant, onto, &holder, None, &CancellationToken::new()).await?;
+        let done = async {
+            let head = granted.head.as_ref().ok_or_else(|| SessionError::NotFound(onto.clone()))?;
+            let over = self.open_head(tenant, &self.name(tenant, onto), head)?;
+            self.write_over(tenant, onto, &lease, seed, over).await
+        };
+        let done = done.await;
+        lease.release().await;
+        done
+    }
+
+    /// Writes a version whose content is another session's.
+    async fn write_over(
+        &self,
+        tenant: &Tenant,
+        id: &SessionId,
+        lease: &Lease,
+        seed: Seed,
+        over: Stored,
+    ) -> Result<Version, SessionError> {
+        let Seed { source, mut index, sealed, .. } = seed;
+        let Some(source) = source else { return Err(SessionError::NotFound(id.clone())) };
+        let target = Target { sessions: self, tenant, id, ttl: over.record.ttl(), lease };
+        let (version, mut new_parts, mut parts) = (over.version.next(), Vec::new(), Vec::new());
+        for part in std::mem::take(&mut index.parts) {
+            let prefetched = sealed.get(&part.part_id());
+            let (part, sealed) = copy(&target, &over.key, version, &source, &part, prefetched).await?;
+            new_parts.extend(sealed.map(|sealed| (part.part_id(), sealed)));
+            parts.push(part);
+        }
+        let index = index.with_parts(parts);
+        let shares_blobs = !blobs_of(&index).is_empty();
+        let record = over.record.with_keys_behind(&source.record, shares_blobs).of_profile(source.record.profile);
+        let commit = target.commit(&record, &over.key, Some(over.version), &index, new_parts)?;
+        let committed = self.records().commit(&target.name(), &commit).await?;
+        reached("copy.committed");
+        self.tidy(&committed.orphaned).await;
+        if shares_blobs {
+            // As of a fork: where the source's version went meanwhile, its blobs may have gone too.
+            let now = self.records().read(&self.name(tenant, &source.record.id), Some(source.version)).await?;
+            if now.is_none_or(|now| now.fence != source.fence) {
+                return Err(self.missing(tenant, &source.record.id, source.version).await);
+            }
+        }
+        Ok(version)
+    }
+
     /// Makes a session of a run's state.
     pub(super) async fn fork_draft(
         &self,
@@ -207,7 +266,7 @@ impl Sessions {
         let (mut parts, mut new_parts) = (Vec::new(), Prefetched::new());
         for part in std::mem::take(&mut index.parts) {
             let Some(source) = &source else { continue };
-            let copied = match copy(&target, &key, source, &part, sealed.get(&part.part_id())).await {
+            let copied = match copy(&target, &key, version, source, &part, sealed.get(&part.part_id())).await {
                 Err(SessionError::Seal { what, source }) if damaged == Damaged::LeaveOut => {
                     let reason = format!("{what} cannot be opened: {source}");
                     let lost = Partial { origin: part.storage_key.clone(), store: "storage".into(), key: None, reason };
@@ -262,6 +321,7 @@ impl Sessions {
 async fn copy(
     target: &Target<'_>,
     key: &DataKey,
+    version: Version,
     source: &Stored,
     part: &PartRef,
     sealed: Option<&Sealed>,
@@ -270,7 +330,7 @@ async fn copy(
         return Ok((part.clone(), None));
     }
     let opened = target.sessions.open_part(target.tenant, source, part, sealed).await?;
-    seal_part(target, key, Version(1), &part.storage_key, &opened, &part.partial).await
+    seal_part(target, key, version, &part.storage_key, &opened, &part.partial).await
 }
 
 /// `ID.fork-N`; a long id is cut at its end.

@@ -43,6 +43,16 @@ pub struct Seen(Option<Sealed>);
 impl Seen {
     /// Nothing stood there.
     pub const NOTHING: Self = Self(None);
+
+    /// This stood there.
+    pub(super) fn of(sealed: Sealed) -> Self {
+        Self(Some(sealed))
+    }
+
+    /// What stood there.
+    pub(super) fn into_sealed(self) -> Option<Sealed> {
+        self.0
+    }
 }
 
 impl Sessions {

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, OnceLock};
 use tokio_util::sync::CancellationToken;
 
 use crate::base::{Deadline, SessionId, Version, reached};
+use crate::browser::Bridge;
 use crate::page::Page;
 
 use super::checkpoint::Checkpoints;
@@ -18,6 +19,9 @@ use super::restorer::{Gate, Restorer};
 use super::room::Room;
 use super::save::Base;
 use super::{Cookie, SessionError, cookies};
+
+/// Why no other client is let into a browser.
+const SHARED: &str = "has no browser of its own, so no other client can be let into it";
 
 /// An open session. Cheap to clone.
 #[derive(Clone)]
@@ -148,6 +152,17 @@ impl Session {
     /// The pages that are open, oldest first; popups among them.
     pub fn pages(&self) -> Vec<Page> {
         if self.0.closed.is_cancelled() { Vec::new() } else { self.0.room.tabs.pages() }
+    }
+
+    /// Opens its browser to another client that speaks CDP. Tabs of ours are kept from it. Only where it has a browser of its own:
+    /// in another the client would see the sessions of others. [`SessionError::Kind`].
+    pub async fn bridge(&self) -> Result<Bridge, SessionError> {
+        let (Some(own), Some(id)) = (self.own(), self.id()) else {
+            let id = self.id().cloned();
+            return Err(id.map_or(SessionError::Closed { id: None }, |id| SessionError::Kind { id, is: SHARED }));
+        };
+        let hidden = self.0.room.tabs.hidden().clone();
+        Ok(own.browser().bridge(move |target| hidden.contains(target, target)).await?)
     }
 
     /// Resolves once none of its pages is open any more: the last window was closed, or the browser has gone.

@@ -82,6 +82,7 @@ mod tokens;
 mod vault;
 mod versions;
 mod visited;
+mod vms;
 mod waiting;
 mod warm;
 mod whole;
@@ -116,6 +117,7 @@ pub use sweep::{SWEEP_GRACE, Swept};
 pub use tokens::{Scope, TokenInfo};
 pub use vault::{SecretInfo, secret_name};
 pub use versions::{History, RolledBack};
+pub use vms::LivePart;
 pub use workspace::Workspace;
 
 pub use crate::page::Geolocation;

@@ -64,6 +64,14 @@ impl Record {
         fork
     }
 
+    /// The same with the keys of another session behind its own, which open the blobs that it shares with that, if any.
+    pub(super) fn with_keys_behind(&self, other: &Self, shares_blobs: bool) -> Self {
+        let mut record = self.clone();
+        let new = other.keys.iter().filter(|key| !self.keys.contains(key));
+        record.keys.extend(new.filter(|_| shares_blobs).cloned());
+        record
+    }
+
     /// Whether both are of one session, and not of one that was made anew under the id.
     pub(super) fn has_keys_of(&self, other: &Self) -> bool {
         self.id == other.id && self.keys == other.keys

@@ -69,6 +69,11 @@ impl Workspace {
         Self::with(config, OnceCell::new(), None)
     }
 
+    /// One with browsers of its own, whose store is open.
+    pub fn over(config: WorkspaceConfig, sessions: Sessions) -> Self {
+        Self::with(config, OnceCell::new_with(Some(sessions)), None)
+    }
+
     /// One whose browser is that of a pool, and whose store is open.
     pub(super) fn in_pool(config: WorkspaceConfig, sessions: Sessions, pool: Pool) -> Self {
         Self::with(config, OnceCell::new_with(Some(sessions)), Some(pool))

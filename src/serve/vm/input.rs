@@ -10,7 +10,7 @@ use utoipa::ToSchema;
 
 use super::super::error::ApiError;
 use super::super::json;
-use super::profile::{ProfileInput, ProfileInputSchema};
+use super::profile::{Plan, ProfileInput, ProfileInputSchema};
 
 /// The largest picture, in pixels: 1920 by 1080.
 const MOST_PIXELS: u32 = 1920 * 1080;
@@ -164,6 +164,7 @@ pub(super) fn read(body: &[u8]) -> Result<(VmInput, Vec<String>), ApiError> {
 impl VmInput {
     /// What can be told to be wrong with it before anything is begun.
     fn check(&self) -> Result<(), ApiError> {
+        self.plan()?;
         self.picture()?;
         self.timeout.check()?;
         self.language()?;
@@ -176,6 +177,12 @@ impl VmInput {
             }
         }
         Ok(())
+    }
+
+    /// What is loaded and saved.
+    pub(super) fn plan(&self) -> Result<Plan, ApiError> {
+        let what = "profile.save: an id says what is saved over; say with load what to begin with, or with true that it is new";
+        self.profile.plan().ok_or_else(|| ApiError::invalid("profile.save", what))
     }
 
     /// Its size and rate.
@@ -297,6 +304,7 @@ mod tests {
             (r#"{"tag": ""}"#, "tag"),
             (r#"{"profile": 7}"#, "profile"),
             (r#"{"profile": {"load": ""}}"#, "profile"),
+            (r#"{"profile": {"save": "a"}}"#, "profile.save"),
             (r#"{"profile": {"lode": "a"}}"#, "profile.lode"),
         ] {
             assert_eq!(refused(body).0, path, "{body}");

@@ -40,22 +40,20 @@ pub(super) enum Plan {
     Fork(SessionId),
     /// One is loaded, and saved over another.
     Onto { load: SessionId, save: SessionId },
-    /// What one holds is dropped, and another begun in its place.
-    Anew(SessionId),
 }
 
 impl ProfileInput {
-    /// What that comes to.
-    pub(super) fn plan(&self) -> Plan {
-        match (self.load.clone(), self.save.clone()) {
+    /// What that comes to; none where it does not say what is to be saved over another.
+    pub(super) fn plan(&self) -> Option<Plan> {
+        Some(match (self.load.clone(), self.save.clone()) {
             (None, Save::Nothing) => Plan::Nothing,
             (None, Save::New) => Plan::New,
-            (None, Save::Over(save)) => Plan::Anew(save),
+            (None, Save::Over(_)) => return None,
             (Some(load), Save::Nothing) => Plan::Read(load),
             (Some(load), Save::New) => Plan::Fork(load),
             (Some(load), Save::Over(save)) if load == save => Plan::Over(load),
             (Some(load), Save::Over(save)) => Plan::Onto { load, save },
-        }
+        })
     }
 }
 
@@ -165,17 +163,18 @@ mod tests {
     fn every_form_has_its_plan() {
         let id = |text: &str| SessionId::new(text).unwrap();
         let plan = |input: Value| serde_json::from_value::<ProfileInput>(input).unwrap().plan();
-        assert_eq!(plan(json!(null)), Plan::Nothing);
-        assert_eq!(plan(json!(false)), Plan::Nothing);
-        assert_eq!(plan(json!({})), Plan::Nothing);
-        assert_eq!(plan(json!({ "save": false })), Plan::Nothing);
-        assert_eq!(plan(json!(true)), Plan::New);
-        assert_eq!(plan(json!({ "save": true })), Plan::New);
-        assert_eq!(plan(json!("a")), Plan::Over(id("a")));
-        assert_eq!(plan(json!({ "load": "a", "save": "a" })), Plan::Over(id("a")));
-        assert_eq!(plan(json!({ "load": "a" })), Plan::Read(id("a")));
-        assert_eq!(plan(json!({ "load": "a", "save": true })), Plan::Fork(id("a")));
-        assert_eq!(plan(json!({ "load": "a", "save": "b" })), Plan::Onto { load: id("a"), save: id("b") });
-        assert_eq!(plan(json!({ "save": "b" })), Plan::Anew(id("b")));
+        let some = |input: Value| plan(input).unwrap();
+        assert_eq!(some(json!(null)), Plan::Nothing);
+        assert_eq!(some(json!(false)), Plan::Nothing);
+        assert_eq!(some(json!({})), Plan::Nothing);
+        assert_eq!(some(json!({ "save": false })), Plan::Nothing);
+        assert_eq!(some(json!(true)), Plan::New);
+        assert_eq!(some(json!({ "save": true })), Plan::New);
+        assert_eq!(some(json!("a")), Plan::Over(id("a")));
+        assert_eq!(some(json!({ "load": "a", "save": "a" })), Plan::Over(id("a")));
+        assert_eq!(some(json!({ "load": "a" })), Plan::Read(id("a")));
+        assert_eq!(some(json!({ "load": "a", "save": true })), Plan::Fork(id("a")));
+        assert_eq!(some(json!({ "load": "a", "save": "b" })), Plan::Onto { load: id("a"), save: id("b") });
+        assert_eq!(plan(json!({ "save": "b" })), None);
     }
 }

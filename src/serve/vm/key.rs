@@ -1,0 +1,125 @@
+//! What lets people and clients into a live browser: a token says what it opens, until when, and whose the browser is, proven by a
+//! key that stands in the browser's sealed record. Nothing is kept of a token, and every server of the store can tell a good one.
+
+use std::time::Duration;
+
+use data_encoding::BASE64URL_NOPAD;
+use hmac::{Hmac, KeyInit, Mac};
+use sha2::Sha256;
+use subtle::ConstantTimeEq;
+use zeroize::Zeroizing;
+
+use crate::base::Tenant;
+
+/// How long one lets somebody in: whoever is in stays.
+const GOOD_FOR: Duration = Duration::from_hours(24);
+/// A longer text is no token: nothing is computed from it.
+const LONGEST: usize = 512;
+
+/// What a token opens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Opens {
+    /// Looking on.
+    View,
+    /// Steering.
+    Control,
+    /// Roles, timeouts, other people.
+    Admin,
+    /// The browser's DevTools protocol.
+    DevTools,
+}
+
+impl Opens {
+    const ALL: [Self; 4] = [Self::View, Self::Control, Self::Admin, Self::DevTools];
+
+    fn letter(self) -> char {
+        match self {
+            Self::View => 'v',
+            Self::Control => 'c',
+            Self::Admin => 'a',
+            Self::DevTools => 'd',
+        }
+    }
+}
+
+/// A token's parts, not proven.
+pub(super) struct Token<'a> {
+    pub(super) opens: Opens,
+    pub(super) tenant: Tenant,
+    expires: i64,
+    signature: &'a str,
+}
+
+/// A new key of a live browser.
+pub(super) fn new_key() -> Zeroizing<String> {
+    let mut bytes = Zeroizing::new([0; 32]);
+    // Without randomness nothing could be sealed either, and there would be no browser.
+    let _ = getrandom::fill(&mut *bytes);
+    Zeroizing::new(BASE64URL_NOPAD.encode(&*bytes))
+}
+
+/// A token for the live browser `id` with that key.
+pub(super) fn token(key: &str, tenant: &Tenant, id: &str, opens: Opens) -> String {
+    let expires = (jiff::Timestamp::now() + GOOD_FOR).as_second();
+    let signature = BASE64URL_NOPAD.encode(&sign(key, tenant, id, opens, expires));
+    let tenant = BASE64URL_NOPAD.encode(tenant.as_str().as_bytes());
+    format!("{}{expires}.{tenant}.{signature}", opens.letter())
+}
+
+/// Reads a token; none where it is not one, or has run out.
+pub(super) fn read(text: &str) -> Option<Token<'_>> {
+    if text.len() > LONGEST {
+        return None;
+    }
+    let (head, rest) = text.split_once('.')?;
+    let (tenant, signature) = rest.split_once('.')?;
+    let letter = head.chars().next()?;
+    let opens = Opens::ALL.into_iter().find(|opens| opens.letter() == letter)?;
+    let expires: i64 = head.get(letter.len_utf8()..)?.parse().ok()?;
+    let tenant = String::from_utf8(BASE64URL_NOPAD.decode(tenant.as_bytes()).ok()?).ok()?;
+    let tenant = Tenant::new(tenant).ok()?;
+    (expires > jiff::Timestamp::now().as_second()).then_some(Token { opens, tenant, expires, signature })
+}
+
+impl Token<'_> {
+    /// Whether it is one of the live browser `id` with that key.
+    pub(super) fn is_of(&self, key: &str, id: &str) -> bool {
+        let Ok(given) = BASE64URL_NOPAD.decode(self.signature.as_bytes()) else { return false };
+        let right = sign(key, &self.tenant, id, self.opens, self.expires);
+        !right.is_empty() && bool::from(right.ct_eq(&given))
+    }
+}
+
+fn sign(key: &str, tenant: &Tenant, id: &str, opens: Opens, expires: i64) -> Vec<u8> {
+    // A key of any length will do.
+    let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(key.as_bytes()) else { return Vec::new() };
+    for part in [tenant.as_str(), id, &format!("{}{expires}", opens.letter())] {
+        mac.update(&(part.len() as u64).to_be_bytes());
+        mac.update(part.as_bytes());
+    }
+    mac.finalize().into_bytes().to_vec()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_opens_one_thing_of_one_browser() {
+        let (key, other) = (new_key(), new_key());
+        let tenant = Tenant::new("acme").unwrap();
+        let text = token(&key, &tenant, "one", Opens::View);
+        let read_back = read(&text).unwrap();
+        assert_eq!((read_back.opens, &read_back.tenant), (Opens::View, &tenant));
+        assert!(read_back.is_of(&key, "one") && !read_back.is_of(&key, "two") && !read_back.is_of(&other, "one"));
+        assert!(text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte)), "{text}");
+        // Another letter, time or tenant is another token.
+        let raised = format!("c{}", &text[1..]);
+        assert!(!read(&raised).unwrap().is_of(&key, "one"));
+        let later = text.replacen(&text[1..2], "9", 1);
+        assert!(read(&later).is_none_or(|token| !token.is_of(&key, "one")));
+        for bad in ["", ".", "v1.YQ.x", "x99999999999.YQ.x", "v99999999999.YQ", &"v".repeat(600)] {
+            assert!(read(bad).is_none_or(|token| !token.is_of(&key, "one")), "{bad}");
+        }
+    }
+}

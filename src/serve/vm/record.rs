@@ -1,0 +1,194 @@
+//! A live browser as it is kept, sealed: whose, on which server, what of it is saved, and how it ended.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use zeroize::Zeroizing;
+
+use crate::base::{SessionId, Tenant};
+use crate::session::{LivePart, Seen, SessionError};
+
+use super::super::app::App;
+use super::super::nodes;
+use super::super::request_id::random_id;
+use super::key;
+
+/// How long is told of one that has ended.
+const REMEMBERED: Duration = Duration::from_hours(24);
+/// How often a change is tried that others were quicker with.
+const TRIES: usize = 20;
+
+/// A live browser.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) struct Record {
+    format: u32,
+    pub(super) id: String,
+    /// The server that has it.
+    pub(super) node: String,
+    /// RFC 3339.
+    pub(super) created_at: String,
+    #[serde(default)]
+    pub(super) ended: Option<Ended>,
+    /// The session whose profile it has; none where nothing is kept.
+    #[serde(default)]
+    pub(super) session: Option<SessionId>,
+    /// Whether that is saved.
+    #[serde(default)]
+    pub(super) saves: bool,
+    #[serde(default)]
+    pub(super) tag: Option<String>,
+    /// Proves the tokens that let people in.
+    key: Zeroizing<String>,
+}
+
+/// How it ended.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) struct Ended {
+    /// RFC 3339.
+    pub(super) at: String,
+    /// `request`, `absolute`, `inactive`, `offline`, `shutdown`, `crashed`, `lost`.
+    pub(super) reason: String,
+    /// What was saved: `full`, `state`, `none`.
+    pub(super) saved: String,
+}
+
+impl Record {
+    pub(super) fn new(node: &str, session: Option<SessionId>, saves: bool, tag: Option<String>) -> Self {
+        let (id, created_at) = (uuid(), now());
+        Self {
+            format: 1,
+            id,
+            node: node.to_owned(),
+            created_at,
+            ended: None,
+            session,
+            saves,
+            tag,
+            key: key::new_key(),
+        }
+    }
+
+    /// A token that opens that of it.
+    pub(super) fn token(&self, tenant: &Tenant, opens: key::Opens) -> String {
+        key::token(&self.key, tenant, &self.id, opens)
+    }
+
+    /// Whether the token is one of it.
+    pub(super) fn knows(&self, token: &key::Token<'_>) -> bool {
+        token.is_of(&self.key, &self.id)
+    }
+}
+
+/// Random, in the form of a UUID of version 4.
+fn uuid() -> String {
+    let hex = random_id();
+    format!("{}-{}-4{}-a{}-{}", &hex[..8], &hex[8..12], &hex[13..16], &hex[17..20], &hex[20..])
+}
+
+/// Now, as records tell when something was.
+pub(super) fn now() -> String {
+    Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
+}
+
+/// Keeps a new one.
+pub(super) async fn put(app: &App, tenant: &Tenant, record: &Record) -> Result<(), SessionError> {
+    let put = app.sessions.put_live_document(tenant, LivePart::Browser, &record.id, record, Seen::NOTHING, None);
+    put.await.map(drop)
+}
+
+/// The one by that id, as it is by now: one whose server is gone has ended.
+pub(super) async fn find(app: &App, tenant: &Tenant, id: &str) -> Result<Option<Record>, SessionError> {
+    let Some((record, _)) = app.sessions.live_document::<Record>(tenant, LivePart::Browser, id).await? else {
+        return Ok(None);
+    };
+    if record.ended.is_some() || is_kept_up(app, &record).await? {
+        return Ok(Some(record));
+    }
+    end(app, tenant, id, "lost", None).await
+}
+
+/// Whether the server that has it is there.
+async fn is_kept_up(app: &App, record: &Record) -> Result<bool, SessionError> {
+    if record.node == app.nodes.id() {
+        return Ok(true);
+    }
+    nodes::is_there(app, &record.node).await
+}
+
+/// Says how it ended, unless that was said; the record as it is then. Without `saved` it ended unseen, and what is kept tells.
+pub(super) async fn end(
+    app: &App,
+    tenant: &Tenant,
+    id: &str,
+    reason: &str,
+    saved: Option<&str>,
+) -> Result<Option<Record>, SessionError> {
+    for _ in 0..TRIES {
+        let read = app.sessions.live_document::<Record>(tenant, LivePart::Browser, id).await?;
+        let Some((mut record, seen)) = read else { return Ok(None) };
+        if record.ended.is_some() {
+            return Ok(Some(record));
+        }
+        let saved = match saved {
+            Some(saved) => saved.to_owned(),
+            None => left(app, tenant, &record).await?,
+        };
+        record.ended = Some(Ended { at: now(), reason: reason.to_owned(), saved });
+        let put =
+            app.sessions.put_live_document(tenant, LivePart::Browser, id, &record, seen, Some(REMEMBERED)).await?;
+        if put.is_some() {
+            return Ok(Some(record));
+        }
+    }
+    find_as_it_stands(app, tenant, id).await
+}
+
+async fn find_as_it_stands(app: &App, tenant: &Tenant, id: &str) -> Result<Option<Record>, SessionError> {
+    let read = app.sessions.live_document::<Record>(tenant, LivePart::Browser, id).await?;
+    Ok(read.map(|(record, _)| record))
+}
+
+/// What there is of one that ended unseen: the last archive, with what was saved of its state since.
+async fn left(app: &App, tenant: &Tenant, record: &Record) -> Result<String, SessionError> {
+    let Some(session) = record.session.as_ref().filter(|_| record.saves) else { return Ok("none".to_owned()) };
+    match app.sessions.show(tenant, session).await {
+        Ok(info) if info.version.is_some() || !info.left.is_empty() => Ok("state".to_owned()),
+        Ok(_) | Err(SessionError::NotFound(_)) => Ok("none".to_owned()),
+        Err(error) => Err(error),
+    }
+}
+
+/// All of a tenant, oldest first; those of servers that are gone too.
+pub(super) async fn all(app: &App, tenant: &Tenant) -> Result<Vec<Record>, SessionError> {
+    let mut all: Vec<Record> = app.sessions.live_documents(tenant, LivePart::Browser).await?;
+    all.sort_by(|a, b| (&a.created_at, &a.id).cmp(&(&b.created_at, &b.id)));
+    Ok(all)
+}
+
+/// The session that is meant by an id: itself, or the one that the live browser of that id saved over.
+pub(super) async fn meant(app: &App, tenant: &Tenant, id: &SessionId) -> Result<SessionId, SessionError> {
+    // A document's name is short and plain; ids that are not are no live browser's.
+    let read = app.sessions.live_document::<SessionId>(tenant, LivePart::Alias, id.as_str()).await?;
+    Ok(read.map_or_else(|| id.clone(), |(session, _)| session))
+}
+
+/// From now on the live browser's id means that session, too.
+pub(super) async fn alias(app: &App, tenant: &Tenant, id: &str, session: &SessionId) -> Result<(), SessionError> {
+    let put = app.sessions.put_live_document(tenant, LivePart::Alias, id, session, Seen::NOTHING, None);
+    put.await.map(drop)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_is_a_uuid() {
+        let id = uuid();
+        let lengths: Vec<usize> = id.split('-').map(str::len).collect();
+        assert_eq!(lengths, [8, 4, 4, 4, 12], "{id}");
+        assert!(id.as_bytes()[14] == b'4' && id.as_bytes()[19] == b'a', "{id}");
+        assert_ne!(id, uuid());
+    }
+}
