@@ -23,6 +23,8 @@ use axum::response::Response;
 use reqwest::Url;
 use tokio_util::sync::CancellationToken;
 
+use crate::session::SessionError;
+
 use super::app::App;
 use super::error::ApiError;
 use super::request_id::RequestId;
@@ -41,6 +43,14 @@ pub(super) fn has_come_far(parts: &Parts) -> bool {
 /// Whether the server `owner` is there and can be asked.
 pub(super) async fn is_there(app: &App, owner: &str) -> Result<bool, ApiError> {
     Ok(app.nodes.find(&app.sessions, owner).await?.is_some())
+}
+
+/// Whether the server `owner` goes on, as far as can be known, be it reached from here or not.
+pub(super) async fn lives(app: &App, owner: &str) -> Result<bool, SessionError> {
+    if !app.nodes.is_other(owner) {
+        return Ok(true);
+    }
+    Ok(app.sessions.node::<node::Node>(owner).await?.is_some_and(|node| node.is_alive()))
 }
 
 /// Has `request` answered by the server `owner`, whatever it is: bodies are passed on both ways as they come, events too, and where it

@@ -36,6 +36,11 @@ impl Node {
         Url::parse(url).ok()
     }
 
+    /// Whether it is not known to be dead.
+    pub(super) fn is_alive(&self) -> bool {
+        self.process.alive()
+    }
+
     /// Where others reach it.
     pub(super) fn url(&self) -> Option<&str> {
         self.url.as_deref()

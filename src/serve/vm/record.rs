@@ -102,18 +102,10 @@ pub(super) async fn find(app: &App, tenant: &Tenant, id: &str) -> Result<Option<
     let Some((record, _)) = app.sessions.live_document::<Record>(tenant, LivePart::Browser, id).await? else {
         return Ok(None);
     };
-    if record.ended.is_some() || is_kept_up(app, &record).await? {
+    if record.ended.is_some() || nodes::lives(app, &record.node).await? {
         return Ok(Some(record));
     }
     end(app, tenant, id, "lost", None).await
-}
-
-/// Whether the server that has it is there.
-async fn is_kept_up(app: &App, record: &Record) -> Result<bool, SessionError> {
-    if record.node == app.nodes.id() {
-        return Ok(true);
-    }
-    nodes::is_there(app, &record.node).await
 }
 
 /// Says how it ended, unless that was said; the record as it is then. Without `saved` it ended unseen, and what is kept tells.

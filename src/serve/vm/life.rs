@@ -1,0 +1,288 @@
+//! A live browser from its start to its end: what it is loaded from, what ends it, and what of it is saved then.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use data_encoding::BASE64;
+
+use crate::base::{Deadline, Secret, SessionId, Tenant, with_causes};
+use crate::browser::{Flavor, LaunchOptions};
+use crate::live::{Live, LiveOptions};
+use crate::page::GotoOptions;
+use crate::session::{
+    Identity, KeySource, Mode, Saved, Session, SessionError, SessionOptions, SessionOutcome, StoreConfig, Workspace,
+    WorkspaceConfig,
+};
+
+use super::super::app::App;
+use super::super::error::ApiError;
+use super::super::server::SAVING;
+use super::input::VmInput;
+use super::profile::Plan;
+use super::record::{self, Record};
+use super::running::{Parts, Vm};
+use super::{watch, webhook};
+
+/// How long a holder that is about to end is waited for.
+const SOON: Duration = Duration::from_secs(30);
+/// How long its end may take then.
+const ENDING: Duration = Duration::from_secs(20);
+/// How long the first pages may take to load.
+const ARRIVAL: Duration = Duration::from_secs(30);
+
+/// What becomes of a wish for a live browser.
+pub(super) enum Started {
+    New(Arc<Vm>),
+    /// One of the same tag, that saves the same profile.
+    There(Record),
+}
+
+/// Starts one.
+pub(super) async fn start(app: &App, tenant: &Tenant, input: VmInput) -> Result<Started, ApiError> {
+    let plan = resolved(app, tenant, input.plan()?).await?;
+    if let Plan::Over(session) | Plan::Onto { save: session, .. } = &plan
+        && let Some(there) = free(app, tenant, session, input.tag.as_deref()).await?
+    {
+        return Ok(Started::There(there));
+    }
+    let place = app.vms.place()?;
+    let (session, saves) = match &plan {
+        Plan::Nothing | Plan::New | Plan::Fork(_) => (None, !matches!(plan, Plan::Nothing)),
+        Plan::Over(session) | Plan::Onto { save: session, .. } => (Some(session.clone()), true),
+        Plan::Read(session) => (Some(session.clone()), false),
+    };
+    let mut record = Record::new(app.nodes.id(), session, saves, input.tag.clone());
+    let own = SessionId::new(record.id.clone()).map_err(|error| ApiError::internal(&error.to_string()))?;
+    if saves && record.session.is_none() {
+        record.session = Some(own.clone());
+    }
+    prepare(app, tenant, &plan, &own).await?;
+    let workspace = workspace(app, tenant, &record, matches!(plan, Plan::Nothing))?;
+    let opened = open(&workspace, record.session.as_ref().unwrap_or(&own), &plan, &input).await;
+    let made = match opened {
+        Ok(session) => make(&session, &input).await,
+        Err(error) => Err(error),
+    };
+    let live = match made {
+        Ok(live) => live,
+        Err(error) => {
+            workspace.finish(Deadline::after(ENDING)).await;
+            return Err(error);
+        }
+    };
+    if let Err(error) = keep(app, tenant, &record, &plan).await {
+        live.close("failed").await;
+        workspace.finish(Deadline::after(ENDING)).await;
+        return Err(error.into());
+    }
+    let vm = Arc::new(Vm::new(Parts {
+        tenant: tenant.clone(),
+        record,
+        workspace,
+        live,
+        timeouts: input.timeout,
+        control_disabled: input.control_disable_default,
+        kiosk: input.kiosk,
+        place,
+    }));
+    app.vms.put(&vm);
+    app.executions.spawn(go_on(app.clone(), vm.clone(), matches!(plan, Plan::Nothing)));
+    Ok(Started::New(vm))
+}
+
+/// The plan with the sessions that are meant; those that are loaded have to be there.
+async fn resolved(app: &App, tenant: &Tenant, plan: Plan) -> Result<Plan, ApiError> {
+    let meant = async |id: SessionId| -> Result<SessionId, ApiError> {
+        let id = record::meant(app, tenant, &id).await?;
+        if app.vms.saving(tenant, &id).is_none() {
+            // Known from the start of the live browser that saves it, though nothing is saved yet.
+            app.sessions.show(tenant, &id).await?;
+        }
+        Ok(id)
+    };
+    Ok(match plan {
+        Plan::Nothing | Plan::New => plan,
+        Plan::Over(id) => Plan::Over(meant(id).await?),
+        Plan::Read(id) => Plan::Read(meant(id).await?),
+        Plan::Fork(id) => Plan::Fork(meant(id).await?),
+        Plan::Onto { load, save } => Plan::Onto { load: meant(load).await?, save: meant(save).await? },
+    })
+}
+
+/// Waits for a live browser that saves that session and is about to end. One of the same tag is answered.
+async fn free(app: &App, tenant: &Tenant, session: &SessionId, tag: Option<&str>) -> Result<Option<Record>, ApiError> {
+    let Some(vm) = app.vms.saving(tenant, session) else {
+        return elsewhere(app, tenant, session, tag).await;
+    };
+    if vm.is_ending() || watch::ends_soon(&vm, SOON) {
+        if tokio::time::timeout(SOON + ENDING, vm.ended()).await.is_ok() {
+            return Ok(None);
+        }
+    } else if tag.is_some() && vm.record.tag.as_deref() == tag {
+        return Ok(Some(vm.record.clone()));
+    }
+    let message = format!("profile {session} is in use by the live browser {}, which saves it", vm.record.id);
+    Err(ApiError::new("session_busy", message).with("holder", vm.record.id.as_str()))
+}
+
+/// One of another server, of the same tag.
+async fn elsewhere(
+    app: &App,
+    tenant: &Tenant,
+    session: &SessionId,
+    tag: Option<&str>,
+) -> Result<Option<Record>, ApiError> {
+    let Some(tag) = tag else { return Ok(None) };
+    for record in record::all(app, tenant).await? {
+        let is_it = record.ended.is_none() && record.saves && record.session.as_ref() == Some(session);
+        if is_it && record.tag.as_deref() == Some(tag) && record.node != app.nodes.id() {
+            return Ok(record::find(app, tenant, &record.id).await?.filter(|record| record.ended.is_none()));
+        }
+    }
+    Ok(None)
+}
+
+/// Makes what is to be opened.
+async fn prepare(app: &App, tenant: &Tenant, plan: &Plan, own: &SessionId) -> Result<(), ApiError> {
+    match plan {
+        Plan::Fork(load) => app.sessions.fork(tenant, load, own, None).await.map(drop)?,
+        Plan::Onto { load, save } => app.sessions.copy_over(tenant, load, save).await.map(drop)?,
+        Plan::Nothing | Plan::New | Plan::Over(_) | Plan::Read(_) => {}
+    }
+    Ok(())
+}
+
+/// A workspace whose browser is its own: others' sessions would be seen by whoever speaks its DevTools protocol.
+fn workspace(app: &App, tenant: &Tenant, record: &Record, keeps_nothing: bool) -> Result<Workspace, ApiError> {
+    let egress = app.pools.outgoing(tenant)?.egress();
+    let usual = &app.config.workspace;
+    let launch = LaunchOptions { egress: Some(egress), flavor: Flavor::Full, ..usual.launch.clone() };
+    let holder = format!("live browser {} of {}", record.id, usual.holder);
+    let config = WorkspaceConfig { tenant: tenant.clone(), launch, holder, ..usual.clone() };
+    if !keeps_nothing {
+        return Ok(Workspace::over(config, app.sessions.clone()));
+    }
+    let mut key = zeroize::Zeroizing::new([0; 32]);
+    getrandom::fill(&mut *key).map_err(|error| ApiError::internal(&error.to_string()))?;
+    let key = KeySource::Text(Secret::new("a key of this browser", BASE64.encode(&*key)));
+    Ok(Workspace::new(WorkspaceConfig { store: StoreConfig::Memory, key, outbox: None, ..config }))
+}
+
+async fn open(workspace: &Workspace, id: &SessionId, plan: &Plan, input: &VmInput) -> Result<Session, ApiError> {
+    let identity = Identity {
+        user_agent: input.user_agent.clone(),
+        locale: input.language()?,
+        color_scheme: input.dark.then(|| "dark".to_owned()),
+        ..Identity::default()
+    };
+    identity.check().map_err(|error| ApiError::invalid("user_agent", &error.to_string()))?;
+    let is_read = matches!(plan, Plan::Read(_));
+    let mode = if is_read { Mode::ReadOnly } else { Mode::Fail };
+    let options = SessionOptions { mode, profile: Some(true), identity, ..SessionOptions::default() };
+    Ok(workspace.session(id, &options).await?)
+}
+
+/// Makes an open session live, with its first pages on their way.
+async fn make(session: &Session, input: &VmInput) -> Result<Live, ApiError> {
+    let picture = input.picture()?;
+    let options = LiveOptions {
+        width: picture.width,
+        height: picture.height,
+        fps: picture.fps,
+        control_at_once: !input.control_disable_default,
+        ..LiveOptions::default()
+    };
+    let live = Live::over(session.clone(), options).await?;
+    let (session, url) = (session.clone(), input.start_url.clone());
+    // Whoever asked need not wait for a site, and sees in the picture what came of it.
+    tokio::spawn(async move {
+        let deadline = Deadline::after(ARRIVAL);
+        let Some(url) = url else {
+            let _ = session.reopen_tabs(deadline).await;
+            return;
+        };
+        if let Ok(page) = session.page().await {
+            let _ = page.goto(&url, &GotoOptions::default(), deadline).await;
+        }
+    });
+    Ok(live)
+}
+
+async fn keep(app: &App, tenant: &Tenant, record: &Record, plan: &Plan) -> Result<(), SessionError> {
+    record::put(app, tenant, record).await?;
+    if let Plan::Over(session) | Plan::Onto { save: session, .. } = plan {
+        record::alias(app, tenant, &record.id, session).await?;
+    }
+    Ok(())
+}
+
+/// Goes on until something ends it, and sees to that end.
+async fn go_on(app: App, vm: Arc<Vm>, keeps_nothing: bool) {
+    let none = std::collections::BTreeSet::new();
+    let reason = tokio::select! {
+        reason = vm.wished() => reason,
+        reason = watch::time_out(&vm) => reason,
+        () = app.ending.cancelled() => "shutdown",
+        () = vm.workspace.browser_gone() => "crashed",
+        _ = vm.workspace.lease_lost(&none) => "lost",
+    };
+    vm.end(reason);
+    tracing::info!(live = vm.record.id, reason, "a live browser ends");
+    vm.live.close(reason).await;
+    let saved = finish(&vm, keeps_nothing).await;
+    written(&app, &vm, reason, saved).await;
+    app.vms.remove(&vm.record.id);
+    vm.is_over();
+    if matches!(reason, "absolute" | "inactive" | "offline") {
+        let webhook = vm.times().timeouts.webhook.clone();
+        if let Some(webhook) = webhook {
+            webhook::tell(&app, &vm.tenant, &webhook, &vm.record.id, reason).await;
+        }
+    }
+}
+
+/// Saves what is to be saved and ends the browser; what was.
+async fn finish(vm: &Vm, keeps_nothing: bool) -> &'static str {
+    if keeps_nothing {
+        // Out of a store in memory, which goes with the workspace.
+        if let Ok(session) = vm.workspace.current().await {
+            let _ = vm.workspace.delete(&session).await;
+        }
+        vm.workspace.finish(Deadline::after(ENDING)).await;
+        return "none";
+    }
+    let outcomes = vm.workspace.finish(Deadline::after(SAVING)).await;
+    outcomes.first().map_or("none", |outcome| told(&vm.record, outcome))
+}
+
+fn told(record: &Record, outcome: &SessionOutcome) -> &'static str {
+    if let Some((code, message)) = &outcome.save_error {
+        tracing::warn!(live = record.id, code, "what a live browser kept could not be saved: {message}");
+    }
+    if !record.saves || outcome.read_only {
+        return "none";
+    }
+    match &outcome.saved {
+        Some(Saved::Full) => "full",
+        Some(Saved::State) => "state",
+        Some(Saved::None) | None => "none",
+    }
+}
+
+/// Writes how it ended, also where the store is away for a while.
+async fn written(app: &App, vm: &Vm, reason: &str, saved: &str) {
+    let patience = Deadline::after(ENDING);
+    let mut pause = Duration::from_millis(50);
+    loop {
+        match record::end(app, &vm.tenant, &vm.record.id, reason, Some(saved)).await {
+            Ok(_) => return,
+            Err(error) if patience.passed() => {
+                let code = error.code();
+                tracing::warn!(live = vm.record.id, code, "the end of a live browser is lost: {}", with_causes(&error));
+                return;
+            }
+            Err(_) => tokio::time::sleep(pause).await,
+        }
+        pause = (pause * 2).min(Duration::from_secs(2));
+    }
+}

@@ -1,0 +1,174 @@
+//! The live browsers of this server.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+
+use crate::base::{SessionId, Tenant};
+use crate::live::Live;
+use crate::session::Workspace;
+
+use super::super::error::ApiError;
+use super::input::TimeoutInput;
+use super::record::Record;
+
+/// A live browser of this server.
+pub(super) struct Vm {
+    pub(super) tenant: Tenant,
+    /// As it was made.
+    pub(super) record: Record,
+    pub(super) workspace: Workspace,
+    pub(super) live: Live,
+    /// When it was made, or its times were last set anew.
+    pub(super) times: Mutex<Times>,
+    /// What clients of its DevTools protocol did.
+    pub(super) clients: Mutex<Clients>,
+    /// Who joins does not steer at once.
+    pub(super) control_disabled: bool,
+    /// The picture alone.
+    pub(super) kiosk: bool,
+    /// A wish that it ends, and why; the first one counts.
+    wish: watch::Sender<Option<&'static str>>,
+    /// Its end, once that is written.
+    over: watch::Sender<bool>,
+    _place: OwnedSemaphorePermit,
+}
+
+/// When it ends by itself.
+pub(super) struct Times {
+    pub(super) since: Instant,
+    pub(super) timeouts: TimeoutInput,
+}
+
+/// The clients of its DevTools protocol.
+pub(super) struct Clients {
+    pub(super) connected: usize,
+    pub(super) seen: Instant,
+    pub(super) acted: Instant,
+}
+
+/// What a live browser is made of.
+pub(super) struct Parts {
+    pub(super) tenant: Tenant,
+    pub(super) record: Record,
+    pub(super) workspace: Workspace,
+    pub(super) live: Live,
+    pub(super) timeouts: TimeoutInput,
+    pub(super) control_disabled: bool,
+    pub(super) kiosk: bool,
+    pub(super) place: OwnedSemaphorePermit,
+}
+
+impl Vm {
+    pub(super) fn new(parts: Parts) -> Self {
+        let Parts { tenant, record, workspace, live, timeouts, control_disabled, kiosk, place } = parts;
+        let now = Instant::now();
+        Self {
+            tenant,
+            record,
+            workspace,
+            live,
+            times: Mutex::new(Times { since: now, timeouts }),
+            clients: Mutex::new(Clients { connected: 0, seen: now, acted: now }),
+            control_disabled,
+            kiosk,
+            wish: watch::Sender::new(None),
+            over: watch::Sender::new(false),
+            _place: place,
+        }
+    }
+
+    /// Wishes that it ends.
+    pub(super) fn end(&self, reason: &'static str) {
+        self.wish.send_if_modified(|wish| {
+            let is_first = wish.is_none();
+            wish.get_or_insert(reason);
+            is_first
+        });
+    }
+
+    /// Whether it is about to end.
+    pub(super) fn is_ending(&self) -> bool {
+        self.wish.borrow().is_some()
+    }
+
+    /// Waits for a wish that it ends.
+    pub(super) async fn wished(&self) -> &'static str {
+        let mut wish = self.wish.subscribe();
+        let wished = wish.wait_for(Option::is_some).await.ok().and_then(|wish| *wish);
+        wished.unwrap_or("request")
+    }
+
+    /// Its end is written.
+    pub(super) fn is_over(&self) {
+        self.over.send_replace(true);
+    }
+
+    /// Waits until its end is written.
+    pub(super) async fn ended(&self) {
+        let _ = self.over.subscribe().wait_for(|over| *over).await;
+    }
+
+    pub(super) fn times(&self) -> MutexGuard<'_, Times> {
+        self.times.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn clients(&self) -> MutexGuard<'_, Clients> {
+        self.clients.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The live browsers of this server.
+pub(in crate::serve) struct Vms {
+    places: Arc<Semaphore>,
+    running: Mutex<BTreeMap<String, Arc<Vm>>>,
+    most: usize,
+}
+
+impl Vms {
+    /// No more than `most` at a time.
+    pub(in crate::serve) fn new(most: usize) -> Self {
+        Self { places: Arc::new(Semaphore::new(most)), running: Mutex::default(), most }
+    }
+
+    fn running(&self) -> MutexGuard<'_, BTreeMap<String, Arc<Vm>>> {
+        self.running.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// How many there are.
+    pub(in crate::serve) fn count(&self) -> usize {
+        self.running().len()
+    }
+
+    /// A place for one more.
+    pub(super) fn place(&self) -> Result<OwnedSemaphorePermit, ApiError> {
+        self.places.clone().try_acquire_owned().map_err(|_| {
+            let message = format!("{} live browsers is the most here: end one, or try again later", self.most);
+            let mut error = ApiError::new("rate_limited", message);
+            error.retry_after = Some(10);
+            error
+        })
+    }
+
+    pub(super) fn put(&self, vm: &Arc<Vm>) {
+        self.running().insert(vm.record.id.clone(), vm.clone());
+    }
+
+    pub(super) fn remove(&self, id: &str) {
+        self.running().remove(id);
+    }
+
+    /// The tenant's by that id.
+    pub(super) fn find(&self, tenant: &Tenant, id: &str) -> Option<Arc<Vm>> {
+        self.running().get(id).filter(|vm| vm.tenant == *tenant).cloned()
+    }
+
+    /// The tenant's that saves that session.
+    pub(super) fn saving(&self, tenant: &Tenant, session: &SessionId) -> Option<Arc<Vm>> {
+        let running = self.running();
+        let saves = |vm: &&Arc<Vm>| vm.tenant == *tenant && vm.record.saves && vm.record.session.as_ref() == Some(session);
+        running.values().find(saves).cloned()
+    }
+}
