@@ -12,6 +12,7 @@ pub mod diagnose;
 pub mod document;
 pub mod egress;
 pub mod files;
+pub mod live;
 pub mod page;
 pub mod practice;
 pub mod repl;

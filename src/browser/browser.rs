@@ -112,6 +112,11 @@ impl Browser {
         self.owned().map(|owned| owned.process.pid())
     }
 
+    /// The folder that it has for itself, which nobody else can read and which is removed at its end; none for a remote one.
+    pub fn folder(&self) -> Option<&Path> {
+        self.owned().map(|owned| owned.dir.path())
+    }
+
     /// Its user-data directory; none for a remote one.
     pub fn user_data_dir(&self) -> Option<PathBuf> {
         self.owned().map(|owned| owned.dir.user_data_dir())

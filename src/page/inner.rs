@@ -14,6 +14,7 @@ use crate::browser::{BrowserError, Cdp, RawEvents, Target, TargetEvent, TargetKi
 
 use super::PageError;
 use super::credentials;
+use super::dialogs::Dialogs;
 use super::emulation::{self, Emulation};
 use super::events::{self, FrameTree, METHODS, Reaction};
 use super::rpc::{Ack, rpc};
@@ -33,6 +34,8 @@ pub(super) struct Inner {
     emulation: Mutex<Emulation>,
     /// Sees frames in processes of their own before they run.
     greeting: Mutex<Option<Greeting>>,
+    /// Who sees to its dialogs.
+    pub dialogs: Dialogs,
 }
 
 /// Is given the session of a frame in a process of its own.
@@ -59,6 +62,7 @@ impl Inner {
             input: tokio::sync::Mutex::default(),
             emulation: Mutex::new(emulation),
             greeting: Mutex::default(),
+            dialogs: Dialogs::default(),
             target: target.clone(),
         });
         tokio::select! {
@@ -231,6 +235,9 @@ async fn feed(
             biased;
             event = raw.next() => {
                 let (Some(event), Some(inner)) = (event, inner.upgrade()) else { break };
+                if inner.dialogs.took(cdp, &event) {
+                    continue;
+                }
                 if let Reaction::Dialog(accept) = inner.change(|tree| events::apply(tree, cdp, &event)) {
                     drop(cdp.send(rpc::<Ack>("Page.handleJavaScriptDialog", json!({"accept": accept}))));
                 }

@@ -6,6 +6,7 @@ mod aria;
 mod convert;
 mod credentials;
 mod css;
+mod dialogs;
 mod document;
 mod emulation;
 mod error;
@@ -39,6 +40,7 @@ mod verb;
 mod world;
 
 pub use credentials::Credentials;
+pub use dialogs::OpenDialog;
 pub use emulation::{Agent, Emulation, Geolocation, Screen};
 pub use error::{PageError, VerbError};
 pub use frame::Frame;

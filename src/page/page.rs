@@ -11,8 +11,8 @@ use super::leaving::Leaving;
 use super::verb::{Result, Verb};
 use super::world::Shared;
 use super::{
-    Emulation, Frame, GotoOptions, LoadState, Locator, ScreenshotOptions, ScrollOptions, Scrolled, Selector,
-    TypeOptions, UrlPattern, aria, document, keyboard, navigation, screenshot, scroll, suggest,
+    Emulation, Frame, GotoOptions, LoadState, Locator, OpenDialog, ScreenshotOptions, ScrollOptions, Scrolled,
+    Selector, TypeOptions, UrlPattern, aria, document, keyboard, navigation, screenshot, scroll, suggest,
 };
 
 /// A tab. Cheap to clone.
@@ -104,6 +104,12 @@ impl Page {
     pub fn greet_frames(&self, greeting: impl Fn(&crate::browser::Cdp) + Send + Sync + 'static) {
         let greeting: super::inner::Greeting = std::sync::Arc::new(greeting);
         self.inner.greet_with(&greeting);
+    }
+
+    /// From now on dialogs are given to `keeper`, which sees to the answer where it says true and must not block; with none they
+    /// are answered at once again.
+    pub fn keep_dialogs(&self, keeper: Option<Box<dyn Fn(OpenDialog) -> bool + Send + Sync>>) {
+        self.inner.dialogs.keep(keeper.map(std::sync::Arc::from));
     }
 
     /// Elements, in the main frame unless the selector steps into another.

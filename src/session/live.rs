@@ -163,6 +163,30 @@ impl Session {
         };
         let hidden = self.0.room.tabs.hidden().clone();
         Ok(own.browser().bridge(move |target| hidden.contains(target, target)).await?)
+    /// Changes whenever a page has come, a popup or one that was opened.
+    pub fn pages_added(&self) -> tokio::sync::watch::Receiver<u64> {
+        self.0.room.tabs.added()
+    }
+
+    /// Opens a page beside those that are open.
+    pub async fn open_another(&self) -> Result<Page, SessionError> {
+        self.touched();
+        let open = async {
+            let _one_at_a_time = self.0.busy.lock().await;
+            Box::pin(self.0.room.tabs.open_page()).await
+        };
+        self.unless_closed(open).await
+    }
+
+    /// Somebody does something in it past the verbs of its pages: what it keeps may change.
+    pub fn touched(&self) {
+        self.0.room.tabs.storages().dirty().stir();
+        self.used();
+    }
+
+    /// The browser context that it is in.
+    pub fn context(&self) -> &crate::browser::Context {
+        &self.0.room.context
     }
 
     /// Resolves once none of its pages is open any more: the last window was closed, or the browser has gone.

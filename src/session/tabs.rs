@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use chromiumoxide::cdp::browser_protocol::browser::BrowserContextId;
 use chromiumoxide::cdp::browser_protocol::target::CloseTargetParams;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 use tokio::sync::mpsc::UnboundedReceiver;
 
 use crate::base::Deadline;
@@ -46,6 +46,8 @@ struct Inner {
     storages: TabStorages,
     state: Mutex<State>,
     arrived: Notify,
+    /// Counts the pages that came.
+    added: watch::Sender<u64>,
 }
 
 #[derive(Default)]
@@ -105,6 +107,7 @@ impl Tabs {
             storages: TabStorages::default(),
             state: Mutex::new(state),
             arrived: Notify::new(),
+            added: watch::Sender::new(0),
         }));
         // Weak: the browser ends with its last user, and following alone is no use of it.
         let follower = Arc::downgrade(&tabs.0);
@@ -275,6 +278,13 @@ impl Tabs {
         let main = page.target().id().inner().clone();
         state.commits.push(Commits { main, top: None, queue: page.commits() });
         state.pages.push(page.clone());
+        drop(state);
+        self.0.added.send_modify(|count| *count += 1);
+    }
+
+    /// Changes whenever a page has come that scripts can see.
+    pub(super) fn added(&self) -> watch::Receiver<u64> {
+        self.0.added.subscribe()
     }
 
     /// Opens a tab that stays hidden from scripts.

@@ -1,0 +1,230 @@
+//! The one task that a live browser is: it takes orders from viewers, tabs and whoever holds the browser, one after the other.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tokio::sync::mpsc;
+
+use crate::browser::{Cdp, RawEvent};
+use crate::page::Page;
+use crate::session::Session;
+
+use super::cast::Cast;
+use super::dialogs::Shown;
+use super::downloads::Downloads;
+use super::handle::{LiveOptions, Shared};
+use super::hands::{Hands, World};
+use super::keep::Offer;
+use super::mailbox;
+use super::pause::Waiting;
+use super::pickers::Open;
+use super::tabs::Tab;
+use super::wire::{FromViewer, Role, ToViewer};
+
+/// Timers are looked at no more often than this.
+const LEAST_PAUSE: Duration = Duration::from_millis(10);
+
+/// Something for the engine to do.
+pub(super) enum Order {
+    /// A viewer has come.
+    Joined(u32, Role, mailbox::Shared),
+    /// It has gone.
+    Left(u32),
+    /// It has sent something.
+    From(u32, FromViewer),
+    /// A viewer has room for a picture.
+    Room,
+    /// An event of a tab, from one of its sessions.
+    Event(u32, Cdp, RawEvent),
+    /// A download, as the browser tells it.
+    Download(RawEvent),
+    /// What was done elsewhere, to be taken in; also what whoever holds the browser wants.
+    Do(Box<dyn FnOnce(&mut Engine) + Send>),
+    /// It is over.
+    Close(String),
+}
+
+/// Sends orders to the engine as long as there is one, without keeping it.
+#[derive(Clone)]
+pub(super) struct Orders(pub(super) mpsc::WeakUnboundedSender<Order>);
+
+impl Orders {
+    pub fn send(&self, order: Order) {
+        if let Some(orders) = self.0.upgrade() {
+            let _ = orders.send(order);
+        }
+    }
+
+    /// Has the engine do it.
+    pub fn then(&self, work: impl FnOnce(&mut Engine) + Send + 'static) {
+        self.send(Order::Do(Box::new(work)));
+    }
+}
+
+/// A viewer, as the engine has it.
+pub(super) struct Watcher {
+    pub role: Role,
+    pub mailbox: mailbox::Shared,
+}
+
+/// The state of a live browser.
+pub(super) struct Engine {
+    pub session: Session,
+    pub options: LiveOptions,
+    pub shared: Arc<Shared>,
+    pub orders: Orders,
+    pub hands: Hands,
+    pub viewers: BTreeMap<u32, Watcher>,
+    /// Who is in control.
+    pub holder: Option<u32>,
+    pub tabs: Vec<Tab>,
+    /// The tab in front.
+    pub active: u32,
+    pub cast: Cast,
+    /// Where the mouse was last.
+    pub mouse: (f64, f64),
+    pub worlds: Vec<(u32, World)>,
+    pub dialogs: Vec<Shown>,
+    pub picker: Option<Open>,
+    pub cursor: String,
+    pub caret: Option<super::wire::Caret>,
+    /// Who waits for what is copied, and the number of that copy.
+    pub copying: Option<(u32, u32)>,
+    pub offers: VecDeque<Offer>,
+    pub bookmarks: Vec<String>,
+    pub pauses: VecDeque<Waiting>,
+    pub warning: Option<ToViewer>,
+    pub downloads: Downloads,
+    /// The last number that was given to a tab, dialog or the like.
+    pub numbers: u32,
+    touched: Option<Instant>,
+}
+
+impl Engine {
+    pub fn new(session: Session, options: LiveOptions, shared: Arc<Shared>, orders: Orders) -> Self {
+        let bookmarks = options.bookmarks.clone();
+        let downloads = Downloads::default();
+        Self {
+            session,
+            options,
+            shared,
+            orders,
+            hands: Hands::new(),
+            viewers: BTreeMap::new(),
+            holder: None,
+            tabs: Vec::new(),
+            active: 0,
+            cast: Cast::default(),
+            mouse: (0.0, 0.0),
+            worlds: Vec::new(),
+            dialogs: Vec::new(),
+            picker: None,
+            cursor: "default".to_owned(),
+            caret: None,
+            copying: None,
+            offers: VecDeque::new(),
+            bookmarks,
+            pauses: VecDeque::new(),
+            warning: None,
+            downloads,
+            numbers: 0,
+            touched: None,
+        }
+    }
+
+    /// Works until it is closed or nobody holds it any more.
+    pub async fn run(mut self, mut orders: mpsc::UnboundedReceiver<Order>, first: Vec<Page>) {
+        self.allow_downloads();
+        let mut added = self.session.pages_added();
+        first.into_iter().for_each(|page| self.add_tab(page));
+        let mut ticked = Instant::now();
+        let reason = loop {
+            let due = if self.viewers.values().any(|viewer| viewer.mailbox.has_room()) {
+                self.cast.due(self.pause_between_pictures()).map(|due| due.max(ticked + LEAST_PAUSE))
+            } else {
+                None
+            };
+            tokio::select! {
+                biased;
+                order = orders.recv() => match order {
+                    Some(Order::Close(reason)) => break reason,
+                    Some(order) => self.take(order),
+                    None => break "ended".to_owned(),
+                },
+                Ok(()) = added.changed() => self.look_for_pages(),
+                () = until(due) => {
+                    ticked = Instant::now();
+                    self.pump();
+                }
+            }
+        };
+        self.end(reason);
+    }
+
+    fn take(&mut self, order: Order) {
+        match order {
+            Order::Joined(number, role, mailbox) => self.joined(number, role, mailbox),
+            Order::Left(number) => self.left(number),
+            Order::From(number, message) => self.said(number, message),
+            Order::Room => self.pump(),
+            Order::Event(tab, cdp, event) => self.event(tab, &cdp, &event),
+            Order::Download(event) => self.download(&event),
+            Order::Do(work) => work(self),
+            Order::Close(_) => {}
+        }
+    }
+
+    /// A number that nothing else has.
+    pub fn number(&mut self) -> u32 {
+        self.numbers += 1;
+        self.numbers
+    }
+
+    /// Tells all viewers.
+    pub fn tell(&self, message: &ToViewer) {
+        self.viewers.values().for_each(|viewer| viewer.mailbox.post(message.clone()));
+    }
+
+    /// Tells one viewer, where it is still there.
+    pub fn tell_one(&self, viewer: u32, message: ToViewer) {
+        if let Some(viewer) = self.viewers.get(&viewer) {
+            viewer.mailbox.post(message);
+        }
+    }
+
+    /// Tells one viewer that something was not done.
+    pub fn refuse(&self, viewer: u32, code: &str, message: impl Into<String>) {
+        self.tell_one(viewer, ToViewer::Error { code: code.to_owned(), message: message.into() });
+    }
+
+    /// Somebody has done something: what the session keeps may change.
+    pub fn somebody_did(&mut self) {
+        let now = Instant::now();
+        self.shared.did(now);
+        if self.touched.is_none_or(|at| now >= at + Duration::from_secs(1)) {
+            self.touched = Some(now);
+            self.session.touched();
+        }
+    }
+
+    fn end(mut self, reason: String) {
+        self.stop_cast();
+        for tab in &self.tabs {
+            tab.page.keep_dialogs(None);
+        }
+        for shown in self.dialogs.drain(..) {
+            shown.dialog.answer_by_default();
+        }
+        self.forbid_downloads();
+        self.tell(&ToViewer::Closed { reason });
+        self.shared.end();
+    }
+}
+
+async fn until(due: Option<Instant>) {
+    match due {
+        Some(due) => tokio::time::sleep_until(due.into()).await,
+        None => std::future::pending().await,
+    }
+}

@@ -1,0 +1,195 @@
+//! What who is in control does, on its way to the tab in front.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use tokio::sync::oneshot;
+
+use super::engine::Engine;
+use super::hands::{Act, World};
+use super::keys;
+use super::rpc::rpc;
+use super::wire::{FromViewer, ImeKind, Mouse, MouseKind, ToViewer, TouchKind, TouchPoint};
+
+/// How long after the page took the keys what was copied may still come.
+const COPY_GRACE: Duration = Duration::from_millis(300);
+
+/// No wheel turns further at once.
+const FARTHEST: f64 = 10_000.0;
+
+impl Engine {
+    pub(super) fn steer(&mut self, viewer: u32, message: FromViewer) {
+        match message {
+            FromViewer::Mouse(mouse) => self.mouse(&mouse),
+            FromViewer::Wheel { x, y, dx, dy, modifiers } => self.wheel((x, y), (dx, dy), modifiers),
+            FromViewer::Key(key) => self.send("Input.dispatchKeyEvent", keys::event(&key)),
+            FromViewer::Text { text } => self.send("Input.insertText", json!({"text": text})),
+            FromViewer::Ime { kind, text, start, end } => self.ime(kind, &text, start, end),
+            FromViewer::Touch { kind, points } => self.touch(kind, &points),
+            FromViewer::Paste { text } => self.paste(text),
+            FromViewer::Copy {} => self.copy(viewer, 'c'),
+            FromViewer::Cut {} => self.copy(viewer, 'x'),
+            FromViewer::DialogAnswer { id, accept, text } => self.answer_dialog(id, accept, text.as_deref()),
+            FromViewer::Pick { id, values } => self.pick(id, &values),
+            FromViewer::PickCancel { id } => self.unpick(id),
+            FromViewer::Files { id, files } => self.files(viewer, id, &files),
+            FromViewer::Resize { width, height } => self.resize(width, height),
+            FromViewer::Done {} => self.done(),
+            FromViewer::Bookmark {} => self.bookmark(),
+            FromViewer::SavePassword { id, accept } => self.answer_offer(id, accept),
+            other => self.go(viewer, other),
+        }
+    }
+
+    /// A command for the tab in front, behind what was done before.
+    fn send(&self, method: &'static str, params: Value) {
+        if let Some(tab) = self.active_tab() {
+            self.hands.act(Act::Send(tab.cdp.clone(), method, params));
+        }
+    }
+
+    /// A point in the viewport: what is beyond belongs to nobody.
+    fn inside(&self, x: f64, y: f64) -> (f64, f64) {
+        let clamp = |value: f64, most: u32| if value.is_finite() { value.clamp(0.0, f64::from(most)) } else { 0.0 };
+        (clamp(x, self.options.width), clamp(y, self.options.height))
+    }
+
+    fn mouse(&mut self, mouse: &Mouse) {
+        let (x, y) = self.inside(mouse.x, mouse.y);
+        self.mouse = (x, y);
+        let Some(tab) = self.active_tab() else { return };
+        let (kind, button) = match mouse.kind {
+            MouseKind::Move => ("mouseMoved", held(mouse.buttons)),
+            MouseKind::Down => ("mousePressed", named(mouse.button)),
+            MouseKind::Up => ("mouseReleased", named(mouse.button)),
+        };
+        let clicks = if mouse.kind == MouseKind::Move { 0 } else { mouse.clicks.clamp(1, 3) };
+        let params = json!({
+            "type": kind, "x": x, "y": y, "button": button, "buttons": mouse.buttons & 31, "clickCount": clicks,
+            "modifiers": keys::native(mouse.modifiers), "pointerType": "mouse",
+        });
+        let cdp = tab.cdp.clone();
+        self.hands.act(match mouse.kind {
+            MouseKind::Move => Act::Move(cdp, params),
+            _ => Act::Send(cdp, "Input.dispatchMouseEvent", params),
+        });
+    }
+
+    fn wheel(&mut self, at: (f64, f64), by: (f64, f64), modifiers: u8) {
+        let (x, y) = self.inside(at.0, at.1);
+        self.mouse = (x, y);
+        let Some(tab) = self.active_tab() else { return };
+        let bounded = |value: f64| if value.is_finite() { value.clamp(-FARTHEST, FARTHEST) } else { 0.0 };
+        let params = json!({
+            "type": "mouseWheel", "x": x, "y": y, "modifiers": keys::native(modifiers), "pointerType": "mouse",
+        });
+        self.hands.act(Act::Wheel(tab.cdp.clone(), params, (bounded(by.0), bounded(by.1))));
+    }
+
+    fn ime(&self, kind: ImeKind, text: &str, start: u32, end: u32) {
+        match kind {
+            ImeKind::Compose => {
+                let params = json!({"text": text, "selectionStart": start, "selectionEnd": end});
+                self.send("Input.imeSetComposition", params);
+            }
+            ImeKind::Commit => self.send("Input.insertText", json!({"text": text})),
+            ImeKind::Cancel => {
+                let params = json!({"text": "", "selectionStart": 0, "selectionEnd": 0});
+                self.send("Input.imeSetComposition", params);
+            }
+        }
+    }
+
+    fn touch(&mut self, kind: TouchKind, points: &[TouchPoint]) {
+        let points = &points[..points.len().min(16)];
+        // Chromium tells what has changed by itself: one of several that is lifted is one that is no more among them.
+        let kind = match kind {
+            TouchKind::Start if !points.is_empty() => "touchStart",
+            TouchKind::Move | TouchKind::End if !points.is_empty() => "touchMove",
+            TouchKind::Start | TouchKind::Move => return,
+            TouchKind::End => "touchEnd",
+            TouchKind::Cancel => "touchCancel",
+        };
+        let point = |point: &TouchPoint| {
+            let (x, y) = self.inside(point.x, point.y);
+            let (rx, ry) = (point.rx.clamp(0.0, 1000.0), point.ry.clamp(0.0, 1000.0));
+            json!({"x": x, "y": y, "id": point.id, "radiusX": rx, "radiusY": ry, "force": point.force.clamp(0.0, 1.0)})
+        };
+        let points: Vec<Value> = if kind == "touchCancel" { Vec::new() } else { points.iter().map(point).collect() };
+        self.send("Input.dispatchTouchEvent", json!({"type": kind, "touchPoints": points}));
+    }
+
+    /// Our worlds in the documents of the tab in front.
+    pub(super) fn worlds_in_front(&self) -> Vec<World> {
+        self.worlds.iter().filter(|(tab, _)| *tab == self.active).map(|(_, world)| world.clone()).collect()
+    }
+
+    fn paste(&self, text: String) {
+        if let Some(tab) = self.active_tab() {
+            self.hands.act(Act::Paste(tab.cdp.clone(), text, self.worlds_in_front()));
+        }
+    }
+
+    /// Copies or cuts as a person does; the page's answer comes as [`Engine::copied`].
+    fn copy(&mut self, viewer: u32, letter: char) {
+        let Some(cdp) = self.active_tab().map(|tab| tab.cdp.clone()) else { return };
+        let (done, taken) = oneshot::channel();
+        self.hands.act(Act::Shortcut(cdp, letter, done));
+        let copy = self.number();
+        self.copying = Some((viewer, copy));
+        let orders = self.orders.clone();
+        tokio::spawn(async move {
+            let _ = taken.await;
+            // The two ways from the page are not ordered.
+            tokio::time::sleep(COPY_GRACE).await;
+            // Nothing was selected, or it is a password.
+            orders.then(move |engine| {
+                if engine.copying.is_some_and(|(_, waiting)| waiting == copy) {
+                    engine.copied(String::new());
+                }
+            });
+        });
+    }
+
+    /// The page says what was copied.
+    pub(super) fn copied(&mut self, text: String) {
+        if let Some((viewer, _)) = self.copying.take() {
+            self.tell_one(viewer, ToViewer::Clipboard { text });
+        }
+    }
+
+    fn resize(&mut self, width: u32, height: u32) {
+        let (width, height) = (width.clamp(100, 4096), height.clamp(100, 4096));
+        if width * height > self.options.most_pixels || (width, height) == (self.options.width, self.options.height) {
+            return;
+        }
+        (self.options.width, self.options.height) = (width, height);
+        self.tabs.iter().for_each(|tab| self.fit(tab));
+        self.sync_cast();
+    }
+
+    /// A command for the tab in front that nothing has to wait for.
+    pub(super) fn post(&self, method: &'static str, params: Value) {
+        if let Some(tab) = self.active_tab() {
+            tab.cdp.send(rpc(method, params)).forget();
+        }
+    }
+}
+
+/// A button, by the DOM's number.
+fn named(button: i8) -> &'static str {
+    match button {
+        0 => "left",
+        1 => "middle",
+        2 => "right",
+        3 => "back",
+        4 => "forward",
+        _ => "none",
+    }
+}
+
+/// The first of those that are down, by the DOM's bits.
+fn held(buttons: u8) -> &'static str {
+    const BITS: [(u8, i8); 5] = [(1, 0), (2, 2), (4, 1), (8, 3), (16, 4)];
+    BITS.iter().find(|(bit, _)| buttons & bit != 0).map_or("none", |(_, button)| named(*button))
+}

@@ -1,0 +1,419 @@
+//! The tabs: those that the session has, which one is in front, what viewers are told of them, and where they go.
+
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use crate::base::Deadline;
+use crate::browser::{Cdp, RawEvent, TargetEvent, TargetEvents, TargetKind};
+use crate::page::{Page, Screen};
+
+use super::address;
+use super::engine::{Engine, Order, Orders};
+use super::rpc::rpc;
+use super::told::{BINDING, SCRIPT, WORLD};
+use super::wire::{self, FromViewer, ToViewer};
+
+/// How long a page may take to take another size.
+const FIT_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(10);
+
+/// What is listened to in a tab and in its frames that have processes of their own.
+const EVENTS: [&str; 11] = [
+    "Page.screencastFrame",
+    "Page.frameNavigated",
+    "Page.navigatedWithinDocument",
+    "Page.frameStartedLoading",
+    "Page.frameStoppedLoading",
+    "Page.fileChooserOpened",
+    "Page.javascriptDialogClosed",
+    "Runtime.bindingCalled",
+    "Runtime.executionContextDestroyed",
+    "Runtime.executionContextsCleared",
+    "Inspector.targetCrashed",
+];
+
+/// A tab.
+pub(super) struct Tab {
+    pub id: u32,
+    pub page: Page,
+    pub cdp: Cdp,
+    /// Chromium's id of its main frame.
+    pub main: String,
+    pub title: String,
+    pub url: String,
+    pub icon: Option<String>,
+    pub loading: bool,
+    pub back: Option<i64>,
+    pub forward: Option<i64>,
+    pub crashed: bool,
+    /// The tab that opened it.
+    opener: Option<u32>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct Fields {
+    frame_id: String,
+    url: String,
+    frame: FrameFields,
+    execution_context_id: i64,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct FrameFields {
+    id: String,
+    parent_id: Option<String>,
+    url: String,
+    url_fragment: String,
+    unreachable_url: String,
+}
+
+impl Engine {
+    pub(super) fn active_tab(&self) -> Option<&Tab> {
+        self.tabs.iter().find(|tab| tab.id == self.active)
+    }
+
+    pub(super) fn tabs_message(&self) -> ToViewer {
+        let tell = |tab: &Tab| wire::Tab {
+            id: tab.id,
+            title: if tab.title.is_empty() { tab.url.clone() } else { tab.title.clone() },
+            url: tab.url.clone(),
+            icon: tab.icon.clone(),
+            active: tab.id == self.active,
+            loading: tab.loading,
+            can_go_back: tab.back.is_some(),
+            can_go_forward: tab.forward.is_some(),
+            crashed: tab.crashed,
+        };
+        ToViewer::Tabs { tabs: self.tabs.iter().map(tell).collect() }
+    }
+
+    pub(super) fn tell_tabs(&self) {
+        self.tell(&self.tabs_message());
+    }
+
+    /// Pages have come.
+    pub(super) fn look_for_pages(&mut self) {
+        let known = |page: &Page| self.tabs.iter().any(|tab| tab.page.target().id() == page.target().id());
+        let fresh: Vec<Page> = self.session.pages().into_iter().filter(|page| !known(page)).collect();
+        fresh.into_iter().for_each(|page| self.add_tab(page));
+    }
+
+    /// Follows a page; it comes to the front, as a popup does.
+    pub(super) fn add_tab(&mut self, page: Page) {
+        let id = self.number();
+        let target = page.target().clone();
+        let cdp = target.cdp().clone();
+        let opened_by = |tab: &&Tab| Some(tab.page.target().id()) == target.opener();
+        let opener = self.tabs.iter().find(opened_by).map(|tab| tab.id);
+        self.keep_dialogs(&page, id);
+        tokio::spawn(follow(id, cdp.clone(), target.children(), self.orders.clone(), true));
+        let url = page.main_frame().url();
+        let tab = Tab {
+            id,
+            cdp,
+            main: target.id().inner().clone(),
+            title: String::new(),
+            url,
+            icon: None,
+            loading: false,
+            back: None,
+            forward: None,
+            crashed: false,
+            opener,
+            page,
+        };
+        self.fit(&tab);
+        self.tabs.push(tab);
+        self.refresh(id);
+        self.bring_to_front(id);
+    }
+
+    /// Gives a tab the size that all have.
+    pub(super) fn fit(&self, tab: &Tab) {
+        let (page, (width, height)) = (tab.page.clone(), (self.options.width, self.options.height));
+        tokio::spawn(async move {
+            let fit = |emulation: &mut crate::page::Emulation| {
+                let was = emulation.screen;
+                let (scale, mobile) = was.map_or((1.0, false), |screen| (screen.scale, screen.mobile));
+                emulation.screen = Some(Screen { width, height, scale, mobile });
+            };
+            // One that has gone or hangs is of no size.
+            let _ = page.emulate(fit, Deadline::after(FIT_TIMEOUT)).await;
+        });
+    }
+
+    pub(super) fn bring_to_front(&mut self, id: u32) {
+        let Some(tab) = self.tabs.iter().find(|tab| tab.id == id) else { return };
+        // What is behind is not drawn.
+        tab.cdp.send(rpc("Page.bringToFront", json!({}))).forget();
+        if self.active != id {
+            self.active = id;
+            self.close_picker();
+            self.set_caret(None);
+            self.viewers.values().for_each(|viewer| viewer.mailbox.forget_picture());
+        }
+        self.sync_cast();
+        self.tell_tabs();
+    }
+
+    /// Asks where the tab is in its history.
+    fn refresh(&self, id: u32) {
+        let Some(tab) = self.tabs.iter().find(|tab| tab.id == id) else { return };
+        let (history, orders) = (tab.cdp.send(rpc("Page.getNavigationHistory", json!({}))), self.orders.clone());
+        tokio::spawn(async move {
+            if let Ok(history) = history.await {
+                orders.then(move |engine| engine.placed(id, &history));
+            }
+        });
+    }
+
+    fn placed(&mut self, id: u32, history: &Value) {
+        let Some(tab) = self.tabs.iter_mut().find(|tab| tab.id == id) else { return };
+        let entries = history["entries"].as_array().map(Vec::as_slice).unwrap_or_default();
+        let at = usize::try_from(history["currentIndex"].as_i64().unwrap_or(0)).unwrap_or(0);
+        let entry = |index: Option<usize>| entries.get(index?)?["id"].as_i64();
+        tab.back = entry(at.checked_sub(1));
+        tab.forward = entry(Some(at + 1));
+        if let Some(entry) = entries.get(at) {
+            if let Some(title) = entry["title"].as_str().filter(|title| !title.is_empty()) {
+                title.clone_into(&mut tab.title);
+            }
+            if let Some(url) = entry["url"].as_str().filter(|_| !tab.loading) {
+                url.clone_into(&mut tab.url);
+            }
+        }
+        self.tell_tabs();
+    }
+
+    /// An event of a tab or of a frame in it.
+    pub(super) fn event(&mut self, id: u32, cdp: &Cdp, event: &RawEvent) {
+        match &*event.method {
+            "Page.screencastFrame" => return self.picture(id, event),
+            "Page.fileChooserOpened" => return self.wants_files(id, cdp, event),
+            "Page.javascriptDialogClosed" => return self.dialog_closed(id),
+            "Runtime.bindingCalled" => return self.heard(id, cdp, event),
+            _ => {}
+        }
+        let Some(fields) = event.decode::<Fields>() else { return };
+        let of = |(tab, (session, _)): &(u32, (Cdp, i64))| *tab == id && session.session_id() == cdp.session_id();
+        match &*event.method {
+            "Runtime.executionContextsCleared" => return self.worlds.retain(|world| !of(world)),
+            "Runtime.executionContextDestroyed" => {
+                return self.worlds.retain(|world| !(of(world) && world.1.1 == fields.execution_context_id));
+            }
+            _ => {}
+        }
+        let Some(tab) = self.tabs.iter_mut().find(|tab| tab.id == id) else { return };
+        let is_main = fields.frame_id == tab.main || (fields.frame.id == tab.main && fields.frame.parent_id.is_none());
+        match &*event.method {
+            "Inspector.targetCrashed" if cdp.session_id() == tab.cdp.session_id() => {
+                tab.crashed = true;
+                tab.loading = false;
+                self.sync_cast();
+            }
+            "Page.frameNavigated" if is_main => {
+                let frame = fields.frame;
+                let url = if frame.unreachable_url.is_empty() { frame.url } else { frame.unreachable_url };
+                tab.url = format!("{url}{}", frame.url_fragment);
+                tab.title.clear();
+                tab.icon = None;
+                self.refresh(id);
+                if id == self.active {
+                    self.close_picker();
+                    self.set_caret(None);
+                }
+            }
+            "Page.navigatedWithinDocument" if is_main => {
+                tab.url = fields.url;
+                self.refresh(id);
+            }
+            "Page.frameStartedLoading" if is_main => tab.loading = true,
+            "Page.frameStoppedLoading" if is_main => {
+                tab.loading = false;
+                self.refresh(id);
+            }
+            _ => return,
+        }
+        self.tell_tabs();
+    }
+
+    /// A tab's events have ended: it was closed, or has crashed and is shown so until it is closed.
+    fn over(&mut self, id: u32) {
+        let Some(at) = self.tabs.iter().position(|tab| tab.id == id && !tab.crashed) else { return };
+        self.remove_tab(at);
+    }
+
+    fn remove_tab(&mut self, at: usize) {
+        let tab = self.tabs.remove(at);
+        self.worlds.retain(|(of, _)| *of != tab.id);
+        self.dialog_closed(tab.id);
+        if self.active == tab.id {
+            let opener = tab.opener.filter(|opener| self.tabs.iter().any(|tab| tab.id == *opener));
+            let beside = self.tabs.get(at).or(self.tabs.last()).map(|tab| tab.id);
+            self.active = 0;
+            match opener.or(beside) {
+                Some(next) => return self.bring_to_front(next),
+                None => self.sync_cast(),
+            }
+        }
+        self.tell_tabs();
+    }
+
+    /// Where the one in control wants to go, and what becomes of tabs.
+    pub(super) fn go(&mut self, viewer: u32, message: FromViewer) {
+        match message {
+            FromViewer::Navigate { url } => self.navigate(viewer, &url),
+            FromViewer::Back {} => self.go_to(self.active_tab().and_then(|tab| tab.back)),
+            FromViewer::Forward {} => self.go_to(self.active_tab().and_then(|tab| tab.forward)),
+            FromViewer::Reload {} => match self.active_tab().filter(|tab| tab.crashed) {
+                Some(crashed) => self.revive(crashed.id),
+                None => self.post("Page.reload", json!({})),
+            },
+            FromViewer::Stop {} => self.post("Page.stopLoading", json!({})),
+            FromViewer::TabNew { url } => match url.as_deref().map(address::read).transpose() {
+                Ok(url) => self.open_tab(viewer, url, None),
+                Err(why) => self.refuse(viewer, "refused_address", why),
+            },
+            FromViewer::TabClose { id } => self.close_tab(viewer, id),
+            FromViewer::TabSelect { id } => self.bring_to_front(id),
+            _ => {}
+        }
+    }
+
+    fn navigate(&mut self, viewer: u32, url: &str) {
+        let url = match address::read(url) {
+            Ok(url) => url,
+            Err(why) => return self.refuse(viewer, "refused_address", why),
+        };
+        match self.active_tab() {
+            Some(tab) if !tab.crashed => self.load(viewer, &tab.cdp, url),
+            other => {
+                let instead = other.map(|tab| tab.id);
+                self.open_tab(viewer, Some(url), instead);
+            }
+        }
+    }
+
+    /// Takes a tab to an address that was read; what Chromium will not open is told.
+    fn load(&self, viewer: u32, cdp: &Cdp, url: String) {
+        let (sent, orders) = (cdp.send(rpc("Page.navigate", json!({"url": url}))), self.orders.clone());
+        tokio::spawn(async move {
+            if let Err(error) = sent.await {
+                orders.then(move |engine| engine.refuse(viewer, "refused_address", error.to_string()));
+            }
+        });
+    }
+
+    fn go_to(&self, entry: Option<i64>) {
+        if let Some(entry) = entry {
+            self.post("Page.navigateToHistoryEntry", json!({"entryId": entry}));
+        }
+    }
+
+    fn revive(&mut self, id: u32) {
+        let url = self.tabs.iter().find(|tab| tab.id == id).map(|tab| tab.url.clone());
+        self.open_tab(0, url.filter(|url| address::is_allowed(url)), Some(id));
+    }
+
+    /// Opens a tab, perhaps in place of another.
+    fn open_tab(&self, viewer: u32, url: Option<String>, instead: Option<u32>) {
+        let (session, orders) = (self.session.clone(), self.orders.clone());
+        tokio::spawn(async move {
+            let opened = Box::pin(session.open_another()).await;
+            orders.then(move |engine| match opened {
+                Ok(page) => {
+                    engine.look_for_pages();
+                    let cdp = page.target().cdp().clone();
+                    if let Some(url) = url {
+                        engine.load(viewer, &cdp, url);
+                    }
+                    if let Some(instead) = instead {
+                        engine.drop_tab(instead);
+                    }
+                }
+                Err(error) => engine.refuse(viewer, "failed", error.to_string()),
+            });
+        });
+    }
+
+    /// Closes a tab as a person does: its page may ask. There is always one: the last is followed by an empty one.
+    fn close_tab(&mut self, viewer: u32, id: u32) {
+        let Some(tab) = self.tabs.iter().find(|tab| tab.id == id) else {
+            return self.refuse(viewer, "gone", "that tab has gone");
+        };
+        if tab.crashed {
+            if self.tabs.len() == 1 {
+                return self.open_tab(viewer, None, Some(id));
+            }
+            return self.drop_tab(id);
+        }
+        let cdp = tab.cdp.clone();
+        if self.tabs.len() > 1 {
+            cdp.send(rpc("Page.close", json!({}))).forget();
+            return;
+        }
+        let (session, orders) = (self.session.clone(), self.orders.clone());
+        tokio::spawn(async move {
+            // First: without a window Chromium would have nothing to show, and the session would count as left.
+            if let Err(error) = Box::pin(session.open_another()).await {
+                return orders.then(move |engine| engine.refuse(viewer, "failed", error.to_string()));
+            }
+            cdp.send(rpc("Page.close", json!({}))).forget();
+        });
+    }
+
+    /// Closes a tab without asking it.
+    fn drop_tab(&mut self, id: u32) {
+        if let Some(at) = self.tabs.iter().position(|tab| tab.id == id) {
+            let page = self.tabs[at].page.clone();
+            tokio::spawn(async move { drop(page.close().await) });
+            self.remove_tab(at);
+        }
+    }
+}
+
+/// Sets up one session of a tab, and hands on its events until it ends; those of frames in processes of their own likewise.
+fn follow(
+    id: u32,
+    cdp: Cdp,
+    mut children: TargetEvents,
+    orders: Orders,
+    is_main: bool,
+) -> std::pin::Pin<Box<dyn Future<Output = ()> + Send>> {
+    let mut events = cdp.raw_events(&EVENTS);
+    set_up(&cdp);
+    Box::pin(async move {
+        let mut has_children = true;
+        loop {
+            tokio::select! {
+                event = events.next() => match event {
+                    Some(event) => orders.send(Order::Event(id, cdp.clone(), event)),
+                    None => break,
+                },
+                child = children.next(), if has_children => match child {
+                    Some(TargetEvent::Attached(child)) if *child.kind() == TargetKind::Iframe => {
+                        tokio::spawn(follow(id, child.cdp().clone(), child.children(), orders.clone(), false));
+                    }
+                    Some(_) => {}
+                    None => has_children = false,
+                },
+            }
+        }
+        if is_main {
+            orders.then(move |engine| engine.over(id));
+        }
+    })
+}
+
+/// Puts our script into every document of a session, those that are there included.
+fn set_up(cdp: &Cdp) {
+    let script = json!({"source": SCRIPT, "worldName": WORLD, "runImmediately": true});
+    for (method, params) in [
+        ("Runtime.addBinding", json!({"name": BINDING, "executionContextName": WORLD})),
+        ("Page.addScriptToEvaluateOnNewDocument", script),
+        ("Page.setInterceptFileChooserDialog", json!({"enabled": true})),
+    ] {
+        cdp.send(rpc(method, params)).forget();
+    }
+}

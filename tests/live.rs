@@ -1,0 +1,1 @@
+//! Live browsers: a session that people watch and steer, against full Chromium.
