@@ -36,7 +36,7 @@ impl Viewer {
                     let _ = self.orders.send(Order::Room);
                 }
             }
-            FromViewer::Ping { t } => self.mailbox.post(ToViewer::Pong { t }),
+            FromViewer::Ping { t, .. } => self.mailbox.post(ToViewer::Pong { t }),
             other => drop(self.orders.send(Order::From(self.number, other))),
         }
     }

@@ -86,6 +86,11 @@ const TOPICS: &[Topic] = &[
         text: include_str!("docs/jobs.md"),
     },
     Topic {
+        name: "embed",
+        doc: "The page of a live browser: its keys, and putting it into a page of yours",
+        text: include_str!("docs/embed.md"),
+    },
+    Topic {
         name: "editors",
         doc: "Completion and checking in an editor and in a shell",
         text: include_str!("docs/editors.md"),

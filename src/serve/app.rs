@@ -20,6 +20,7 @@ use super::metrics::Metrics;
 use super::nodes::Nodes;
 use super::pools::Pools;
 use super::slots::Slots;
+use super::vm::Vms;
 
 /// Places of [`App::heavy`] and of [`App::transfer`].
 const HEAVY: usize = 2;
@@ -51,6 +52,8 @@ pub(super) struct Inner {
     pub(super) jobs: Jobs,
     /// The browsers of the tenants.
     pub(super) pools: Pools,
+    /// Browsers that people watch and steer.
+    pub(super) vms: Vms,
     /// The scripts that requests may name.
     pub(super) library: Library,
     pub(super) metrics: Metrics,
@@ -68,6 +71,7 @@ impl App {
         let pools = Pools::new(&config, sessions.clone());
         let nodes = Nodes::new(address, config.advertise.as_deref(), config.egress.policy.clone());
         let (slots, jobs) = (Slots::new(config.max_concurrent, config.max_queued), Jobs::new(nodes.id()));
+        let vms = Vms::new(config.max_live);
         let library = Library::of(config.scripts.clone(), config.max_script);
         let (ending, stopping) = (CancellationToken::new(), CancellationToken::new());
         let (artifacts, metrics, executions) = (Artifacts::new(nodes.id()), Metrics::new(), TaskTracker::new());
@@ -83,6 +87,7 @@ impl App {
             jobs,
             artifacts,
             pools,
+            vms,
             library,
             metrics,
             ending,

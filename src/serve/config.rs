@@ -41,6 +41,8 @@ pub struct ServeConfig {
     pub max_concurrent: usize,
     /// How many more may wait.
     pub max_queued: usize,
+    /// How many live browsers there are at a time, of all tenants together.
+    pub max_live: usize,
     /// Work that takes longer than this turns into a job.
     pub inline_limit: Duration,
     /// How long a script may take that does not say otherwise.
@@ -69,6 +71,7 @@ impl ServeConfig {
             max_import: 256 << 20,
             max_concurrent: 8,
             max_queued: 64,
+            max_live: 8,
             inline_limit: Duration::from_secs(15),
             run_timeout: Duration::from_mins(5),
             max_run_timeout: Duration::from_hours(1),

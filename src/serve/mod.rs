@@ -39,6 +39,7 @@ mod session_transfer;
 mod sessions;
 mod slots;
 mod task;
+mod vm;
 
 pub use config::ServeConfig;
 pub use server::{ServeError, Server};

@@ -26,6 +26,7 @@ use super::error::ErrorBody;
         (name = "sessions", description = "What is kept of sites"),
         (name = "identities", description = "What sessions tell sites"),
         (name = "secrets", description = "Values that scripts may type and nobody may read"),
+        (name = "live browsers", description = "Browsers that people watch and steer, and clients drive"),
         (name = "server", description = "The server itself")
     )
 )]
@@ -90,7 +91,7 @@ pub(super) fn text(document: &utoipa::openapi::OpenApi, base_url: &str) -> Strin
 /// Adds to an operation what holds of all.
 fn complete(path: &str, method: &str, operation: &mut Value) {
     let Some(operation) = operation.as_object_mut() else { return };
-    let needs_token = path.starts_with("/v1/");
+    let needs_token = path.starts_with("/v1/") || path.starts_with("/v0/");
     if needs_token {
         operation.entry("security").or_insert_with(|| json!([{ "token": [] }]));
     }

@@ -11,7 +11,7 @@ use super::app::App;
 use super::openapi::{self, Document, Made};
 use super::{
     artifacts, docs_page, error, health, identities, jobs, library, metrics, observe, pages, request_id, runs, secrets,
-    session_transfer, sessions,
+    session_transfer, sessions, vm,
 };
 
 /// Every route of the server.
@@ -30,6 +30,7 @@ pub(super) fn router(app: App) -> Router {
         .merge(session_transfer::routes())
         .merge(identities::routes())
         .merge(secrets::routes())
+        .merge(vm::routes())
         .split_for_parts();
     let made = Made(Arc::from(openapi::text(&document, &app.base_url())));
     router

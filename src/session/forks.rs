@@ -70,12 +70,7 @@ impl Sessions {
 
     /// Makes what the newest version of `id` holds the newest version of `onto`, which has to exist; what that held is a version before
     /// it. Answers that newest version. [`SessionError::Busy`] where somebody else has `onto`.
-    pub async fn copy_over(
-        &self,
-        tenant: &Tenant,
-        id: &SessionId,
-        onto: &SessionId,
-    ) -> Result<Version, SessionError> {
+    pub async fn copy_over(&self, tenant: &Tenant, id: &SessionId, onto: &SessionId) -> Result<Version, SessionError> {
         let Some(seed) = self.seed(tenant, id, None).await? else {
             return Err(SessionError::NotFound(id.clone()));
         };

@@ -163,6 +163,8 @@ impl Session {
         };
         let hidden = self.0.room.tabs.hidden().clone();
         Ok(own.browser().bridge(move |target| hidden.contains(target, target)).await?)
+    }
+
     /// Changes whenever a page has come, a popup or one that was opened.
     pub fn pages_added(&self) -> tokio::sync::watch::Receiver<u64> {
         self.0.room.tabs.added()

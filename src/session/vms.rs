@@ -65,7 +65,11 @@ impl Sessions {
         part: LivePart,
     ) -> Result<Vec<T>, SessionError> {
         let pass = |error: SessionError| {
-            tracing::warn!(code = error.code(), "what is kept of a live browser is passed over: {}", with_causes(&error));
+            tracing::warn!(
+                code = error.code(),
+                "what is kept of a live browser is passed over: {}",
+                with_causes(&error)
+            );
             Ok(())
         };
         self.documents_but(tenant, part.kind(), pass).await

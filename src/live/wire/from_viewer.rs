@@ -155,6 +155,9 @@ pub enum FromViewer {
     Ping {
         /// Anything; comes back.
         t: f64,
+        /// Whether a person asked for it: that is doing something.
+        #[serde(default)]
+        active: bool,
     },
 }
 

@@ -280,7 +280,10 @@ mod tests {
     #[test]
     fn what_has_no_meaning_is_named_and_what_bears_on_security_refused() {
         let (_, warnings) = read(br#"{"region": "EU", "ublock": true, "quality": {"mode": "sharp"}}"#).unwrap();
-        assert_eq!(warnings, ["quality has no meaning here", "region has no meaning here", "ublock has no meaning here"]);
+        assert_eq!(
+            warnings,
+            ["quality has no meaning here", "region has no meaning here", "ublock has no meaning here"]
+        );
         for name in REFUSED {
             assert_eq!(refused(&format!(r#"{{"{name}": {{}}}}"#)).0, name);
         }
@@ -309,7 +312,8 @@ mod tests {
         ] {
             assert_eq!(refused(body).0, path, "{body}");
         }
-        let (input, _) = read(br#"{"locale": {"language": "DE", "country": "at"}, "width": 1080, "height": 1920}"#).unwrap();
+        let (input, _) =
+            read(br#"{"locale": {"language": "DE", "country": "at"}, "width": 1080, "height": 1920}"#).unwrap();
         assert_eq!(input.language().unwrap().as_deref(), Some("de-AT"));
     }
 }

@@ -10,7 +10,7 @@ use crate::browser::{Flavor, LaunchOptions};
 use crate::live::{Live, LiveOptions};
 use crate::page::GotoOptions;
 use crate::session::{
-    Identity, KeySource, Mode, Saved, Session, SessionError, SessionOptions, SessionOutcome, StoreConfig, Workspace,
+    Identity, KeySource, Mode, Session, SessionError, SessionOptions, SessionOutcome, StoreConfig, Workspace,
     WorkspaceConfig,
 };
 
@@ -175,7 +175,7 @@ async fn open(workspace: &Workspace, id: &SessionId, plan: &Plan, input: &VmInpu
         color_scheme: input.dark.then(|| "dark".to_owned()),
         ..Identity::default()
     };
-    identity.check().map_err(|error| ApiError::invalid("user_agent", &error.to_string()))?;
+    let identity = identity.checked().map_err(|error| ApiError::invalid("user_agent", error.to_string()))?;
     let is_read = matches!(plan, Plan::Read(_));
     let mode = if is_read { Mode::ReadOnly } else { Mode::Fail };
     let options = SessionOptions { mode, profile: Some(true), identity, ..SessionOptions::default() };
@@ -262,11 +262,7 @@ fn told(record: &Record, outcome: &SessionOutcome) -> &'static str {
     if !record.saves || outcome.read_only {
         return "none";
     }
-    match &outcome.saved {
-        Some(Saved::Full) => "full",
-        Some(Saved::State) => "state",
-        Some(Saved::None) | None => "none",
-    }
+    outcome.saved.map_or("none", record::name)
 }
 
 /// Writes how it ended, also where the store is away for a while.

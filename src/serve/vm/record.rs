@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
 use crate::base::{SessionId, Tenant};
-use crate::session::{LivePart, Seen, SessionError};
+use crate::session::{LivePart, Saved, Seen, SessionError};
 
 use super::super::app::App;
 use super::super::nodes;
@@ -56,17 +56,7 @@ pub(super) struct Ended {
 impl Record {
     pub(super) fn new(node: &str, session: Option<SessionId>, saves: bool, tag: Option<String>) -> Self {
         let (id, created_at) = (uuid(), now());
-        Self {
-            format: 1,
-            id,
-            node: node.to_owned(),
-            created_at,
-            ended: None,
-            session,
-            saves,
-            tag,
-            key: key::new_key(),
-        }
+        Self { format: 1, id, node: node.to_owned(), created_at, ended: None, session, saves, tag, key: key::new_key() }
     }
 
     /// A token that opens that of it.
@@ -141,14 +131,30 @@ async fn find_as_it_stands(app: &App, tenant: &Tenant, id: &str) -> Result<Optio
     Ok(read.map(|(record, _)| record))
 }
 
-/// What there is of one that ended unseen: the last archive, with what was saved of its state since.
+/// What there is of the profile of one that has not said: the last archive, where nothing was saved of its state since.
 async fn left(app: &App, tenant: &Tenant, record: &Record) -> Result<String, SessionError> {
     let Some(session) = record.session.as_ref().filter(|_| record.saves) else { return Ok("none".to_owned()) };
-    match app.sessions.show(tenant, session).await {
-        Ok(info) if info.version.is_some() || !info.left.is_empty() => Ok("state".to_owned()),
-        Ok(_) | Err(SessionError::NotFound(_)) => Ok("none".to_owned()),
-        Err(error) => Err(error),
+    let saved = match app.sessions.show(tenant, session).await {
+        Ok(info) if !info.left.is_empty() => Saved::State,
+        Ok(info) => info.profile.map_or(Saved::None, |profile| profile.saved),
+        Err(SessionError::NotFound(_)) => Saved::None,
+        Err(error) => return Err(error),
+    };
+    Ok(name(saved).to_owned())
+}
+
+/// As it is told.
+pub(super) fn name(saved: Saved) -> &'static str {
+    match saved {
+        Saved::Full => "full",
+        Saved::State => "state",
+        Saved::None => "none",
     }
+}
+
+/// What of the profile of one that goes on is saved: as it was last archived.
+pub(super) async fn saved_so_far(app: &App, tenant: &Tenant, record: &Record) -> Result<String, SessionError> {
+    left(app, tenant, record).await
 }
 
 /// All of a tenant, oldest first; those of servers that are gone too.

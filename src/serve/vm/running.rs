@@ -80,6 +80,20 @@ impl Vm {
         }
     }
 
+    /// When it ends by itself from now on; with `reset` what has passed counts no more.
+    pub(super) fn set_times(&self, timeouts: TimeoutInput, reset: bool) {
+        let mut times = self.times();
+        times.timeouts = timeouts;
+        if reset {
+            times.since = Instant::now();
+        }
+    }
+
+    /// Somebody did something in it.
+    pub(super) fn acted(&self) {
+        self.clients().acted = Instant::now();
+    }
+
     /// Wishes that it ends.
     pub(super) fn end(&self, reason: &'static str) {
         self.wish.send_if_modified(|wish| {
@@ -168,7 +182,8 @@ impl Vms {
     /// The tenant's that saves that session.
     pub(super) fn saving(&self, tenant: &Tenant, session: &SessionId) -> Option<Arc<Vm>> {
         let running = self.running();
-        let saves = |vm: &&Arc<Vm>| vm.tenant == *tenant && vm.record.saves && vm.record.session.as_ref() == Some(session);
+        let saves =
+            |vm: &&Arc<Vm>| vm.tenant == *tenant && vm.record.saves && vm.record.session.as_ref() == Some(session);
         running.values().find(saves).cloned()
     }
 }

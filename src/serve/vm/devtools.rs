@@ -1,0 +1,105 @@
+//! `cdp_url`: a live browser's DevTools protocol over a WebSocket, for Playwright's `connectOverCDP`, Puppeteer's `connect` and whatever
+//! else speaks it.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use axum::extract::ws::{Message, WebSocket, WebSocketUpgrade};
+use axum::extract::{Path, Request, State};
+use axum::response::Response;
+use futures_util::{SinkExt, StreamExt};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use crate::browser::Bridge;
+
+use super::super::app::App;
+use super::super::error::{ApiError, ErrorBody};
+use super::super::nodes;
+use super::admin::{Found, admitted};
+use super::key::Opens;
+use super::running::Vm;
+
+/// The largest message of a client.
+const MAX_MESSAGE: usize = 64 << 20;
+
+pub(super) fn routes() -> OpenApiRouter<App> {
+    OpenApiRouter::new().routes(routes!(devtools))
+}
+
+/// A live browser's DevTools protocol, over a WebSocket
+#[utoipa::path(get, path = "/live/{id}/cdp/{token}", tag = "live browsers",
+    params(("id" = String, Path, description = "Its `session_id`"), ("token" = String, Path, description = "As `cdp_url` has it")),
+    responses((status = 101, description = "A WebSocket"), (status = 400, body = ErrorBody), (status = 401, body = ErrorBody),
+        (status = 403, body = ErrorBody), (status = 404, body = ErrorBody), (status = 503, body = ErrorBody)))]
+async fn devtools(
+    State(app): State<App>,
+    path: Path<(String, String)>,
+    upgrade: Result<WebSocketUpgrade, axum::extract::ws::rejection::WebSocketUpgradeRejection>,
+    request: Request,
+) -> Result<Response, ApiError> {
+    let Path((id, token)) = path;
+    let upgrade = upgrade.map_err(|_| ApiError::invalid("upgrade", "a WebSocket is wanted here"))?;
+    if request.headers().contains_key(axum::http::header::ORIGIN) {
+        // Playwright and Puppeteer send none; a page that got hold of the address would.
+        return Err(ApiError::new("forbidden", "this socket is not for pages"));
+    }
+    let vm = match admitted(&app, &id, Some(&token), &[Opens::DevTools]).await? {
+        Found::There(node) => return nodes::forward(&app, request, &node).await,
+        Found::Here(vm) => vm,
+    };
+    let bridge = vm.live.session().bridge().await?;
+    let upgrade = upgrade.max_message_size(MAX_MESSAGE).max_frame_size(MAX_MESSAGE);
+    Ok(upgrade.on_upgrade(move |socket| async move { serve(&vm, bridge, socket).await }))
+}
+
+/// A client that is connected.
+struct Client(Arc<Vm>);
+
+impl Client {
+    fn of(vm: &Arc<Vm>) -> Self {
+        vm.clients().connected += 1;
+        Self(vm.clone())
+    }
+}
+
+impl Drop for Client {
+    fn drop(&mut self) {
+        let mut clients = self.0.clients();
+        clients.connected -= 1;
+        clients.seen = Instant::now();
+    }
+}
+
+/// Carries messages both ways until one side ends. A client that closes the browser ends it in order.
+async fn serve(vm: &Arc<Vm>, mut bridge: Bridge, socket: WebSocket) {
+    let _client = Client::of(vm);
+    let closing = bridge.closing().clone();
+    let (mut sink, mut stream) = socket.split();
+    loop {
+        tokio::select! {
+            told = bridge.next() => match told {
+                Some(told) => {
+                    if sink.send(Message::text(told)).await.is_err() {
+                        break;
+                    }
+                }
+                None => break,
+            },
+            asked = stream.next() => match asked {
+                Some(Ok(Message::Text(text))) => {
+                    vm.acted();
+                    vm.live.session().touched();
+                    bridge.send(&text);
+                }
+                Some(Ok(Message::Binary(_) | Message::Ping(_) | Message::Pong(_))) => {}
+                Some(Ok(Message::Close(_)) | Err(_)) | None => break,
+            },
+            () = closing.cancelled() => {
+                vm.end("request");
+                break;
+            }
+        }
+    }
+    let _ = sink.close().await;
+}
