@@ -157,7 +157,7 @@ impl Session {
     /// Opens its browser to another client that speaks CDP. Tabs of ours are kept from it. Only where it has a browser of its own:
     /// in another the client would see the sessions of others. [`SessionError::Kind`].
     pub async fn bridge(&self) -> Result<Bridge, SessionError> {
-        let (Some(own), Some(id)) = (self.own(), self.id()) else {
+        let Some(own) = self.own() else {
             let id = self.id().cloned();
             return Err(id.map_or(SessionError::Closed { id: None }, |id| SessionError::Kind { id, is: SHARED }));
         };

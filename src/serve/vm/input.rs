@@ -47,62 +47,82 @@ const REFUSED: [&str; 3] = ["auth", "default_roles", "extension"];
 
 /// What a live browser is to be. All of it may be left out.
 #[derive(Debug, Default, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields, default)]
+#[serde(deny_unknown_fields)]
 #[schema(as = LiveBrowserInput, example = json!({ "start_url": "https://example.com/", "profile": { "save": true } }))]
 pub(in crate::serve) struct VmInput {
     #[schema(value_type = ProfileInputSchema)]
+    #[serde(default)]
     pub(super) profile: ProfileInput,
     /// The address of the first tab. Where none is said and a profile is loaded, its tabs come back.
+    #[serde(default)]
     pub(super) start_url: Option<String>,
+    #[serde(default)]
     pub(super) timeout: TimeoutInput,
     /// Of the picture, in pixels; with `height` no more than 1920 by 1080 pixels together.
     #[schema(minimum = 64)]
+    #[serde(default)]
     width: Option<u32>,
     /// Of the picture, in pixels.
     #[schema(minimum = 64)]
+    #[serde(default)]
     height: Option<u32>,
     /// Pictures a second, at most.
     #[schema(minimum = 1, maximum = 60)]
+    #[serde(default)]
     fps: Option<u32>,
     /// What it calls itself to sites.
+    #[serde(default)]
     pub(super) user_agent: Option<String>,
+    #[serde(default)]
     pub(super) locale: Option<LocaleInput>,
     /// A proxy that all goes through: `http://USER:PASSWORD@HOST:PORT`.
+    #[serde(default)]
     pub(super) http_proxy: Option<String>,
     /// Whether it asks sites for dark colours.
+    #[serde(default)]
     pub(super) dark: bool,
     /// The picture alone, without tabs and address bar.
+    #[serde(default)]
     pub(super) kiosk: bool,
     /// A label for usage, told in the log.
     #[schema(max_length = 256)]
+    #[serde(default)]
     pub(super) tenant_id: Option<String>,
     /// Where a live browser of the same tag saves the profile that this one would save, that one is answered.
     #[schema(max_length = 256)]
+    #[serde(default)]
     pub(super) tag: Option<String>,
     /// Who joins does not steer before `setPermissions` lets them.
+    #[serde(default)]
     pub(super) control_disable_default: bool,
     /// Whether the cursor is not shown.
+    #[serde(default)]
     pub(super) hide_cursor: bool,
 }
 
 /// When it ends by itself, in seconds; null for never.
 #[derive(Debug, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields, default)]
+#[serde(deny_unknown_fields)]
 #[schema(as = LiveBrowserTimeouts)]
 pub(super) struct TimeoutInput {
     /// After its start.
+    #[serde(default)]
     #[schema(minimum = 1)]
     pub(super) absolute: Option<f64>,
     /// After somebody last did something.
+    #[serde(default)]
     #[schema(minimum = 1)]
     pub(super) inactive: Option<f64>,
     /// After the last one left: 3600 where nothing is said.
+    #[serde(default = "offline")]
     #[schema(minimum = 1)]
     pub(super) offline: Option<f64>,
     /// How long before an end it is announced: 60 where nothing is said.
+    #[serde(default = "warning")]
     #[schema(minimum = 1)]
     pub(super) warning: Option<f64>,
     /// What is told of its end.
+    #[serde(default)]
     pub(super) webhook: Option<WebhookInput>,
 }
 
@@ -132,8 +152,18 @@ pub(super) struct LocaleInput {
 
 impl Default for TimeoutInput {
     fn default() -> Self {
-        Self { absolute: None, inactive: None, offline: Some(OFFLINE), warning: Some(WARNING), webhook: None }
+        Self { absolute: None, inactive: None, offline: offline(), warning: warning(), webhook: None }
     }
+}
+
+#[expect(clippy::unnecessary_wraps, reason = "a default is what the field is")]
+fn offline() -> Option<f64> {
+    Some(OFFLINE)
+}
+
+#[expect(clippy::unnecessary_wraps, reason = "a default is what the field is")]
+fn warning() -> Option<f64> {
+    Some(WARNING)
 }
 
 /// The picture.
