@@ -15,7 +15,7 @@ const FILES: &str = "(async () => {
         await writer.write(text);
         await writer.close();
     };
-    const both = async letter => { await write('large', letter.repeat(4e6)); await write('small', letter.repeat(100)); };
+    const both = async letter => { await write('large', letter.repeat(15e5)); await write('small', letter.repeat(100)); };
     await both('a');
     await write('here', 'moved');
     Object.assign(window, { rounds: 0, goes_on: true });
@@ -117,13 +117,13 @@ async fn found(rig: &Rig, names: Vec<String>, script: &str) -> Vec<(String, Valu
 #[tokio::test(flavor = "multi_thread")]
 async fn files_that_are_replaced_while_they_are_read_are_whole() {
     let rig = Rig::start().await;
-    let names = kept_meanwhile(&rig, FILES, 4).await;
+    let names = kept_meanwhile(&rig, FILES, 3).await;
     for (name, found, named) in found(&rig, names, READ_FILES).await {
         let files = found.as_object().unwrap();
         for (file, content) in files {
             let (length, letters) = (content[0].as_u64().unwrap(), content[1].as_str().unwrap());
             let is_whole = match file.as_str() {
-                "large" => (length, letters.len()) == (4_000_000, 1),
+                "large" => (length, letters.len()) == (1_500_000, 1),
                 "small" => (length, letters.len()) == (100, 1),
                 "here" | "there" => letters == "moved",
                 _ => false,
@@ -139,7 +139,7 @@ async fn files_that_are_replaced_while_they_are_read_are_whole() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_database_that_is_upgraded_while_it_is_read_is_whole() {
     let rig = Rig::start().await;
-    let names = kept_meanwhile(&rig, UPGRADES, 4).await;
+    let names = kept_meanwhile(&rig, UPGRADES, 3).await;
     for (name, found, named) in found(&rig, names, READ_DATABASE).await {
         assert_eq!(found, json!([1000, 1000]), "{name}: {named:?}");
     }
