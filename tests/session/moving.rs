@@ -104,11 +104,12 @@ async fn found(rig: &Rig, names: Vec<String>, script: &str) -> Vec<(String, Valu
     let mut all = Vec::new();
     for name in names {
         let info = sessions.show(&Tenant::default(), &id(&name)).await.unwrap();
-        let named = info.partial.iter().map(|lost| format!("{} {:?} {}", lost.store, lost.key, lost.reason)).collect();
+        let missing =
+            info.partial.iter().map(|lost| format!("{} {:?} {}", lost.store, lost.key, lost.reason)).collect();
         let session = workspace.session(&id(&name), &SessionOptions::default()).await.unwrap();
         let page = session.page().await.unwrap();
         goto(&page, &rig.url("/")).await;
-        all.push((name, evaluate(&page, script).await, named));
+        all.push((name, evaluate(&page, script).await, missing));
     }
     workspace.finish(soon()).await;
     all
@@ -118,7 +119,7 @@ async fn found(rig: &Rig, names: Vec<String>, script: &str) -> Vec<(String, Valu
 async fn files_that_are_replaced_while_they_are_read_are_whole() {
     let rig = Rig::start().await;
     let names = kept_meanwhile(&rig, FILES, 3).await;
-    for (name, found, named) in found(&rig, names, READ_FILES).await {
+    for (name, found, missing) in found(&rig, names, READ_FILES).await {
         let files = found.as_object().unwrap();
         for (file, content) in files {
             let (length, letters) = (content[0].as_u64().unwrap(), content[1].as_str().unwrap());
@@ -128,11 +129,11 @@ async fn files_that_are_replaced_while_they_are_read_are_whole() {
                 "here" | "there" => letters == "moved",
                 _ => false,
             };
-            assert!(is_whole, "{name}: {file} of {found}, {named:?}");
+            assert!(is_whole, "{name}: {file} of {found}, {missing:?}");
         }
-        let is_there = |file: &str| files.contains_key(file) || named.iter().any(|named| named.contains(file));
-        assert!(is_there("large") && is_there("small"), "{name}: {found}, {named:?}");
-        assert!(is_there("here") || is_there("there"), "{name}: {found}, {named:?}");
+        let is_there = |file: &str| files.contains_key(file) || missing.iter().any(|lost| lost.contains(file));
+        assert!(is_there("large") && is_there("small"), "{name}: {found}, {missing:?}");
+        assert!(is_there("here") || is_there("there"), "{name}: {found}, {missing:?}");
     }
 }
 
@@ -140,7 +141,7 @@ async fn files_that_are_replaced_while_they_are_read_are_whole() {
 async fn a_database_that_is_upgraded_while_it_is_read_is_whole() {
     let rig = Rig::start().await;
     let names = kept_meanwhile(&rig, UPGRADES, 3).await;
-    for (name, found, named) in found(&rig, names, READ_DATABASE).await {
-        assert_eq!(found, json!([1000, 1000]), "{name}: {named:?}");
+    for (name, found, missing) in found(&rig, names, READ_DATABASE).await {
+        assert_eq!(found, json!([1000, 1000]), "{name}: {missing:?}");
     }
 }
