@@ -132,8 +132,8 @@ impl Telling {
     async fn go(&mut self, mut record: Record) -> ControlFlow<()> {
         loop {
             if let Some(live) = self.here(&record) {
-                self.from_here(live).await?;
-            } else if !self.from_elsewhere(&record).await? && self.told != Some(record.status) {
+                self.tell_here(live).await?;
+            } else if !self.tell_elsewhere(&record).await? && self.told != Some(record.status) {
                 self.told = Some(record.status);
                 let data = json!({"status": record.status}).to_string();
                 self.tell(Event::default().event("status").data(data)).await?;
@@ -167,7 +167,7 @@ impl Telling {
     }
 
     /// Tells what happens here until nothing will happen here any more.
-    async fn from_here(&mut self, live: Arc<Live>) -> ControlFlow<()> {
+    async fn tell_here(&mut self, live: Arc<Live>) -> ControlFlow<()> {
         let mut events = told_here(live.journal.clone(), self.last);
         let mut look = interval_at(tokio::time::Instant::now() + LOOK, LOOK);
         look.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -196,7 +196,7 @@ impl Telling {
     }
 
     /// Tells what happens on the server that has it; whether that one could be asked.
-    async fn from_elsewhere(&mut self, record: &Record) -> ControlFlow<(), bool> {
+    async fn tell_elsewhere(&mut self, record: &Record) -> ControlFlow<(), bool> {
         let Some(node) = record.begun_by.clone().filter(|_| is_of_other(&self.app, record)) else {
             return ControlFlow::Continue(false);
         };

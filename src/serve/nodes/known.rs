@@ -100,13 +100,12 @@ impl Nodes {
 
     fn put(&self, known: &mut HashMap<String, Entry>, node: Node) -> Option<Known> {
         let id = node.id.clone();
-        match known.get_mut(&id) {
-            Some(entry) => entry.node = node,
-            None => {
-                let address = node.base().as_ref().and_then(literal);
-                let kept_off = address.map(|address| self.policy.keep_off(address));
-                known.insert(id.clone(), Entry { node, gone: CancellationToken::new(), _kept_off: kept_off });
-            }
+        if let Some(entry) = known.get_mut(&id) {
+            entry.node = node;
+        } else {
+            let address = node.base().as_ref().and_then(literal);
+            let kept_off = address.map(|address| self.policy.keep_off(address));
+            known.insert(id.clone(), Entry { node, gone: CancellationToken::new(), _kept_off: kept_off });
         }
         known.get(&id).and_then(Entry::reached)
     }
