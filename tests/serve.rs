@@ -62,6 +62,8 @@ mod site;
 mod tokens;
 #[path = "serve/vault.rs"]
 mod vault;
+#[path = "serve/vm.rs"]
+mod vm;
 #[path = "egress/support.rs"]
 #[allow(dead_code, reason = "tests of the way out need more of it")]
 mod way;

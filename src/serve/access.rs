@@ -9,6 +9,7 @@ use crate::base::Tenant;
 use crate::session::{Scope, TokenInfo};
 
 use super::app::App;
+use super::cookie;
 use super::error::ApiError;
 use super::observe::Seen;
 
@@ -50,10 +51,13 @@ impl FromRequestParts<App> for Caller {
         let value = parts.headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
         let token =
             value.and_then(|value| value.split_once(' ')).filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"));
-        let Some((_, token)) = token else {
-            return Err(refused("a token is wanted: Authorization: Bearer TOKEN"));
+        let found = match token {
+            Some((_, token)) => app.sessions.authenticate(token.trim()).await,
+            // A person with the dashboard.
+            None => cookie::person(app, &parts.headers).await,
         };
-        match app.sessions.authenticate(token.trim()).await {
+        let has_token = token.is_some();
+        match found {
             Ok(Some(token)) => {
                 let caller = Self(token);
                 if let Some(seen) = parts.extensions.get::<Seen>() {
@@ -61,6 +65,7 @@ impl FromRequestParts<App> for Caller {
                 }
                 Ok(caller)
             }
+            Ok(None) if !has_token => Err(refused("a token is wanted: Authorization: Bearer TOKEN")),
             Ok(None) => Err(refused("this token is not known here, was revoked or has run out")),
             // Whoever asks is nobody yet: what is wrong with the store is not for them.
             Err(error) => {

@@ -12,6 +12,8 @@ mod access;
 mod app;
 mod artifacts;
 mod config;
+mod cookie;
+mod dashboard;
 mod docs_page;
 mod error;
 mod failures;

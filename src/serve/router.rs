@@ -10,8 +10,8 @@ use utoipa_axum::routes;
 use super::app::App;
 use super::openapi::{self, Document, Made};
 use super::{
-    artifacts, docs_page, error, health, identities, jobs, library, metrics, observe, pages, request_id, runs, secrets,
-    session_transfer, sessions, vm,
+    artifacts, dashboard, docs_page, error, health, identities, jobs, library, metrics, observe, pages, request_id,
+    runs, secrets, session_transfer, sessions, vm,
 };
 
 /// Every route of the server.
@@ -21,6 +21,7 @@ pub(super) fn router(app: App) -> Router {
         .merge(metrics::routes())
         .merge(OpenApiRouter::new().routes(routes!(openapi::openapi)))
         .merge(docs_page::routes())
+        .merge(dashboard::routes())
         .merge(jobs::routes())
         .merge(pages::routes())
         .merge(artifacts::routes())

@@ -131,11 +131,7 @@ struct ListQuery {
 #[utoipa::path(post, path = "/v0/vm", tag = "live browsers", security(("token" = ["vm"])),
     request_body(content = Option<VmInput>, description = "May be left out"),
     responses((status = 200, body = Made), (status = 429, body = ErrorBody), (status = 502, body = ErrorBody), (status = 504, body = ErrorBody)))]
-async fn create(
-    State(app): State<App>,
-    caller: Caller,
-    request: Request,
-) -> Result<Json<Made>, ApiError> {
+async fn create(State(app): State<App>, caller: Caller, request: Request) -> Result<Json<Made>, ApiError> {
     caller.needs(Scope::Vm)?;
     if app.ending.is_cancelled() {
         return Err(ApiError::new("browser_unavailable", "this server ends, and starts nothing new"));
