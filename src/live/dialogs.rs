@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::page::{OpenDialog, Page};
+use crate::page::{DialogEvent, OpenDialog, Page};
 
 use super::engine::Engine;
 use super::wire::{Dialog, DialogKind, ToViewer};
@@ -20,12 +20,18 @@ impl Engine {
     /// Has the page's dialogs shown from now on.
     pub(super) fn keep_dialogs(&self, page: &Page, tab: u32) {
         let (orders, shared) = (self.orders.clone(), self.shared.clone());
-        page.keep_dialogs(Some(Box::new(move |dialog| {
-            let shown = shared.has_viewers();
-            if shown {
-                orders.then(move |engine| engine.show_dialog(tab, dialog));
+        page.keep_dialogs(Some(Box::new(move |event| match event {
+            DialogEvent::Opened(dialog) => {
+                let shown = shared.has_viewers();
+                if shown {
+                    orders.then(move |engine| engine.show_dialog(tab, dialog));
+                }
+                shown
             }
-            shown
+            DialogEvent::Closed(session) => {
+                orders.then(move |engine| engine.close_dialogs(|shown| shown.dialog.session() == session));
+                true
+            }
         })));
     }
 
@@ -57,12 +63,10 @@ impl Engine {
         }
     }
 
-    /// The dialog of a tab was answered, by whomever, or has gone with the tab.
-    pub(super) fn dialog_closed(&mut self, tab: u32) {
-        if let Some(at) = self.dialogs.iter().position(|shown| shown.message.tab == tab) {
-            let shown = self.dialogs.remove(at);
-            self.tell(&ToViewer::DialogClosed { id: shown.message.id });
-        }
+    /// These were answered, by whomever, or have gone with their tab.
+    pub(super) fn close_dialogs(&mut self, which: impl Fn(&Shown) -> bool) {
+        let closed: Vec<Shown> = self.dialogs.extract_if(.., |shown| which(shown)).collect();
+        closed.iter().for_each(|shown| self.tell(&ToViewer::DialogClosed { id: shown.message.id }));
     }
 
     /// Nobody looks any more: the dialogs are answered, unless somebody comes soon.

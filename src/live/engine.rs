@@ -84,6 +84,8 @@ pub(super) struct Engine {
     pub cast: Cast,
     /// Where the mouse was last.
     pub mouse: (f64, f64),
+    /// What is being dragged, as Chromium tells it.
+    pub drag: Option<serde_json::Value>,
     pub worlds: Vec<(u32, World)>,
     pub dialogs: Vec<Shown>,
     pub picker: Option<Open>,
@@ -117,6 +119,7 @@ impl Engine {
             active: 0,
             cast: Cast::default(),
             mouse: (0.0, 0.0),
+            drag: None,
             worlds: Vec::new(),
             dialogs: Vec::new(),
             picker: None,
@@ -218,6 +221,7 @@ impl Engine {
         }
         self.forbid_downloads();
         self.tell(&ToViewer::Closed { reason });
+        self.shared.folder.remove();
         self.shared.end();
     }
 }

@@ -32,6 +32,11 @@ impl Folder {
         Ok(folder)
     }
 
+    /// Removes it with all that is in it; again it does nothing.
+    pub fn remove(&self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+
     pub fn path(&self) -> &Path {
         &self.0
     }
@@ -63,7 +68,7 @@ impl Folder {
 
 impl Drop for Folder {
     fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.0);
+        self.remove();
     }
 }
 

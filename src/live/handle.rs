@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
+use futures_util::future::join_all;
 use tokio::sync::{mpsc, watch};
 
 use crate::session::{Session, SessionError};
@@ -16,6 +17,7 @@ use super::folder::Folder;
 use super::keep::Keepsake;
 use super::mailbox::Mailbox;
 use super::pause::{self, Pause};
+use super::tabs::fit;
 use super::viewer::Viewer;
 use super::wire::{Role, ToViewer, WarningKind};
 
@@ -141,6 +143,10 @@ impl Live {
         session.page().await?;
         let parent = session.context().browser().folder().map_or_else(std::env::temp_dir, Path::to_owned);
         let folder = Folder::make(&parent)?;
+        let pages = session.pages();
+        let size = (options.width, options.height);
+        // Before anybody looks: they would see it change.
+        join_all(pages.iter().map(|page| fit(page.clone(), size))).await;
         let now = Instant::now();
         let state =
             State { roles: HashMap::new(), seen: now, acted: now, downloads: HashMap::new(), keepsakes: Vec::new() };
@@ -152,7 +158,7 @@ impl Live {
         });
         let (orders, queue) = mpsc::unbounded_channel();
         let engine = Engine::new(session.clone(), options, shared.clone(), Orders(orders.downgrade()));
-        tokio::spawn(engine.run(queue, session.pages()));
+        tokio::spawn(engine.run(queue, pages));
         Ok(Self { session, orders, shared })
     }
 
@@ -187,7 +193,10 @@ impl Live {
     /// Sends a viewer away.
     pub fn remove(&self, viewer: u32, reason: &str) {
         let reason = reason.to_owned();
-        self.then(move |engine| engine.tell_one(viewer, ToViewer::Closed { reason }));
+        self.then(move |engine| {
+            engine.tell_one(viewer, ToViewer::Closed { reason });
+            engine.left(viewer);
+        });
     }
 
     /// When somebody was there, and did something.

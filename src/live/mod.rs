@@ -11,6 +11,7 @@ mod engine;
 mod folder;
 mod handle;
 mod hands;
+mod icons;
 mod keep;
 mod keys;
 mod mailbox;

@@ -5,6 +5,8 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use tokio::sync::oneshot;
 
+use crate::browser::RawEvent;
+
 use super::engine::Engine;
 use super::hands::{Act, World};
 use super::keys;
@@ -57,6 +59,9 @@ impl Engine {
     fn mouse(&mut self, mouse: &Mouse) {
         let (x, y) = self.inside(mouse.x, mouse.y);
         self.mouse = (x, y);
+        if self.drag.is_some() {
+            return self.dragged(mouse);
+        }
         let Some(tab) = self.active_tab() else { return };
         let (kind, button) = match mouse.kind {
             MouseKind::Move => ("mouseMoved", held(mouse.buttons)),
@@ -73,6 +78,35 @@ impl Engine {
             MouseKind::Move => Act::Move(cdp, params),
             _ => Act::Send(cdp, "Input.dispatchMouseEvent", params),
         });
+    }
+
+    /// Takes `Input.dragIntercepted`: from here on the mouse drags something.
+    pub(super) fn drag_began(&mut self, tab: u32, event: &RawEvent) {
+        let Ok(mut params) = serde_json::from_str::<Value>(event.params.get()) else { return };
+        if tab == self.active {
+            self.drag = Some(params["data"].take());
+            self.send_drag("dragEnter", 0);
+        }
+    }
+
+    /// What is dragged follows the mouse, until it is let go.
+    fn dragged(&mut self, mouse: &Mouse) {
+        match mouse.kind {
+            MouseKind::Move => self.send_drag("dragOver", mouse.modifiers),
+            MouseKind::Down => {}
+            MouseKind::Up => {
+                // Once more: where it was let go may not have been told yet.
+                self.send_drag("dragOver", mouse.modifiers);
+                self.send_drag("drop", mouse.modifiers);
+                self.drag = None;
+            }
+        }
+    }
+
+    fn send_drag(&self, kind: &str, modifiers: u8) {
+        let ((x, y), modifiers) = (self.mouse, keys::native(modifiers));
+        let params = json!({"type": kind, "x": x, "y": y, "data": self.drag, "modifiers": modifiers});
+        self.send("Input.dispatchDragEvent", params);
     }
 
     fn wheel(&mut self, at: (f64, f64), by: (f64, f64), modifiers: u8) {

@@ -18,13 +18,13 @@ const FIT_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(10);
 
 /// What is listened to in a tab and in its frames that have processes of their own.
 const EVENTS: [&str; 11] = [
+    "Input.dragIntercepted",
     "Page.screencastFrame",
     "Page.frameNavigated",
     "Page.navigatedWithinDocument",
     "Page.frameStartedLoading",
     "Page.frameStoppedLoading",
     "Page.fileChooserOpened",
-    "Page.javascriptDialogClosed",
     "Runtime.bindingCalled",
     "Runtime.executionContextDestroyed",
     "Runtime.executionContextsCleared",
@@ -41,6 +41,8 @@ pub(super) struct Tab {
     pub title: String,
     pub url: String,
     pub icon: Option<String>,
+    /// Where the icon is from.
+    pub icon_of: Option<String>,
     pub loading: bool,
     pub back: Option<i64>,
     pub forward: Option<i64>,
@@ -116,6 +118,7 @@ impl Engine {
             title: String::new(),
             url,
             icon: None,
+            icon_of: None,
             loading: false,
             back: None,
             forward: None,
@@ -131,16 +134,7 @@ impl Engine {
 
     /// Gives a tab the size that all have.
     pub(super) fn fit(&self, tab: &Tab) {
-        let (page, (width, height)) = (tab.page.clone(), (self.options.width, self.options.height));
-        tokio::spawn(async move {
-            let fit = |emulation: &mut crate::page::Emulation| {
-                let was = emulation.screen;
-                let (scale, mobile) = was.map_or((1.0, false), |screen| (screen.scale, screen.mobile));
-                emulation.screen = Some(Screen { width, height, scale, mobile });
-            };
-            // One that has gone or hangs is of no size.
-            let _ = page.emulate(fit, Deadline::after(FIT_TIMEOUT)).await;
-        });
+        tokio::spawn(fit(tab.page.clone(), (self.options.width, self.options.height)));
     }
 
     pub(super) fn bring_to_front(&mut self, id: u32) {
@@ -150,6 +144,7 @@ impl Engine {
         if self.active != id {
             self.active = id;
             self.close_picker();
+            self.drag = None;
             self.set_caret(None);
             self.viewers.values().for_each(|viewer| viewer.mailbox.forget_picture());
         }
@@ -190,8 +185,8 @@ impl Engine {
     pub(super) fn event(&mut self, id: u32, cdp: &Cdp, event: &RawEvent) {
         match &*event.method {
             "Page.screencastFrame" => return self.picture(id, event),
+            "Input.dragIntercepted" => return self.drag_began(id, event),
             "Page.fileChooserOpened" => return self.wants_files(id, cdp, event),
-            "Page.javascriptDialogClosed" => return self.dialog_closed(id),
             "Runtime.bindingCalled" => return self.heard(id, cdp, event),
             _ => {}
         }
@@ -217,7 +212,6 @@ impl Engine {
                 let url = if frame.unreachable_url.is_empty() { frame.url } else { frame.unreachable_url };
                 tab.url = format!("{url}{}", frame.url_fragment);
                 tab.title.clear();
-                tab.icon = None;
                 self.refresh(id);
                 if id == self.active {
                     self.close_picker();
@@ -247,7 +241,7 @@ impl Engine {
     fn remove_tab(&mut self, at: usize) {
         let tab = self.tabs.remove(at);
         self.worlds.retain(|(of, _)| *of != tab.id);
-        self.dialog_closed(tab.id);
+        self.close_dialogs(|shown| shown.message.tab == tab.id);
         if self.active == tab.id {
             let opener = tab.opener.filter(|opener| self.tabs.iter().any(|tab| tab.id == *opener));
             let beside = self.tabs.get(at).or(self.tabs.last()).map(|tab| tab.id);
@@ -373,6 +367,15 @@ impl Engine {
     }
 }
 
+/// Gives a page this size; one that has gone or hangs takes none.
+pub(super) async fn fit(page: Page, (width, height): (u32, u32)) {
+    let fit = |emulation: &mut crate::page::Emulation| {
+        let (scale, mobile) = emulation.screen.map_or((1.0, false), |screen| (screen.scale, screen.mobile));
+        emulation.screen = Some(Screen { width, height, scale, mobile });
+    };
+    let _ = page.emulate(fit, Deadline::after(FIT_TIMEOUT)).await;
+}
+
 /// Sets up one session of a tab, and hands on its events until it ends; those of frames in processes of their own likewise.
 fn follow(
     id: u32,
@@ -410,6 +413,8 @@ fn follow(
 fn set_up(cdp: &Cdp) {
     let script = json!({"source": SCRIPT, "worldName": WORLD, "runImmediately": true});
     for (method, params) in [
+        // The system's own dragging would take the mouse away.
+        ("Input.setInterceptDrags", json!({"enabled": true})),
         ("Runtime.addBinding", json!({"name": BINDING, "executionContextName": WORLD})),
         ("Page.addScriptToEvaluateOnNewDocument", script),
         ("Page.setInterceptFileChooserDialog", json!({"enabled": true})),

@@ -147,9 +147,8 @@ impl Engine {
     fn titled(&mut self, tab: u32, title: String, icon: &str) {
         let Some(tab) = self.tabs.iter_mut().find(|known| known.id == tab) else { return };
         tab.title = title.chars().take(LONGEST).collect();
-        if icon.starts_with("data:image/") && icon.len() < 64 * 1024 {
-            tab.icon = Some(icon.to_owned());
-        }
+        let id = tab.id;
+        self.look_for_icon(id, icon);
         self.tell_tabs();
     }
 }

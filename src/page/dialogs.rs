@@ -24,8 +24,17 @@ pub struct OpenDialog {
     cdp: Cdp,
 }
 
-/// Is given each dialog as it opens; true: it sees to the answer.
-pub(super) type Keeper = Arc<dyn Fn(OpenDialog) -> bool + Send + Sync>;
+/// What happens to dialogs, in its order.
+#[derive(Debug)]
+pub enum DialogEvent {
+    /// One has opened.
+    Opened(OpenDialog),
+    /// The one that was open in this session was answered, or has gone.
+    Closed(String),
+}
+
+/// Is told what happens to dialogs; true at their opening: it sees to the answer.
+pub(super) type Keeper = Arc<dyn Fn(DialogEvent) -> bool + Send + Sync>;
 
 /// Who sees to a page's dialogs.
 #[derive(Default)]
@@ -51,6 +60,11 @@ impl OpenDialog {
         drop(self.cdp.send(rpc::<Ack>("Page.handleJavaScriptDialog", params)));
     }
 
+    /// The session that it is told in: several sessions of a page may tell of one dialog.
+    pub fn session(&self) -> &str {
+        self.cdp.session_id()
+    }
+
     /// As it is answered where nobody looks: a page may be left, all else is dismissed.
     pub fn answer_by_default(&self) {
         self.answer(self.kind == "beforeunload", None);
@@ -68,14 +82,19 @@ impl Dialogs {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = keeper;
     }
 
-    /// Whether the event is a dialog that somebody sees to.
+    /// Whether the event is of a dialog that somebody sees to.
     pub fn took(&self, cdp: &Cdp, event: &RawEvent) -> bool {
-        if &*event.method != "Page.javascriptDialogOpening" {
-            return false;
+        let is_opening = match &*event.method {
+            "Page.javascriptDialogOpening" => true,
+            "Page.javascriptDialogClosed" => false,
+            _ => return false,
+        };
+        let Some(keeper) = self.0.lock().unwrap_or_else(PoisonError::into_inner).clone() else { return false };
+        if !is_opening {
+            return keeper(DialogEvent::Closed(cdp.session_id().to_owned()));
         }
-        let keeper = self.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let (Some(keeper), Some(opening)) = (keeper, event.decode::<Opening>()) else { return false };
+        let Some(opening) = event.decode::<Opening>() else { return false };
         let Opening { r#type: kind, message, default_prompt: default, url } = opening;
-        keeper(OpenDialog { kind, message, default, url, cdp: cdp.clone() })
+        keeper(DialogEvent::Opened(OpenDialog { kind, message, default, url, cdp: cdp.clone() }))
     }
 }

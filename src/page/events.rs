@@ -7,7 +7,7 @@ use crate::browser::{Cdp, RawEvent};
 use super::tree::{Pending, Tree};
 
 /// The events that the page floor listens to, in their common order.
-pub(super) const METHODS: [&str; 17] = [
+pub(super) const METHODS: [&str; 18] = [
     "Page.frameAttached",
     "Page.frameDetached",
     "Page.frameNavigated",
@@ -21,6 +21,7 @@ pub(super) const METHODS: [&str; 17] = [
     "Page.frameStoppedLoading",
     "Page.downloadWillBegin",
     "Page.javascriptDialogOpening",
+    "Page.javascriptDialogClosed",
     "Runtime.executionContextCreated",
     "Runtime.executionContextDestroyed",
     "Runtime.executionContextsCleared",

@@ -40,7 +40,7 @@ mod verb;
 mod world;
 
 pub use credentials::Credentials;
-pub use dialogs::OpenDialog;
+pub use dialogs::{DialogEvent, OpenDialog};
 pub use emulation::{Agent, Emulation, Geolocation, Screen};
 pub use error::{PageError, VerbError};
 pub use frame::Frame;

@@ -11,7 +11,7 @@ use super::leaving::Leaving;
 use super::verb::{Result, Verb};
 use super::world::Shared;
 use super::{
-    Emulation, Frame, GotoOptions, LoadState, Locator, OpenDialog, ScreenshotOptions, ScrollOptions, Scrolled,
+    DialogEvent, Emulation, Frame, GotoOptions, LoadState, Locator, ScreenshotOptions, ScrollOptions, Scrolled,
     Selector, TypeOptions, UrlPattern, aria, document, keyboard, navigation, screenshot, scroll, suggest,
 };
 
@@ -106,9 +106,9 @@ impl Page {
         self.inner.greet_with(&greeting);
     }
 
-    /// From now on dialogs are given to `keeper`, which sees to the answer where it says true and must not block; with none they
-    /// are answered at once again.
-    pub fn keep_dialogs(&self, keeper: Option<Box<dyn Fn(OpenDialog) -> bool + Send + Sync>>) {
+    /// From now on `keeper` is told what happens to dialogs, and sees to the answer where it says true at their opening; it must not
+    /// block. With none they are answered at once again.
+    pub fn keep_dialogs(&self, keeper: Option<Box<dyn Fn(DialogEvent) -> bool + Send + Sync>>) {
         self.inner.dialogs.keep(keeper.map(std::sync::Arc::from));
     }
 

@@ -8,7 +8,7 @@ use axum::extract::{FromRequestParts, Path, Request, State};
 use axum::http::header;
 use axum::http::request::Parts;
 use axum::response::{IntoResponse, Response};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
@@ -93,18 +93,15 @@ impl FromRequestParts<App> for Administered {
 struct Done {}
 
 /// New times, and whether the counters begin anew.
-#[derive(Debug, Deserialize, ToSchema)]
+#[derive(ToSchema)]
 #[schema(as = LiveBrowserTimes)]
+#[expect(dead_code, reason = "it is there for its schema")]
 struct NewTimes {
     #[serde(flatten)]
     timeouts: TimeoutInput,
     /// Whether what has passed counts no more; it does not, where nothing is said.
-    #[serde(default = "yes")]
+    #[schema(required = false)]
     reset: bool,
-}
-
-fn yes() -> bool {
-    true
 }
 
 /// Sets when a live browser ends by itself

@@ -1,0 +1,160 @@
+//! What Chromium would show outside of the page: dialogs, drop-downs, pickers, files, downloads.
+
+use rhaven::live::wire::{Dialog, DialogKind, Download, DownloadState, Picker, PickerKind, ToViewer};
+use serde_json::{Value, json};
+
+use super::stage::{Person, Stage, read};
+
+const FIELDS: &str = "<!doctype html><style>input, select, iframe { display: block; margin: 10px; width: 200px; height: 24px }</style>
+    <select id=s><option value=same>One<option value=same>Two<optgroup label=More><option disabled>Three<option>Four</optgroup></select>
+    <input id=d type=date min=2031-01-01><input id=c type=color value=#000000><input id=m type=time step=60>
+    <input id=f type=file multiple accept='.txt,image/*'><a id=w href=/download>download</a>
+    <script>window.log = []; for (const kind of ['input', 'change']) addEventListener(kind, event => log.push(kind + ' ' + event.target.id));</script>";
+
+const FRAMED: &str = "<!doctype html><body style='margin:0'><div style='height:100px'></div>
+    <iframe src=OTHER/inner style='border:0;margin-left:50px;width:400px;height:200px'></iframe>
+    <script>window.log = []; addEventListener('message', event => log.push(event.data))</script>";
+const INNER: &str =
+    "<!doctype html><body style='margin:0'><select id=s style='width:100px;height:30px'><option>A<option>B</select>
+    <script>s.onchange = () => parent.postMessage(s.value, '*'); parent.postMessage('ready', '*')</script>";
+
+async fn picker(person: &Person) -> Picker {
+    person
+        .told(|message| match message {
+            ToViewer::Picker(picker) => Some(picker.clone()),
+            _ => None,
+        })
+        .await
+}
+
+async fn dialog(person: &Person) -> Dialog {
+    person
+        .told(|message| match message {
+            ToViewer::Dialog(dialog) => Some(dialog.clone()),
+            _ => None,
+        })
+        .await
+}
+
+fn pick(person: &Person, picker: &Picker, value: &str) {
+    person.say(json!({"type": "pick", "id": picker.id, "values": [value]}));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn fields_are_chosen_in_pickers_that_the_viewer_draws() {
+    let stage = Stage::with(FIELDS).await;
+    let person = stage.person();
+    person.click(stage.middle("#s").await);
+    let menu = picker(&person).await;
+    assert_eq!((menu.kind, menu.value.as_str(), menu.rect.width), (PickerKind::Select, "same", 200.0));
+    let labels: Vec<_> = menu.options.iter().map(|option| option.label.as_str()).collect();
+    assert_eq!(labels, ["One", "Two", "Three", "Four"]);
+    assert!(menu.options[0].selected && menu.options[2].disabled && menu.options[3].group.as_deref() == Some("More"));
+    pick(&person, &menu, &menu.options[1].value);
+    stage.until("s.selectedIndex == 1 && log.join() == 'input s,change s'").await;
+    // By the keyboard; taken back, nothing changes.
+    person.press("ArrowDown", "ArrowDown", 1);
+    let again = picker(&person).await;
+    assert!(again.options[1].selected);
+    person.say(json!({"type": "pick_cancel", "id": again.id}));
+    person.told(|message| matches!(message, ToViewer::PickerClosed { id } if *id == again.id).then_some(())).await;
+
+    // The indicator of a date stands at its end.
+    let (_, y) = stage.middle("#d").await;
+    let right = stage.eval("d.getBoundingClientRect().right").await.as_f64().unwrap();
+    person.click((right - 10.0, y));
+    let day = picker(&person).await;
+    assert_eq!((day.kind, day.min.as_deref()), (PickerKind::Date, Some("2031-01-01")));
+    pick(&person, &day, "2031-05-06");
+    stage.until("d.value == '2031-05-06' && log.includes('change d')").await;
+    person.click(stage.middle("#c").await);
+    let color = picker(&person).await;
+    assert_eq!((color.kind, color.value.as_str()), (PickerKind::Color, "#000000"));
+    pick(&person, &color, "#ff8800");
+    stage.until("c.value == '#ff8800' && log.includes('change c')").await;
+    stage.eval("m.focus()").await;
+    person.press("F4", "F4", 0);
+    let time = picker(&person).await;
+    assert_eq!(time.kind, PickerKind::Time);
+    pick(&person, &time, "12:30");
+    stage.until("m.value == '12:30'").await;
+    assert_eq!(stage.eval("s.selectedIndex").await, 1);
+
+    // In a frame of another site, which does not know where it is.
+    stage.serve("/framed", FRAMED);
+    stage.serve("/inner", INNER);
+    person.say(json!({"type": "navigate", "url": stage.url("/framed")}));
+    stage.until("location.pathname == '/framed' && log.includes('ready')").await;
+    person.click((80.0, 115.0));
+    let inner = picker(&person).await;
+    assert_eq!((inner.rect.x.round(), inner.rect.y.round()), (50.0, 100.0));
+    pick(&person, &inner, "1");
+    stage.until("log.includes('B')").await;
+    stage.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn files_go_in_and_downloads_come_out() {
+    let stage = Stage::with(FIELDS).await;
+    let person = stage.person();
+    person.click(stage.middle("#f").await);
+    let wanted = picker(&person).await;
+    assert_eq!((wanted.kind, wanted.multiple), (PickerKind::File, true));
+    assert_eq!(wanted.accept.as_deref(), Some(".txt,image/*"));
+    let file = |name: &str, content: &str| json!({"name": name, "type": "text/plain", "content": content});
+    let files = [file("../a.txt", "aGVsbG8="), file("a.txt", "d29ybGQ=")];
+    person.say(json!({"type": "files", "id": wanted.id, "files": files}));
+    stage.until("f.files.length == 2 && log.includes('change f')").await;
+    let names_and_texts = "async () => [f.files[0].name, await f.files[0].text(), await f.files[1].text()].join()";
+    assert_eq!(stage.eval(names_and_texts).await, "a.txt,hello,world");
+
+    person.click(stage.middle("#w").await);
+    let mut states = Vec::new();
+    let done = person
+        .told(|message| match message {
+            ToViewer::Download(download) => {
+                states.push(download.state);
+                (download.state == DownloadState::Completed).then(|| download.clone())
+            }
+            _ => None,
+        })
+        .await;
+    let Download { id, name, received, .. } = done;
+    assert_eq!((name.as_str(), received), ("a b.txt", 19));
+    let downloaded = stage.live.downloaded(&id).unwrap();
+    assert_eq!((downloaded.name.as_str(), read(downloaded.path).as_str()), ("a b.txt", "what was downloaded"));
+    assert_eq!(stage.live.downloaded("another"), None);
+    stage.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn dialogs_wait_for_who_is_in_control_and_for_nobody_else() {
+    let ask = "<!doctype html><script>window.log = [];
+        window.ask = () => setTimeout(() => { log.push(confirm('sure?')); log.push(prompt('who?', 'me')); alert('told'); log.push('over') })</script>";
+    let stage = Stage::with(ask).await;
+    // Nobody looks: as scripts have it.
+    stage.eval("ask()").await;
+    stage.until("log.join() == 'false,,over'").await;
+
+    let person = stage.person();
+    person.told(|message| matches!(message, ToViewer::Control { yours: true, .. }).then_some(())).await;
+    let answer = |dialog: &Dialog, accept: bool, text: Value| {
+        person.say(json!({"type": "dialog_answer", "id": dialog.id, "accept": accept, "text": text}));
+    };
+    stage.eval("log.length = 0; ask()").await;
+    let sure = dialog(&person).await;
+    assert_eq!((sure.kind, sure.message.as_str()), (DialogKind::Confirm, "sure?"));
+    // Who comes while it is open sees it too.
+    let other = stage.person();
+    assert_eq!(dialog(&other).await, sure);
+    answer(&sure, true, Value::Null);
+    let who = dialog(&person).await;
+    assert_eq!((who.kind, who.default.as_deref()), (DialogKind::Prompt, Some("me")));
+    answer(&who, true, json!("you"));
+    let told = dialog(&person).await;
+    answer(&told, false, Value::Null);
+    person.told(|message| matches!(message, ToViewer::DialogClosed { id } if *id == told.id).then_some(())).await;
+    stage.until("log.join() == 'true,you,over'").await;
+    drop((person, other));
+    stage.end().await;
+}
