@@ -27,10 +27,12 @@ pub(super) enum Opens {
     Admin,
     /// The browser's DevTools protocol.
     DevTools,
+    /// What was downloaded in it.
+    Files,
 }
 
 impl Opens {
-    const ALL: [Self; 4] = [Self::View, Self::Control, Self::Admin, Self::DevTools];
+    const ALL: [Self; 5] = [Self::View, Self::Control, Self::Admin, Self::DevTools, Self::Files];
 
     fn letter(self) -> char {
         match self {
@@ -38,6 +40,7 @@ impl Opens {
             Self::Control => 'c',
             Self::Admin => 'a',
             Self::DevTools => 'd',
+            Self::Files => 'f',
         }
     }
 }

@@ -8,6 +8,7 @@
 mod admin;
 mod assets;
 mod devtools;
+mod downloads;
 mod input;
 mod key;
 mod life;
@@ -52,6 +53,7 @@ pub(super) fn routes() -> OpenApiRouter<App> {
         .merge(assets::routes())
         .merge(socket::routes())
         .merge(devtools::routes())
+        .merge(downloads::routes())
 }
 
 /// A live browser that was started.

@@ -19,6 +19,7 @@ use super::super::error::{ApiError, ErrorBody};
 use super::super::nodes;
 use super::super::params::Name;
 use super::admin::{Found, admitted};
+use super::downloads::addressed;
 use super::key::{self, Opens};
 use super::running::Vm;
 
@@ -114,7 +115,7 @@ async fn serve(vm: &Arc<Vm>, role: Role, socket: WebSocket) {
     let sends = async {
         while let Some(sent) = viewer.next().await {
             let message = match sent {
-                Sent::Message(message) => text(&message),
+                Sent::Message(message) => text(&addressed(vm, message)),
                 Sent::Frame(frame) => Message::Binary(frame),
             };
             if sink.send(message).await.is_err() {
