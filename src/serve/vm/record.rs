@@ -53,6 +53,13 @@ pub(super) struct Ended {
     pub(super) saved: String,
 }
 
+/// What else the id of a live browser means.
+#[derive(Debug, Serialize, Deserialize)]
+struct Alias {
+    format: u32,
+    session: SessionId,
+}
+
 impl Record {
     pub(super) fn new(node: &str, session: Option<SessionId>, saves: bool, tag: Option<String>) -> Self {
         let (id, created_at) = (uuid(), now());
@@ -167,13 +174,14 @@ pub(super) async fn all(app: &App, tenant: &Tenant) -> Result<Vec<Record>, Sessi
 /// The session that is meant by an id: itself, or the one that the live browser of that id saved over.
 pub(super) async fn meant(app: &App, tenant: &Tenant, id: &SessionId) -> Result<SessionId, SessionError> {
     // A document's name is short and plain; ids that are not are no live browser's.
-    let read = app.sessions.live_document::<SessionId>(tenant, LivePart::Alias, id.as_str()).await?;
-    Ok(read.map_or_else(|| id.clone(), |(session, _)| session))
+    let read = app.sessions.live_document::<Alias>(tenant, LivePart::Alias, id.as_str()).await?;
+    Ok(read.map_or_else(|| id.clone(), |(alias, _)| alias.session))
 }
 
 /// From now on the live browser's id means that session, too.
 pub(super) async fn alias(app: &App, tenant: &Tenant, id: &str, session: &SessionId) -> Result<(), SessionError> {
-    let put = app.sessions.put_live_document(tenant, LivePart::Alias, id, session, Seen::NOTHING, None);
+    let alias = Alias { format: 1, session: session.clone() };
+    let put = app.sessions.put_live_document(tenant, LivePart::Alias, id, &alias, Seen::NOTHING, None);
     put.await.map(drop)
 }
 
