@@ -61,6 +61,11 @@ mod redis_server;
 #[path = "store/relay.rs"]
 #[allow(dead_code, reason = "likewise")]
 mod relay;
+#[path = "session/proxy.rs"]
+mod proxy;
+#[path = "egress/relay.rs"]
+#[allow(dead_code, reason = "tests of the way out need more of it")]
+mod relay;
 #[path = "session/rig.rs"]
 mod rig;
 #[path = "session/rotation.rs"]

@@ -21,6 +21,9 @@ impl Workspace {
 
     /// Tells them of one more.
     pub fn learn(&self, secret: &Secret) {
+        if secret.expose().is_empty() {
+            return;
+        }
         let mut known = self.0.known.0.lock().unwrap_or_else(PoisonError::into_inner);
         known.1.iter().for_each(|redactor| redactor.learn(secret));
         if !known.0.iter().any(|other| other.name() == secret.name() && other.expose() == secret.expose()) {

@@ -109,7 +109,9 @@ async fn http(mut stream: impl AsyncRead + AsyncWrite + Unpin, rules: Rules) {
     if head.starts_with("CONNECT ") {
         drop(stream.write_all(b"HTTP/1.1 200 OK\r\n\r\n").await);
     } else {
-        drop(site.write_all(head.as_bytes()).await);
+        // One request to a connection, so that each is noted.
+        let last = head.replace("\r\n\r\n", "\r\nConnection: close\r\n\r\n");
+        drop(site.write_all(last.as_bytes()).await);
     }
     drop(tokio::io::copy_bidirectional(&mut stream, &mut site).await);
 }
