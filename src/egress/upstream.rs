@@ -84,10 +84,11 @@ impl Upstream {
     /// The same, told that we are `user`. Fails with `invalid_argument` for what this kind of proxy cannot be told.
     pub fn known_as(self, user: &str, password: Secret) -> Result<Self, EgressError> {
         let wrong = |reason| Err(EgressError::Upstream(reason));
-        let sizes = 1..=LONGEST;
         if self.scheme == Scheme::Socks5 {
-            if !sizes.contains(&user.len()) || !sizes.contains(&password.expose().len()) {
-                return wrong("has a user name or password that SOCKS does not take: each is 1 to 255 bytes");
+            if user.is_empty() || user.len() > LONGEST || password.expose().len() > LONGEST {
+                return wrong(
+                    "has a user name or password that SOCKS does not take: a name, and each of 255 bytes at most",
+                );
             }
         } else if user.contains(':') || user.chars().chain(password.expose().chars()).any(char::is_control) {
             return wrong("has a user name with a colon, or control characters");

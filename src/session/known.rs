@@ -16,6 +16,8 @@ impl Workspace {
     pub fn redact_with(&self, redactor: &Redactor) {
         let mut known = self.0.known.0.lock().unwrap_or_else(PoisonError::into_inner);
         known.0.iter().for_each(|secret| redactor.learn(secret));
+        // Those of runs that have ended.
+        known.1.retain(|redactor| !redactor.is_alone());
         known.1.push(redactor.clone());
     }
 

@@ -92,9 +92,7 @@ impl IdentityProxy {
         match (&self.username, has_any) {
             (None, true) => Err(wrong("it has a password and no user name")),
             (Some(user), _) => {
-                // SOCKS takes no empty password, so one that will come counts as there.
-                let stand_in = Secret::new(GIVEN, if has_any { "x".to_owned() } else { String::new() });
-                self.told(user, self.given.clone().unwrap_or(stand_in))?;
+                self.told(user, self.given.clone().unwrap_or_else(|| Secret::new(GIVEN, String::new())))?;
                 Ok(self)
             }
             (None, false) => read(&Secret::new(GIVEN, self.server.clone())).map(|_| self),
@@ -203,7 +201,7 @@ mod tests {
             named("http://me:hunter2@p.example", None, None),
             named("http://p.example", None, secret()),
             named("http://me@p.example", Some("you"), secret()),
-            named("socks5://p.example", Some("me"), None),
+            named("socks5://p.example", Some(""), secret()),
             named("direct", Some("me"), secret()),
             named("p.example:3128", None, None),
         ] {

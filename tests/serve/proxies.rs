@@ -129,7 +129,8 @@ async fn an_identity_goes_out_through_its_proxy() {
     let script = format!(
         "let s = session(\"own\", #{{ proxy: #{{ server: \"{server}\", username: \"me\", password: #{{ secret: \"PROXY\" }} }} }});
         goto(\"http://f.example/\"); let t = title();
-        let again = try {{ session(\"own\", #{{ proxy: \"direct\" }}); \"went\" }} catch (e) {{ e.code }};
+        let again = \"\";
+        try {{ session(\"own\", #{{ proxy: \"direct\" }}); again = \"went\"; }} catch (e) {{ again = e.code; }}
         [t, again, args.guess]"
     );
     let run = rig.post("/v1/run", &json!({"script": script, "args": {"guess": "swordfish"}})).await;

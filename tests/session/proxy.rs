@@ -6,7 +6,7 @@ use axum::response::Html;
 use rhaven::page::GotoOptions;
 use rhaven::session::{Identity, IdentityProxy, SessionOptions};
 
-use crate::relay::Relay;
+use crate::proxy_relay::Relay;
 use crate::rig::{Rig, evaluate, goto, id, soon};
 
 fn through(proxy: &str) -> SessionOptions {
@@ -31,13 +31,13 @@ async fn it_is_kept_with_the_session_and_with_a_profile() {
             let workspace = rig.workspace();
             let session = workspace.session(&id(name), &options).await.unwrap();
             let page = session.page().await.unwrap();
-            let url = if is_proxied { "http://localhost:1/".to_owned() } else { format!("http://{address}/") };
+            let url = if is_proxied { "http://localhost:8181/".to_owned() } else { format!("http://{address}/") };
             goto(&page, &url).await;
             let host = url.trim_start_matches("http://").trim_end_matches('/');
             assert_eq!(evaluate(&page, "document.title").await, host);
             evaluate(&page, "localStorage.setItem('kept', Date.now())").await;
             let asked = relay.asked();
-            assert_eq!(asked.iter().any(|target| target.contains("localhost:1")), is_proxied, "{name}: {asked:?}");
+            assert_eq!(asked.iter().any(|target| target.contains("localhost:8181")), is_proxied, "{name}: {asked:?}");
             let other = workspace.session(&id(name), &through("http://other.example")).await.err().unwrap();
             assert_eq!(other.code(), "session_kind");
             let outcomes = workspace.finish(soon()).await;
