@@ -61,9 +61,10 @@ impl Cdp {
         RawEvents { queue: self.session.subscribe(methods.iter().map(|method| Cow::Borrowed(*method)).collect()) }
     }
 
-    /// Why a navigation to `url` that was begun after `since` has failed, where the browser's only way out knows.
+    /// Why a navigation to `url` that was begun after `since` has failed, where the way out knows.
     pub fn missed(&self, url: &str, since: Instant) -> Option<Missed> {
-        self.router.egress.as_ref()?.missed(url, since)
+        let way = self.session.way().or(self.router.egress.as_ref()).or(self.router.proxy.as_ref());
+        way?.missed(url, since)
     }
 
     /// Chromium's session id; empty for the browser's own.

@@ -9,6 +9,7 @@ use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
+use tokio_rustls::rustls::ClientConfig;
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tokio_util::task::TaskTracker;
 
@@ -40,6 +41,8 @@ pub struct ProxyOptions {
     pub resolver: Arc<dyn Resolve>,
     /// The proxy to go through; straight out where none.
     pub upstream: Option<Upstream>,
+    /// How an upstream proxy that is reached by TLS proves who it is; none: as the system trusts.
+    pub tls: Option<Arc<ClientConfig>>,
     /// How long a connection may take, name resolution included; 10 s by default.
     pub connect_timeout: Duration,
     /// How many connections of clients there may be at a time, tunnels included; 1024 by default. More wait.
@@ -50,7 +53,7 @@ impl ProxyOptions {
     /// Straight out under `policy`, with the system's resolver and the default limits.
     pub fn new(policy: Policy) -> Self {
         let resolver = Arc::new(SystemResolver::default());
-        Self { policy, resolver, upstream: None, connect_timeout: CONNECT, connections: CONNECTIONS }
+        Self { policy, resolver, upstream: None, tls: None, connect_timeout: CONNECT, connections: CONNECTIONS }
     }
 }
 
@@ -99,12 +102,12 @@ impl Proxy {
     /// Begins to listen, on the current tokio runtime. Fails with `proxy_unavailable` where there is no port.
     pub fn start(options: ProxyOptions) -> Result<Self, EgressError> {
         let (listener, address) = listen().map_err(|error| EgressError::Start(error.to_string()))?;
-        let ProxyOptions { policy, resolver, upstream, connect_timeout, connections } = options;
+        let ProxyOptions { policy, resolver, upstream, tls, connect_timeout, connections } = options;
         let resolver = resolver.for_proxy().unwrap_or(resolver);
         let (tasks, log) = (Tasks::default(), Arc::<Log>::default());
         let (kept_off, end) = (policy.keep_off(address), tasks.stop.clone().drop_guard());
         let dialer =
-            Dialer { policy: policy.clone(), resolver, upstream, within: connect_timeout, tasks: tasks.clone() };
+            Dialer { policy: policy.clone(), resolver, upstream, tls, within: connect_timeout, tasks: tasks.clone() };
         tasks.spawn(accept(listener, Arc::new(dialer), log.clone(), Arc::new(Semaphore::new(connections))));
         let inner = Inner { address, policy, log, tasks, _end: end, _kept_off: kept_off };
         Ok(Self { inner: Arc::new(inner) })

@@ -22,7 +22,7 @@ use super::dial::{authority, wants_credentials};
 use super::headers::{REFUSED, set_upgrade, strip, upgrade_to};
 use super::log::Log;
 use super::policy::Target;
-use super::{Fault, dial::Dialer, tunnel};
+use super::{Fault, Upstream, dial::Dialer, tunnel};
 
 /// How long a connection is waited for that should be free.
 const FREE: Duration = Duration::from_millis(50);
@@ -127,7 +127,7 @@ impl Visitor {
         let host_header = HeaderValue::from_str(&host).map_err(|_| NoAnswer)?;
         parts.headers.insert(HOST, host_header);
         let path = parts.uri.path_and_query().cloned().unwrap_or_else(|| PathAndQuery::from_static("/"));
-        parts.uri = match &self.dialer.upstream {
+        parts.uri = match self.dialer.upstream.as_ref().filter(|upstream| upstream.takes_urls()) {
             None => Uri::from(path),
             Some(upstream) => {
                 if let Some(value) = upstream.authorization() {
@@ -171,7 +171,8 @@ impl Visitor {
         sender: SendRequest<Sent>,
         response: Response<Incoming>,
     ) -> Result<Response<Incoming>, Fault> {
-        if self.dialer.upstream.is_some() && response.status() == StatusCode::PROXY_AUTHENTICATION_REQUIRED {
+        let asked = self.dialer.upstream.as_ref().is_some_and(Upstream::takes_urls);
+        if asked && response.status() == StatusCode::PROXY_AUTHENTICATION_REQUIRED {
             return Err(wants_credentials());
         }
         *self.kept.lock().unwrap_or_else(PoisonError::into_inner) = Some((target.clone(), sender));

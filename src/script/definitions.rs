@@ -93,7 +93,7 @@ fn type_name(kind: Kind) -> &'static str {
         Kind::Pattern => "String | Pattern",
         Kind::Choice => "String | Map | Array",
         Kind::Function => "FnPtr",
-        Kind::State | Kind::Trait(Trait::Identity) => "String | Map",
+        Kind::State | Kind::Trait(Trait::Identity | Trait::Proxy) => "String | Map",
     }
 }
 

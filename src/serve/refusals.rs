@@ -85,6 +85,7 @@ pub(super) fn refused(error: SessionError) -> ApiError {
         | SessionError::Token(_)
         | SessionError::Cookie(_)
         | SessionError::Identity(_) => ApiError::invalid(".", message),
+        SessionError::Egress(error) => ApiError::new(error.code(), message),
         SessionError::Portable(error) => of_file(&error),
         SessionError::Store(StoreError::LeaseLost | StoreError::Conflict { .. } | StoreError::DocumentChanged) => {
             ApiError::new("conflict", "another has written it meanwhile: nothing was changed by this request")

@@ -95,6 +95,13 @@ impl Deref for Opening {
     }
 }
 
+impl Opening {
+    /// Whether it is kept with a proxy.
+    pub(super) fn has_proxy(&self) -> bool {
+        self.base.identity().is_some_and(|identity| identity.asked().proxy.is_some())
+    }
+}
+
 impl Named {
     /// Whether `id` is what it was asked for by: its own, or that of the session that it is a fork of.
     pub(super) fn answers_to(&self, id: &SessionId) -> bool {

@@ -7,7 +7,7 @@ use axum::extract::{Query, RawQuery};
 use axum::response::{Html, IntoResponse, Redirect};
 use axum::routing::{any, get};
 use chromiumoxide::cdp::browser_protocol::page::NavigateParams;
-use rhaven::browser::{Browser, ContextOptions, Egress, Flavor, LaunchOptions, Missed, Target};
+use rhaven::browser::{Browser, Cause, ContextOptions, Egress, Flavor, LaunchOptions, Missed, Target};
 use rhaven::egress::{AddressKind, Proxy, Why};
 use rhaven::page::{GotoOptions, Page};
 use serde_json::Value;
@@ -387,7 +387,8 @@ async fn a_page_that_was_not_reached_says_what_the_way_out_knows() {
     let knows = proxy.clone();
     let egress = Egress::new(proxy.address()).telling(move |url, since| {
         let fault = knows.why_failed(url, since)?;
-        Some(Missed { blocked: fault.code() == "target_blocked", reason: fault.to_string() })
+        let cause = if fault.code() == "target_blocked" { Cause::Blocked } else { Cause::Unreached };
+        Some(Missed { cause, reason: fault.to_string() })
     });
     let browser = start_with(&LaunchOptions { egress: Some(egress), ..LaunchOptions::default() }).await;
     let context = browser.new_context(&ContextOptions::default()).await.unwrap();

@@ -235,7 +235,7 @@ async fn a_proxy_to_go_through_is_gone_through() {
         assert!(head.starts_with("GET http://a.example/page HTTP/1.1\r\n") && head.contains("Basic "), "{head}");
     }
     check(&rig, "http://10.0.0.1/", "--allow-private").await;
-    let stats: Value = rig.post("/v1/fetch", &json!({"url": "http://nas.local/"})).await.json();
+    let stats: Value = rig.post("/v1/fetch", &json!({"url": "http://nas.local/", "use_proxy": true})).await.json();
     assert_eq!(stats["error"]["code"], "target_blocked", "{stats}");
     rig.stop().await;
 }

@@ -173,13 +173,16 @@ async fn what_is_wrong_with_a_request_is_told_before_anything_is_begun() {
     check(json!({ "name": "x" }), 404, "name").await;
     check(json!({ "script": "1", "timeout_ms": 0 }), 400, "timeout_ms").await;
     check(json!({ "script": "1", "timeout_ms": 99_000_000 }), 400, "timeout_ms").await;
-    check(json!({ "script": "1", "identity": "phone" }), 400, "identity").await;
     check(json!({ "script": "1", "session": { "id": "a", "ttl": "soon" } }), 400, "session.ttl").await;
     check(json!({ "script": " ".repeat(101) }), 413, "script").await;
     let told = check(json!({ "scrip": "1" }), 400, "scrip").await;
     assert_eq!(told["hint"], "did you mean script?");
-    let none = rig.post("/v1/run", &json!({ "script": "1", "session": { "id": "a", "identity": "phone" } })).await;
-    assert_eq!((none.status.as_u16(), &error(&none)["code"]), (422, &json!("identity_not_found")), "{}", none.text);
+    for named in [json!({ "session": { "id": "a", "identity": "phone" } }), json!({ "identity": "phone" })] {
+        let mut body = json!({ "script": "1" });
+        body.as_object_mut().unwrap().extend(named.as_object().unwrap().clone());
+        let none = rig.post("/v1/run", &body).await;
+        assert_eq!((none.status.as_u16(), &error(&none)["code"]), (422, &json!("identity_not_found")), "{}", none.text);
+    }
     rig.stop().await;
 }
 

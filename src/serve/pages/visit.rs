@@ -75,6 +75,8 @@ impl Visit {
             Ok(workspace) => workspace,
             Err(error) => return self.ended(Seen::default(), Some(error), None),
         };
+        // Whatever its sessions are opened with is not shown.
+        workspace.redact_with(&self.redactor);
         let options = match self.stoppable(self.options(&workspace), pending()).await {
             Ok(options) => options,
             Err(error) => return self.ended(Seen::default(), Some(error), None),
@@ -122,6 +124,8 @@ impl Visit {
             }
             (None, None) => SessionOptions::default(),
         };
+        let through = self.app.config.egress.upstream.clone().filter(|_| self.input.use_proxy);
+        let options = SessionOptions { through, ..options };
         let Some(device) = self.input.device else { return Ok(options) };
         let device = Identity { device: Some(device.name().to_owned()), ..Identity::default() };
         Ok(SessionOptions { identity: device.over(&options.identity), ..options })
@@ -151,17 +155,15 @@ impl Visit {
     async fn open_plain(&self, workspace: &Workspace, options: &SessionOptions) -> Result<PlainSession, SessionError> {
         match &self.input.session {
             Some(session) => Box::pin(workspace.plain(&session.id, options)).await,
-            None => workspace.plain_for_once(&options.identity).await,
+            None => workspace.plain_for_once(options).await,
         }
     }
 
     async fn without_browser(self, session: PlainSession) -> Ended {
         let mut seen = Seen::default();
-        if let Some(password) = session.password() {
-            self.redactor.learn(password);
-        }
         let work = async {
-            let response = plain::get(&self.way, &session, &self.input.url).await?;
+            let own = session.way().map(WayOut::through).transpose()?;
+            let response = plain::get(own.as_ref().unwrap_or(&self.way), &session, &self.input.url).await?;
             (seen.final_url, seen.http_status) = (Some(response.url.to_string()), Some(response.status));
             seen.is_there = true;
             let source = Source::Response(&response);
@@ -217,10 +219,6 @@ impl Visit {
 
     async fn browse(&self, workspace: &Workspace, options: &SessionOptions, seen: &mut Seen) -> Result<(), ApiError> {
         let session = self.open(workspace, options).await.map_err(ApiError::from)?;
-        // What it answers a site with that asks for a password is not shown either.
-        if let Some(password) = session.password() {
-            self.redactor.learn(&password);
-        }
         // Its identity may have names for them.
         let secrets = self.secrets(workspace).await?;
         let page = session.page().await.map_err(ApiError::from)?;
@@ -256,11 +254,8 @@ impl Visit {
         if let Some(session) = &self.input.session {
             return Box::pin(workspace.session(&session.id, options)).await;
         }
-        let session = Box::pin(workspace.current()).await?;
-        if !options.identity.is_empty() {
-            session.pose_as(workspace, &options.identity).await?;
-        }
-        Ok(session)
+        workspace.pose(options.identity.clone(), options.through.clone());
+        Box::pin(workspace.current()).await
     }
 
     /// The secrets that actions name. Whatever is answered from now on does not show their values.
@@ -275,7 +270,7 @@ impl Visit {
                     ApiError::new("secret_not_set", message).with("path", format!("actions[{at}].value.secret"))
                 );
             };
-            self.redactor.learn(&secret);
+            workspace.learn(&secret);
             secrets.insert(name.to_owned(), secret);
         }
         Ok(secrets)

@@ -34,7 +34,7 @@ pub(in crate::serve) struct RunInput {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<SessionInputSchema>)]
     pub(in crate::serve) session: Option<SessionInput>,
-    /// The identity that the session tells sites from now on.
+    /// The identity that the session tells sites from now on; without a session, that of the pages of this run.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) identity: Option<String>,
     /// How long it may take, in milliseconds.
@@ -118,10 +118,6 @@ impl RunInput {
     /// What can be told to be wrong with it before it is begun.
     pub(in crate::serve) fn check(&self, app: &App) -> Result<(), ApiError> {
         self.timeout(app)?;
-        if self.identity.is_some() && self.session.is_none() {
-            let message = "identity: it is told by a session, and none is named: add session";
-            return Err(ApiError::invalid("identity", message));
-        }
         self.source(app).map(drop)
     }
 

@@ -151,9 +151,14 @@ async fn perform(
         Ok(prepared) => prepared,
         Err(failure) => return Err(early(failures::of_run(&failure))),
     };
-    if let Some(session) = &input.session
-        && let Err(error) = open(task, input, session, workspace).await
-    {
+    let opened = match (&input.session, &input.identity) {
+        (Some(session), _) => open(task, input, session, workspace).await,
+        (None, Some(name)) => {
+            workspace.identity(name).await.map(|own| workspace.pose(own, None)).map_err(ApiError::from)
+        }
+        (None, None) => Ok(()),
+    };
+    if let Err(error) = opened {
         let outcomes = workspace.finish(task.finish_by()).await;
         return Err((error, outcomes));
     }
