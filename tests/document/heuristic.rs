@@ -75,6 +75,7 @@ fn pages(folder: &str) -> Vec<PathBuf> {
     let mut pages: Vec<PathBuf> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
     pages.retain(|path| path.extension().is_some_and(|end| end == "html"));
     pages.sort();
+    if let Ok(only) = std::env::var("ONLY") { pages.retain(|p| p.to_string_lossy().contains(&only)); }
     assert!(!pages.is_empty());
     pages
 }

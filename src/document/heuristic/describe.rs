@@ -194,10 +194,31 @@ fn keyed(part: &[String], of: &[String], each_one: bool) -> (String, Attribute) 
         .map(|(at, word)| if at + 1 == telling.len() && !many && each_one { singular(word) } else { word.clone() })
         .collect();
     let mut attribute = attribute(vec![Phrase::new(telling), Phrase::new(&words)], output, &[of, &hints].concat());
+    if attribute.output == Output::Text && is_count(part) {
+        attribute.output = Output::Integer;
+    }
     attribute.many = many;
     attribute.plural =
         !each_one && telling.last().is_some_and(|last| is_plural(last)) && attribute.output == Output::Text;
-    (key.join("_"), attribute)
+    (if per_words(part) && each_one_of(&words, telling) { literal(part) } else { key.join("_") }, attribute)
+}
+
+/// Whether a part is "number of reviews", "area of law": called by its own words, in their order.
+fn per_words(part: &[String]) -> bool {
+    part.iter().position(|word| word == "of").is_some_and(|at| at > 0 && at + 1 < part.len())
+}
+
+/// Whether none of its words was left out as what the record is.
+fn each_one_of(words: &[String], telling: &[String]) -> bool {
+    words.len() == telling.len() && words.len() > 1
+}
+
+/// The words of a part up to the end of its noun, as they stand.
+fn literal(part: &[String]) -> String {
+    let (part, _) = super::grammar::cut_type(part);
+    let skipped = |word: &&String| !["a", "an", "the", "its", "their"].contains(&word.as_str());
+    let words = part.iter().filter(skipped).take_while(|word| *word == "of" || !super::grammar::is_end(word) && !is_sign(word));
+    words.cloned().collect::<Vec<_>>().join("_")
 }
 
 /// "items (each with name and quantity)": a list within each record.
@@ -305,6 +326,13 @@ fn scalar(names: &[String], text: &[String]) -> Attribute {
     attribute
 }
 
+/// What is switched on is called by what it is, not by its being so.
+fn without_state(words: Vec<String>) -> Vec<String> {
+    let states = ["enabled", "disabled", "required", "switched", "turned", "activated", "active", "on"];
+    let kept: Vec<String> = words.iter().filter(|word| !states.contains(&word.as_str())).cloned().collect();
+    if kept.is_empty() { words } else { kept }
+}
+
 /// "whether the product is in stock".
 fn boolean(names: &[String], text: &[String]) -> Attribute {
     let said: Vec<String> = text
@@ -341,6 +369,7 @@ fn boolean(names: &[String], text: &[String]) -> Attribute {
         .collect();
     let names: Vec<String> =
         names.iter().filter(|name| !["is", "has", "in"].contains(&name.as_str())).cloned().collect();
+    let (said, names) = (without_state(said), without_state(names));
     let mut attribute = attribute(vec![Phrase::new(&names), Phrase::new(&said)], Output::Bool, &[]);
     attribute.kind = Kind::Any;
     attribute

@@ -97,6 +97,9 @@ impl Linked {
                 None => said.extend(labels.of(key, weight)),
                 Some(inner) => {
                     said.extend(labels.of(&format!("{inner} {key}"), weight));
+                    if above.len() > 1 {
+                        said.extend(labels.of(&format!("{}_{key}", above.join("_")), weight));
+                    }
                     said.extend(labels.of(key, weight - if vague { 0.35 } else { 0.06 }));
                 }
             }

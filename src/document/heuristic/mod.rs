@@ -4,8 +4,11 @@
 
 mod choose;
 mod columns;
+mod complete;
+mod dates;
 mod describe;
 mod dom;
+mod evidence;
 mod facts;
 mod grammar;
 mod grid;
@@ -13,10 +16,13 @@ mod groups;
 mod linked;
 mod lists;
 mod model;
+mod naming;
+mod offers;
 mod phrase;
 mod reading;
 mod shapes;
 mod spoken;
+mod utility;
 mod value;
 mod vocabulary;
 mod wanted;

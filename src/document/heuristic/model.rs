@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use std::rc::Rc;
 
 use super::dom::Dom;
+use super::utility::is_look;
 use super::words::{self, Word};
 
 /// What says what a value is, and how much it counts.
@@ -160,7 +161,7 @@ impl Labels {
                 labels.extend(self.of(token.rsplit(':').next().unwrap_or(token), factor));
             }
         }
-        for class in element.classes().take(8) {
+        for class in element.classes().filter(|class| !is_look(class)).take(8) {
             // The element of a block says more than the block.
             if let Some((_, part)) = class.split_once("__") {
                 labels.extend(self.of(part, 0.86 * factor));

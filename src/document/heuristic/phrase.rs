@@ -16,7 +16,7 @@ pub(super) const GENERIC: &[&str] = &[
 ];
 
 /// Words that say hardly more than nothing.
-const LIGHT: &[&str] = &["full", "complete", "page", "long", "short", "overall", "average", "total", "unit"];
+const LIGHT: &[&str] = &["full", "complete", "page", "long", "short", "overall", "average", "total", "unit", "contact", "main", "support", "general"];
 
 impl Phrase {
     /// Of words as they are written, the last of which is the head.
@@ -118,7 +118,7 @@ impl Phrase {
         let Some(((head, _), rest)) = self.words.split_last() else { return Kind::Any };
         let kind = kind_of(&head.stem, !rest.is_empty());
         match kind {
-            Kind::Any | Kind::Id | Kind::Count | Kind::Name => {
+            Kind::Any | Kind::Id | Kind::Count | Kind::Name | Kind::Address => {
                 let mut before = rest.iter().map(|(word, _)| kind_of(&word.stem, false));
                 let strong = |kind: &Kind| matches!(kind, Kind::Email | Kind::Phone | Kind::Date);
                 before.rfind(strong).unwrap_or(kind)
@@ -155,6 +155,14 @@ fn kind_of(stem: &str, qualified: bool) -> Kind {
     ]) || (is(&["day"]) && qualified)
     {
         Kind::Date
+    } else if is(&["hour", "hours"]) && qualified {
+        Kind::Hours
+    } else if is(&["version"]) {
+        Kind::Version
+    } else if is(&["duration", "runtime"]) {
+        Kind::Duration
+    } else if is(&["address"]) {
+        Kind::Address
     } else if is(&["time"]) {
         Kind::Time
     } else if is(&["location", "place", "city"]) {
@@ -175,6 +183,8 @@ fn kind_of(stem: &str, qualified: bool) -> Kind {
         || (is(&["number", "no", "reference"]) && qualified)
     {
         Kind::Id
+    } else if is(&["author", "user", "username", "poster", "owner", "seller", "speaker", "artist", "assignee", "reporter", "reviewer"]) {
+        Kind::Person
     } else if is(&["name", "title", "headline"]) {
         Kind::Name
     } else {

@@ -3,9 +3,10 @@
 
 use std::sync::LazyLock;
 
-use jiff::civil::{Date, DateTime};
 use regex::Regex;
 use serde_json::Value;
+
+pub use super::dates::{date, iso_date};
 
 /// What kind of thing is asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -24,6 +25,13 @@ pub enum Kind {
     Name,
     Time,
     Place,
+    Address,
+    /// When something is open.
+    Hours,
+    Version,
+    Duration,
+    /// Who: one line, as a name is.
+    Person,
 }
 
 /// What a value is made into.
@@ -46,7 +54,7 @@ pub enum Output {
 /// What is longer is no amount, date or the like, whatever stands in it.
 const LONG: usize = 400;
 
-fn regex(pattern: &str) -> Option<Regex> {
+pub fn regex(pattern: &str) -> Option<Regex> {
     Regex::new(pattern).ok()
 }
 
@@ -61,32 +69,34 @@ static EMAIL: LazyLock<Option<Regex>> =
 static PHONE: LazyLock<Option<Regex>> = LazyLock::new(|| regex(r"\+?\(?\d[\d\s().\-/\u{a0}]{5,20}\d"));
 static NUMBER: LazyLock<Option<Regex>> =
     LazyLock::new(|| regex(r"[-−–]?\d+(?:[.,'’\u{a0}\u{202f} ]\d{3})*(?:[.,]\d+)?|[-−–]?\d+"));
-const MONTHS: &str = r"(?:jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|sept?(?:ember)?|oct(?:ober)?|nov(?:ember)?|dec(?:ember)?)\.?";
-static DATE: LazyLock<Option<Regex>> = LazyLock::new(|| {
-    regex(&format!(
-        r"(?i)\d{{4}}-\d{{1,2}}-\d{{1,2}}(?:[T ]\d{{2}}:\d{{2}}(?::\d{{2}}(?:\.\d+)?)?(?:Z|[+-]\d{{2}}:?\d{{2}})?)?|\d{{4}}/\d{{1,2}}/\d{{1,2}}|\b\d{{1,2}}[./]\s?\d{{1,2}}[./]\s?\d{{2,4}}|\b{MONTHS}\s+\d{{1,2}}(?:st|nd|rd|th)?(?:\s*[–-]\s*\d{{1,2}})?(?:,?\s+\d{{4}})?\b|\b\d{{1,2}}(?:st|nd|rd|th|\.)?\s+(?:of\s+)?{MONTHS}(?:,?\s+\d{{4}})?|\b{MONTHS}\s+\d{{4}}\b|\b\d{{1,2}}-{MONTHS}-\d{{2,4}}|\b(?:\d+|an?|one|two|three)\s+(?:second|minute|hour|day|week|month|year)s?\s+ago|\byesterday\b|\btoday\b|\btomorrow\b|\d{{4}}年\d{{1,2}}月\d{{1,2}}日|\d{{1,2}}\.\s\p{{L}}+\s\d{{4}}"
-    ))
-});
 static TIME: LazyLock<Option<Regex>> =
     LazyLock::new(|| regex(r"(?i)\b\d{1,2}[:.h]\d{2}(?::\d{2})?(?:\s?[ap]\.?m\.?)?\b|\b\d{1,2}\s?[ap]m\b"));
 static PLACE: LazyLock<Option<Regex>> =
     LazyLock::new(|| regex(r"^(?:Remote|Hybrid|Online|On-?site|\p{Lu}[\p{L}.'’\- ]+,\s\p{Lu}[\p{L}.'’\- ]+)$"));
+static DURATION: LazyLock<Option<Regex>> = LazyLock::new(|| {
+    regex(r"(?i)\b\d+(?:[.,]\d+)?\s?(?:h|hrs?|hours?|std\.?|min\.?|mins?|minutes?|minuten|sec|secs?|seconds?|days?|weeks?|months?|tage|heures?)\b(?:[\s,]+\d+\s?(?:min|mins|minutes|m|s|sec)\b)?")
+});
+static STREET: LazyLock<Option<Regex>> = LazyLock::new(|| {
+    regex(r"(?i)\b(?:street|st|road|rd|lane|avenue|ave|square|row|quay|drive|way|court|boulevard|rue|via|calle|plaza|\p{L}*stra(?:ß|ss)e|\p{L}*str\.|\p{L}*platz|\p{L}*weg|\p{L}*gasse)\b")
+});
+static POSTCODE: LazyLock<Option<Regex>> =
+    LazyLock::new(|| regex(r"\b[A-Z]{1,2}\d[A-Z\d]?\s?\d[A-Z]{2}\b|\b\d{5}(?:-\d{4})?\b|\b\d{4}\s?[A-Z]{2}\b|\b\d{4}\s\p{Lu}\p{Ll}+|\b\d{3}\s\d{2}\b"));
+static HOURS: LazyLock<Option<Regex>> = LazyLock::new(|| {
+    regex(r"(?i)\d{1,2}(?:[:.]\d{2})?\s?(?:am|pm|uhr|h)?\s?(?:–|-|to|bis)\s?\d{1,2}(?:(?:[:.]\d{2})\s?(?:am|pm|uhr|h)?|\s?(?:am|pm|uhr|h)\b)")
+});
+static VERSION: LazyLock<Option<Regex>> =
+    LazyLock::new(|| regex(r"^(?i:version |v\.? ?|release )?\d+\.\d+(?:\.\d+)*(?:[-+.]?[A-Za-z]+[\w.]*)?$"));
 static YEAR: LazyLock<Option<Regex>> = LazyLock::new(|| regex(r"\b(?:1[5-9]|20)\d{2}\b"));
 static RATING: LazyLock<Option<Regex>> =
     LazyLock::new(|| regex(r"(?i)(\d+(?:[.,]\d+)?)\s*(?:/|out of|of|stars?)\s*\d*|[★⭐]+"));
 
-fn first(pattern: &LazyLock<Option<Regex>>, text: &str) -> Option<(usize, usize)> {
+pub fn first(pattern: &LazyLock<Option<Regex>>, text: &str) -> Option<(usize, usize)> {
     pattern.as_ref()?.find(text).map(|found| (found.start(), found.end()))
 }
 
 /// The part of a text that is an amount of money.
 pub fn money(text: &str) -> Option<(usize, usize)> {
     first(&MONEY, text)
-}
-
-/// The part of a text that is a date.
-pub fn date(text: &str) -> Option<(usize, usize)> {
-    first(&DATE, text)
 }
 
 /// The part of a text that is a time of the day.
@@ -106,6 +116,28 @@ pub fn phone(text: &str) -> Option<(usize, usize)> {
     let digits = found.bytes().filter(u8::is_ascii_digit).count();
     let telling = found.contains(['+', '(', ' ', '-']) || digits >= 9;
     ((7..=15).contains(&digits) && telling && date(found).is_none()).then_some((from, to))
+}
+
+/// The part of a text that is a length of time: `3 h 40 min`.
+pub fn duration(text: &str) -> Option<(usize, usize)> {
+    first(&DURATION, text)
+}
+
+/// Whether a text is where somebody lives or works.
+pub fn is_address(text: &str) -> bool {
+    text.len() <= 120 && text.split(' ').count() > 2 && text.contains([',', '\n']) | first(&STREET, text).is_some() && first(&POSTCODE, text).is_some()
+}
+
+/// Whether a text is when something is open: `Mon–Fri 9:00–17:30`.
+pub fn is_hours(text: &str) -> bool {
+    text.len() <= 48 && first(&HOURS, text).is_some()
+}
+
+/// Whether a text is a date but for the day of the week.
+fn without_weekday(text: &str) -> bool {
+    let Some((from, to)) = date(text) else { return false };
+    let rest: String = text[..from].chars().chain(text[to..].chars()).filter(|c| c.is_alphanumeric()).collect();
+    rest.chars().count() <= 10 && rest.chars().all(char::is_alphabetic)
 }
 
 /// The part of a text that is a number.
@@ -144,6 +176,7 @@ pub fn fits(kind: Kind, text: &str) -> f32 {
         Kind::Time if text.len() > 80 => 0.0,
         Kind::Time => match covers(date(text)).map(|_| 1.0).or(covers(time(text))) {
             Some(part) => 0.75 + 0.25 * part,
+            None if duration(text).is_some() && text.len() < 24 => 0.85,
             None if text.len() < 40 && digit => 0.7,
             None => 0.0,
         },
@@ -188,6 +221,12 @@ pub fn fits(kind: Kind, text: &str) -> f32 {
                 0.55
             }
         }
+        Kind::Version | Kind::Duration => {
+            if text.len() <= 60 && digit { 1.0 } else { 0.7 }
+        }
+        Kind::Address | Kind::Hours => {
+            if text.len() <= 200 { 1.0 } else { 0.6 }
+        }
         Kind::Place => {
             if text.len() <= 120 {
                 1.0
@@ -195,7 +234,7 @@ pub fn fits(kind: Kind, text: &str) -> f32 {
                 0.7
             }
         }
-        Kind::Name => {
+        Kind::Name | Kind::Person => {
             if text.len() <= 300 && text.chars().any(char::is_alphabetic) {
                 1.0
             } else {
@@ -213,12 +252,19 @@ pub fn looks(kind: Kind, text: &str) -> f32 {
     let covers = |found: Option<(usize, usize)>| found.map_or(0.0, |(from, to)| ratio(to - from, text.trim().len()));
     match kind {
         Kind::Money => covers(money(text)),
-        Kind::Date => covers(date(text)),
+        Kind::Date => covers(date(text)).max(if without_weekday(text) { 0.9 } else { 0.0 }),
         Kind::Time => covers(time(text)),
+        Kind::Address if is_address(text) => 1.0,
+        Kind::Hours if is_hours(text) => 1.0,
+        Kind::Version if first(&VERSION, text).is_some() => 1.0,
+        Kind::Duration => covers(duration(text)),
         Kind::Place if first(&PLACE, text).is_some() => 1.0,
         Kind::Email => covers(email(text)),
         Kind::Phone => covers(phone(text)),
         Kind::Rating => match RATING.as_ref().and_then(|regex| regex.find(text)) {
+            Some(found) if text[found.end()..].split(' ').all(|word| ["", "star", "stars", "points"].contains(&word)) => {
+                ratio(text.len() - found.start(), text.trim().len())
+            }
             Some(found) => ratio(found.len(), text.trim().len()),
             None => 0.0,
         },
@@ -351,55 +397,6 @@ pub fn boolean(text: &str) -> Option<bool> {
         return Some(false);
     }
     has(&["in stock", "instock", "available"]).then_some(true)
-}
-
-const DATES: [&str; 12] = [
-    "%Y-%m-%d",
-    "%Y/%m/%d",
-    "%d.%m.%Y",
-    "%d. %m. %Y",
-    "%m/%d/%Y",
-    "%B %d, %Y",
-    "%b %d, %Y",
-    "%B %d %Y",
-    "%b %d %Y",
-    "%d %B %Y",
-    "%d %b %Y",
-    "%d-%b-%Y",
-];
-
-/// ISO 8601 of the ways to write a date; a time stays with it.
-pub fn iso_date(text: &str) -> Option<String> {
-    let (from, to) = date(text)?;
-    let found = text[from..to].trim();
-    if found.len() > 10 && found.as_bytes().get(4) == Some(&b'-') {
-        let with_zone = found.parse::<jiff::Timestamp>().is_ok();
-        let plain = ["%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M:%S", "%Y-%m-%d %H:%M", "%Y-%m-%dT%H:%M"];
-        return if with_zone {
-            Some(found.to_owned())
-        } else {
-            plain.iter().find_map(|format| DateTime::strptime(format, found).ok()).map(|time| time.to_string())
-        };
-    }
-    let tidy: String =
-        ["st", "nd", "rd", "th"].iter().fold(found.replace(" of ", " "), |text, end| drop_ordinal(&text, end));
-    let tidy = tidy.replace("Sept ", "Sep ").replace("Sept. ", "Sep ");
-    let without_dots = if tidy.contains(char::is_alphabetic) { tidy.replace('.', "") } else { tidy };
-    DATES.iter().find_map(|format| Date::strptime(format, &without_dots).ok()).map(|date| date.to_string())
-}
-
-fn drop_ordinal(text: &str, end: &str) -> String {
-    let mut out = String::new();
-    let mut rest = text;
-    while let Some(at) = rest.find(end) {
-        let after_digit = rest[..at].ends_with(|c: char| c.is_ascii_digit());
-        out.push_str(&rest[..at]);
-        if !after_digit {
-            out.push_str(end);
-        }
-        rest = &rest[at + end.len()..];
-    }
-    out + rest
 }
 
 #[cfg(test)]

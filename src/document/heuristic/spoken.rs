@@ -4,6 +4,12 @@ use super::facts::{Gatherer, siblings_after};
 use super::model::{Cell, Facet, is_label};
 use super::shapes::{self, Kind};
 
+/// What pages say before the name of who is signed in.
+const GREETINGS: &[&str] = &[
+    "hello", "hi", "welcome back", "welcome,", "good morning", "good evening", "good afternoon", "signed in as", "logged in as", "hallo", "guten tag",
+    "willkommen,", "angemeldet als", "eingeloggt als", "bonjour", "bienvenue,", "connecté en tant que", "hola", "ciao", "bienvenido,", "conectado como",
+];
+
 impl Gatherer<'_> {
     /// Texts that have their label in them.
     pub fn leaf(&mut self, node: usize) {
@@ -58,6 +64,7 @@ impl Gatherer<'_> {
                 self.say(label.trim(), 0.95, Cell::Part(value.trim().to_owned(), Some(node)), node);
             }
             self.by(part, node);
+            self.greeted(part, node);
             self.by_look(part, node);
         }
     }
@@ -75,6 +82,26 @@ impl Gatherer<'_> {
         }
     }
 
+    /// "Hello, Priya": who is signed in.
+    fn greeted(&mut self, text: &str, node: usize) {
+        let Some((greeting, name)) = GREETINGS.iter().find_map(|greeting| {
+            let start = text.get(..greeting.len()).filter(|start| start.eq_ignore_ascii_case(greeting))?;
+            Some((start, text.get(greeting.len()..)?))
+        }) else {
+            return;
+        };
+        let exact = greeting.to_lowercase().ends_with(['s', 'n']) && greeting.contains(' ');
+        let name = name.trim_start_matches([',', ':', ' ']).trim_end_matches(['!', '.', ',', ' ']);
+        let words = name.split(' ').count();
+        let named = name.chars().next().is_some_and(char::is_uppercase) && words <= 4 && !name.contains([',', '?', ':']);
+        if named && name.chars().all(|c| c.is_alphabetic() || " -'’.".contains(c)) {
+            let weight = if exact { 0.9 } else { 0.84 };
+            for label in ["user name", "customer name", "account owner name", "account holder"] {
+                self.say(label, weight, Cell::Part(name.to_owned(), Some(node)), node);
+            }
+        }
+    }
+
     fn by_look(&mut self, text: &str, node: usize) {
         if text.len() > 200 {
             return;
@@ -85,7 +112,11 @@ impl Gatherer<'_> {
             (Kind::Time, shapes::time(text).filter(|_| shapes::date(text).is_none()), "time", 0.56),
             (Kind::Email, shapes::email(text), "email", 0.75),
             (Kind::Phone, shapes::phone(text), "phone", 0.68),
+            (Kind::Duration, shapes::duration(text), "duration", 0.5),
         ];
+        if shapes::looks(Kind::Address, text) > 0.9 {
+            self.say("address", 0.66, Cell::Part(text.to_owned(), Some(node)), node);
+        }
         for (kind, found, label, weight) in looks {
             let Some((from, to)) = found else { continue };
             if kind == Kind::Phone && is_numbered_otherwise(&text[..from]) {
@@ -114,6 +145,17 @@ impl Gatherer<'_> {
             if is_label(after) && after.split(' ').count() <= 3 && shapes::money(text).is_none() {
                 self.say(&format!("{after} count"), 0.86, Cell::Part(text[..to].to_owned(), Some(node)), node);
             }
+        }
+        // "Serves 4"
+        if let Some((before, number)) = text.rsplit_once(' ')
+            && number.len() < 10
+            && number.bytes().all(|byte| byte.is_ascii_digit() || byte == b',')
+            && is_label(before)
+            && before.split(' ').count() <= 2
+            && shapes::date(text).is_none()
+        {
+            self.say(before, 0.72, Cell::Part(number.to_owned(), Some(node)), node);
+            self.say(&format!("{before} count"), 0.72, Cell::Part(number.to_owned(), Some(node)), node);
         }
         // "(128 reviews)"
         if let Some(inner) = text.strip_prefix('(').and_then(|rest| rest.strip_suffix(')')) {

@@ -37,9 +37,13 @@ pub fn of(attribute: &Attribute, cell: &Cell, dom: &Dom, base: Option<&Url>) -> 
     }
     let text = match cell {
         // A name is one line.
-        Cell::Node(node, Facet::Text) if attribute.kind == Kind::Name => {
-            let is_value = |line: &String| attribute.fit(&words::label(line)) < 0.6;
-            dom.lines(*node).into_iter().find(is_value).unwrap_or_else(|| cell.text(dom))
+        Cell::Node(node, Facet::Text) if matches!(attribute.kind, Kind::Name | Kind::Person) => {
+            let lines = dom.lines(*node);
+            let is_value = |at: &usize| {
+                let next = lines.get(at + 1).map_or("", String::as_str);
+                attribute.fit(&words::label(&lines[*at])) < 0.6 && !is_monogram(&lines[*at], next)
+            };
+            (0..lines.len()).find(is_value).map_or_else(|| cell.text(dom), |at| lines[at].clone())
         }
         // Of a price that was and one that is, the one that is.
         Cell::Node(node, Facet::Text) if attribute.kind == Kind::Money && !attribute.is_of_old() => {
@@ -51,11 +55,17 @@ pub fn of(attribute: &Attribute, cell: &Cell, dom: &Dom, base: Option<&Url>) -> 
     if text.is_empty() {
         return None;
     }
+    // An address is nobody's name, and no text.
+    let address = text.starts_with("http://") || text.starts_with("https://");
+    if address && !text.contains(' ') && attribute.output == Output::Text && !attribute.wants_url() {
+        return None;
+    }
     let shown = shapes::fits(attribute.kind, text);
     let dated = attribute.kind == Kind::Date
         && shown <= 0.0
         && cell.machine(dom).is_some_and(|text| shapes::iso_date(&text).is_some());
-    let looks = if dated { 0.9 } else { shown };
+    let timed = attribute.kind == Kind::Date && attribute.output == Output::Text && shapes::looks(Kind::Time, text) > 0.7;
+    let looks = if dated || timed { shown.max(0.9) } else { shown };
     if looks <= 0.0 {
         return None;
     }
@@ -116,4 +126,21 @@ fn present(dom: &Dom, node: usize) -> Option<usize> {
     let has_money = |at: &usize| dom.length(*at) < 60 && shapes::money(&dom.text(*at)).is_some();
     inside().find(|at| is_old(dom, *at))?;
     inside().find(|at| !dom.upwards(*at).take_while(|up| *up > node).any(|up| is_old(dom, up)) && has_money(at))
+}
+
+/// Whether a line is the first letters of the name below it, as pictures of people without a picture have them.
+fn is_monogram(line: &str, next: &str) -> bool {
+    let letters = line.chars().filter(|c| c.is_alphabetic()).count();
+    let firsts: String = next.split(' ').filter_map(|word| word.chars().next()).collect();
+    letters > 0 && letters <= 3 && line.chars().count() == letters && firsts.starts_with(line)
+}
+
+/// Whether a text says that there is nothing: "No addresses saved.", "You have not placed any orders yet."
+pub fn says_nothing(text: &str) -> bool {
+    let lower = text.trim().to_lowercase();
+    let starts = [
+        "no ", "you have no", "you haven", "you don", "there are no", "there is no", "there are currently no", "nothing ", "none yet", "keine ",
+        "keinen ", "sie haben noch kein", "es gibt keine", "aucun", "vous n", "nessun", "no hay", "sin ", "geen ", "your cart is empty", "0 ",
+    ];
+    lower.len() <= 120 && lower.split(' ').count() > 1 && starts.iter().any(|start| lower.starts_with(start))
 }
