@@ -124,6 +124,9 @@ impl Page {
                     | Kind::Url
                     | Kind::Id
                     | Kind::Name
+                    | Kind::Time
+                    | Kind::Duration
+                    | Kind::Hours
             );
             let label = if strong && looks > 0.7 { by_words.max(by_look) } else { by_words };
             // `PT10M` is for machines; where the page shows it in words, those are meant.
@@ -265,7 +268,7 @@ fn with_inner(attribute: &Attribute) -> Vec<&Attribute> {
 /// Marks what is in rows that have several values each; rows of a label and its value are no records.
 fn in_records(dom: &Dom, sets: &[Set]) -> Vec<bool> {
     let mut starts = vec![false; dom.elements.len()];
-    for set in sets.iter().filter(|set| set.row_nodes.len() > 2) {
+    for set in sets.iter().filter(|set| set.row_nodes.len() > 1) {
         let labelled = |row: &usize| {
             let element = &dom.elements[*row];
             let cells = dom.children(*row).filter(|at| dom.has_text(*at)).take(3).count();

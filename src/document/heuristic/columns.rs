@@ -16,6 +16,9 @@ pub(super) const LONG_CELL: usize = 6_000;
 /// A cell that is longer has no label within it.
 const SHORT_CELL: usize = 600;
 
+/// Attributes that say what an element is.
+const MARKS: [&str; 6] = ["itemprop", "data-label", "data-field", "data-testid", "data-test", "data-qa"];
+
 /// Cells by row.
 pub(super) type Cells = Vec<Vec<Cell>>;
 
@@ -110,7 +113,8 @@ impl Builder<'_> {
         let mut classes: Vec<&str> = element.classes().filter(|class| self.stable.contains(*class)).collect();
         classes.sort_unstable();
         let mark =
-            element.attr("itemprop").or(element.attr("data-label")).or(element.attr("data-field")).unwrap_or_default();
+            MARKS.iter().find_map(|name| element.attr(name));
+        let mark = mark.filter(|mark| !mark.bytes().any(|byte| byte.is_ascii_digit())).unwrap_or_default();
         let was = if is_struck(self.dom, at) { "~was" } else { "" };
         format!(
             "{}.{}{was}{}",
@@ -161,6 +165,9 @@ impl Builder<'_> {
                 }
             }
         }
+        if let Some(held) = offers::held(dom, at) {
+            self.put(row, key, Cell::Part(held, Some(at)));
+        }
         if !shown || dom.length(at) > LONG_CELL || element.is(&["tbody", "table"]) {
             return;
         }
@@ -168,7 +175,7 @@ impl Builder<'_> {
         if key.is_empty()
             || inline
             || element.classes().next().is_some()
-            || element.attr("itemprop").is_some()
+            || MARKS.iter().any(|name| element.attr(name).is_some())
             || element.is(&["p", "blockquote", "td", "dd", "li"])
         {
             self.put(row, key, Cell::Node(at, Facet::Text));
@@ -368,6 +375,7 @@ impl Builder<'_> {
         if column.cells.iter().flatten().take(3).all(short) {
             self.cut_prefix(&mut column);
             self.cut_unit(&mut column);
+            self.cut_by(&mut column);
         }
         column
     }

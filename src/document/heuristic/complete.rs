@@ -24,12 +24,38 @@ pub fn complete(page: &Page, set: &Set, list: &List, columns: &mut Columns) {
     links(page, set, list, columns, &missing(columns));
     let leaves: Vec<usize> = (0..set.columns.len()).filter(|at| is_leaf(page, &set.columns[*at])).collect();
     first(page, set, list, columns, &leaves);
+    sentences(page, set, list, columns, &missing(columns), &leaves);
     rest(page, set, list, columns, &missing(columns), &leaves);
+}
+
+/// What describes is told by its being sentences, where one column alone has them.
+fn sentences(page: &Page, set: &Set, list: &List, columns: &mut Columns, missing: &[usize], leaves: &[usize]) {
+    let words = ["description", "summary", "text", "excerpt", "body", "content", "teaser"];
+    let describes = |at: &usize| {
+        let attribute = &list.attributes[*at].1;
+        attribute.output == Output::Text && attribute.phrases.iter().any(|phrase| words.iter().any(|word| phrase.speaks_of(word)))
+    };
+    let Some(at) = missing.iter().copied().find(describes) else { return };
+    let long = |index: &usize| {
+        let column = &set.columns[*index];
+        let sentence = |cell: &Cell| cell.text(&page.dom).split(' ').count() > 3;
+        let cells: Vec<&Cell> = column.cells.iter().flatten().take(8).collect();
+        cells.iter().filter(|cell| sentence(cell)).count() * 5 >= cells.len() * 4
+            && column.filled() * 2 >= set.rows
+            && !columns.iter().flatten().any(|(used, _)| overlaps(page, &set.columns[*used], column))
+    };
+    let letters = |index: usize| set.columns[index].cells.iter().flatten().take(8).map(|cell| cell.text(&page.dom).len()).sum::<usize>();
+    let mut open: Vec<(usize, usize)> = leaves.iter().copied().filter(long).map(|index| (letters(index), index)).collect();
+    open.sort_unstable_by(|a, b| b.cmp(a));
+    let second = open.get(1).map_or(0, |(length, _)| *length);
+    if let Some((_, index)) = open.first().filter(|(length, _)| *length * 2 > second * 3) {
+        columns[at] = Some((*index, 0.56));
+    }
 }
 
 /// Times, dates or amounts that nothing labels: as many as are asked for, in that order.
 fn by_order(page: &Page, set: &Set, list: &List, columns: &mut Columns, missing: &[usize]) {
-    for kind in [Kind::Time, Kind::Date] {
+    for kind in [Kind::Time, Kind::Date, Kind::Money] {
         let asked: Vec<usize> = missing.iter().copied().filter(|at| list.attributes[*at].1.kind == kind).collect();
         if asked.is_empty() || list.attributes.iter().filter(|(_, known)| known.kind == kind).count() > asked.len() {
             continue;

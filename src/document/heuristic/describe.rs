@@ -53,7 +53,12 @@ pub(super) fn read(name: &str, description: &str) -> Want {
     let of_all = text.windows(2).any(|pair| pair[0] == "of" && ["all", "each", "every"].contains(&pair[1].as_str()))
         || text.windows(2).any(|pair| pair[0] == "for" && ["all", "each", "every"].contains(&pair[1].as_str()));
     let head_plural = head_of(&body).is_some_and(|head| is_listy(&head));
+    let as_shown = text.windows(2).any(|pair| pair[0] == "as" && ["shown", "displayed", "written"].contains(&pair[1].as_str()));
+    let sums = ["total", "sum", "overall", "average", "net", "gross"].contains(&text.get(start).map_or("", String::as_str));
+    let sums = sums && cut_type(&text).1 == Output::Number;
     if !counts
+        && !as_shown
+        && !sums
         && (all && head_plural
             || of_all
             || (plural_name && head_plural)

@@ -174,7 +174,7 @@ impl Dom {
             && self.closed == self.text.len()
             && let (Some(last), Some(next)) = (self.text.chars().next_back(), text.chars().next())
             && last.is_alphanumeric()
-            && next.is_alphanumeric()
+            && (next.is_alphanumeric() || matches!(next, '#' | '(' | '$' | '€' | '£'))
             && !(last.is_numeric() && next.is_numeric())
         {
             self.text.push('\n');

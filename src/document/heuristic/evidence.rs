@@ -56,6 +56,7 @@ pub fn has_look(kind: Kind) -> bool {
             | Kind::Hours
             | Kind::Version
             | Kind::Duration
+            | Kind::Area
     )
 }
 
@@ -89,7 +90,7 @@ pub fn shape_only(page: &Page, column: &Column, attribute: &Attribute, entity: f
         Kind::Duration => look(0.58),
         _ if !plain => 0.0,
         Kind::Address => look(0.64),
-        Kind::Version => look(0.64),
+        Kind::Version | Kind::Area => look(0.64),
         Kind::Time => look(0.6),
         Kind::Place => look(0.58),
         Kind::Money => look(0.66),

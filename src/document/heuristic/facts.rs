@@ -230,12 +230,20 @@ impl Gatherer<'_> {
     fn row(&mut self, node: usize) {
         let dom = self.dom;
         let cells: Vec<usize> = dom.children(node).filter(|at| dom.elements[*at].is(&["td", "th"])).take(9).collect();
+        let cells: Vec<usize> = match cells.as_slice() {
+            // A total below several columns.
+            [first, .., last] if dom.elements[*first].attr("colspan").is_some() && cells.len() < 5 && !dom.has_text(*last) => {
+                cells.iter().copied().filter(|at| dom.has_text(*at)).collect()
+            }
+            _ => cells,
+        };
         let is_head = |at: &usize| dom.elements[*at].tag == "th";
         let pairs: Vec<(usize, usize)> = match cells.as_slice() {
             [label, value] if !is_head(value) => vec![(*label, *value)],
             cells if cells.len() % 2 == 0 && cells.len() <= 8 => {
                 let pairs: Vec<(usize, usize)> = cells.chunks(2).map(|pair| (pair[0], pair[1])).collect();
-                let proper = pairs.iter().all(|(label, value)| is_head(label) && !is_head(value));
+                let says = |label: &usize| is_head(label) || dom.text(*label).ends_with(':');
+                let proper = pairs.iter().all(|(label, value)| says(label) && !says(value));
                 if proper { pairs } else { Vec::new() }
             }
             _ => Vec::new(),
@@ -429,7 +437,7 @@ pub fn is_inline_only(dom: &Dom, node: usize) -> bool {
         "small", "span", "strong", "sub", "sup", "svg", "time", "u", "wbr", "del", "q", "meta", "link", "path", "use",
     ];
     let end = dom.elements[node].end;
-    end - node <= 25 && (node + 1..end).all(|at| dom.elements[at].is(&inline))
+    end - node <= 25 && (node + 1..end).all(|at| dom.elements[at].is(&inline) || dom.elements[at].tag.contains('-'))
 }
 
 fn control_value(dom: &Dom, node: usize) -> Option<Cell> {

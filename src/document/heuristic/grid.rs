@@ -2,6 +2,7 @@
 
 use super::dom::Dom;
 use super::groups::around;
+use super::offers;
 use super::model::{Cell, Column, Facet, Labels, Set, Source, picture};
 
 const MAX_TABLES: usize = 300;
@@ -215,6 +216,15 @@ fn of_cells(dom: &Dom, labels: &mut Labels, name: &str, cells: &[Option<usize>])
             })
         }
     };
+    let held = |cell: &Option<usize>| {
+        let at = cell.filter(|at| dom.length(*at) < 40)?;
+        (at..dom.elements[at].end.min(at + 20)).find_map(|inside| offers::held(dom, inside).map(|held| Cell::Part(held, Some(at))))
+    };
+    let values: Vec<Vec<Cell>> = cells.iter().map(|cell| held(cell).into_iter().collect()).collect();
+    if values.iter().any(|cells| !cells.is_empty()) {
+        let path = format!("column {name:?} held");
+        return vec![Column { labels: known, facet: Facet::Text, cells: values, whole: false, path }];
+    }
     let columns = vec![
         column(Facet::Text, &|at| Some(at).filter(filled).and_then(spoken)),
         column(Facet::Link, &link),

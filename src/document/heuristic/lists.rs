@@ -67,7 +67,7 @@ fn best<'a>(page: &'a Page, list: &List, taken: &[&Set]) -> Option<Match<'a>> {
         if best.as_ref().is_some_and(|best| fit.score <= best.score + 1e-4) {
             continue;
         }
-        if fit.entity < 0.6 && taken.iter().any(|other| overlap(page, other, set)) {
+        if fit.entity < 0.8 && taken.iter().any(|other| overlap(page, other, set)) {
             continue;
         }
         best = Some(fit);
@@ -341,7 +341,8 @@ fn column_fit(
         return 0.0;
     }
     let label = if looks > 0.7 { by_words.max(by_look) } else { by_words };
-    let by_shape = shape_only(page, column, attribute, entity);
+    // Values alone are of the kind that is asked for where the page says so.
+    let by_shape = if list.flat && entity < 0.5 { 0.0 } else { shape_only(page, column, attribute, entity) };
     if std::env::var_os("DEBUGC").is_some() { eprintln!("COL {} {:?} looks {looks:.2} label {label:.2} shape {by_shape:.2}", column.path, attribute.kind); }
     let many = attribute.many || attribute.plural || list.flat || column.cells.iter().all(|cells| cells.len() <= 1);
     let single = if many { 1.0 } else { 0.9 };

@@ -31,6 +31,29 @@ impl Builder<'_> {
         }
     }
 
+    /// "by Jane" in each row is who made it.
+    pub fn cut_by(&mut self, column: &mut Column) {
+        if column.facet != Facet::Text || column.whole || column.filled() < 2 {
+            return;
+        }
+        let name = |cells: &Vec<Cell>| {
+            let text = cells.first()?.text(self.dom);
+            let (by, name) = text.split_once(' ')?;
+            let by = ["by", "von", "par", "por", "di", "av"].contains(&by.to_lowercase().as_str());
+            (by && name.len() < 60 && name.starts_with(char::is_uppercase)).then(|| name.to_owned())
+        };
+        let found: Vec<Option<String>> = column.cells.iter().map(name).collect();
+        if found.iter().flatten().count() < column.filled() {
+            return;
+        }
+        column.labels.extend(self.labels.of("author", 0.88));
+        for (cells, found) in column.cells.iter_mut().zip(found) {
+            if let (Some(name), Some(cell)) = (found, cells.first_mut()) {
+                *cell = Cell::Part(name, cell.node());
+            }
+        }
+    }
+
     /// "231 points" in each row is a number and a label.
     pub fn cut_unit(&mut self, column: &mut Column) {
         if column.facet != Facet::Text || column.whole || column.filled() < 2 {

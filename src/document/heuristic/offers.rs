@@ -156,3 +156,11 @@ pub fn numbered(text: &str) -> Option<String> {
     let digits = first.strip_prefix('#')?;
     (!digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit()) && !rest.is_empty()).then(|| first.to_owned())
 }
+
+/// What a field holds that people can see and change.
+pub fn held(dom: &Dom, at: usize) -> Option<String> {
+    let element = &dom.elements[at];
+    let unseen = ["checkbox", "radio", "submit", "button", "reset", "image", "file", "search"];
+    let shown = element.is(&["input", "select", "textarea"]) && !element.attr("type").is_some_and(|kind| unseen.contains(&kind));
+    element.attr("value").filter(|_| shown).map(super::words::plain)
+}

@@ -90,7 +90,8 @@ impl Phrase {
             .iter()
             .filter_map(|word| {
                 let known = self.words.iter().map(|(known, _)| known.likeness(word)).fold(0.0, f32::max);
-                if known == 0.0 && of(word) { None } else { Some(known) }
+                let says_nothing = ["current", "your", "own"].contains(&word.stem.as_str());
+                if known == 0.0 && (of(word) || says_nothing) { None } else { Some(known) }
             })
             .collect();
         let precise = if of_this.is_empty() { 1.0 } else { of_this.iter().sum::<f32>() / of_this.len() as f32 };
@@ -157,6 +158,8 @@ fn kind_of(stem: &str, qualified: bool) -> Kind {
         Kind::Date
     } else if is(&["hour", "hours"]) && qualified {
         Kind::Hours
+    } else if is(&["area", "surface"]) && !qualified {
+        Kind::Area
     } else if is(&["version"]) {
         Kind::Version
     } else if is(&["duration", "runtime"]) {

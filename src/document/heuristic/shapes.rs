@@ -30,6 +30,8 @@ pub enum Kind {
     Hours,
     Version,
     Duration,
+    /// How large a flat or a piece of land is.
+    Area,
     /// Who: one line, as a name is.
     Person,
 }
@@ -84,6 +86,8 @@ static POSTCODE: LazyLock<Option<Regex>> =
 static HOURS: LazyLock<Option<Regex>> = LazyLock::new(|| {
     regex(r"(?i)\d{1,2}(?:[:.]\d{2})?\s?(?:am|pm|uhr|h)?\s?(?:–|-|to|bis)\s?\d{1,2}(?:(?:[:.]\d{2})\s?(?:am|pm|uhr|h)?|\s?(?:am|pm|uhr|h)\b)")
 });
+static AREA: LazyLock<Option<Regex>> =
+    LazyLock::new(|| regex(r"(?i)\b\d+(?:[.,]\d+)?\s?(?:m²|m2|qm|sqm|km²|sq\.? ?(?:m|ft)|ft²|ha|hectares?|acres?)(?:\b|$)?"));
 static VERSION: LazyLock<Option<Regex>> =
     LazyLock::new(|| regex(r"^(?i:version |v\.? ?|release )?\d+\.\d+(?:\.\d+)*(?:[-+.]?[A-Za-z]+[\w.]*)?$"));
 static YEAR: LazyLock<Option<Regex>> = LazyLock::new(|| regex(r"\b(?:1[5-9]|20)\d{2}\b"));
@@ -221,7 +225,7 @@ pub fn fits(kind: Kind, text: &str) -> f32 {
                 0.55
             }
         }
-        Kind::Version | Kind::Duration => {
+        Kind::Version | Kind::Duration | Kind::Area => {
             if text.len() <= 60 && digit { 1.0 } else { 0.7 }
         }
         Kind::Address | Kind::Hours => {
@@ -258,6 +262,7 @@ pub fn looks(kind: Kind, text: &str) -> f32 {
         Kind::Hours if is_hours(text) => 1.0,
         Kind::Version if first(&VERSION, text).is_some() => 1.0,
         Kind::Duration => covers(duration(text)),
+        Kind::Area => covers(first(&AREA, text)),
         Kind::Place if first(&PLACE, text).is_some() => 1.0,
         Kind::Email => covers(email(text)),
         Kind::Phone => covers(phone(text)),
@@ -375,8 +380,8 @@ pub fn numeric(text: &str, commas: bool) -> Option<f64> {
 /// Yes or no, in the words that pages use for it.
 pub fn boolean(text: &str) -> Option<bool> {
     let text = text.trim().to_lowercase();
-    let no = ["no", "false", "off", "0", "✗", "✘", "✕", "none", "never", "unavailable", "disabled", "inactive"];
-    let yes = ["yes", "true", "on", "1", "✓", "✔", "available", "instock", "enabled", "active", "checked", "included"];
+    let no = ["no", "false", "off", "0", "✗", "✘", "✕", "none", "never", "unavailable", "disabled", "inactive", "nein", "non", "nie", "ne", "nee"];
+    let yes = ["yes", "true", "on", "1", "✓", "✔", "available", "instock", "enabled", "active", "checked", "included", "ja", "oui", "sí", "si", "sì", "tak", "ano"];
     if no.contains(&text.as_str()) {
         return Some(false);
     }

@@ -72,13 +72,25 @@ impl Gatherer<'_> {
     fn by(&mut self, text: &str, node: usize) {
         let lower = text.to_lowercase();
         let starts = ["by ", "written by ", "posted by ", "published by ", "author: "];
-        let Some(start) = starts.iter().find(|start| lower.starts_with(**start)) else { return };
+        let Some(start) = starts.iter().find(|start| lower.starts_with(**start)) else {
+            return self.done_by(text, node);
+        };
         let Some(rest) = text.get(start.len()..) else { return };
         let end =
             [" on ", ",", " in ", " (", " at "].iter().filter_map(|end| rest.find(end)).min().unwrap_or(rest.len());
         let name = rest[..end].trim();
         if !name.is_empty() && name.chars().count() <= 60 && name.split(' ').count() <= 6 {
             self.say("author", 0.85, Cell::Part(name.to_owned(), Some(node)), node);
+        }
+    }
+
+    /// "Hosted by Jane Doe": who did what.
+    fn done_by(&mut self, text: &str, node: usize) {
+        let Some((done, name)) = text.split_once(" by ") else { return };
+        let named = name.starts_with(char::is_uppercase) && name.chars().count() <= 60 && !name.contains(['.', ':']);
+        if done.ends_with("ed") && !done.contains(' ') && named {
+            self.say(done, 0.85, Cell::Part(name.trim().to_owned(), Some(node)), node);
+            self.say(&format!("{done} by"), 0.85, Cell::Part(name.trim().to_owned(), Some(node)), node);
         }
     }
 
@@ -129,6 +141,9 @@ impl Gatherer<'_> {
             if alone || matches!(kind, Kind::Email | Kind::Phone) {
                 self.say(label, weight, Cell::Part(value.clone(), Some(node)), node);
             }
+            if is_bound(before) {
+                continue;
+            }
             if !before.is_empty() && before.split(' ').count() <= 4 && is_label(before) {
                 self.say(before, 0.88, Cell::Part(value, Some(node)), node);
             } else if kind == Kind::Date && before.split(' ').count() <= 8 {
@@ -169,4 +184,10 @@ fn is_numbered_otherwise(before: &str) -> bool {
     let word = before.trim_end_matches([':', ' ', '.']).rsplit(' ').next().unwrap_or_default();
     let capitals = word.chars().count() > 1 && word.chars().all(|c| c.is_uppercase() || c.is_numeric());
     capitals && !["TEL", "FAX", "PHONE", "CALL", "TELEFON"].contains(&word)
+}
+
+/// Whether the last word before a value says that it is a bound and not the value: "free shipping over", "up to".
+fn is_bound(before: &str) -> bool {
+    let last = before.rsplit(' ').next().unwrap_or_default().to_lowercase();
+    ["over", "above", "under", "below", "than", "to", "from", "until", "save", "least", "ab", "über", "unter", "dès"].contains(&last.as_str())
 }

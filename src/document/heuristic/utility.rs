@@ -38,6 +38,14 @@ pub fn is_look(class: &str) -> bool {
     last.starts_with(|c: char| c.is_ascii_digit() || c == '[') || BEHIND.contains(&last) || last.ends_with("xl") && last.len() <= 3
 }
 
+/// Whether the end of a class only makes it unique: `9d` of `Card_price__9d`.
+pub fn is_mark(end: &str) -> bool {
+    let digit = end.chars().any(|c| c.is_ascii_digit());
+    let mixed = end.chars().any(char::is_uppercase) && end.chars().any(char::is_lowercase);
+    let vowel = end.chars().any(|c| "aeiouAEIOU".contains(c));
+    (1..=8).contains(&end.len()) && (digit || mixed || !vowel)
+}
+
 #[cfg(test)]
 mod tests {
     use super::is_look;

@@ -45,6 +45,10 @@ pub fn of(attribute: &Attribute, cell: &Cell, dom: &Dom, base: Option<&Url>) -> 
             };
             (0..lines.len()).find(is_value).map_or_else(|| cell.text(dom), |at| lines[at].clone())
         }
+        // A cell that begins with a link to what it is about is called so; the rest are notes.
+        Cell::Node(node, Facet::Text) if attribute.kind == Kind::Any && attribute.output == Output::Text => {
+            headed(attribute, dom, *node).unwrap_or_else(|| cell.text(dom))
+        }
         // Of a price that was and one that is, the one that is.
         Cell::Node(node, Facet::Text) if attribute.kind == Kind::Money && !attribute.is_of_old() => {
             present(dom, *node).map_or_else(|| cell.text(dom), |at| dom.text(at))
@@ -52,7 +56,7 @@ pub fn of(attribute: &Attribute, cell: &Cell, dom: &Dom, base: Option<&Url>) -> 
         _ => cell.text(dom),
     };
     let text = stripped(attribute, &text);
-    if text.is_empty() {
+    if text.is_empty() || is_placeholder(text) {
         return None;
     }
     // An address is nobody's name, and no text.
@@ -143,4 +147,20 @@ pub fn says_nothing(text: &str) -> bool {
         "keinen ", "sie haben noch kein", "es gibt keine", "aucun", "vous n", "nessun", "no hay", "sin ", "geen ", "your cart is empty", "0 ",
     ];
     lower.len() <= 120 && lower.split(' ').count() > 1 && starts.iter().any(|start| lower.starts_with(start))
+}
+
+/// Whether a text stands where there is nothing.
+fn is_placeholder(text: &str) -> bool {
+    ["-", "--", "–", "—", "---", "n/a", "N/A", "n.a.", "k. A.", "…", "..."].contains(&text)
+}
+
+/// The link that a cell of several lines begins with.
+fn headed(attribute: &Attribute, dom: &Dom, node: usize) -> Option<String> {
+    let long = ["description", "text", "detail", "note", "address", "summary", "content", "body"];
+    if !dom.elements[node].is(&["td", "th"]) || long.iter().any(|word| attribute.phrases.iter().any(|phrase| phrase.speaks_of(word))) {
+        return None;
+    }
+    let lines = dom.lines(node);
+    let first = (node + 1..dom.elements[node].end.min(node + 6)).find(|at| dom.has_text(*at) && dom.elements[*at].tag == "a")?;
+    (lines.len() > 1 && dom.text(first) == lines[0]).then(|| lines[0].clone())
 }

@@ -143,6 +143,15 @@ pub(super) const SYNONYMS: &[&str] = &[
     "starter started opened begun by",
     "prep preparation",
     "status badge pill chip",
+    "recommended recommendation suggested suggestion related similar featured also",
+    "review opinión opinion bewertung avis recensione recenze opinia reseña",
+    "rating nota note bewertung puntuación voto",
+    "hour horario öffnungszeit horaire orari",
+    "room pièce zimmer camera habitación pokoj kamer",
+    "listing annonce anzeige inserat ad result property offer",
+    "user borrower patron member",
+    "feed rss atom",
+    "programme program degree study",
     "valid gültig valable válido platí platnost ważny geldig",
 ];
 
