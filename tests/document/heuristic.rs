@@ -50,6 +50,13 @@ fn pages_of_yet_other_kinds() {
     assert!(total.right * 10 >= total.fields * 9, "{} of {}: {:#?}", total.right, total.fields, total.remarks);
 }
 
+#[test]
+fn pages_of_a_third_set() {
+    let total = score_folder("unseen_later");
+    assert_eq!(total.invented, 0, "{:#?}", total.remarks);
+    assert!(total.right * 10 >= total.fields * 9, "{} of {}: {:#?}", total.right, total.fields, total.remarks);
+}
+
 /// Scores all pages of a folder and prints a line for each.
 fn score_folder(folder: &str) -> Score {
     let mut total = Score::default();

@@ -17,7 +17,7 @@ pub fn complete(page: &Page, set: &Set, list: &List, columns: &mut Columns) {
         });
         open.map(|(at, _)| at).collect::<Vec<_>>()
     };
-    if missing(columns).is_empty() {
+    if columns.iter().all(Option::is_some) {
         return;
     }
     by_order(page, set, list, columns, &missing(columns));
@@ -25,7 +25,28 @@ pub fn complete(page: &Page, set: &Set, list: &List, columns: &mut Columns) {
     let leaves: Vec<usize> = (0..set.columns.len()).filter(|at| is_leaf(page, &set.columns[*at])).collect();
     first(page, set, list, columns, &leaves);
     sentences(page, set, list, columns, &missing(columns), &leaves);
+    several(page, set, list, columns);
     rest(page, set, list, columns, &missing(columns), &leaves);
+}
+
+/// The only thing that rows have several of is what is asked for as a list.
+fn several(page: &Page, set: &Set, list: &List, columns: &mut Columns) {
+    let many = |at: &usize| list.attributes[*at].1.many && list.attributes[*at].1.inner.is_none();
+    let asked: Vec<usize> = (0..list.attributes.len()).filter(many).collect();
+    let [at] = asked.as_slice() else { return };
+    if columns[*at].is_some() || list.attributes[*at].1.output == Output::Url {
+        return;
+    }
+    let listed = |column: &Column| {
+        let items = column.cells.iter().flatten().filter_map(Cell::node);
+        column.facet == Facet::Text && !column.whole && !column.path.contains(['/', '@', '#'])
+            && column.cells.iter().any(|cells| cells.len() > 1)
+            && items.take(8).all(|node| page.dom.elements[node].tag == "li")
+    };
+    let open: Vec<usize> = (0..set.columns.len()).filter(|index| listed(&set.columns[*index])).collect();
+    if let [only] = open.as_slice() {
+        columns[*at] = Some((*only, 0.57));
+    }
 }
 
 /// What describes is told by its being sentences, where one column alone has them.

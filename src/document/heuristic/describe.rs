@@ -184,6 +184,9 @@ fn keyed(part: &[String], of: &[String], each_one: bool) -> (String, Attribute) 
     let start = part.iter().position(|word| !["a", "an", "the", "its", "their"].contains(&word.as_str())).unwrap_or(0);
     let many = ["list", "array"].contains(&part.get(start).map_or("", String::as_str));
     let part = if many { &part[(start + 2).min(part.len() - 1)..] } else { part };
+    // "labels (array of strings)"
+    let bracket = part.windows(2).position(|pair| pair[0] == "(" && ["list", "array"].contains(&pair[1].as_str()));
+    let (part, many) = bracket.filter(|at| *at > 0).map_or((part, many), |at| (&part[..at], true));
     let (words, output, hints) = nouns(part);
     let is_of = |word: &String| of.iter().any(|of| Word::new(of) == Word::new(word));
     let own = words
@@ -280,6 +283,9 @@ fn scalar(names: &[String], text: &[String]) -> Attribute {
     let mut phrases = Vec::new();
     let (mut output, mut hints) = (Output::Text, Vec::new());
     let counts = is_count(text);
+    let (text, said) = aside(text);
+    let text = text.as_slice();
+    phrases.extend(said.map(|words| Phrase::new(&words)));
     for alternative in text.split(|word| word == "or") {
         let (words, said, more) = nouns(alternative);
         if said != Output::Text {
@@ -336,6 +342,20 @@ fn without_state(words: Vec<String>) -> Vec<String> {
     let states = ["enabled", "disabled", "required", "switched", "turned", "activated", "active", "on"];
     let kept: Vec<String> = words.iter().filter(|word| !states.contains(&word.as_str())).cloned().collect();
     if kept.is_empty() { words } else { kept }
+}
+
+/// "mileage (Kilometerstand)": without what stands in brackets, and that, where it says the same once more.
+fn aside(text: &[String]) -> (Vec<String>, Option<Vec<String>>) {
+    let open = text.iter().position(|word| word == "(");
+    let close = text.iter().position(|word| word == ")");
+    let (Some(open), Some(close)) = (open, close) else { return (text.to_vec(), None) };
+    let inner = &text[open + 1..close.max(open + 1)];
+    let worded = (1..=3).contains(&inner.len()) && inner.iter().all(|word| word.chars().all(char::is_alphabetic) && word.len() > 1);
+    let plain = |word: &String| !super::grammar::is_end(word) && !["array", "list", "if", "e", "optional", "text"].contains(&word.as_str());
+    if !worded || open == 0 || type_of(&inner[0], "").is_some() || !inner.iter().all(plain) {
+        return (text.to_vec(), None);
+    }
+    ([&text[..open], &text[close + 1..]].concat(), Some(inner.to_vec()))
 }
 
 /// "whether the product is in stock".

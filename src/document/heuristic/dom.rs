@@ -175,7 +175,8 @@ impl Dom {
             && let (Some(last), Some(next)) = (self.text.chars().next_back(), text.chars().next())
             && last.is_alphanumeric()
             && (next.is_alphanumeric() || matches!(next, '#' | '(' | '$' | '€' | '£'))
-            && !(last.is_numeric() && next.is_numeric())
+            && (!(last.is_numeric() && next.is_numeric())
+                || open.last().is_some_and(|last| self.elements[*last].is(&["a", "button"])))
         {
             self.text.push('\n');
         }

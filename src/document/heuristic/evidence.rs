@@ -24,6 +24,11 @@ pub fn simple(page: &Page, column: &Column) -> bool {
     !nodes.is_empty() && plain * 4 >= nodes.len() * 3
 }
 
+/// Whether all cells are runs of text.
+pub fn plain_text(page: &Page, column: &Column) -> bool {
+    column.cells.iter().flatten().filter_map(Cell::node).take(SAMPLE).all(|node| super::facts::is_inline_only(&page.dom, node))
+}
+
 /// How much the cells look like what is wanted, on the whole.
 pub fn looks(page: &Page, column: &Column, attribute: &Attribute) -> f32 {
     let cells: Vec<&Cell> = column.cells.iter().filter_map(|cells| cells.first()).take(SAMPLE).collect();
@@ -108,7 +113,7 @@ pub fn shape_only(page: &Page, column: &Column, attribute: &Attribute, entity: f
         Kind::Id if average(&|cell| f32::from(u8::from(shapes::is_id(&cell.text(dom))))) > 0.8 => 0.56,
         Kind::Name if column.facet == Facet::Text && !column.whole && !column.path.contains('/') => {
             let said = if entity > 0.5 { 0.04 } else { 0.0 };
-            if tagged(&["h1", "h2", "h3", "h4", "h5", "h6"]) {
+            if tagged(&["h1", "h2", "h3", "h4", "h5", "h6", "summary", "legend"]) {
                 0.66 + said
             } else if tagged(&["a", "strong", "b"]) {
                 0.56 + said

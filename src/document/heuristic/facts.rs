@@ -294,6 +294,12 @@ impl Gatherer<'_> {
 
     fn named_control(&mut self, node: usize) {
         let Some(value) = control_value(self.dom, node) else { return };
+        let element = &self.dom.elements[node];
+        let asks = element.attr("type") == Some("search")
+            || element.attr("name").is_some_and(|name| ["q", "query", "search", "keyword", "keywords", "s"].contains(&name));
+        if asks {
+            self.say("search query", 0.85, value.clone(), node);
+        }
         let labels = self.labels.of_element(self.dom, node, 1.0);
         self.add(labels, vec![value], node);
     }

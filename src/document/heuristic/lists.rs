@@ -4,7 +4,7 @@ use serde_json::{Map, Value};
 
 use super::choose::{Fits, Page, SURE, is_old, rounded};
 use super::complete::complete;
-use super::evidence::{has_look, looks, shape_only, share, simple};
+use super::evidence::{has_look, looks, plain_text, shape_only, share, simple};
 use super::model::{Cell, Column, Facet, Fact, Set, Source};
 use super::shapes::Kind;
 use super::wanted::{Attribute, List, Schema, Want};
@@ -269,7 +269,7 @@ fn entity(set: &Set, wanted: &[Word]) -> f32 {
 /// Whether the first word of what is listed is what a column is labelled with.
 fn of_entity(column: &Column, wanted: &[Word]) -> f32 {
     let alone = |label: &super::model::Label| {
-        label.words.len() == 1 && label.weight > 0.8 && wanted.iter().any(|word| word.stem == label.words[0].stem)
+        label.words.len() == 1 && label.weight > 0.84 && wanted.iter().any(|word| word.stem == label.words[0].stem)
     };
     if column.labels.iter().any(alone) { 1.0 } else { 0.0 }
 }
@@ -363,7 +363,7 @@ fn column_fit(
     let label = if struck { label.max(0.8) } else { label };
     let filled = share(filled, set.rows);
     // A column that is called as the records are has their names.
-    let named = if named && simple(page, column) { 0.8 * of_entity(column, &list.entity) } else { 0.0 };
+    let named = if named && plain_text(page, column) { 0.8 * of_entity(column, &list.entity) } else { 0.0 };
     let label = label.max(named);
     (label * (0.5 + 0.5 * looks) * (0.75 + 0.25 * filled)).max(by_shape * looks * (0.4 + 0.6 * filled)) * single * part
 }

@@ -225,6 +225,10 @@ pub fn fits(kind: Kind, text: &str) -> f32 {
                 0.55
             }
         }
+        Kind::Duration if duration(text).is_none() && time(text).is_some() => {
+            // `1:45:00`, but no list of times.
+            if text.len() <= 8 { 0.7 } else { 0.2 }
+        }
         Kind::Version | Kind::Duration | Kind::Area => {
             if text.len() <= 60 && digit { 1.0 } else { 0.7 }
         }

@@ -127,7 +127,7 @@ impl Gatherer<'_> {
             (Kind::Duration, shapes::duration(text), "duration", 0.5),
         ];
         if shapes::looks(Kind::Address, text) > 0.9 {
-            self.say("address", 0.66, Cell::Part(text.to_owned(), Some(node)), node);
+            self.say("address", 0.7, Cell::Part(text.to_owned(), Some(node)), node);
         }
         for (kind, found, label, weight) in looks {
             let Some((from, to)) = found else { continue };

@@ -101,6 +101,13 @@ fn core(attribute: &Attribute, text: &str) -> String {
             shapes::date(text)
                 .filter(|found| wordy(Some(*found)).is_some() && shapes::time(&text[found.1..]).is_none()),
         ),
+        // "Jane Doe, 3 February 2026"
+        Kind::Person => match shapes::date(text) {
+            Some((from, _)) if from > 2 && text[..from].trim_end().ends_with([',', '·', '|', '-', '–']) => {
+                text[..from].trim_end_matches([' ', ',', '·', '|', '-', '–']).to_owned()
+            }
+            _ => text.to_owned(),
+        },
         Kind::Email | Kind::Phone => shapes::core(attribute.kind, text).to_owned(),
         _ => text.to_owned(),
     }

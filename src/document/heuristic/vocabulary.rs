@@ -152,6 +152,8 @@ pub(super) const SYNONYMS: &[&str] = &[
     "user borrower patron member",
     "feed rss atom",
     "programme program degree study",
+    "module chapter section curriculum syllabus unit lecture",
+    "time showtime screening",
     "valid gültig valable válido platí platnost ważny geldig",
 ];
 
@@ -349,6 +351,8 @@ pub(super) const ALIASES: &[(&str, &str)] = &[
     ("avg", "average"),
     ("max", "maximum"),
     ("est", "estimated"),
+    ("used", "usage"),
+    ("use", "usage"),
     ("gtin13", "gtin"),
     ("gtin12", "gtin"),
     ("gtin14", "gtin"),
