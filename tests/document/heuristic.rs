@@ -36,25 +36,17 @@ fn pages_of_other_kinds_come_out_as_well() {
     assert!(total.right * 10 >= total.fields * 9, "{} of {}: {:#?}", total.right, total.fields, total.remarks);
 }
 
+/// Four sets that were each measured before the engine was fitted to them, see `blind/README.md`.
 #[test]
 fn pages_that_were_measured_blind_stay_right() {
-    let total = score_folder("blind");
-    assert_eq!(total.invented, 0, "{:#?}", total.remarks);
-    assert!(total.right * 10 >= total.fields * 9, "{} of {}: {:#?}", total.right, total.fields, total.remarks);
-}
-
-#[test]
-fn pages_of_yet_other_kinds() {
-    let total = score_folder("unseen");
-    assert_eq!(total.invented, 0, "{:#?}", total.remarks);
-    assert!(total.right * 10 >= total.fields * 9, "{} of {}: {:#?}", total.right, total.fields, total.remarks);
-}
-
-#[test]
-fn pages_of_a_third_set() {
-    let total = score_folder("unseen_later");
-    assert_eq!(total.invented, 0, "{:#?}", total.remarks);
-    assert!(total.right * 10 >= total.fields * 9, "{} of {}: {:#?}", total.right, total.fields, total.remarks);
+    let sets = ["blind", "unseen", "unseen_later", "unseen_last"].map(score_folder);
+    let sum = |of: fn(&Score) -> usize| sets.iter().map(of).sum::<usize>();
+    let (fields, right, wrong) = (sum(|set| set.fields), sum(|set| set.right), sum(|set| set.wrong));
+    let remarks: Vec<&String> = sets.iter().flat_map(|set| &set.remarks).collect();
+    assert_eq!(sum(|set| set.invented), 0, "{remarks:#?}");
+    // What is missing is named; what is wrong is believed.
+    assert!(wrong * 100 <= fields, "{wrong} of {fields} are wrong: {remarks:#?}");
+    assert!(right * 10 >= fields * 9, "{right} of {fields}: {remarks:#?}");
 }
 
 /// Scores all pages of a folder and prints a line for each.
@@ -89,7 +81,6 @@ fn pages(folder: &str) -> Vec<PathBuf> {
     let mut pages: Vec<PathBuf> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
     pages.retain(|path| path.extension().is_some_and(|end| end == "html"));
     pages.sort();
-    if let Ok(only) = std::env::var("ONLY") { pages.retain(|p| p.to_string_lossy().contains(&only)); }
     assert!(!pages.is_empty());
     pages
 }

@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use super::dom::Dom;
 use super::choose::is_struck;
+use super::dom::Dom;
 use super::facts::is_inline_only;
 use super::model::{Cell, Column, Facet, Labels, is_label, picture};
 use super::offers;
@@ -112,8 +112,7 @@ impl Builder<'_> {
         let element = &self.dom.elements[at];
         let mut classes: Vec<&str> = element.classes().filter(|class| self.stable.contains(*class)).collect();
         classes.sort_unstable();
-        let mark =
-            MARKS.iter().find_map(|name| element.attr(name));
+        let mark = MARKS.iter().find_map(|name| element.attr(name));
         let mark = mark.filter(|mark| !mark.bytes().any(|byte| byte.is_ascii_digit())).unwrap_or_default();
         let was = if is_struck(self.dom, at) { "~was" } else { "" };
         format!(
@@ -293,7 +292,12 @@ impl Builder<'_> {
     /// Elements of one place that differ by a class for their state are one column: `pill ok` and `pill`.
     fn join_states(&mut self) {
         let half = |cells: &Cells| cells.iter().any(Vec::is_empty) && cells.iter().all(|cells| cells.len() < 2);
-        let open: Vec<String> = self.order.iter().filter(|key| !key.contains(['/', '@']) && self.places.get(*key).is_some_and(half)).cloned().collect();
+        let open: Vec<String> = self
+            .order
+            .iter()
+            .filter(|key| !key.contains(['/', '@']) && self.places.get(*key).is_some_and(half))
+            .cloned()
+            .collect();
         let classes = |key: &str| -> (String, Vec<String>) {
             let (above, last) = key.rsplit_once('>').unwrap_or(("", key));
             let mut parts = last.split('.').map(str::to_owned);
@@ -309,7 +313,8 @@ impl Builder<'_> {
                 }
                 let (Some(left), Some(right)) = (self.places.get(a), self.places.get(b)) else { continue };
                 if left.iter().zip(right).all(|(a, b)| a.is_empty() || b.is_empty()) {
-                    let joined = left.iter().zip(right).map(|(a, b)| if a.is_empty() { b.clone() } else { a.clone() }).collect();
+                    let joined =
+                        left.iter().zip(right).map(|(a, b)| if a.is_empty() { b.clone() } else { a.clone() }).collect();
                     self.places.remove(b);
                     self.places.insert(a.clone(), joined);
                 }
@@ -321,6 +326,9 @@ impl Builder<'_> {
     fn are_siblings(&self, cells: &Cells) -> bool {
         let parent = |cell: &Cell| cell.node().and_then(|node| self.dom.elements[node].parent);
         let Some(first) = cells.iter().find(|cells| cells.len() > 1) else { return false };
+        if cells.iter().all(|cells| cells.len() == first.len()) {
+            return true;
+        }
         first.iter().all(|cell| parent(cell) == parent(&first[0]))
     }
 

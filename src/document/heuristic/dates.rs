@@ -38,7 +38,8 @@ fn in_english(text: &str) -> String {
         FOREIGN.iter().find(|(names, _)| names.split('|').any(|name| name == word)).map(|(_, month)| *month)
     };
     let words = text.split_whitespace().filter(|word| *word != "de");
-    let words = words.map(|word| is_month(word).unwrap_or(word.strip_suffix("er").filter(|day| day.len() == 1).unwrap_or(word)));
+    let words = words
+        .map(|word| is_month(word).unwrap_or(word.strip_suffix("er").filter(|day| day.len() == 1).unwrap_or(word)));
     words.collect::<Vec<_>>().join(" ")
 }
 

@@ -53,8 +53,10 @@ pub(super) fn read(name: &str, description: &str) -> Want {
     let of_all = text.windows(2).any(|pair| pair[0] == "of" && ["all", "each", "every"].contains(&pair[1].as_str()))
         || text.windows(2).any(|pair| pair[0] == "for" && ["all", "each", "every"].contains(&pair[1].as_str()));
     let head_plural = head_of(&body).is_some_and(|head| is_listy(&head));
-    let as_shown = text.windows(2).any(|pair| pair[0] == "as" && ["shown", "displayed", "written"].contains(&pair[1].as_str()));
-    let sums = ["total", "sum", "overall", "average", "net", "gross"].contains(&text.get(start).map_or("", String::as_str));
+    let as_shown =
+        text.windows(2).any(|pair| pair[0] == "as" && ["shown", "displayed", "written"].contains(&pair[1].as_str()));
+    let sums =
+        ["total", "sum", "overall", "average", "net", "gross"].contains(&text.get(start).map_or("", String::as_str));
     let sums = sums && cut_type(&text).1 == Output::Number;
     if !counts
         && !as_shown
@@ -225,7 +227,8 @@ fn each_one_of(words: &[String], telling: &[String]) -> bool {
 fn literal(part: &[String]) -> String {
     let (part, _) = super::grammar::cut_type(part);
     let skipped = |word: &&String| !["a", "an", "the", "its", "their"].contains(&word.as_str());
-    let words = part.iter().filter(skipped).take_while(|word| *word == "of" || !super::grammar::is_end(word) && !is_sign(word));
+    let words =
+        part.iter().filter(skipped).take_while(|word| *word == "of" || !super::grammar::is_end(word) && !is_sign(word));
     words.cloned().collect::<Vec<_>>().join("_")
 }
 
@@ -350,8 +353,11 @@ fn aside(text: &[String]) -> (Vec<String>, Option<Vec<String>>) {
     let close = text.iter().position(|word| word == ")");
     let (Some(open), Some(close)) = (open, close) else { return (text.to_vec(), None) };
     let inner = &text[open + 1..close.max(open + 1)];
-    let worded = (1..=3).contains(&inner.len()) && inner.iter().all(|word| word.chars().all(char::is_alphabetic) && word.len() > 1);
-    let plain = |word: &String| !super::grammar::is_end(word) && !["array", "list", "if", "e", "optional", "text"].contains(&word.as_str());
+    let worded = (1..=3).contains(&inner.len())
+        && inner.iter().all(|word| word.chars().all(char::is_alphabetic) && word.len() > 1);
+    let plain = |word: &String| {
+        !super::grammar::is_end(word) && !["array", "list", "if", "e", "optional", "text"].contains(&word.as_str())
+    };
     if !worded || open == 0 || type_of(&inner[0], "").is_some() || !inner.iter().all(plain) {
         return (text.to_vec(), None);
     }

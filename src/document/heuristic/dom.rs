@@ -75,8 +75,14 @@ impl Dom {
     /// Parses `html`.
     pub fn parse(html: &str) -> Result<Self, DocumentError> {
         let document = Document::from(tame(html)?.as_ref());
-        let mut dom =
-            Self { elements: Vec::new(), linked: Vec::new(), headings: Vec::new(), commas: false, text: String::new(), closed: 0 };
+        let mut dom = Self {
+            elements: Vec::new(),
+            linked: Vec::new(),
+            headings: Vec::new(),
+            commas: false,
+            text: String::new(),
+            closed: 0,
+        };
         let mut steps = vec![Step::Enter(document.root().id)];
         let mut open: Vec<usize> = Vec::new();
         while let Some(step) = steps.pop() {

@@ -26,7 +26,13 @@ pub fn simple(page: &Page, column: &Column) -> bool {
 
 /// Whether all cells are runs of text.
 pub fn plain_text(page: &Page, column: &Column) -> bool {
-    column.cells.iter().flatten().filter_map(Cell::node).take(SAMPLE).all(|node| super::facts::is_inline_only(&page.dom, node))
+    column
+        .cells
+        .iter()
+        .flatten()
+        .filter_map(Cell::node)
+        .take(SAMPLE)
+        .all(|node| super::facts::is_inline_only(&page.dom, node))
 }
 
 /// How much the cells look like what is wanted, on the whole.
@@ -94,12 +100,10 @@ pub fn shape_only(page: &Page, column: &Column, attribute: &Attribute, entity: f
         Kind::Hours => look(0.66),
         Kind::Duration => look(0.58),
         _ if !plain => 0.0,
-        Kind::Address => look(0.64),
-        Kind::Version | Kind::Area => look(0.64),
+        Kind::Address | Kind::Version | Kind::Area | Kind::Date => look(0.64),
         Kind::Time => look(0.6),
         Kind::Place => look(0.58),
         Kind::Money => look(0.66),
-        Kind::Date => look(0.64),
         Kind::Email => look(0.75),
         Kind::Phone | Kind::Rating => look(0.7),
         Kind::Url if column.facet == Facet::Link => {

@@ -49,14 +49,18 @@ impl Gatherer<'_> {
 
     /// What is said again and again in one place is one fact with several values: authors, tags.
     fn several(&mut self) {
-        let mut places: std::collections::BTreeMap<(usize, Option<usize>), Vec<usize>> = std::collections::BTreeMap::new();
+        let mut places: std::collections::BTreeMap<(usize, Option<usize>), Vec<usize>> =
+            std::collections::BTreeMap::new();
         for (index, fact) in self.facts.iter().enumerate() {
             let (Source::Node(node), [value]) = (&fact.source, fact.values.as_slice()) else { continue };
             let element = &self.dom.elements[*node];
-            let telling = element.tag == "meta" || element.attr("rel") == Some("author") && matches!(value, Cell::Node(_, Facet::Text));
+            let telling = element.tag == "meta"
+                || element.attr("rel") == Some("author") && matches!(value, Cell::Node(_, Facet::Text));
             if let (true, Some(label)) = (telling, fact.labels.first().filter(|label| label.weight >= 0.88)) {
                 let known = places.entry((label.words.as_ptr() as usize, element.parent)).or_default();
-                if known.last().is_none_or(|last: &usize| !matches!(self.facts[*last].source, Source::Node(other) if other == *node)) {
+                if known.last().is_none_or(
+                    |last: &usize| !matches!(self.facts[*last].source, Source::Node(other) if other == *node),
+                ) {
                     known.push(index);
                 }
             }
@@ -232,7 +236,9 @@ impl Gatherer<'_> {
         let cells: Vec<usize> = dom.children(node).filter(|at| dom.elements[*at].is(&["td", "th"])).take(9).collect();
         let cells: Vec<usize> = match cells.as_slice() {
             // A total below several columns.
-            [first, .., last] if dom.elements[*first].attr("colspan").is_some() && cells.len() < 5 && !dom.has_text(*last) => {
+            [first, .., last]
+                if dom.elements[*first].attr("colspan").is_some() && cells.len() < 5 && !dom.has_text(*last) =>
+            {
                 cells.iter().copied().filter(|at| dom.has_text(*at)).collect()
             }
             _ => cells,
@@ -296,7 +302,9 @@ impl Gatherer<'_> {
         let Some(value) = control_value(self.dom, node) else { return };
         let element = &self.dom.elements[node];
         let asks = element.attr("type") == Some("search")
-            || element.attr("name").is_some_and(|name| ["q", "query", "search", "keyword", "keywords", "s"].contains(&name));
+            || element
+                .attr("name")
+                .is_some_and(|name| ["q", "query", "search", "keyword", "keywords", "s"].contains(&name));
         if asks {
             self.say("search query", 0.85, value.clone(), node);
         }
@@ -307,7 +315,9 @@ impl Gatherer<'_> {
     /// What is switched on or off.
     fn switch(&mut self, node: usize) {
         let element = &self.dom.elements[node];
-        let pressed = element.attr("aria-checked").or(element.attr("aria-pressed").filter(|_| element.attr("role") == Some("switch")));
+        let pressed = element
+            .attr("aria-checked")
+            .or(element.attr("aria-pressed").filter(|_| element.attr("role") == Some("switch")));
         let (Some(state @ ("true" | "false")), Some(label)) = (pressed, element.attr("aria-label")) else { return };
         self.say(label, 0.97, Cell::Data(state.to_owned()), node);
     }
@@ -391,7 +401,8 @@ impl Gatherer<'_> {
         }
         // With a third, a change or a note, the second must look like what is measured.
         if children.len() > 2
-            && !(says_label(dom, *first) || after.len() < 24 && after.starts_with(|c: char| c.is_ascii_digit() || "$€£-+".contains(c)))
+            && !(says_label(dom, *first)
+                || after.len() < 24 && after.starts_with(|c: char| c.is_ascii_digit() || "$€£-+".contains(c)))
         {
             return;
         }

@@ -203,7 +203,8 @@ fn across(dom: &Dom, groups: &mut Vec<Group>) {
             // Where each has several they are merged as they are; where each has one they are cells.
             let alone = distinct.iter().filter(|row| kids.iter().filter(|(at, _)| at == *row).count() == 1).count();
             if alone > 0 && kids.len() > distinct.len() && distinct.len() * 5 >= rows.len() * 3 {
-                let (parent, nodes) = (rows[kids[0].0], kids.iter().take(MAX_ROWS).map(|(_, kid)| vec![*kid]).collect());
+                let (parent, nodes) =
+                    (rows[kids[0].0], kids.iter().take(MAX_ROWS).map(|(_, kid)| vec![*kid]).collect());
                 found.push(Group { parent, rows: nodes, shape: place, merged: true });
             }
         }
@@ -274,7 +275,8 @@ fn set(dom: &Dom, labels: &mut Labels, group: Group, telling: &dyn Fn(&str) -> b
 /// What heads the columns labels what stands below it.
 fn label_by_head(dom: &Dom, labels: &mut Labels, columns: &mut [Column], rows: &[Vec<usize>], head: &[String]) {
     for column in columns.iter_mut().filter(|column| !column.whole && !column.path.contains('/')) {
-        let first = column.cells.iter().zip(rows).find_map(|(cells, row)| Some((cells.first()?.node()?, *row.first()?)));
+        let first =
+            column.cells.iter().zip(rows).find_map(|(cells, row)| Some((cells.first()?.node()?, *row.first()?)));
         let place = first.and_then(|(node, row)| offers::place_in(dom, row, node));
         column.labels.extend(place.and_then(|place| head.get(place)).and_then(|text| labels.of(text, 0.96)));
     }

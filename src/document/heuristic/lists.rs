@@ -72,42 +72,6 @@ fn best<'a>(page: &'a Page, list: &List, taken: &[&Set]) -> Option<Match<'a>> {
         }
         best = Some(fit);
     }
-    if std::env::var_os("DEBUGX").is_some() {
-        let all: Vec<(usize, Match)> =
-            page.sets.iter().enumerate().filter_map(|(i, set)| Some((i, fit(page, set, list, &mut caches)?))).collect();
-        eprintln!("LIST {:?}", list.entity.iter().map(|w| w.stem.clone()).collect::<Vec<_>>());
-        for (key, a) in &list.attributes {
-            eprintln!("   attr {key} {:?} {:?} {:?}", a.kind, a.output, a.phrases);
-        }
-        for (i, m) in all {
-            eprintln!(
-                "   set {i} {} rows {} score {:.2} ent {:.2} cols {:?}",
-                page.place(&m.set.source),
-                m.set.rows,
-                m.score,
-                m.entity,
-                m.columns.iter().map(|c| c.map(|(c, s)| (m.set.columns[c].path.clone(), s))).collect::<Vec<_>>()
-            );
-        }
-        if std::env::var_os("DEBUGS").is_some() {
-            for (i, s) in page.sets.iter().enumerate() {
-                eprintln!("   SET {i} {} rows {} ent {:.2}", page.place(&s.source), s.rows, entity(s, &list.entity));
-                for c in &s.columns {
-                    eprintln!(
-                        "       {} {:?} whole {} {:?} {:?}",
-                        c.path,
-                        c.facet,
-                        c.whole,
-                        c.cells.iter().flatten().next().map(|c| c.text(&page.dom)),
-                        c.labels
-                            .iter()
-                            .map(|l| (l.words.iter().map(|w| w.stem.clone()).collect::<Vec<_>>().join(" "), l.weight))
-                            .collect::<Vec<_>>()
-                    );
-                }
-            }
-        }
-    }
     best
 }
 
@@ -198,10 +162,9 @@ fn fit<'a>(page: &Page, set: &'a Set, list: &List, caches: &mut [Fits]) -> Optio
     }
     // What surely are rows of this have the rest where such rows have it.
     let known = columns.iter().flatten().count();
-    if !list.flat && set.rows > 1 && (entity > 0.6 && known > 0 || known * 2 >= columns.len() && known > 1) {
+    if !list.flat && set.rows > 1 && (entity > 0.6 && known > 0 || known * 5 >= columns.len() * 2 && known > 1) {
         complete(page, set, list, &mut columns);
     }
-    if std::env::var_os("DEBUGF").is_some() { eprintln!("FIT {} rows {} ent {entity:.2} {:?}", page.place(&set.source), set.rows, columns.iter().map(|c| c.map(|(c, s)| (set.columns[c].path.clone(), s))).collect::<Vec<_>>()); }
     let sum: f32 = columns.iter().flatten().map(|(_, score)| score).sum();
     let average = sum / columns.len() as f32;
     let matched = columns.iter().flatten().count();
@@ -332,8 +295,8 @@ fn column_fit(
     // Texts are read only where something may come of it.
     let shaped = column.facet != Facet::Text || has_look(attribute.kind);
     let named = attribute.kind == Kind::Name && attribute.is_plain() && column.facet == Facet::Text && !column.whole;
-    let past = attribute.kind == Kind::Money && attribute.is_of_old();
-    if by_words.max(by_look) < 0.3 && !(shaped && (past || attribute.is_plain_or_date())) && !named {
+    let asks_old = attribute.kind == Kind::Money && attribute.is_of_old();
+    if by_words.max(by_look) < 0.3 && !(shaped && (asks_old || attribute.is_plain_or_date())) && !named {
         return 0.0;
     }
     let looks = looks(page, column, attribute);
@@ -343,7 +306,6 @@ fn column_fit(
     let label = if looks > 0.7 { by_words.max(by_look) } else { by_words };
     // Values alone are of the kind that is asked for where the page says so.
     let by_shape = if list.flat && entity < 0.5 { 0.0 } else { shape_only(page, column, attribute, entity) };
-    if std::env::var_os("DEBUGC").is_some() { eprintln!("COL {} {:?} looks {looks:.2} label {label:.2} shape {by_shape:.2}", column.path, attribute.kind); }
     let many = attribute.many || attribute.plural || list.flat || column.cells.iter().all(|cells| cells.len() <= 1);
     let single = if many { 1.0 } else { 0.9 };
     let part = if column.path.contains("/part") { 0.97 } else { 1.0 };

@@ -5,6 +5,7 @@
 mod choose;
 mod columns;
 mod complete;
+mod convert;
 mod dates;
 mod describe;
 mod dom;

@@ -199,7 +199,9 @@ impl Builder<'_> {
         let dom = self.dom;
         let mut found = Vec::new();
         for column in columns.iter().filter(|column| column.filled() > 1) {
-            let Some(index) = column.path.rsplit_once("/after").and_then(|(_, at)| at.parse::<usize>().ok()) else { continue };
+            let Some(index) = column.path.rsplit_once("/after").and_then(|(_, at)| at.parse::<usize>().ok()) else {
+                continue;
+            };
             let texts: HashSet<String> = column.cells.iter().flatten().take(20).map(|cell| cell.text(dom)).collect();
             let Some(text) = texts.iter().next().filter(|text| texts.len() == 1 && is_label(text)) else { continue };
             for node in column.cells.iter().flatten().filter_map(Cell::node).take(20) {

@@ -44,17 +44,24 @@ pub fn pair(dom: &Dom, at: usize) -> Option<(String, usize)> {
 
 /// What a habit of many sites says of cells: a number in brackets beside a rating is how many rated.
 pub fn habit(dom: &Dom, cells: &[Vec<Cell>]) -> Option<&'static str> {
-    let mut any = false;
-    for cell in cells.iter().filter_map(|cells| cells.first()).take(5) {
-        let node = cell.node().filter(|node| dom.length(*node) < 20)?;
-        let text = dom.text(node);
-        let inner = text.strip_prefix('(')?.strip_suffix(')')?;
-        any = !inner.is_empty() && inner.chars().all(|c| c.is_ascii_digit() || ".,k\u{a0} ".contains(c));
-        if !any {
-            return None;
-        }
+    let counted = |text: &str| {
+        let inner = text.strip_prefix('(').and_then(|rest| rest.strip_suffix(')')).unwrap_or_default();
+        inner.starts_with(|c: char| c.is_ascii_digit())
+            && inner.chars().all(|c| c.is_ascii_digit() || ".,k+\u{a0} ".contains(c))
+    };
+    let decimal = |text: &str| {
+        text.len() <= 4 && text.contains(['.', ',']) && text.chars().all(|c| c.is_ascii_digit() || ".,".contains(c))
+    };
+    let nodes: Option<Vec<usize>> = cells.iter().filter_map(|cells| cells.first()).take(5).map(Cell::node).collect();
+    let nodes = nodes.filter(|nodes| !nodes.is_empty() && nodes.iter().all(|node| dom.length(*node) < 20))?;
+    if nodes.iter().all(|node| counted(&dom.text(*node))) {
+        return Some("review count");
     }
-    any.then_some("review count")
+    let beside = |node: &usize| {
+        decimal(&dom.text(*node))
+            && next_with_text(dom, *node).is_some_and(|next| dom.length(next) < 20 && counted(&dom.text(next)))
+    };
+    nodes.iter().all(beside).then_some("rating")
 }
 
 /// What a column of links says of itself: the same words in each row, the kind of file they lead to.
@@ -81,6 +88,9 @@ pub fn link_labels(dom: &Dom, cells: &[Vec<Cell>]) -> Vec<String> {
 
 /// The texts that head the columns of rows made of plain elements, where the first row or what stands before it is such a head.
 pub fn headers(dom: &Dom, first: usize, rows: usize, second: Option<usize>) -> Option<(Vec<String>, bool)> {
+    if dom.elements[first].tag == "tr" {
+        return None;
+    }
     let texts = |at: usize| {
         let kids: Vec<usize> = dom.children(at).take(20).collect();
         (kids.len() > 1 && !dom.elements[at].own && kids.iter().all(|kid| dom.length(*kid) < LONGEST))
@@ -154,13 +164,15 @@ pub fn next_with_text(dom: &Dom, node: usize) -> Option<usize> {
 pub fn numbered(text: &str) -> Option<String> {
     let (first, rest) = text.split_once(' ')?;
     let digits = first.strip_prefix('#')?;
-    (!digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit()) && !rest.is_empty()).then(|| first.to_owned())
+    (!digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit()) && !rest.is_empty())
+        .then(|| first.to_owned())
 }
 
 /// What a field holds that people can see and change.
 pub fn held(dom: &Dom, at: usize) -> Option<String> {
     let element = &dom.elements[at];
     let unseen = ["checkbox", "radio", "submit", "button", "reset", "image", "file", "search"];
-    let shown = element.is(&["input", "select", "textarea"]) && !element.attr("type").is_some_and(|kind| unseen.contains(&kind));
+    let shown = element.is(&["input", "select", "textarea"])
+        && !element.attr("type").is_some_and(|kind| unseen.contains(&kind));
     element.attr("value").filter(|_| shown).map(super::words::plain)
 }

@@ -18,7 +18,10 @@ pub(super) const GENERIC: &[&str] = &[
 ];
 
 /// Words that say hardly more than nothing.
-const LIGHT: &[&str] = &["full", "complete", "page", "long", "short", "overall", "average", "total", "unit", "contact", "main", "support", "general"];
+const LIGHT: &[&str] = &[
+    "full", "complete", "page", "long", "short", "overall", "average", "total", "unit", "contact", "main", "support",
+    "general",
+];
 
 /// Whose telephone or address a page that has one means.
 const PARTIES: &[&str] =
@@ -133,7 +136,9 @@ impl Phrase {
             return Kind::Image;
         }
         let classed = ["age", "content", "parental", "credit", "energy", "film"];
-        if head.stem == Word::new("rating").stem && rest.iter().any(|(word, _)| classed.iter().any(|of| Word::new(of).stem == word.stem)) {
+        if head.stem == Word::new("rating").stem
+            && rest.iter().any(|(word, _)| classed.iter().any(|of| Word::new(of).stem == word.stem))
+        {
             return Kind::Any;
         }
         let kind = kind_of(&head.stem, !rest.is_empty());
@@ -175,7 +180,7 @@ fn kind_of(stem: &str, qualified: bool) -> Kind {
     ]) || (is(&["day"]) && qualified)
     {
         Kind::Date
-    } else if is(&["hour", "hours"]) && qualified {
+    } else if is(&["hour", "hours"]) {
         Kind::Hours
     } else if is(&["area", "surface"]) && !qualified {
         Kind::Area
@@ -205,7 +210,9 @@ fn kind_of(stem: &str, qualified: bool) -> Kind {
         || (is(&["number", "no", "reference"]) && qualified)
     {
         Kind::Id
-    } else if is(&["author", "user", "username", "owner", "seller", "speaker", "artist", "assignee", "reporter", "reviewer"]) {
+    } else if is(&[
+        "author", "user", "username", "owner", "seller", "speaker", "artist", "assignee", "reporter", "reviewer",
+    ]) {
         Kind::Person
     } else if is(&["name", "title", "headline"]) {
         Kind::Name

@@ -6,8 +6,27 @@ use super::shapes::{self, Kind};
 
 /// What pages say before the name of who is signed in.
 const GREETINGS: &[&str] = &[
-    "hello", "hi", "welcome back", "welcome,", "good morning", "good evening", "good afternoon", "signed in as", "logged in as", "hallo", "guten tag",
-    "willkommen,", "angemeldet als", "eingeloggt als", "bonjour", "bienvenue,", "connecté en tant que", "hola", "ciao", "bienvenido,", "conectado como",
+    "hello",
+    "hi",
+    "welcome back",
+    "welcome,",
+    "good morning",
+    "good evening",
+    "good afternoon",
+    "signed in as",
+    "logged in as",
+    "hallo",
+    "guten tag",
+    "willkommen,",
+    "angemeldet als",
+    "eingeloggt als",
+    "bonjour",
+    "bienvenue,",
+    "connecté en tant que",
+    "hola",
+    "ciao",
+    "bienvenido,",
+    "conectado como",
 ];
 
 impl Gatherer<'_> {
@@ -105,7 +124,8 @@ impl Gatherer<'_> {
         let exact = greeting.to_lowercase().ends_with(['s', 'n']) && greeting.contains(' ');
         let name = name.trim_start_matches([',', ':', ' ']).trim_end_matches(['!', '.', ',', ' ']);
         let words = name.split(' ').count();
-        let named = name.chars().next().is_some_and(char::is_uppercase) && words <= 4 && !name.contains([',', '?', ':']);
+        let named =
+            name.chars().next().is_some_and(char::is_uppercase) && words <= 4 && !name.contains([',', '?', ':']);
         if named && name.chars().all(|c| c.is_alphabetic() || " -'’.".contains(c)) {
             let weight = if exact { 0.9 } else { 0.84 };
             for label in ["user name", "customer name", "account owner name", "account holder"] {
@@ -137,6 +157,9 @@ impl Gatherer<'_> {
             let value = text[from..to].to_owned();
             let before = text[..from].trim_end_matches([':', ' ', '-', '–', ',']).trim();
             let before = before.strip_suffix(" at").or(before.strip_suffix(" on")).unwrap_or(before);
+            // "Friday 3 April"
+            let weekday = kind == Kind::Date && text.len() < 40 && shapes::looks(Kind::Date, text) >= 0.9;
+            let before = if weekday { "" } else { before };
             let alone = before.is_empty() && text[to..].chars().filter(|c| c.is_alphanumeric()).count() < 12;
             if alone || matches!(kind, Kind::Email | Kind::Phone) {
                 self.say(label, weight, Cell::Part(value.clone(), Some(node)), node);
@@ -160,6 +183,15 @@ impl Gatherer<'_> {
             if is_label(after) && after.split(' ').count() <= 3 && shapes::money(text).is_none() {
                 self.say(&format!("{after} count"), 0.86, Cell::Part(text[..to].to_owned(), Some(node)), node);
             }
+        }
+        // "All restaurants (64)"
+        if let Some((before, number)) = text.strip_suffix(')').and_then(|text| text.rsplit_once(" ("))
+            && is_label(before)
+            && number.len() < 9
+            && number.bytes().all(|byte| byte.is_ascii_digit() || byte == b',')
+        {
+            let before = before.strip_prefix("All ").unwrap_or(before);
+            self.say(&format!("{before} count"), 0.8, Cell::Part(number.to_owned(), Some(node)), node);
         }
         // "Serves 4"
         if let Some((before, number)) = text.rsplit_once(' ')
@@ -189,5 +221,6 @@ fn is_numbered_otherwise(before: &str) -> bool {
 /// Whether the last word before a value says that it is a bound and not the value: "free shipping over", "up to".
 fn is_bound(before: &str) -> bool {
     let last = before.rsplit(' ').next().unwrap_or_default().to_lowercase();
-    ["over", "above", "under", "below", "than", "to", "from", "until", "save", "least", "ab", "über", "unter", "dès"].contains(&last.as_str())
+    ["over", "above", "under", "below", "than", "to", "from", "until", "save", "least", "ab", "über", "unter", "dès"]
+        .contains(&last.as_str())
 }

@@ -68,7 +68,8 @@ pub fn of(attribute: &Attribute, cell: &Cell, dom: &Dom, base: Option<&Url>) -> 
     let dated = attribute.kind == Kind::Date
         && shown <= 0.0
         && cell.machine(dom).is_some_and(|text| shapes::iso_date(&text).is_some());
-    let timed = attribute.kind == Kind::Date && attribute.output == Output::Text && shapes::looks(Kind::Time, text) > 0.7;
+    let timed =
+        attribute.kind == Kind::Date && attribute.output == Output::Text && shapes::looks(Kind::Time, text) > 0.7;
     let looks = if dated || timed { shown.max(0.9) } else { shown };
     if looks <= 0.0 {
         return None;
@@ -150,8 +151,27 @@ fn is_monogram(line: &str, next: &str) -> bool {
 pub fn says_nothing(text: &str) -> bool {
     let lower = text.trim().to_lowercase();
     let starts = [
-        "no ", "you have no", "you haven", "you don", "there are no", "there is no", "there are currently no", "nothing ", "none yet", "keine ",
-        "keinen ", "sie haben noch kein", "es gibt keine", "aucun", "vous n", "nessun", "no hay", "sin ", "geen ", "your cart is empty", "0 ",
+        "no ",
+        "you have no",
+        "you haven",
+        "you don",
+        "there are no",
+        "there is no",
+        "there are currently no",
+        "nothing ",
+        "none yet",
+        "keine ",
+        "keinen ",
+        "sie haben noch kein",
+        "es gibt keine",
+        "aucun",
+        "vous n",
+        "nessun",
+        "no hay",
+        "sin ",
+        "geen ",
+        "your cart is empty",
+        "0 ",
     ];
     lower.len() <= 120 && lower.split(' ').count() > 1 && starts.iter().any(|start| lower.starts_with(start))
 }
@@ -164,10 +184,13 @@ fn is_placeholder(text: &str) -> bool {
 /// The link that a cell of several lines begins with.
 fn headed(attribute: &Attribute, dom: &Dom, node: usize) -> Option<String> {
     let long = ["description", "text", "detail", "note", "address", "summary", "content", "body"];
-    if !dom.elements[node].is(&["td", "th"]) || long.iter().any(|word| attribute.phrases.iter().any(|phrase| phrase.speaks_of(word))) {
+    if !dom.elements[node].is(&["td", "th"])
+        || long.iter().any(|word| attribute.phrases.iter().any(|phrase| phrase.speaks_of(word)))
+    {
         return None;
     }
     let lines = dom.lines(node);
-    let first = (node + 1..dom.elements[node].end.min(node + 6)).find(|at| dom.has_text(*at) && dom.elements[*at].tag == "a")?;
+    let first = (node + 1..dom.elements[node].end.min(node + 6))
+        .find(|at| dom.has_text(*at) && dom.elements[*at].tag == "a")?;
     (lines.len() > 1 && dom.text(first) == lines[0]).then(|| lines[0].clone())
 }

@@ -159,34 +159,8 @@ pub(super) const SYNONYMS: &[&str] = &[
 
 /// Words that say nothing where something is labelled.
 pub(super) const EMPTY: &[&str] = &[
-    "what",
-    "the",
-    "a",
-    "an",
-    "of",
-    "and",
-    "or",
-    "our",
-    "your",
-    "its",
-    "their",
-    "this",
-    "that",
-    "is",
-    "are",
-    "was",
-    "for",
-    "with",
-    "in",
-    "at",
-    "as",
-    "you",
-    "me",
-    "my",
-    "we",
-    "us",
-    "page",
-    "itemprop",
+    "what", "the", "a", "an", "of", "and", "or", "our", "your", "its", "their", "this", "that", "is", "are", "was",
+    "for", "with", "in", "at", "as", "you", "me", "my", "we", "us", "page", "itemprop",
 ];
 
 /// Words of those who build pages, which say nothing in the names of classes.

@@ -46,8 +46,11 @@ pub fn label(text: &str) -> Vec<Word> {
     let all = split(text);
     // What people wrote is what they meant; names of classes have words besides.
     let human = text.contains(' ');
-    let telling: Vec<Word> =
-        all.iter().filter(|word| !EMPTY.contains(&word.as_str()) && (human || !TECHNICAL.contains(&word.as_str()))).map(|word| Word::new(word)).collect();
+    let telling: Vec<Word> = all
+        .iter()
+        .filter(|word| !EMPTY.contains(&word.as_str()) && (human || !TECHNICAL.contains(&word.as_str())))
+        .map(|word| Word::new(word))
+        .collect();
     if telling.is_empty() { all.iter().map(|word| Word::new(word)).collect() } else { telling }
 }
 
