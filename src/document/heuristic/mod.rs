@@ -4,8 +4,12 @@
 
 mod choose;
 mod columns;
+mod complete;
+mod convert;
+mod dates;
 mod describe;
 mod dom;
+mod evidence;
 mod facts;
 mod grammar;
 mod grid;
@@ -13,10 +17,13 @@ mod groups;
 mod linked;
 mod lists;
 mod model;
+mod naming;
+mod offers;
 mod phrase;
 mod reading;
 mod shapes;
 mod spoken;
+mod utility;
 mod value;
 mod vocabulary;
 mod wanted;
