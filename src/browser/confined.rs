@@ -19,15 +19,26 @@ pub struct Egress {
     why: Option<Arc<Why>>,
 }
 
-type Why = dyn Fn(&str, Instant) -> Option<Missed> + Send + Sync;
+type Why = dyn Fn(&str, &str, Instant) -> Option<Missed> + Send + Sync;
 
 /// Why a navigation got nowhere, as the proxy knows it; Chromium has one name for all of that.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Missed {
-    /// Whether it is not to be reached (`target_blocked`), or could not be.
-    pub blocked: bool,
+    /// What kept it from it.
+    pub cause: Cause,
     /// What happened, for people.
     pub reason: String,
+}
+
+/// What keeps a navigation from getting anywhere.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cause {
+    /// It is not to be reached: `target_blocked`.
+    Blocked,
+    /// The proxy to go through is away, or does not let us through: `proxy_unavailable`.
+    Proxy,
+    /// It could not be reached.
+    Unreached,
 }
 
 impl Egress {
@@ -36,9 +47,9 @@ impl Egress {
         Self { address, why: None }
     }
 
-    /// `why` is asked when a navigation has failed, with its URL and the time before its start.
+    /// `why` is asked when a navigation has failed, with its URL, what Chromium says (`net::ERR_..`) and the time before its start.
     #[must_use]
-    pub fn telling(mut self, why: impl Fn(&str, Instant) -> Option<Missed> + Send + Sync + 'static) -> Self {
+    pub fn telling(mut self, why: impl Fn(&str, &str, Instant) -> Option<Missed> + Send + Sync + 'static) -> Self {
         self.why = Some(Arc::new(why));
         self
     }
@@ -48,8 +59,8 @@ impl Egress {
         self.address
     }
 
-    pub(super) fn missed(&self, url: &str, since: Instant) -> Option<Missed> {
-        self.why.as_ref()?(url, since)
+    pub(super) fn missed(&self, url: &str, net_error: &str, since: Instant) -> Option<Missed> {
+        self.why.as_ref()?(url, net_error, since)
     }
 }
 

@@ -1,7 +1,7 @@
 //! The way out of a tenant: the proxy that its browsers and its plain requests go through, under the server's policy.
 
-use crate::browser::{Egress, Missed};
-use crate::egress::{EgressError, Proxy, ProxyOptions, client};
+use crate::browser::{Cause, Egress, Missed};
+use crate::egress::{EgressError, Fault, Proxy, ProxyOptions, client};
 
 /// The way out of one tenant. Cheap to clone.
 #[derive(Clone)]
@@ -29,9 +29,14 @@ impl Outgoing {
     /// For a browser. It keeps the proxy.
     pub(super) fn egress(&self) -> Egress {
         let proxy = self.proxy.clone();
-        Egress::new(proxy.address()).telling(move |url, since| {
-            let fault = proxy.why_failed(url, since)?;
-            Some(Missed { blocked: fault.code() == "target_blocked", reason: fault.to_string() })
+        Egress::new(proxy.address()).telling(move |url, net_error, since| {
+            let fault = proxy.why_failed(url, net_error, since)?;
+            let cause = match fault {
+                Fault::Refused(_) => Cause::Blocked,
+                Fault::Upstream(_) => Cause::Proxy,
+                _ => Cause::Unreached,
+            };
+            Some(Missed { cause, reason: fault.told_as(net_error) })
         })
     }
 }
