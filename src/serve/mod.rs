@@ -5,8 +5,6 @@
 //! `ApiError` (`error`; from below by `failures`); the answer is given its `request_id` on the way out (`request_id`), logged and
 //! counted (`observe`, `metrics`). Each tenant has browsers of its own (`pools`).
 
-#![allow(clippy::result_large_err, reason = "an ApiError is made once a request, and has all that its answer tells")]
-
 mod access;
 mod app;
 mod artifacts;
