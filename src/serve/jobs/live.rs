@@ -11,7 +11,7 @@ use crate::base::{ProcessId, Tenant};
 
 use super::super::access::Caller;
 use super::super::app::App;
-use super::super::request_id::{named, random_id};
+use super::super::request_id::named;
 use super::super::task::Work;
 use super::execution::{Execution, Order, Stage};
 use super::journal::Journal;
@@ -53,9 +53,10 @@ impl Live {
 }
 
 impl Jobs {
-    pub(in crate::serve) fn new() -> Self {
+    /// Those of the server by that id.
+    pub(in crate::serve) fn new(node: &str) -> Self {
         Self {
-            node: format!("node_{}", random_id()),
+            node: node.to_owned(),
             process: ProcessId::current(),
             live: Mutex::default(),
             reserved: Mutex::default(),
