@@ -28,7 +28,7 @@ struct Line {
 pub(super) enum Way {
     /// By a request that the proxy hands on.
     Plain,
-    /// Through a tunnel: https, and WebSockets of any kind.
+    /// Through a tunnel: https, and web sockets of any kind.
     Tunnel,
 }
 

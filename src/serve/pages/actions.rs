@@ -330,7 +330,7 @@ mod tests {
         input.checked("actions[0]").map_err(|error| (error.details["path"].as_str().unwrap().to_owned(), error.message))
     }
 
-    fn upload(file: Value) -> Value {
+    fn upload(file: &Value) -> Value {
         json!({"type": "upload", "selector": "#a", "files": [file]})
     }
 
@@ -348,9 +348,9 @@ mod tests {
             (json!({"type": "wait_for", "selector": "#a", "timeout_ms": 0}), "actions[0].timeout_ms"),
             (json!({"type": "scroll", "amount": 0}), "actions[0].amount"),
             (json!({"type": "upload", "selector": "#a"}), "actions[0].files"),
-            (upload(json!({"name": "a", "content": "not base64"})), "actions[0].files[0].content"),
-            (upload(json!({"name": "../a", "content": ""})), "actions[0].files[0].name"),
-            (upload(json!({"name": "a", "content": "", "mime_type": "text"})), "actions[0].files[0].mime_type"),
+            (upload(&json!({"name": "a", "content": "not base64"})), "actions[0].files[0].content"),
+            (upload(&json!({"name": "../a", "content": ""})), "actions[0].files[0].name"),
+            (upload(&json!({"name": "a", "content": "", "mime_type": "text"})), "actions[0].files[0].mime_type"),
         ] {
             let (found, message) = check(action.clone()).unwrap_err();
             assert_eq!(found, path, "{action}: {message}");
@@ -377,7 +377,7 @@ mod tests {
             json!({"type": "check", "selector": "#a"}),
             json!({"type": "uncheck", "selector": "#a"}),
             json!({"type": "upload", "selector": "#a", "files": []}),
-            upload(json!({"name": "a.txt", "mime_type": "text/plain", "content": "aGVsbG8="})),
+            upload(&json!({"name": "a.txt", "mime_type": "text/plain", "content": "aGVsbG8="})),
             json!({"type": "screenshot", "full_page": true}),
             json!({"type": "evaluate", "expression": "x => x", "argument": 1}),
             json!({"type": "script", "source": "title()"}),
