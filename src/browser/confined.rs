@@ -19,7 +19,7 @@ pub struct Egress {
     why: Option<Arc<Why>>,
 }
 
-type Why = dyn Fn(&str, Instant) -> Option<Missed> + Send + Sync;
+type Why = dyn Fn(&str, &str, Instant) -> Option<Missed> + Send + Sync;
 
 /// Why a navigation got nowhere, as the proxy knows it; Chromium has one name for all of that.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -47,9 +47,9 @@ impl Egress {
         Self { address, why: None }
     }
 
-    /// `why` is asked when a navigation has failed, with its URL and the time before its start.
+    /// `why` is asked when a navigation has failed, with its URL, what Chromium says (`net::ERR_..`) and the time before its start.
     #[must_use]
-    pub fn telling(mut self, why: impl Fn(&str, Instant) -> Option<Missed> + Send + Sync + 'static) -> Self {
+    pub fn telling(mut self, why: impl Fn(&str, &str, Instant) -> Option<Missed> + Send + Sync + 'static) -> Self {
         self.why = Some(Arc::new(why));
         self
     }
@@ -59,8 +59,8 @@ impl Egress {
         self.address
     }
 
-    pub(super) fn missed(&self, url: &str, since: Instant) -> Option<Missed> {
-        self.why.as_ref()?(url, since)
+    pub(super) fn missed(&self, url: &str, net_error: &str, since: Instant) -> Option<Missed> {
+        self.why.as_ref()?(url, net_error, since)
     }
 }
 

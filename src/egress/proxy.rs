@@ -14,8 +14,8 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 use tokio_util::task::TaskTracker;
 
 use super::dial::Dialer;
-use super::log::Log;
-use super::policy::KeptOff;
+use super::log::{Log, Way};
+use super::policy::{KeptOff, Target};
 use super::requests::Visitor;
 use super::{EgressError, Fault, Policy, Refusal, Resolve, SystemResolver, Upstream};
 
@@ -133,17 +133,30 @@ impl Proxy {
 
     /// Why `host` (as it stands in a URL) was last not connected, since `at`.
     pub fn fault_of(&self, host: &str, at: Instant) -> Option<Fault> {
-        let wanted = super::policy::Target::new(host, 1)?.name();
+        let wanted = Target::new(host, 1)?.name();
         self.inner.log.since(at, |host, _, fault| (host == wanted).then(|| fault.clone())).pop()
     }
 
     /// Why a navigation to `url`, begun after `since`, has failed, as far as that is known here: what became of its host; else the
     /// only refusal since, as the address may have led on to another. Where there are more it could be that of another page.
-    pub fn why_failed(&self, url: &str, since: Instant) -> Option<Fault> {
+    /// `net_error` is what Chromium says: it tells whether a tunnel failed or a plain request, and what failed otherwise was not this.
+    pub fn why_failed(&self, url: &str, net_error: &str, since: Instant) -> Option<Fault> {
+        let fits = |way: Way| match net_error {
+            "net::ERR_TUNNEL_CONNECTION_FAILED" => way == Way::Tunnel,
+            "net::ERR_EMPTY_RESPONSE" => way == Way::Plain,
+            _ => true,
+        };
         let host = url::Url::parse(url).ok().and_then(|url| Some(url.host_str()?.to_owned()));
-        let own = host.and_then(|host| self.fault_of(&host, since));
-        own.or_else(|| {
-            let mut refused = self.refusals_since(since);
+        let wanted = host.and_then(|host| Some(Target::new(&host, 1)?.name()));
+        let own = self
+            .inner
+            .log
+            .since(since, |host, way, fault| (fits(way) && wanted.as_deref() == Some(host)).then(|| fault.clone()));
+        own.into_iter().next_back().or_else(|| {
+            let mut refused = self.inner.log.since(since, |_, way, fault| match fault {
+                Fault::Refused(refusal) if fits(way) => Some(refusal.clone()),
+                _ => None,
+            });
             let last = refused.pop()?;
             refused.is_empty().then_some(Fault::Refused(last))
         })

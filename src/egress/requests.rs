@@ -20,7 +20,7 @@ use tokio::sync::OwnedSemaphorePermit;
 
 use super::dial::{authority, wants_credentials};
 use super::headers::{REFUSED, set_upgrade, strip, upgrade_to};
-use super::log::Log;
+use super::log::{Log, Way};
 use super::policy::Target;
 use super::{Fault, Upstream, dial::Dialer, tunnel};
 
@@ -75,7 +75,7 @@ impl Visitor {
             }
             Err(fault) => {
                 let answer = failed(&fault);
-                self.log.note(&target, fault);
+                self.log.note(&target, Way::Tunnel, fault);
                 answer
             }
         }
@@ -100,7 +100,8 @@ impl Visitor {
         self.rewrite(target, &mut parts, protocol)?;
         let body = if body.is_end_stream() { Either::Right(Empty::new()) } else { Either::Left(body) };
         let response = self.exchange(target, Request::from_parts(parts, body)).await;
-        let mut response = response.inspect_err(|fault| self.log.note(target, fault.clone())).map_err(|_| NoAnswer)?;
+        let mut response =
+            response.inspect_err(|fault| self.log.note(target, Way::Plain, fault.clone())).map_err(|_| NoAnswer)?;
         let agreed =
             if response.status() == StatusCode::SWITCHING_PROTOCOLS { upgrade_to(response.headers()) } else { None };
         strip(response.headers_mut());

@@ -35,6 +35,7 @@ mod scroll;
 mod selector;
 mod suggest;
 mod tree;
+mod upload;
 mod verb;
 mod world;
 
@@ -53,3 +54,4 @@ pub use options::{
 pub use page::{Page, Suggestion};
 pub use schema::Schema;
 pub use selector::{Selector, SelectorError};
+pub use upload::{InputFile, MOST_UPLOADED};

@@ -179,7 +179,7 @@ fn missed(cdp: &Cdp, url: &str, reason: &str, since: Instant) -> Option<PageErro
     if !matches!(reason, "net::ERR_TUNNEL_CONNECTION_FAILED" | "net::ERR_EMPTY_RESPONSE") {
         return None;
     }
-    let Missed { cause, reason } = cdp.missed(url, since)?;
+    let Missed { cause, reason } = cdp.missed(url, reason, since)?;
     Some(match cause {
         Cause::Blocked => BrowserError::Blocked(reason).into(),
         Cause::Proxy => BrowserError::NoProxy(reason).into(),

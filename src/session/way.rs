@@ -119,14 +119,14 @@ impl fmt::Debug for Way {
 /// For a browser, which is told why something was not reached. It keeps the proxy.
 pub fn egress(proxy: &Proxy) -> Egress {
     let knows = proxy.clone();
-    Egress::new(proxy.address()).telling(move |url, since| {
-        let fault = knows.why_failed(url, since)?;
+    Egress::new(proxy.address()).telling(move |url, net_error, since| {
+        let fault = knows.why_failed(url, net_error, since)?;
         let cause = match fault.code() {
             "target_blocked" => Cause::Blocked,
             "proxy_unavailable" => Cause::Proxy,
             _ => Cause::Unreached,
         };
-        Some(Missed { cause, reason: fault.to_string() })
+        Some(Missed { cause, reason: fault.told_as(net_error) })
     })
 }
 

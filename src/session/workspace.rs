@@ -466,6 +466,13 @@ impl Workspace {
         open.named.iter().map(opened).collect()
     }
 
+    /// What became so far of the sessions that were opened: only what is saved already counts. Reads no page.
+    pub fn outcomes(&self) -> Vec<SessionOutcome> {
+        let open = self.0.open.borrow();
+        let named = open.named.iter().filter_map(|(_, session)| session.outcome());
+        open.ended.iter().cloned().chain(named).collect()
+    }
+
     /// The stored sessions of this tenant; opens the store where it is not open yet.
     pub async fn list(&self) -> Result<super::Listing, SessionError> {
         self.sessions().await?.list(&self.0.config.tenant).await

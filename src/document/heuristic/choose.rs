@@ -243,8 +243,9 @@ impl Fits {
     }
 }
 
-pub fn rounded(score: f32) -> f32 {
-    (score.min(1.0) * 100.0).round() / 100.0
+/// To two decimals, in the type whose text has no more of them.
+pub fn rounded(score: f32) -> f64 {
+    (f64::from(score.min(1.0)) * 100.0).round() / 100.0
 }
 
 fn attributes(schema: &Schema) -> Vec<&Attribute> {

@@ -59,7 +59,7 @@ pub struct Provenance {
     /// A selector, or such as `json-ld Product.name`.
     pub from: String,
     /// 0 to 1.
-    pub confidence: f32,
+    pub confidence: f64,
 }
 
 /// Looks for what `schema` describes. Blocks: milliseconds for most pages, seconds for the largest. `base` is what addresses are relative to; a `<base>` of the page counts more.

@@ -5,10 +5,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::future::pending;
 use std::time::Duration;
 
+use futures_util::future::BoxFuture;
+
 use super::actions::Action;
 use super::input::FetchInput;
 use super::out::WayOut;
-use super::outputs::{Captured, Source};
+use super::outputs::{Captured, Room, Source};
 use super::perform::Actor;
 use super::plain;
 use super::steps::{Step, of_verb};
@@ -30,6 +32,8 @@ pub(super) struct Visit {
     pub(super) input: FetchInput,
     actions: Vec<(Action, bool)>,
     pub(super) redactor: Redactor,
+    /// What the answer may still take.
+    pub(super) room: Room,
     way: WayOut,
 }
 
@@ -56,14 +60,14 @@ pub(super) struct Ended {
     pub(super) redactor: Redactor,
 }
 
-/// Does the request. What is begun is seen to its end, whether or not anybody waits for it: the session is saved and given back.
+/// Does the request, as a part of its execution: that sees it to its end, whoever waits, and drops it where it does not come to one.
 pub(super) async fn visit(app: &App, task: &Task, input: FetchInput) -> Result<Ended, ApiError> {
     let actions = input.steps()?;
     let way = WayOut::new(app.pools.outgoing(task.caller.tenant())?);
-    let (app, task, redactor) = (app.clone(), task.clone(), Redactor::default());
-    let visit = Visit { app, task, input, actions, redactor, way };
-    let visiting = tokio::spawn(async move { Box::pin(visit.run()).await });
-    Ok(visiting.await.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic())))
+    let (redactor, room) = (Redactor::default(), Room::new(app.config.max_output));
+    let visit = Visit { app: app.clone(), task: task.clone(), input, actions, redactor, room, way };
+    let visiting: BoxFuture<'_, Ended> = Box::pin(visit.run());
+    Ok(visiting.await)
 }
 
 impl Visit {
@@ -77,6 +81,7 @@ impl Visit {
         };
         // Whatever its sessions are opened with is not shown.
         workspace.redact_with(&self.redactor);
+        self.task.so_far.are_of(&workspace);
         let options = match self.stoppable(self.options(&workspace), pending()).await {
             Ok(options) => options,
             Err(error) => return self.ended(Seen::default(), Some(error), None),
@@ -325,8 +330,8 @@ impl Visit {
     }
 
     fn redacted(&self, error: ApiError) -> ApiError {
-        let details = crate::script::redacted(error.details.into(), &self.redactor);
-        let details = details.as_object().cloned().unwrap_or_default();
+        let details = crate::script::redacted((*error.details).into(), &self.redactor);
+        let details = Box::new(details.as_object().cloned().unwrap_or_default());
         ApiError { message: self.redactor.redact(&error.message), details, ..error }
     }
 }

@@ -8,9 +8,11 @@ use utoipa::ToSchema;
 
 use super::super::app::App;
 use super::super::error::ApiError;
+use super::super::failures;
 use super::super::library::Script;
 use super::super::session_input::{SessionInput, SessionInputSchema};
 use super::said::LogLine;
+use crate::session::SessionOutcome;
 
 /// How a script is called that was sent.
 const SENT: &str = "script";
@@ -140,6 +142,19 @@ impl RunInput {
             (Some(_), Some(_)) => Err(ApiError::invalid("name", "name: script is given too: one of them")),
             (None, None) => Err(ApiError::invalid("script", "script: the text of a script is wanted, or name")),
         }
+    }
+
+    /// `session`, and `sessions` where there was more than one.
+    pub(in crate::serve) fn session_members(&self, outcomes: &[SessionOutcome]) -> Map<String, Value> {
+        let session = match &self.session {
+            None => outcomes.first().map_or(Value::Null, failures::told),
+            Some(session) => failures::told_of(&session.id, outcomes),
+        };
+        let mut members = Map::from_iter([("session".to_owned(), session)]);
+        if outcomes.len() > 1 {
+            members.insert("sessions".to_owned(), outcomes.iter().map(failures::told).collect());
+        }
+        members
     }
 
     pub(super) fn wants(&self, output: RunOutput) -> bool {

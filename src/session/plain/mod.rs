@@ -99,7 +99,8 @@ impl PlainSession {
         let told = identity.ask_without_browser(asked, CHROME);
         let jar = Mutex::new(Jar::new(base.cookies().to_vec()));
         let (base, opened) = (Mutex::new(base.clone()), base);
-        let kept = Kept { named, restorer: None, base, opened, own: None, identity: Mutex::new(identity) };
+        let (identity, saved_so_far) = (Mutex::new(identity), Mutex::default());
+        let kept = Kept { named, restorer: None, base, opened, own: None, identity, saved_so_far };
         reached("plain.opened");
         Self { kept: Some(kept), told, credentials: None, way: None, jar }
     }
