@@ -18,6 +18,9 @@ mod past;
 mod plain;
 #[path = "egress/refused.rs"]
 mod refused;
+#[path = "egress/relay.rs"]
+#[allow(dead_code, reason = "tests through a server need more of it")]
+mod relay;
 #[path = "egress/support.rs"]
 mod support;
 #[path = "egress/tunnels.rs"]

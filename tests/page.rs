@@ -25,3 +25,5 @@ mod reading;
 mod scrolling;
 #[path = "page/suggest.rs"]
 mod suggest;
+#[path = "page/upload.rs"]
+mod upload;

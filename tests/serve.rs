@@ -37,11 +37,16 @@ mod kept;
 mod load;
 #[path = "serve/nodes.rs"]
 mod nodes;
+#[path = "serve/proxies.rs"]
+mod proxies;
 #[path = "serve/queue.rs"]
 mod queue;
 #[path = "store/redis_server.rs"]
 #[allow(dead_code, reason = "tests of stores need more of it")]
 mod redis_server;
+#[path = "egress/relay.rs"]
+#[allow(dead_code, reason = "tests of the way out need more of it")]
+mod relay;
 #[path = "serve/rig.rs"]
 mod rig;
 #[path = "serve/routes.rs"]

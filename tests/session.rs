@@ -57,6 +57,11 @@ mod process;
 mod profile;
 #[path = "session/profile_ends.rs"]
 mod profile_ends;
+#[path = "session/proxy.rs"]
+mod proxy;
+#[path = "egress/relay.rs"]
+#[allow(dead_code, reason = "tests of the way out need more of it")]
+mod proxy_relay;
 #[path = "store/redis_server.rs"]
 #[allow(dead_code, reason = "shared with the tests of the stores, which use all of it")]
 mod redis_server;

@@ -67,6 +67,11 @@ impl Redactor {
         self.secrets.read().map(|secrets| secrets.clone()).unwrap_or_default()
     }
 
+    /// Whether nobody has another clone of it: what it learns from now on is of use to nobody else.
+    pub fn is_alone(&self) -> bool {
+        Arc::strong_count(&self.known) == 1
+    }
+
     /// The secret that `text` is, as a whole.
     pub fn secret_of(&self, text: &str) -> Option<Secret> {
         self.secrets.read().ok()?.iter().find(|secret| secret.expose() == text).cloned()

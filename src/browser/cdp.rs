@@ -61,9 +61,10 @@ impl Cdp {
         RawEvents { queue: self.session.subscribe(methods.iter().map(|method| Cow::Borrowed(*method)).collect()) }
     }
 
-    /// Why a navigation to `url` that was begun after `since` has failed, where the browser's only way out knows.
-    pub fn missed(&self, url: &str, since: Instant) -> Option<Missed> {
-        self.router.egress.as_ref()?.missed(url, since)
+    /// Why a navigation to `url` that was begun after `since` has failed as `net_error` says, where the way out knows.
+    pub fn missed(&self, url: &str, net_error: &str, since: Instant) -> Option<Missed> {
+        let way = self.session.way().or(self.router.egress.as_ref()).or(self.router.proxy.as_ref());
+        way?.missed(url, net_error, since)
     }
 
     /// Chromium's session id; empty for the browser's own.

@@ -12,22 +12,33 @@ use url::Url;
 
 use super::BrowserError;
 
-/// The only way out of a browser or of a context: an HTTP proxy on `127.0.0.1`.
+/// A way out of a browser or of a context: an HTTP proxy on `127.0.0.1`.
 #[derive(Clone)]
 pub struct Egress {
     address: SocketAddr,
     why: Option<Arc<Why>>,
 }
 
-type Why = dyn Fn(&str, Instant) -> Option<Missed> + Send + Sync;
+type Why = dyn Fn(&str, &str, Instant) -> Option<Missed> + Send + Sync;
 
 /// Why a navigation got nowhere, as the proxy knows it; Chromium has one name for all of that.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Missed {
-    /// Whether it is not to be reached (`target_blocked`), or could not be.
-    pub blocked: bool,
+    /// What kept it from it.
+    pub cause: Cause,
     /// What happened, for people.
     pub reason: String,
+}
+
+/// What keeps a navigation from getting anywhere.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cause {
+    /// It is not to be reached: `target_blocked`.
+    Blocked,
+    /// The proxy to go through is away, or does not let us through: `proxy_unavailable`.
+    Proxy,
+    /// It could not be reached.
+    Unreached,
 }
 
 impl Egress {
@@ -36,9 +47,9 @@ impl Egress {
         Self { address, why: None }
     }
 
-    /// `why` is asked when a navigation has failed, with its URL and the time before its start.
+    /// `why` is asked when a navigation has failed, with its URL, what Chromium says (`net::ERR_..`) and the time before its start.
     #[must_use]
-    pub fn telling(mut self, why: impl Fn(&str, Instant) -> Option<Missed> + Send + Sync + 'static) -> Self {
+    pub fn telling(mut self, why: impl Fn(&str, &str, Instant) -> Option<Missed> + Send + Sync + 'static) -> Self {
         self.why = Some(Arc::new(why));
         self
     }
@@ -48,8 +59,8 @@ impl Egress {
         self.address
     }
 
-    pub(super) fn missed(&self, url: &str, since: Instant) -> Option<Missed> {
-        self.why.as_ref()?(url, since)
+    pub(super) fn missed(&self, url: &str, net_error: &str, since: Instant) -> Option<Missed> {
+        self.why.as_ref()?(url, net_error, since)
     }
 }
 
@@ -88,6 +99,17 @@ const PAST: [&str; 8] = [
 /// As Chromium names a proxy.
 pub(super) fn server(egress: &Egress) -> String {
     format!("http://{}", egress.address)
+}
+
+/// The flags of a browser that goes through `egress` for all that it asks for, and may do what any browser does.
+pub(super) fn through(egress: &Egress) -> Vec<String> {
+    vec![
+        format!("--proxy-server={}", server(egress)),
+        format!("--proxy-bypass-list={BYPASS}"),
+        "--force-webrtc-ip-handling-policy=disable_non_proxied_udp".to_owned(),
+        "--webrtc-ip-handling-policy=disable_non_proxied_udp".to_owned(),
+        "--disable-quic".to_owned(),
+    ]
 }
 
 /// The flags of a browser whose only way out is `egress`.

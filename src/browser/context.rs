@@ -21,7 +21,8 @@ pub struct ContextOptions {
     /// Upstream proxy of this context, as Chromium's `--proxy-server`. Refused (`target_blocked`) in a browser with an
     /// [`egress`](super::LaunchOptions::egress).
     pub proxy: Option<String>,
-    /// The only way out of this context, in place of that of its browser. Why something failed is asked of the browser's.
+    /// The way out of this context, in place of that of its browser, and as tight as that: who may not do as he likes is a browser
+    /// with an [`egress`](super::LaunchOptions::egress).
     pub egress: Option<Egress>,
 }
 
@@ -47,10 +48,14 @@ impl Context {
             ..CreateBrowserContextParams::default()
         };
         let id = browser.cdp().call(params).await?.browser_context_id;
-        if egress.is_some() {
+        if browser.egress().is_some() {
             deny_downloads(browser, Some(id.clone()));
         }
-        Ok(Self::of(browser, id))
+        let context = Self::of(browser, id);
+        if let Some(own) = &options.egress {
+            context.targets.go_out_by(own);
+        }
+        Ok(context)
     }
 
     pub(super) fn of(browser: &Browser, id: BrowserContextId) -> Self {

@@ -78,6 +78,9 @@ pub enum BrowserError {
     /// A page was to be opened that may not be reached, as the only way out says.
     #[error("{0}")]
     Blocked(String),
+    /// The proxy to go through is away, or does not let us through.
+    #[error("{0}")]
+    NoProxy(String),
     /// A context was to go past the way out that its browser has.
     #[error("a context of this browser cannot have a proxy past the one that the browser goes through")]
     Proxy,
@@ -103,6 +106,7 @@ impl BrowserError {
             Self::TargetGone => "page_closed",
             Self::Cdp { .. } | Self::Protocol { .. } => "browser_protocol",
             Self::Scheme { .. } | Self::Blocked(_) | Self::Proxy => "target_blocked",
+            Self::NoProxy(_) => "proxy_unavailable",
         }
     }
 }

@@ -111,7 +111,11 @@ pub(super) fn arguments(options: &LaunchOptions, flavor: Flavor, dir: &UserDir) 
     notices
         .extend(passed_over.into_iter().map(|arg| format!("{arg} is not given to Chromium: it has one way out only")));
     args.extend(others.into_iter().cloned());
-    args.extend(options.egress.iter().flat_map(confined::arguments));
+    match (&options.egress, &options.proxy) {
+        (Some(egress), _) => args.extend(confined::arguments(egress)),
+        (None, Some(proxy)) => args.extend(confined::through(proxy)),
+        (None, None) => {}
+    }
     let mut args: Vec<OsString> = merged(args).into_iter().map(OsString::from).collect();
     args.push(with_path("--user-data-dir=", &dir.user_data_dir()));
     (args, notices)

@@ -60,6 +60,9 @@ pub struct LaunchOptions {
     /// The only way out: nothing is sent anywhere else, no name is resolved by the browser, and pages are opened by addresses of
     /// the web only.
     pub egress: Option<Egress>,
+    /// What it goes through for all that it asks for, where nothing else is said; unlike with `egress` it may do what any browser
+    /// does. Without effect beside `egress`.
+    pub proxy: Option<Egress>,
 }
 
 impl LaunchOptions {
@@ -101,7 +104,7 @@ pub(super) async fn launch(options: &LaunchOptions, cancel: &CancellationToken) 
     // From here on dropping `owned` ends the process and removes the folder.
     let owned = Owned::new(process, dir, options.profile_dir.clone(), found.path.clone(), notices);
     owned.dir.mark(ProcessId::of(owned.process.pid()))?;
-    let registry = route_pipes(pipes, &owned.process, options.egress.clone());
+    let registry = route_pipes(pipes, &owned.process, options);
     let browser = Browser::new(registry, Some(owned));
     if browser.egress().is_some() {
         deny_downloads(&browser, None);
@@ -125,7 +128,7 @@ pub(super) async fn launch(options: &LaunchOptions, cancel: &CancellationToken) 
 pub(super) async fn remote(address: &str) -> Result<Browser, BrowserError> {
     let failed = |reason: String| BrowserError::Connect { address: shown(address), reason };
     let socket = connect(address).await.map_err(|error| failed(error.to_string()))?;
-    let registry = registry(None);
+    let registry = registry(None, None);
     let reader = registry.clone();
     tokio::spawn(async move {
         let router = &reader.browser.router;
@@ -154,16 +157,16 @@ fn shown(address: &str) -> String {
     )
 }
 
-fn registry(egress: Option<Egress>) -> Arc<Registry> {
-    let router = Arc::new(Router::new(egress));
+fn registry(egress: Option<Egress>, proxy: Option<Egress>) -> Arc<Registry> {
+    let router = Arc::new(Router::new(egress, proxy));
     let registry = Arc::new(Registry::new(Cdp { router, session: Session::new("") }));
     registry.begin();
     registry
 }
 
 /// Starts the tasks that move messages between Chromium and the router.
-fn route_pipes(pipes: Pipes, process: &Process, egress: Option<Egress>) -> Arc<Registry> {
-    let registry = registry(egress);
+fn route_pipes(pipes: Pipes, process: &Process, options: &LaunchOptions) -> Arc<Registry> {
+    let registry = registry(options.egress.clone(), options.proxy.clone());
     let router = registry.browser.router.clone();
     let Pipes { sender, receiver } = pipes;
     tokio::spawn(async move { write_pipe(&router.outbox, sender).await });

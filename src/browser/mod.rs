@@ -29,7 +29,7 @@ mod version;
 pub use bridge::Bridge;
 pub use browser::{Browser, BrowserVersion, Launching};
 pub use cdp::{Cdp, Events, Pending, RawEvent, RawEvents};
-pub use confined::{Egress, Missed};
+pub use confined::{Cause, Egress, Missed};
 pub use context::{Context, ContextOptions};
 pub use error::BrowserError;
 pub use fetch::{DownloadProgress, InstallPlan, System, download, plan};

@@ -3,7 +3,7 @@
 //! Runs inside the reading task, so that a new session is known before the first event of it is routed.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 
 use chromiumoxide::cdp::browser_protocol::browser::BrowserContextId;
 use chromiumoxide::cdp::browser_protocol::inspector::EnableParams as InspectorEnable;
@@ -15,7 +15,7 @@ use super::hub::Hub;
 use super::lenient::decode;
 use super::router::{Incoming, Session, lock};
 use super::target::Attachment;
-use super::{BrowserError, Cdp, Target, TargetKind};
+use super::{BrowserError, Cdp, Egress, Target, TargetKind};
 
 /// The browser as a target.
 const BROWSER: &str = "browser";
@@ -56,6 +56,8 @@ pub(super) struct ContextTargets {
     pub(super) workers: Hub,
     /// What every worker is sent before it runs.
     prelude: Mutex<Vec<(&'static str, Value)>>,
+    /// Its way out, where it has one of its own.
+    way: OnceLock<Egress>,
 }
 
 #[derive(Deserialize)]
@@ -165,6 +167,9 @@ impl Registry {
             state.targets.insert(session_id, Entry { target: target.clone(), parent: parent.cloned() });
             target.context_id().and_then(|id| state.contexts.get(id)).cloned()
         };
+        if let Some(way) = context.as_ref().and_then(|context| context.way.get()) {
+            target.cdp().session.goes_out_by(way);
+        }
         target.cdp().send(auto_attach(&[&NEVER[..], &BROWSER_WIDE[..]].concat())).forget();
         if matches!(target.kind(), TargetKind::Other(_)) {
             if let Some(context) = &context {
@@ -268,7 +273,12 @@ impl Registry {
 
 impl ContextTargets {
     fn new() -> Self {
-        Self { pages: Hub::new(), workers: Hub::new(), prelude: Mutex::default() }
+        Self { pages: Hub::new(), workers: Hub::new(), prelude: Mutex::default(), way: OnceLock::new() }
+    }
+
+    /// Its targets ask this why something was not reached. To be said before there are any.
+    pub(super) fn go_out_by(&self, way: &Egress) {
+        let _ = self.way.set(way.clone());
     }
 
     pub(super) fn before_workers(&self, commands: Vec<(&'static str, Value)>) {

@@ -5,7 +5,7 @@
 
 use std::borrow::Cow;
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
@@ -36,6 +36,8 @@ pub(super) struct Router {
     pub(super) links: Links,
     /// The only way out that the browser has, where it was started with one.
     pub(super) egress: Option<Egress>,
+    /// What it goes through without being confined to it.
+    pub(super) proxy: Option<Egress>,
     /// Why the connection ended; none while it lives. Waited on by everybody who asks whether the browser is gone.
     ended: watch::Sender<Option<BrowserError>>,
 }
@@ -82,12 +84,13 @@ struct Outgoing<'a, P> {
 }
 
 impl Router {
-    pub(super) fn new(egress: Option<Egress>) -> Self {
+    pub(super) fn new(egress: Option<Egress>, proxy: Option<Egress>) -> Self {
         Self {
             outbox: Outbox::default(),
             calls: Mutex::default(),
             links: Links::default(),
             egress,
+            proxy,
             ended: watch::Sender::new(None),
         }
     }
@@ -209,6 +212,8 @@ pub(super) struct Session {
     id: Arc<str>,
     /// Listeners until the end, the reason after it.
     listeners: Mutex<Result<Vec<Listener>, BrowserError>>,
+    /// Its way out, where it has another than its browser.
+    way: OnceLock<Egress>,
 }
 
 struct Listener {
@@ -219,7 +224,15 @@ struct Listener {
 
 impl Session {
     pub(super) fn new(id: &str) -> Arc<Self> {
-        Arc::new(Self { id: id.into(), listeners: Mutex::new(Ok(Vec::new())) })
+        Arc::new(Self { id: id.into(), listeners: Mutex::new(Ok(Vec::new())), way: OnceLock::new() })
+    }
+
+    pub(super) fn goes_out_by(&self, way: &Egress) {
+        let _ = self.way.set(way.clone());
+    }
+
+    pub(super) fn way(&self) -> Option<&Egress> {
+        self.way.get()
     }
 
     pub(super) fn id(&self) -> &str {

@@ -1,17 +1,18 @@
 //! `rhaven identity`: what sessions tell sites, kept by name.
 
-use clap::builder::PossibleValuesParser;
-
 use super::Outcome;
 use super::secret::confirmed;
 use super::settings::Settings;
 use super::tables::{show_time, table};
 use super::terminal::Terminal;
+use super::told::Told;
 use crate::base::closest;
 use crate::diagnose;
 use crate::run::Failure;
-use crate::session::identity::{self, COLOR_SCHEMES, REDUCED_MOTIONS};
-use crate::session::{DEVICES, Geolocation, Identity, IdentityInfo, SessionError, Sessions, Viewport, identity_name};
+use crate::session::{
+    DEVICES, Geolocation, HttpCredentials, Identity, IdentityInfo, IdentityProxy, SessionError, Sessions, Viewport,
+    identity_name,
+};
 
 /// Arguments of `identity`.
 #[derive(Debug, clap::Args)]
@@ -27,7 +28,10 @@ enum IdentityCommand {
 Examples:
   rhaven identity set phone --device \"iPhone 15\" --locale de-DE --timezone Europe/Berlin
   rhaven identity set wide --viewport 1920x1080 --color-scheme dark
+  rhaven identity set prague --proxy socks5://me@proxy.example:1080 --proxy-password PROXY
+  rhaven identity set staging --http-user me --http-password STAGING --http-origin https://staging.example
 
+Passwords are given by the name of a secret, which `rhaven secret set NAME` reads without showing it.
 What is not given is left to the browser. A session keeps what it was made with: an identity that is changed or deleted later
 changes it only when it is opened with it again.")]
     Set {
@@ -56,64 +60,6 @@ changes it only when it is opened with it again.")]
     },
     /// The well-known devices
     Devices,
-}
-
-/// What an identity tells.
-#[derive(Debug, clap::Args)]
-#[group(required = true, multiple = true)]
-struct Told {
-    /// A well-known device, whose user agent, viewport, scale and touch are taken
-    #[arg(long, value_parser = device)]
-    device: Option<String>,
-    /// The user agent; client hints follow from it
-    #[arg(long, value_name = "TEXT", value_parser = user_agent)]
-    user_agent: Option<String>,
-    /// The language, such as de-DE
-    #[arg(long, value_name = "TAG", value_parser = identity::locale)]
-    locale: Option<String>,
-    /// The time zone, such as Europe/Berlin
-    #[arg(long, value_name = "ZONE", value_parser = identity::timezone)]
-    timezone: Option<String>,
-    /// The size of pages in CSS pixels
-    #[arg(long, value_name = "WIDTHxHEIGHT", value_parser = viewport)]
-    viewport: Option<Viewport>,
-    /// What prefers-color-scheme answers
-    #[arg(long, value_parser = PossibleValuesParser::new(COLOR_SCHEMES))]
-    color_scheme: Option<String>,
-    /// What prefers-reduced-motion answers
-    #[arg(long, value_parser = PossibleValuesParser::new(REDUCED_MOTIONS))]
-    reduced_motion: Option<String>,
-    /// Where it is: degrees, and metres of accuracy
-    #[arg(long, value_name = "LATITUDE,LONGITUDE[,ACCURACY]", value_parser = geolocation, allow_hyphen_values = true)]
-    geolocation: Option<Geolocation>,
-}
-
-fn device(name: &str) -> Result<String, SessionError> {
-    identity::device(name).map(|device| device.name.to_owned())
-}
-
-fn user_agent(text: &str) -> Result<String, SessionError> {
-    identity::user_agent(text).map(|()| text.to_owned())
-}
-
-fn viewport(text: &str) -> Result<Viewport, SessionError> {
-    let sides =
-        text.split_once(['x', 'X']).and_then(|(width, height)| Some((width.parse().ok()?, height.parse().ok()?)));
-    let (width, height) =
-        sides.ok_or_else(|| SessionError::Identity(format!("a size such as 1280x720 is wanted, found {text:?}")))?;
-    identity::viewport(width, height)
-}
-
-fn geolocation(text: &str) -> Result<Geolocation, SessionError> {
-    let numbers: Option<Vec<f64>> = text.split(',').map(|number| number.trim().parse().ok()).collect();
-    let place = match numbers.as_deref() {
-        Some([latitude, longitude]) => Geolocation { latitude: *latitude, longitude: *longitude, accuracy: 0.0 },
-        Some([latitude, longitude, accuracy]) => {
-            Geolocation { latitude: *latitude, longitude: *longitude, accuracy: *accuracy }
-        }
-        _ => return Err(SessionError::Identity(format!("a place such as 52.5,13.4 is wanted, found {text:?}"))),
-    };
-    identity::geolocation(&place).map(|()| place)
 }
 
 /// Sets, lists, shows or deletes.
@@ -147,19 +93,13 @@ async fn all(settings: &Settings) -> Result<Vec<IdentityInfo>, Box<Failure>> {
 }
 
 async fn set(name: &str, told: Told, settings: &Settings, terminal: &Terminal) -> Outcome {
-    let Told { device, user_agent, locale, timezone, viewport, color_scheme, reduced_motion, geolocation } = told;
-    let identity = Identity {
-        device,
-        user_agent,
-        locale,
-        timezone,
-        viewport,
-        color_scheme,
-        reduced_motion,
-        geolocation,
-        ..Identity::default()
-    };
+    let identity = told.identity().map_err(|error| failure(&error))?;
     let sessions = open(settings).await?;
+    let named = identity.secrets_named();
+    let known = sessions.known_secrets(&settings.tenant, named.clone()).await.map_err(|error| failure(&error))?;
+    for name in named.difference(&known) {
+        terminal.note(&format!("there is no secret {name} yet; `rhaven secret set {name}` keeps one"));
+    }
     let set = sessions.set_identity(&settings.tenant, name, identity).await;
     let replaced = set.map_err(|error| failure(&error))?;
     if terminal.json {
@@ -255,6 +195,21 @@ fn names<'a>(names: impl Iterator<Item = &'a String>) -> String {
     names.map(String::as_str).collect::<Vec<_>>().join(", ")
 }
 
+fn sign_in(own: &HttpCredentials) -> String {
+    let place = own.origin.as_ref().map_or_else(String::new, |origin| format!(" at {origin}"));
+    format!("{}{place}, password: secret {}", own.username, own.password.secret)
+}
+
+fn proxy(proxy: &IdentityProxy) -> String {
+    let user = proxy.username.as_ref().map_or_else(String::new, |user| format!(" as {user}"));
+    let password = match &proxy.password {
+        Some(password) => format!(", password: secret {}", password.secret),
+        None if proxy.has_password => ", with a password".to_owned(),
+        None => String::new(),
+    };
+    format!("{}{user}{password}", proxy.server)
+}
+
 fn lines(identity: &Identity) -> Vec<(&'static str, String)> {
     let size = |size: Viewport| match identity.scale {
         Some(scale) if (scale - 1.0).abs() > f64::EPSILON => format!("{}x{}, scale {scale}", size.width, size.height),
@@ -272,7 +227,8 @@ fn lines(identity: &Identity) -> Vec<(&'static str, String)> {
         ("reduced motion", identity.reduced_motion.clone()),
         ("geolocation", identity.geolocation.as_ref().map(place)),
         ("headers", identity.extra_http_headers.as_ref().map(|headers| names(headers.keys()))),
-        ("credentials", identity.http_credentials.as_ref().map(|own| format!("{} at {}", own.username, own.origin))),
+        ("credentials", identity.http_credentials.as_ref().map(sign_in)),
+        ("proxy", identity.proxy.as_ref().map(proxy)),
         ("secrets", identity.secrets.as_ref().map(|secrets| names(secrets.keys()))),
     ]
     .into_iter()

@@ -8,9 +8,9 @@ use serde_json::{Map, Value};
 use tracing::field::{Field, Visit};
 use tracing::{Event, Subscriber};
 use tracing_subscriber::EnvFilter;
-use tracing_subscriber::fmt::format::Writer;
-use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
-use tracing_subscriber::registry::LookupSpan;
+use tracing_subscriber::fmt::format::{Writer, debug_fn};
+use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields, FormattedFields, MakeWriter};
+use tracing_subscriber::registry::{LookupSpan, SpanRef};
 
 use super::terminal::{Loudness, Terminal};
 
@@ -24,6 +24,9 @@ pub(super) enum LogFormat {
     Json,
 }
 
+/// The field that names a request or job.
+const ID: &str = "id";
+
 /// From now on events are written. Called once.
 pub(super) fn begin(format: LogFormat, terminal: &Terminal) {
     let level = match terminal.loudness {
@@ -31,13 +34,23 @@ pub(super) fn begin(format: LogFormat, terminal: &Terminal) {
         Loudness::Normal => "info",
         Loudness::Verbose => "debug",
     };
-    let subscriber = tracing_subscriber::fmt()
-        .with_env_filter(EnvFilter::new(format!("rhaven={level}")))
-        .with_writer(std::io::stderr)
-        .event_format(Lines(format))
-        .finish();
     // Where there is one already, it goes on.
-    let _ = tracing::subscriber::set_global_default(subscriber);
+    let _ = tracing::subscriber::set_global_default(subscriber(format, level, std::io::stderr));
+}
+
+fn subscriber<W>(format: LogFormat, level: &str, writer: W) -> impl Subscriber + Send + Sync
+where
+    W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
+{
+    tracing_subscriber::fmt()
+        .with_env_filter(EnvFilter::new(format!("rhaven={level}")))
+        .with_writer(writer)
+        .fmt_fields(debug_fn(|writer, field, value| match field.name() {
+            ID => write!(writer, "{value:?}"),
+            _ => Ok(()),
+        }))
+        .event_format(Lines(format))
+        .finish()
 }
 
 /// Writes an event as a line.
@@ -48,13 +61,33 @@ where
     S: Subscriber + for<'a> LookupSpan<'a>,
     N: for<'a> FormatFields<'a> + 'static,
 {
-    fn format_event(&self, _: &FmtContext<'_, S, N>, mut writer: Writer<'_>, event: &Event<'_>) -> fmt::Result {
+    fn format_event(&self, context: &FmtContext<'_, S, N>, mut writer: Writer<'_>, event: &Event<'_>) -> fmt::Result {
         let mut fields = Fields::default();
         event.record(&mut fields);
+        // What says so itself is named by that.
+        if !fields.others.contains_key(ID)
+            && let Some(id) = id_around(context)
+        {
+            fields.others.insert(ID.to_owned(), id.into());
+        }
         let time = jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%S%.3fZ").to_string();
         let level = event.metadata().level().as_str().to_lowercase();
         writeln!(writer, "{}", line(self.0, &time, &level, fields))
     }
+}
+
+/// The id of the request or job in whose course something is told.
+fn id_around<S, N>(context: &FmtContext<'_, S, N>) -> Option<String>
+where
+    S: Subscriber + for<'a> LookupSpan<'a>,
+    N: for<'a> FormatFields<'a> + 'static,
+{
+    let of = |span: SpanRef<'_, S>| {
+        let extensions = span.extensions();
+        let id = extensions.get::<FormattedFields<N>>()?.fields.trim_matches('"').to_owned();
+        (!id.is_empty()).then_some(id)
+    };
+    context.event_scope()?.find_map(of)
 }
 
 fn line(format: LogFormat, time: &str, level: &str, fields: Fields) -> String {
@@ -127,6 +160,21 @@ impl Visit for Fields {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_told_in_the_course_of_a_request_has_its_id() {
+        let written = tempfile::NamedTempFile::new().unwrap();
+        let file = written.reopen().unwrap();
+        let told = subscriber(LogFormat::Json, "warn", std::sync::Mutex::new(file));
+        tracing::subscriber::with_default(told, || {
+            let _in_it = tracing::error_span!("work", id = "req_1").entered();
+            tracing::warn!(code = "store_unavailable", "told to a client in short");
+            tracing::warn!(id = "job_2", "of another");
+        });
+        let lines = std::fs::read_to_string(written.path()).unwrap();
+        let ids = lines.lines().map(|line| serde_json::from_str::<Value>(line).unwrap()["id"].clone());
+        assert_eq!(ids.collect::<Vec<_>>(), ["req_1", "job_2"], "{lines}");
+    }
 
     #[test]
     fn a_line_is_one_line_whatever_is_in_it() {

@@ -36,6 +36,7 @@ mod store;
 mod tables;
 mod terminal;
 mod token;
+mod told;
 mod typed;
 mod watch;
 

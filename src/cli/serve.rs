@@ -86,9 +86,13 @@ pub(super) struct ServeArgs {
     /// Let nobody reach these, whatever else is said; may be given again
     #[arg(long = "deny-host", value_name = "PATTERN[:PORT]")]
     pub deny_hosts: Vec<String>,
-    /// A proxy to go through; with a password in it, better set as `RHAVEN_SERVE_PROXY`, which no list of processes shows
+    /// The proxy for requests that say use_proxy: http, https or socks5; with a password in it, better set as `RHAVEN_SERVE_PROXY`,
+    /// which no list of processes shows
     #[arg(long, value_name = "http://[USER:PASSWORD@]HOST:PORT")]
     pub proxy: Option<String>,
+    /// Send all through that proxy that has no other
+    #[arg(long)]
+    pub proxy_all: bool,
     /// Start although this is root, for whom Chromium has no sandbox
     #[arg(long)]
     pub no_sandbox: bool,
@@ -163,6 +167,7 @@ fn config(given: &Given, settings: &Settings, environment: &Environment) -> Resu
     Ok(ServeConfig {
         llm: job::served_llm(settings)?,
         egress: given.egress.clone(),
+        proxy_all: given.proxy_all,
         public_url: given.public_url.clone(),
         advertise: given.advertise.clone(),
         trusted_proxies: given.trusted_proxies.clone(),

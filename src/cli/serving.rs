@@ -38,6 +38,7 @@ pub(super) const NAMES: [&str; 18] = [
     "allow_private",
     "deny_host",
     "proxy",
+    "proxy_all",
     "no_sandbox",
     "log_format",
 ];
@@ -90,6 +91,7 @@ pub(super) struct Given {
     pub advertise: Option<String>,
     pub trusted_proxies: Vec<IpNet>,
     pub egress: ProxyOptions,
+    pub proxy_all: bool,
     pub no_sandbox: bool,
     pub log_format: LogFormat,
 }
@@ -145,6 +147,8 @@ impl Given {
             allow_private: other.or(private, "allow_private", bool::from_str)?.unwrap_or(false),
             deny_hosts: other.list(args.deny_hosts, "deny_host")?,
         };
+        let all = args.proxy_all.then_some(true);
+        let proxy_all = other.or(all, "proxy_all", bool::from_str)?.unwrap_or(false);
         let proxy = other.or(args.proxy, "proxy", |text| Ok::<_, String>(text.to_owned()))?;
         let nets = other.list(args.trusted_proxies, "trusted_proxy")?;
         let public_url = other.or(args.public_url, "public_url", |text| Ok::<_, String>(text.to_owned()))?;
@@ -163,7 +167,8 @@ impl Given {
             public_url: public_url.map(|text| base_url(&text)).transpose()?,
             advertise: advertise.map(|text| origin(&text)).transpose()?,
             trusted_proxies: nets.iter().map(|text| net(text)).collect::<Result<_, _>>()?,
-            egress: egress(&reached, proxy)?,
+            egress: egress(&reached, proxy, proxy_all)?,
+            proxy_all,
             no_sandbox: other.or(flag, "no_sandbox", bool::from_str)?.unwrap_or(false),
             log_format: other
                 .or(args.log_format, "log_format", |text| LogFormat::from_str(text, true))?
@@ -173,11 +178,15 @@ impl Given {
 }
 
 /// What may be reached, and through which proxy.
-fn egress(reached: &PolicyOptions, proxy: Option<String>) -> Result<ProxyOptions, CliError> {
+fn egress(reached: &PolicyOptions, proxy: Option<String>, all: bool) -> Result<ProxyOptions, CliError> {
     let bad = |what: &str, error: EgressError| CliError::Value { what: what.to_owned(), reason: error.to_string() };
     let policy = Policy::new(reached).map_err(|error| bad("--allow-host, --deny-host", error))?;
     let upstream = proxy.map(|address| Upstream::parse(&Secret::new("proxy", address)));
     let upstream = upstream.transpose().map_err(|error| bad("--proxy", error))?;
+    if all && upstream.is_none() {
+        let reason = "all is to go through a proxy, and --proxy names none".to_owned();
+        return Err(CliError::Value { what: "--proxy-all".to_owned(), reason });
+    }
     Ok(ProxyOptions { upstream, ..ProxyOptions::new(policy) })
 }
 
@@ -248,7 +257,7 @@ mod tests {
         check("advertise = '10.0.0.7:7300'", &[], "--advertise: http");
         check("allow_host = ['10.0.*']", &[], "`10.0.*` is no HOST or HOST:PORT");
         check(
-            "proxy = 'socks5://u:hunter2@p.example'",
+            "proxy = 'socks4://u:hunter2@p.example'",
             &[],
             "--proxy: the address of the upstream proxy has another scheme",
         );

@@ -127,6 +127,7 @@ mod tests {
             log: Vec::new(),
             elements: Vec::new(),
             hint: None,
+            is_thrown: false,
         }
     }
 

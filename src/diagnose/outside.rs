@@ -50,6 +50,7 @@ pub fn usage_failure(code: &str, message: impl Into<String>, hint: Option<String
         log: Vec::new(),
         elements: Vec::new(),
         hint,
+        is_thrown: false,
     }
 }
 

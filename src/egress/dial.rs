@@ -14,11 +14,13 @@ use hyper::header::{HOST, PROXY_AUTHORIZATION};
 use hyper::{Request, StatusCode};
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
+use tokio_rustls::rustls::ClientConfig;
 
 use super::policy::Target;
 use super::proxy::{MAX_HEAD_BYTES, MAX_HEADERS, Tasks};
 use super::tunnel::Stream;
-use super::{Fault, Policy, Resolve, Upstream};
+use super::upstream::Scheme;
+use super::{Fault, Policy, Resolve, Upstream, socks, tls};
 
 /// How long an address may take before the next one is tried beside it.
 const HEAD_START: Duration = Duration::from_millis(250);
@@ -28,6 +30,8 @@ pub(super) struct Dialer {
     pub(super) policy: Policy,
     pub(super) resolver: Arc<dyn Resolve>,
     pub(super) upstream: Option<Upstream>,
+    /// Whom an `https` upstream proxy is trusted by; as the system does where none.
+    pub(super) tls: Option<Arc<ClientConfig>>,
     /// How long a connection may take, from the question for its addresses to its last handshake.
     pub(super) within: Duration,
     pub(super) tasks: Tasks,
@@ -41,8 +45,9 @@ impl Dialer {
     {
         self.in_time(target, async {
             let stream = match &self.upstream {
-                Some(upstream) => self.to_upstream(upstream, target).await?,
-                None => self.direct(target).await?,
+                Some(upstream) if upstream.takes_urls() => self.to_upstream(upstream, target).await?,
+                Some(upstream) => self.through(upstream, target).await?,
+                None => Box::new(self.direct(target).await?) as Box<dyn Stream>,
             };
             self.speak(stream).await.map_err(|error| not_reached(target, &error.to_string()))
         })
@@ -93,19 +98,35 @@ impl Dialer {
     }
 
     /// A connection to the upstream proxy, for a target that may be asked for there.
-    async fn to_upstream(&self, upstream: &Upstream, target: &Target) -> Result<TcpStream, Fault> {
+    async fn to_upstream(&self, upstream: &Upstream, target: &Target) -> Result<Box<dyn Stream>, Fault> {
         self.policy.check_unresolved(target).map_err(Fault::Refused)?;
+        // A moment less than the whole: what does not answer at all is the proxy, and is told as that.
+        let within = self.within.mul_f32(0.9);
+        let late = Fault::Upstream(format!("did not answer within {}", crate::base::show_duration(within)));
+        tokio::time::timeout(within, self.reach(upstream)).await.unwrap_or(Err(late))
+    }
+
+    async fn reach(&self, upstream: &Upstream) -> Result<Box<dyn Stream>, Fault> {
         let failed = |fault: Fault| match fault {
             Fault::Refused(refusal) => Fault::Upstream(format!("may not be reached: {refusal}")),
             fault => Fault::Upstream(format!("is away: {fault}")),
         };
-        self.direct(&upstream.target).await.map_err(failed)
+        let stream = self.direct(&upstream.target).await.map_err(failed)?;
+        if upstream.scheme != Scheme::Https {
+            return Ok(Box::new(stream));
+        }
+        let secured = tls::secure(stream, &upstream.target, self.tls.as_ref()).await;
+        secured.map_err(|error| Fault::Upstream(format!("gave no TLS: {error}")))
     }
 
     /// A tunnel through the upstream proxy.
     async fn through(&self, upstream: &Upstream, target: &Target) -> Result<Box<dyn Stream>, Fault> {
+        let mut stream = self.to_upstream(upstream, target).await?;
+        if upstream.scheme == Scheme::Socks5 {
+            socks::connect(&mut *stream, upstream, target).await?;
+            return Ok(stream);
+        }
         let lost = |error: hyper::Error| Fault::Upstream(format!("gave no tunnel: {error}"));
-        let stream = self.to_upstream(upstream, target).await?;
         let mut sender: SendRequest<Empty<Bytes>> = self.speak(stream).await.map_err(lost)?;
         let host = authority(target);
         let mut request = Request::connect(&host).header(HOST, &host);
@@ -124,7 +145,7 @@ impl Dialer {
     }
 
     /// HTTP/1 over a connection. Chromium takes sloppy heads as well.
-    async fn speak<B>(&self, stream: TcpStream) -> hyper::Result<SendRequest<B>>
+    async fn speak<B>(&self, stream: Box<dyn Stream>) -> hyper::Result<SendRequest<B>>
     where
         B: Body<Data = Bytes, Error: Into<Box<dyn std::error::Error + Send + Sync>>> + Send + 'static,
     {
@@ -142,9 +163,9 @@ impl Dialer {
     }
 }
 
-/// What an upstream proxy that does not know us is told as.
+/// What an upstream proxy that does not know us is told as; 407 is HTTP's number for it.
 pub(super) fn wants_credentials() -> Fault {
-    Fault::Upstream("does not accept the user and password that it was given (407)".to_owned())
+    Fault::Upstream("does not accept the user and password that it was given, or wants some (407)".to_owned())
 }
 
 /// Host and port as they stand in a request.
@@ -152,7 +173,7 @@ pub(super) fn authority(target: &Target) -> String {
     format!("{}:{}", target.host, target.port)
 }
 
-fn not_reached(target: &Target, reason: &str) -> Fault {
+pub(super) fn not_reached(target: &Target, reason: &str) -> Fault {
     Fault::NotReached { host: target.name(), port: target.port, reason: reason.to_owned() }
 }
 

@@ -53,6 +53,25 @@ impl Fault {
             Self::Upstream(_) => "proxy_unavailable",
         }
     }
+
+    /// In words, for a navigation of which Chromium says `net_error`; what could not be reached begins with the name that Chromium
+    /// would have for it without a proxy in between.
+    pub fn told_as(&self, net_error: &str) -> String {
+        match self {
+            Self::Refused(_) | Self::Upstream(_) => self.to_string(),
+            fault => format!("{} ({fault})", fault.net_error().unwrap_or(net_error)),
+        }
+    }
+
+    fn net_error(&self) -> Option<&'static str> {
+        match self {
+            Self::NoAddress { .. } => Some("net::ERR_NAME_NOT_RESOLVED"),
+            Self::NotReached { reason, .. } if reason.contains("refused") => Some("net::ERR_CONNECTION_REFUSED"),
+            Self::NotReached { reason, .. } if reason.contains("unreachable") => Some("net::ERR_ADDRESS_UNREACHABLE"),
+            Self::TimedOut { .. } => Some("net::ERR_CONNECTION_TIMED_OUT"),
+            Self::NotReached { .. } | Self::Refused(_) | Self::Upstream(_) => None,
+        }
+    }
 }
 
 /// Why the way out could not be set up.

@@ -19,27 +19,37 @@ struct Line {
     at: Instant,
     host: String,
     port: u16,
+    way: Way,
     fault: Fault,
+}
+
+/// How something was to be reached.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Way {
+    /// By a request that the proxy hands on.
+    Plain,
+    /// Through a tunnel: https, and web sockets of any kind.
+    Tunnel,
 }
 
 impl Log {
     /// Notes a fault; one of the same target before it is forgotten, so that a page cannot flood the log with one host.
-    pub(super) fn note(&self, target: &Target, fault: Fault) {
+    pub(super) fn note(&self, target: &Target, way: Way, fault: Fault) {
         let (host, port) = (target.name(), target.port);
         // Neither path nor query: what is asked for there may be anybody's secret.
         tracing::debug!(host, port, code = fault.code(), "not connected");
         let mut lines = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        lines.retain(|line| line.port != port || line.host != host);
+        lines.retain(|line| line.port != port || line.way != way || line.host != host);
         if lines.len() == KEPT {
             lines.pop_front();
         }
-        lines.push_back(Line { at: Instant::now(), host, port, fault });
+        lines.push_back(Line { at: Instant::now(), host, port, way, fault });
     }
 
     /// Those since `at` for which `take` has an answer, in their order.
-    pub(super) fn since<T>(&self, at: Instant, take: impl Fn(&str, u16, &Fault) -> Option<T>) -> Vec<T> {
+    pub(super) fn since<T>(&self, at: Instant, take: impl Fn(&str, Way, &Fault) -> Option<T>) -> Vec<T> {
         let lines = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        lines.iter().filter(|line| line.at >= at).filter_map(|line| take(&line.host, line.port, &line.fault)).collect()
+        lines.iter().filter(|line| line.at >= at).filter_map(|line| take(&line.host, line.way, &line.fault)).collect()
     }
 }
 
@@ -53,9 +63,9 @@ mod tests {
         let start = Instant::now();
         let target = |number: usize| Target::new(&format!("{number}.example"), 80).unwrap();
         for number in 0..KEPT + 10 {
-            log.note(&target(number), Fault::Upstream("is away".to_owned()));
+            log.note(&target(number), Way::Plain, Fault::Upstream("is away".to_owned()));
         }
-        log.note(&target(20), Fault::Upstream("is back".to_owned()));
+        log.note(&target(20), Way::Plain, Fault::Upstream("is back".to_owned()));
         let hosts = log.since(start, |host, _, _| Some(host.to_owned()));
         assert_eq!(hosts.len(), KEPT);
         assert_eq!(hosts.first().unwrap(), "10.example");

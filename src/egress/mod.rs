@@ -15,6 +15,8 @@ mod proxy;
 mod refusal;
 mod requests;
 mod resolve;
+mod socks;
+mod tls;
 mod tunnel;
 mod upstream;
 

@@ -102,6 +102,13 @@ impl Policy {
         Ok(Self { rules: Arc::new(rules), kept_off: Arc::default() })
     }
 
+    /// No policy: whatever there is may be reached, but rhaven's own ports. For who decides about the browser anyway.
+    pub fn open() -> Self {
+        let all = |pattern: &str| Pattern::read(pattern).ok();
+        let allow = ["*", "0.0.0.0/0", "::/0"].into_iter().filter_map(all).collect();
+        Self { rules: Arc::new(Rules { allow, deny: Vec::new(), private: true }), kept_off: Arc::default() }
+    }
+
     /// Lets nobody reach `address`, whatever the flags say, until the answer is dropped: for a port that rhaven listens on.
     #[must_use = "it is reached again as soon as this is dropped"]
     pub fn keep_off(&self, address: SocketAddr) -> KeptOff {

@@ -9,12 +9,13 @@ use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
+use tokio_rustls::rustls::ClientConfig;
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tokio_util::task::TaskTracker;
 
 use super::dial::Dialer;
-use super::log::Log;
-use super::policy::KeptOff;
+use super::log::{Log, Way};
+use super::policy::{KeptOff, Target};
 use super::requests::Visitor;
 use super::{EgressError, Fault, Policy, Refusal, Resolve, SystemResolver, Upstream};
 
@@ -40,6 +41,8 @@ pub struct ProxyOptions {
     pub resolver: Arc<dyn Resolve>,
     /// The proxy to go through; straight out where none.
     pub upstream: Option<Upstream>,
+    /// How an upstream proxy that is reached by TLS proves who it is; none: as the system trusts.
+    pub tls: Option<Arc<ClientConfig>>,
     /// How long a connection may take, name resolution included; 10 s by default.
     pub connect_timeout: Duration,
     /// How many connections of clients there may be at a time, tunnels included; 1024 by default. More wait.
@@ -50,7 +53,7 @@ impl ProxyOptions {
     /// Straight out under `policy`, with the system's resolver and the default limits.
     pub fn new(policy: Policy) -> Self {
         let resolver = Arc::new(SystemResolver::default());
-        Self { policy, resolver, upstream: None, connect_timeout: CONNECT, connections: CONNECTIONS }
+        Self { policy, resolver, upstream: None, tls: None, connect_timeout: CONNECT, connections: CONNECTIONS }
     }
 }
 
@@ -99,12 +102,12 @@ impl Proxy {
     /// Begins to listen, on the current tokio runtime. Fails with `proxy_unavailable` where there is no port.
     pub fn start(options: ProxyOptions) -> Result<Self, EgressError> {
         let (listener, address) = listen().map_err(|error| EgressError::Start(error.to_string()))?;
-        let ProxyOptions { policy, resolver, upstream, connect_timeout, connections } = options;
+        let ProxyOptions { policy, resolver, upstream, tls, connect_timeout, connections } = options;
         let resolver = resolver.for_proxy().unwrap_or(resolver);
         let (tasks, log) = (Tasks::default(), Arc::<Log>::default());
         let (kept_off, end) = (policy.keep_off(address), tasks.stop.clone().drop_guard());
         let dialer =
-            Dialer { policy: policy.clone(), resolver, upstream, within: connect_timeout, tasks: tasks.clone() };
+            Dialer { policy: policy.clone(), resolver, upstream, tls, within: connect_timeout, tasks: tasks.clone() };
         tasks.spawn(accept(listener, Arc::new(dialer), log.clone(), Arc::new(Semaphore::new(connections))));
         let inner = Inner { address, policy, log, tasks, _end: end, _kept_off: kept_off };
         Ok(Self { inner: Arc::new(inner) })
@@ -130,17 +133,30 @@ impl Proxy {
 
     /// Why `host` (as it stands in a URL) was last not connected, since `at`.
     pub fn fault_of(&self, host: &str, at: Instant) -> Option<Fault> {
-        let wanted = super::policy::Target::new(host, 1)?.name();
+        let wanted = Target::new(host, 1)?.name();
         self.inner.log.since(at, |host, _, fault| (host == wanted).then(|| fault.clone())).pop()
     }
 
     /// Why a navigation to `url`, begun after `since`, has failed, as far as that is known here: what became of its host; else the
     /// only refusal since, as the address may have led on to another. Where there are more it could be that of another page.
-    pub fn why_failed(&self, url: &str, since: Instant) -> Option<Fault> {
+    /// `net_error` is what Chromium says: it tells whether a tunnel failed or a plain request, and what failed otherwise was not this.
+    pub fn why_failed(&self, url: &str, net_error: &str, since: Instant) -> Option<Fault> {
+        let fits = |way: Way| match net_error {
+            "net::ERR_TUNNEL_CONNECTION_FAILED" => way == Way::Tunnel,
+            "net::ERR_EMPTY_RESPONSE" => way == Way::Plain,
+            _ => true,
+        };
         let host = url::Url::parse(url).ok().and_then(|url| Some(url.host_str()?.to_owned()));
-        let own = host.and_then(|host| self.fault_of(&host, since));
-        own.or_else(|| {
-            let mut refused = self.refusals_since(since);
+        let wanted = host.and_then(|host| Some(Target::new(&host, 1)?.name()));
+        let own = self
+            .inner
+            .log
+            .since(since, |host, way, fault| (fits(way) && wanted.as_deref() == Some(host)).then(|| fault.clone()));
+        own.into_iter().next_back().or_else(|| {
+            let mut refused = self.inner.log.since(since, |_, way, fault| match fault {
+                Fault::Refused(refusal) if fits(way) => Some(refusal.clone()),
+                _ => None,
+            });
             let last = refused.pop()?;
             refused.is_empty().then_some(Fault::Refused(last))
         })

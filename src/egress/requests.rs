@@ -20,9 +20,9 @@ use tokio::sync::OwnedSemaphorePermit;
 
 use super::dial::{authority, wants_credentials};
 use super::headers::{REFUSED, set_upgrade, strip, upgrade_to};
-use super::log::Log;
+use super::log::{Log, Way};
 use super::policy::Target;
-use super::{Fault, dial::Dialer, tunnel};
+use super::{Fault, Upstream, dial::Dialer, tunnel};
 
 /// How long a connection is waited for that should be free.
 const FREE: Duration = Duration::from_millis(50);
@@ -75,7 +75,7 @@ impl Visitor {
             }
             Err(fault) => {
                 let answer = failed(&fault);
-                self.log.note(&target, fault);
+                self.log.note(&target, Way::Tunnel, fault);
                 answer
             }
         }
@@ -100,7 +100,8 @@ impl Visitor {
         self.rewrite(target, &mut parts, protocol)?;
         let body = if body.is_end_stream() { Either::Right(Empty::new()) } else { Either::Left(body) };
         let response = self.exchange(target, Request::from_parts(parts, body)).await;
-        let mut response = response.inspect_err(|fault| self.log.note(target, fault.clone())).map_err(|_| NoAnswer)?;
+        let mut response =
+            response.inspect_err(|fault| self.log.note(target, Way::Plain, fault.clone())).map_err(|_| NoAnswer)?;
         let agreed =
             if response.status() == StatusCode::SWITCHING_PROTOCOLS { upgrade_to(response.headers()) } else { None };
         strip(response.headers_mut());
@@ -127,7 +128,7 @@ impl Visitor {
         let host_header = HeaderValue::from_str(&host).map_err(|_| NoAnswer)?;
         parts.headers.insert(HOST, host_header);
         let path = parts.uri.path_and_query().cloned().unwrap_or_else(|| PathAndQuery::from_static("/"));
-        parts.uri = match &self.dialer.upstream {
+        parts.uri = match self.dialer.upstream.as_ref().filter(|upstream| upstream.takes_urls()) {
             None => Uri::from(path),
             Some(upstream) => {
                 if let Some(value) = upstream.authorization() {
@@ -171,7 +172,8 @@ impl Visitor {
         sender: SendRequest<Sent>,
         response: Response<Incoming>,
     ) -> Result<Response<Incoming>, Fault> {
-        if self.dialer.upstream.is_some() && response.status() == StatusCode::PROXY_AUTHENTICATION_REQUIRED {
+        let asked = self.dialer.upstream.as_ref().is_some_and(Upstream::takes_urls);
+        if asked && response.status() == StatusCode::PROXY_AUTHENTICATION_REQUIRED {
             return Err(wants_credentials());
         }
         *self.kept.lock().unwrap_or_else(PoisonError::into_inner) = Some((target.clone(), sender));

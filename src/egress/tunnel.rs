@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 /// Anything that bytes go through both ways.
 pub(super) trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
 
-impl<S: AsyncRead + AsyncWrite + Send + Unpin> Stream for S {}
+impl<S: AsyncRead + AsyncWrite + Send + Unpin + ?Sized> Stream for S {}
 
 /// How long one side may be silent once the other has ended: a connection that nobody closes must not stay for ever.
 const HALF_OPEN: Duration = Duration::from_mins(1);

@@ -72,6 +72,12 @@ pub enum PageError {
         /// The most, in bytes.
         most: usize,
     },
+    /// What JavaScript answered is more than the caller takes; it was not sent.
+    #[error("what the JavaScript answers is too large: it has more than {most} characters; let it answer less")]
+    LargeResult {
+        /// The most, in UTF-16 units.
+        most: usize,
+    },
     /// The document could not be read.
     #[error(transparent)]
     Document(#[from] DocumentError),
@@ -100,7 +106,7 @@ impl PageError {
             Self::PageClosed => "page_closed",
             Self::PageCrashed => "page_crashed",
             Self::File { .. } => "file_error",
-            Self::TooLarge { .. } => "result_too_large",
+            Self::TooLarge { .. } | Self::LargeResult { .. } => "result_too_large",
             Self::Document(error) => error.code(),
             Self::Browser(error) => error.code(),
         }

@@ -11,13 +11,21 @@ use super::world::CallError;
 const PLAIN: &str = include_str!("injected/plain.js");
 
 impl Inner {
-    /// Evaluates an expression, or calls the function that it is, in the page's own world.
-    pub async fn evaluate(&self, frame: &str, expression: &str, argument: Option<&Value>) -> Result<Value, CallError> {
+    /// Evaluates an expression, or calls the function that it is, in the page's own world. With `most` an answer of more
+    /// characters does not leave the page.
+    pub async fn evaluate(
+        &self,
+        frame: &str,
+        expression: &str,
+        argument: Option<&Value>,
+        most: Option<usize>,
+    ) -> Result<Value, CallError> {
         let argument = argument.map_or_else(|| "undefined".to_owned(), literal);
+        let argument = most.map_or(argument.clone(), |most| format!("{argument},{most}"));
         let wrapped =
             format!("({PLAIN})((\n{expression}\n),{argument})", expression = expression.trim().trim_end_matches(';'));
         let answer = self.run(frame, "", &wrapped).await?;
-        let Some(exception) = answer.exception_details else { return Ok(answer.result.value) };
+        let Some(exception) = answer.exception_details else { return within(answer.result.value, most) };
         // Only what never began to run may be run in another form: a `SyntaxError` may as well have been thrown by
         // `JSON.parse` in code that has done things by then.
         let is_statements = is_syntax_error(&exception)
@@ -31,7 +39,7 @@ impl Inner {
         let script = format!("({PLAIN})((0,eval)({source}),{argument})");
         let answer = self.run(frame, "", &script).await?;
         match answer.exception_details {
-            None => Ok(answer.result.value),
+            None => within(answer.result.value, most),
             Some(exception) => Err(PageError::JavaScript(describe(&exception, 0)).into()),
         }
     }
@@ -86,6 +94,15 @@ impl Inner {
             () = lost => Err(CallError::Lost),
         }
     }
+}
+
+/// What was answered under a bound, if there was one.
+fn within(mut answer: Value, most: Option<usize>) -> Result<Value, CallError> {
+    let Some(most) = most else { return Ok(answer) };
+    if answer["over"] == Value::Bool(true) {
+        return Err(PageError::LargeResult { most }.into());
+    }
+    Ok(answer["value"].take())
 }
 
 /// JSON is JavaScript once the two line separators that only JSON allows in strings are escaped.

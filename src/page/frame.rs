@@ -73,11 +73,32 @@ impl Frame {
     /// Evaluates an expression, or calls a function expression with `argument`, in the page's own world; a promise is
     /// awaited. What is not JSON (undefined, functions, cycles) comes back as null or is left out.
     pub async fn evaluate(&self, expression: &str, argument: Option<&Value>, deadline: Deadline) -> Result<Value> {
+        self.run(expression, argument, None, deadline).await
+    }
+
+    /// The same of `most` characters at the most, keys and all; [`PageError::LargeResult`] where it answers more.
+    pub async fn evaluate_within(
+        &self,
+        expression: &str,
+        argument: Option<&Value>,
+        most: usize,
+        deadline: Deadline,
+    ) -> Result<Value> {
+        self.run(expression, argument, Some(most), deadline).await
+    }
+
+    async fn run(
+        &self,
+        expression: &str,
+        argument: Option<&Value>,
+        most: Option<usize>,
+        deadline: Deadline,
+    ) -> Result<Value> {
         let mut verb = Verb::new(deadline, "the JavaScript to end");
         let work = async {
             self.page.settle(&self.id, &mut verb).await;
             "the JavaScript to end".clone_into(&mut verb.missing);
-            self.page.evaluate(&self.id, expression, argument).await.map_err(|error| self.gone(error))
+            self.page.evaluate(&self.id, expression, argument, most).await.map_err(|error| self.gone(error))
         };
         let outcome = self.page.race(deadline, work).await;
         verb.end(&self.page, outcome).await

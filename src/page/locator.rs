@@ -9,6 +9,7 @@ use crate::base::{Deadline, Input};
 
 use super::mouse::{Gesture, point};
 use super::resolve::{Ask, Found, ask};
+use super::upload::{InputFile, set_files};
 use super::verb::{Result, Verb};
 use super::world::Shared;
 use super::{ActionOptions, ClickOptions, PageError, SelectBy, Selector, TypeOptions, WaitState, keyboard};
@@ -163,6 +164,15 @@ impl Locator {
             let found = self.ask(&mut verb, &select).await?;
             Ok(serde_json::from_value(found.answer.value).unwrap_or_default())
         };
+        let outcome = self.page.race(deadline, work).await;
+        verb.end(&self.page, outcome).await
+    }
+
+    /// Gives files to an `<input type=file>` or the one that a label belongs to, in place of those that it has; none empties it. Does
+    /// not wait for it to be visible: such fields are hidden more often than not.
+    pub async fn set_input_files(&self, files: &[InputFile], deadline: Deadline) -> Result<()> {
+        let mut verb = self.verb(deadline);
+        let work = set_files(&self.page, &self.frame, &self.selector, &mut verb, files);
         let outcome = self.page.race(deadline, work).await;
         verb.end(&self.page, outcome).await
     }

@@ -36,6 +36,7 @@ mod scroll;
 mod selector;
 mod suggest;
 mod tree;
+mod upload;
 mod verb;
 mod world;
 
@@ -55,3 +56,4 @@ pub use options::{
 pub use page::{Page, Suggestion};
 pub use schema::Schema;
 pub use selector::{Selector, SelectorError};
+pub use upload::{InputFile, MOST_UPLOADED};

@@ -12,7 +12,7 @@ use super::tree::{Node, Tree, WORLD};
 use super::verb::Verb;
 use super::world::{CallError, Shared};
 use super::{GotoOptions, LoadState, PageError, UrlPattern};
-use crate::browser::{BrowserError, Cdp, Missed};
+use crate::browser::{BrowserError, Cause, Cdp, Missed};
 
 /// The HTTP status of a document; 0 where it did not come over HTTP.
 const STATUS: &str = "() => performance.getEntriesByType('navigation')[0]?.responseStatus ?? 0";
@@ -179,11 +179,11 @@ fn missed(cdp: &Cdp, url: &str, reason: &str, since: Instant) -> Option<PageErro
     if !matches!(reason, "net::ERR_TUNNEL_CONNECTION_FAILED" | "net::ERR_EMPTY_RESPONSE") {
         return None;
     }
-    let Missed { blocked, reason } = cdp.missed(url, since)?;
-    Some(if blocked {
-        BrowserError::Blocked(reason).into()
-    } else {
-        PageError::Navigation { url: url.to_owned(), reason }
+    let Missed { cause, reason } = cdp.missed(url, reason, since)?;
+    Some(match cause {
+        Cause::Blocked => BrowserError::Blocked(reason).into(),
+        Cause::Proxy => BrowserError::NoProxy(reason).into(),
+        Cause::Unreached => PageError::Navigation { url: url.to_owned(), reason },
     })
 }
 

@@ -25,6 +25,7 @@ const BUNDLE: &str = concat!(
     include_str!("injected/state.js"),
     include_str!("injected/act.js"),
     include_str!("injected/fields.js"),
+    include_str!("injected/upload.js"),
     include_str!("injected/read.js"),
     include_str!("injected/written.js"),
     include_str!("injected/scroll.js"),

@@ -29,6 +29,7 @@ pub fn of_problems(problems: &[Problem]) -> Option<Failure> {
         log: Vec::new(),
         elements: Vec::new(),
         hint: first.hint.clone(),
+        is_thrown: false,
     })
 }
 
@@ -45,6 +46,7 @@ pub fn of_script(failed: ScriptFailure) -> Failure {
         log: error.log,
         elements: error.elements,
         hint,
+        is_thrown: error.is_thrown,
         code: error.code.into_owned(),
     }
 }
@@ -78,6 +80,7 @@ pub fn of_saving(sessions: &[SessionOutcome]) -> Option<Failure> {
         log: Vec::new(),
         elements: Vec::new(),
         hint: hint(code).map(str::to_owned),
+        is_thrown: false,
     })
 }
 

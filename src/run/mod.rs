@@ -199,6 +199,7 @@ async fn perform(
 
 /// The world of the job's script, or of a dialogue.
 fn host(workspace: &Workspace, job: Job, redactor: Redactor, events: impl Fn(Event) + Send + Sync + 'static) -> Host {
+    workspace.redact_with(&redactor);
     Host {
         name: job.name,
         workspace: workspace.clone(),

@@ -66,6 +66,9 @@ pub struct Failure {
     pub elements: Vec<(String, String)>,
     /// The way out.
     pub hint: Option<String>,
+    /// Whether code and message are the script's own words, and none of ours.
+    #[serde(skip)]
+    pub is_thrown: bool,
 }
 
 impl Failure {
@@ -81,6 +84,7 @@ impl Failure {
             log: Vec::new(),
             elements: Vec::new(),
             hint: None,
+            is_thrown: false,
         }
     }
 

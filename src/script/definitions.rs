@@ -91,9 +91,9 @@ fn type_name(kind: Kind) -> &'static str {
         | Kind::Options
         | Kind::Trait(Trait::Viewport | Trait::Geolocation | Trait::Headers | Trait::Credentials) => "Map",
         Kind::Pattern => "String | Pattern",
-        Kind::Choice => "String | Map | Array",
+        Kind::Choice | Kind::Files => "String | Map | Array",
         Kind::Function => "FnPtr",
-        Kind::State | Kind::Trait(Trait::Identity) => "String | Map",
+        Kind::State | Kind::Trait(Trait::Identity | Trait::Proxy) => "String | Map",
     }
 }
 

@@ -31,6 +31,8 @@ pub struct Parts {
     pub hint: Option<String>,
     /// Line and column, where it is known better than by the engine.
     pub position: Option<(usize, usize)>,
+    /// A script's own words, code included: it threw a map.
+    pub is_thrown: bool,
 }
 
 impl ScriptError {

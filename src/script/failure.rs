@@ -171,7 +171,7 @@ fn thrown(thrown: &Dynamic) -> Parts {
     let map = thrown.read_lock::<Map>();
     let text = |name: &str| map.as_ref()?.get(name)?.clone().into_string().ok();
     if let (Some(code), Some(message)) = (text("code").filter(|code| is_code(code)), text("message")) {
-        return Parts { code: code.into(), message, ..Parts::default() };
+        return Parts { code: code.into(), message, is_thrown: true, ..Parts::default() };
     }
     let message = map.as_ref().and_then(|map| map.get("message")).unwrap_or(thrown);
     let message = if message.is_unit() { Ok("the script threw ()".to_owned()) } else { value::to_line(message) };

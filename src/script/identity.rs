@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 
 use rhai::{Dynamic, INT, Map};
 
-use crate::session::{Geolocation, HttpCredentials, Identity, SecretRef, Viewport, identity, identity_name};
+use crate::session::{
+    Geolocation, HttpCredentials, Identity, IdentityProxy, SecretRef, Viewport, identity, identity_name,
+};
 
 use super::ScriptError;
 use super::kind::{self, Kind, found};
@@ -31,6 +33,8 @@ pub enum Trait {
     Headers,
     /// `#{ origin, username, password: #{ secret } }`.
     Credentials,
+    /// The address of a proxy, or `#{ server, username, password: #{ secret } }`.
+    Proxy,
     /// The name of an identity, or a map of the others.
     Identity,
 }
@@ -48,6 +52,11 @@ const PLACE: [OptionDoc; 3] = [
 
 const SIGN_IN: [OptionDoc; 3] = [
     OptionDoc { name: "origin", ..WIDTH },
+    OptionDoc { name: "username", ..WIDTH },
+    OptionDoc { name: "password", ..WIDTH },
+];
+const THROUGH: [OptionDoc; 3] = [
+    OptionDoc { name: "server", ..WIDTH },
     OptionDoc { name: "username", ..WIDTH },
     OptionDoc { name: "password", ..WIDTH },
 ];
@@ -70,7 +79,7 @@ pub const REDUCED_MOTION: OptionDoc = OptionDoc {
 };
 
 /// The options that make an identity.
-pub const OPTIONS: [OptionDoc; 10] = [
+pub const OPTIONS: [OptionDoc; 11] = [
     OptionDoc {
         name: "device",
         kind: Kind::Trait(Trait::Device),
@@ -121,7 +130,15 @@ pub const OPTIONS: [OptionDoc; 10] = [
         kind: Kind::Trait(Trait::Credentials),
         default: "none",
         doc: "What one site is answered with that asks for a user name and a password by HTTP: `#{ origin: \"https://shop.example\", \
-              username: \"me\", password: #{ secret: \"SHOP\" } }`; the secret is one of the vault. No other site gets them.",
+              username: \"me\", password: #{ secret: \"SHOP\" } }`; the secret is one of the vault. No other site gets them. Without an \
+              origin each site that the tab is taken to.",
+    },
+    OptionDoc {
+        name: "proxy",
+        kind: Kind::Trait(Trait::Proxy),
+        default: "none",
+        doc: "The proxy that its pages go out through: `\"http://proxy.example:3128\"`, also `https` and `socks5`, or `#{ server: \"..\", \
+              username: \"me\", password: #{ secret: \"PROXY\" } }`; `\"direct\"` for none.",
     },
 ];
 
@@ -139,6 +156,10 @@ impl Trait {
             Self::Credentials => {
                 "credentials such as #{ origin: \"https://shop.example\", username: \"me\", password: #{ secret: \"SHOP\" } }"
             }
+            Self::Proxy => {
+                "a proxy such as \"http://proxy.example:3128\" or #{ server: \"socks5://proxy.example:1080\", username: \"me\", password: \
+                 #{ secret: \"PROXY\" } }"
+            }
             Self::Identity => "the name of an identity, \"browser\", or a map such as #{ device: \"iPhone 15\" }",
         }
     }
@@ -147,7 +168,7 @@ impl Trait {
     pub fn takes(self, value: &Dynamic) -> bool {
         match self {
             Self::Viewport | Self::Geolocation | Self::Headers | Self::Credentials => value.is_map(),
-            Self::Identity => value.is_map() || value.is_string(),
+            Self::Identity | Self::Proxy => value.is_map() || value.is_string(),
             Self::UserAgent | Self::Locale | Self::Timezone | Self::Device => value.is_string(),
         }
     }
@@ -164,6 +185,7 @@ impl Trait {
             Self::Geolocation => return place(value).err(),
             Self::Headers => return headers(value).err(),
             Self::Credentials => return credentials(value).err(),
+            Self::Proxy => return proxy(value).err(),
             Self::Identity if value.is_map() => return whole(value).err(),
             Self::Identity if text == BROWSER => Ok(()),
             Self::Identity => identity_name(&text).map(drop),
@@ -210,21 +232,46 @@ fn texts(value: &Dynamic, wanted: Trait) -> Result<BTreeMap<String, String>, Scr
     map.into_iter().map(|(name, value)| (name.to_string(), value)).map(text).collect()
 }
 
+/// A text in a map, where it is there.
+fn text(map: &Map, name: &str, wanted: Trait) -> Result<Option<String>, ScriptError> {
+    match map.get(name).map(|value| value.clone().into_immutable_string()) {
+        Some(Ok(text)) => Ok(Some(text.to_string())),
+        Some(Err(kind)) => Err(invalid(format!("wanted {}, found {kind} as {name}", wanted.wanted()))),
+        None => Ok(None),
+    }
+}
+
+/// `#{ secret: NAME }`. What else there is is not told: it may be the password.
+fn named_secret(value: &Dynamic, wanted: Trait) -> Result<SecretRef, ScriptError> {
+    let name = if value.is_map() { text(&known_map(value, wanted, &SECRET)?, "secret", wanted)? } else { None };
+    let wanted = wanted.wanted();
+    let secret =
+        name.ok_or_else(|| invalid(format!("wanted {wanted}: the password is the name of a secret of the vault")))?;
+    Ok(SecretRef { secret })
+}
+
 /// `#{ origin, username, password: #{ secret } }`, checked.
 fn credentials(value: &Dynamic) -> Result<HttpCredentials, ScriptError> {
-    let wanted = Trait::Credentials.wanted();
-    let text = |map: &Map, name: &str| match map.get(name).map(|value| value.clone().into_immutable_string()) {
-        Some(Ok(text)) => Ok(text.to_string()),
-        Some(Err(kind)) => Err(invalid(format!("wanted {wanted}, found {kind} as {name}"))),
-        None => Err(invalid(format!("wanted {wanted}, found one without {name}"))),
-    };
-    let map = known_map(value, Trait::Credentials, &SIGN_IN)?;
-    let Some(password) = map.get("password").filter(|password| password.is_map()) else {
-        return Err(invalid(format!("wanted {wanted}: the password is the name of a secret of the vault")));
-    };
-    let password = SecretRef { secret: text(&known_map(password, Trait::Credentials, &SECRET)?, "secret")? };
-    let given = HttpCredentials { origin: text(&map, "origin")?, username: text(&map, "username")?, password };
-    Ok(identity::credentials(&given)?)
+    let wanted = Trait::Credentials;
+    let map = known_map(value, wanted, &SIGN_IN)?;
+    let password = named_secret(map.get("password").unwrap_or(&Dynamic::UNIT), wanted)?;
+    let without = || invalid(format!("wanted {}, found one without username", wanted.wanted()));
+    let username = text(&map, "username", wanted)?.ok_or_else(without)?;
+    Ok(identity::credentials(&HttpCredentials { origin: text(&map, "origin", wanted)?, username, password })?)
+}
+
+/// The address of a proxy, or `#{ server, username, password: #{ secret } }`, checked. No password in clear: it would stand in the
+/// script.
+fn proxy(value: &Dynamic) -> Result<IdentityProxy, ScriptError> {
+    let wanted = Trait::Proxy;
+    if !value.is_map() {
+        return Ok(IdentityProxy::named(&kind::text(value), None, None)?);
+    }
+    let map = known_map(value, wanted, &THROUGH)?;
+    let without = || invalid(format!("wanted {}, found one without server", wanted.wanted()));
+    let server = text(&map, "server", wanted)?.ok_or_else(without)?;
+    let password = map.get("password").map(|password| named_secret(password, wanted)).transpose()?;
+    Ok(IdentityProxy::named(&server, text(&map, "username", wanted)?, password)?)
 }
 
 /// A map of the options above, checked.
@@ -246,6 +293,7 @@ pub fn of(options: &Options) -> Result<Identity, ScriptError> {
         geolocation: options.value("geolocation").map(place).transpose()?,
         extra_http_headers: options.value("extra_http_headers").map(headers).transpose()?,
         http_credentials: options.value("http_credentials").map(credentials).transpose()?,
+        proxy: options.value("proxy").map(proxy).transpose()?,
         ..Identity::default()
     };
     Ok(identity.checked()?)
@@ -320,6 +368,10 @@ mod tests {
             (Trait::Identity, "\"work-phone\""),
             (Trait::Identity, "\"browser\""),
             (Trait::Headers, "#{ \"X-Client\": \"shop\" }"),
+            (Trait::Proxy, "\"socks5://proxy.example\""),
+            (Trait::Proxy, "\"direct\""),
+            (Trait::Proxy, "#{ server: \"https://p.example\", username: \"me\", password: #{ secret: \"P\" } }"),
+            (Trait::Credentials, "#{ username: \"me\", password: #{ secret: \"SHOP\" } }"),
             (
                 Trait::Credentials,
                 "#{ origin: \"https://shop.example\", username: \"me\", password: #{ secret: \"SHOP\" } }",
@@ -342,6 +394,16 @@ mod tests {
         let inline = "#{ origin: \"https://shop.example\", username: \"me\", password: \"swordfish\" }";
         let told = fault(Trait::Credentials, inline);
         assert!(told.contains("the name of a secret of the vault") && !told.contains("swordfish"), "{told}");
+        assert!(fault(Trait::Credentials, "#{ username: \"me\" }").contains("the name of a secret of the vault"));
+        for inline in [
+            "\"http://me:swordfish@proxy.example\"",
+            "#{ server: \"http://proxy.example\", username: \"me\", password: \"swordfish\" }",
+        ] {
+            let told = fault(Trait::Proxy, inline);
+            assert!(told.contains("secret") && !told.contains("swordfish"), "{told}");
+        }
+        assert!(fault(Trait::Proxy, "\"proxy.example:3128\"").contains("http://user:password@proxy.example:3128"));
+        assert!(fault(Trait::Proxy, "#{ username: \"me\" }").contains("without server"));
         assert!(fault(Trait::Identity, "#{ devise: \"Pixel 7\" }").contains("identity has no option \"devise\""));
     }
 }

@@ -10,6 +10,7 @@ use crate::page::{Selector, check_glob, check_url};
 use super::ScriptError;
 use super::cookies;
 use super::fields::Fields;
+use super::files;
 use super::identity::Trait;
 use super::pattern::Pattern;
 
@@ -48,6 +49,8 @@ pub enum Kind {
     Pattern,
     /// What `select_option` takes: text, `#{ value | label | index }`, or a list of them.
     Choice,
+    /// What `set_input_files` takes: a path, a map with a file's content, or a list of them.
+    Files,
     /// A function or closure.
     Function,
     /// Text that is a whole URL.
@@ -84,6 +87,7 @@ impl Kind {
             Self::Point => "a point such as #{ x: 10, y: 5 }".into(),
             Self::Pattern => "a glob (text) or regex(..)".into(),
             Self::Choice => "text, #{ value: .. }, #{ label: .. }, #{ index: .. }, or a list of them".into(),
+            Self::Files => files::WANTED.into(),
             Self::Function => "a function such as || ..".into(),
             Self::Url => "a URL such as \"https://example.com\"".into(),
             Self::Cookies => {
@@ -111,6 +115,7 @@ impl Kind {
             Self::Point => point(value).is_some(),
             Self::Pattern => value.is_string() || value.is::<Pattern>(),
             Self::Choice => value.is_string() || value.is_map() || value.is_array(),
+            Self::Files => files::takes(value),
             Self::Function => value.is::<FnPtr>(),
             Self::Cookies => all(value, Dynamic::is_map),
             Self::State => value.is_map() || value.is_string(),
@@ -133,6 +138,7 @@ impl Kind {
                 check_glob(&text(value)).err().map(|error| invalid(error.to_string()))
             }
             Self::Cookies => cookies::fault(value),
+            Self::Files => files::fault(value),
             Self::Fields(fields) => entries(value, fields),
             Self::OneOf(words) => unknown_word(value, words),
             Self::SomeOf(words) => value.read_lock::<Array>()?.iter().find_map(|word| unknown_word(word, words)),

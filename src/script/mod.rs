@@ -14,6 +14,7 @@ mod error;
 mod event;
 mod failure;
 mod fields;
+mod files;
 mod given;
 mod hint;
 mod host;

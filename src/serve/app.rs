@@ -4,22 +4,22 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::ops::Deref;
 use std::sync::Arc;
 
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::base::Tenant;
 use crate::egress::KeptOff;
 use crate::session::Sessions;
 
 use super::ServeConfig;
 use super::artifacts::Artifacts;
 use super::error::ApiError;
-use super::jobs::Jobs;
+use super::jobs::{self, Jobs};
 use super::library::Library;
 use super::metrics::Metrics;
 use super::nodes::Nodes;
 use super::pools::Pools;
-use super::slots::Slots;
+use super::slots::{Slot, Slots};
 use super::vm::Vms;
 
 /// Places of [`App::heavy`] and of [`App::transfer`].
@@ -42,10 +42,10 @@ pub(super) struct Inner {
     pub(super) artifacts: Artifacts,
     /// How many pieces of work go on at a time, and the queue before them.
     pub(super) slots: Slots,
-    /// Work without a browser that opens whole sessions, at a time.
-    heavy: Arc<Semaphore>,
-    /// Sessions that are sent or taken piece by piece, as fast as the client is, at a time.
-    transfers: Arc<Semaphore>,
+    /// Work without a browser that opens whole sessions, with a queue of its own: nobody is to wait behind browsers for it.
+    pub(super) heavy: Slots,
+    /// Sessions that are sent or taken piece by piece, as fast as the client is: a slow one holds nobody's slot.
+    pub(super) transfers: Slots,
     /// The servers of this store.
     pub(super) nodes: Nodes,
     /// What goes on.
@@ -72,6 +72,8 @@ impl App {
         let nodes = Nodes::new(address, config.advertise.as_deref(), config.egress.policy.clone());
         let (slots, jobs) = (Slots::new(config.max_concurrent, config.max_queued), Jobs::new(nodes.id()));
         let vms = Vms::new(config.max_live);
+        let beside = |places| Slots::new(places, config.max_queued);
+        let (heavy, transfers) = (beside(HEAVY), beside(TRANSFERS));
         let library = Library::of(config.scripts.clone(), config.max_script);
         let (ending, stopping) = (CancellationToken::new(), CancellationToken::new());
         let (artifacts, metrics, executions) = (Artifacts::new(nodes.id()), Metrics::new(), TaskTracker::new());
@@ -81,8 +83,8 @@ impl App {
             _kept_off: kept_off,
             sessions,
             slots,
-            heavy: Arc::new(Semaphore::new(HEAVY)),
-            transfers: Arc::new(Semaphore::new(TRANSFERS)),
+            heavy,
+            transfers,
             nodes,
             jobs,
             artifacts,
@@ -96,14 +98,14 @@ impl App {
         }))
     }
 
-    /// A place for work that opens whole sessions; waits for one.
-    pub(super) async fn heavy(&self) -> Result<OwnedSemaphorePermit, ApiError> {
-        place(&self.heavy).await
+    /// A place for work of `tenant` that opens whole sessions; waits for its turn.
+    pub(super) async fn heavy(&self, tenant: &Tenant) -> Result<Slot, ApiError> {
+        place(&self.heavy, tenant).await
     }
 
-    /// A place for a session that is sent or taken piece by piece; waits for one.
-    pub(super) async fn transfer(&self) -> Result<OwnedSemaphorePermit, ApiError> {
-        place(&self.transfers).await
+    /// A place for a session of `tenant` that is sent or taken piece by piece; waits for its turn.
+    pub(super) async fn transfer(&self, tenant: &Tenant) -> Result<Slot, ApiError> {
+        place(&self.transfers, tenant).await
     }
 
     /// What URLs of this server begin with, without a slash at the end.
@@ -112,8 +114,10 @@ impl App {
     }
 }
 
-async fn place(places: &Arc<Semaphore>) -> Result<OwnedSemaphorePermit, ApiError> {
-    places.clone().acquire_owned().await.map_err(|_| ApiError::internal("there are no places"))
+/// Tenants take turns as they do for slots; `rate_limited` where the queue is full.
+async fn place(places: &Slots, tenant: &Tenant) -> Result<Slot, ApiError> {
+    let waiting = places.request(tenant, None).map_err(jobs::refused)?;
+    waiting.await.map_err(jobs::refused)
 }
 
 /// The URL of a server that listens there. An unspecified address is one to listen on, not one to go to.

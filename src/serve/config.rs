@@ -25,8 +25,11 @@ pub struct ServeConfig {
     pub workspace: WorkspaceConfig,
     /// The language model that extraction may ask.
     pub llm: Option<Llm>,
-    /// What may be reached, and the proxy to go through; by default machines of the internet, straight out.
+    /// What may be reached, and the proxy that requests go through which say so (`use_proxy`); by default machines of the internet, and
+    /// none.
     pub egress: ProxyOptions,
+    /// Whether all goes through that proxy that has no other.
+    pub proxy_all: bool,
     /// The folder of scripts that requests may name; none: they send theirs.
     pub scripts: Option<PathBuf>,
     /// The largest body of a request, in bytes.
@@ -64,6 +67,7 @@ impl ServeConfig {
             workspace,
             llm: None,
             egress: ProxyOptions::new(Policy::default()),
+            proxy_all: false,
             scripts: None,
             max_body: 4 << 20,
             max_script: 1 << 20,

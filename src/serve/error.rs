@@ -16,11 +16,11 @@ pub(super) struct ApiError {
     pub(super) code: String,
     pub(super) message: String,
     /// What else the error tells, by name: `path`, `holder`, `line` ..
-    pub(super) details: Map<String, Value>,
+    pub(super) details: Box<Map<String, Value>>,
     /// When to come again, in seconds.
     pub(super) retry_after: Option<u64>,
     /// Members of the answer beside the error, e.g. `session`.
-    pub(super) beside: Map<String, Value>,
+    pub(super) beside: Box<Map<String, Value>>,
 }
 
 /// The JSON of an error.
@@ -94,9 +94,9 @@ impl ApiError {
             status: status_of(&code),
             code,
             message: message.into(),
-            details: Map::new(),
+            details: Box::default(),
             retry_after: None,
-            beside: Map::new(),
+            beside: Box::default(),
         }
     }
 
@@ -151,9 +151,9 @@ impl ApiError {
         };
         ErrorBody {
             request_id: id.0.clone(),
-            error: ErrorTold { code: self.code, message: self.message, details: self.details },
+            error: ErrorTold { code: self.code, message: self.message, details: *self.details },
             diagnostics,
-            beside: self.beside,
+            beside: *self.beside,
         }
     }
 

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::base::with_causes;
+use crate::base::{SessionId, with_causes};
 use crate::run::{ALSO, Failure, FailureKind, StackFrame};
 use crate::session::{SessionError, SessionOutcome};
 
@@ -55,6 +55,12 @@ fn unsaved(code: &str, message: &str) -> String {
     }
 }
 
+/// What the session did that a request names, or the fork of it; nothing, where it was not opened.
+pub(super) fn told_of(id: &SessionId, outcomes: &[SessionOutcome]) -> Value {
+    let is = |outcome: &&SessionOutcome| outcome.id == *id || outcome.forked_from.as_ref() == Some(id);
+    outcomes.iter().find(is).map_or_else(|| untouched(id.as_str()), told)
+}
+
 /// The same of one that was named and that nothing happened to.
 pub(super) fn untouched(id: &str) -> Value {
     json!({ "id": id, "updated": false, "version": null, "changes": [] })
@@ -104,28 +110,42 @@ pub(super) fn of_code(code: &str, message: String) -> ApiError {
     }
 }
 
+/// Whether a failed script is told by the code itself: the contract has a status for it, whoever asked, as where no script is in
+/// between. All else is `script_error`.
+fn has_a_status(failure: &Failure) -> bool {
+    let has = failure.kind == FailureKind::Store
+        || matches!(
+            &*failure.code,
+            "timeout"
+                | "run_timeout"
+                | "target_blocked"
+                | "proxy_unavailable"
+                | "llm_unavailable"
+                | "cancelled"
+                | "session_busy"
+                | "lease_lost"
+                | "conflict"
+                | "internal_error"
+                | "browser_not_installed"
+                | "browser_launch_failed"
+                | "browser_connect_failed"
+                | "browser_gone"
+        );
+    // A script may throw any code: what looks like ours and is none is its own matter.
+    has && !failure.is_thrown
+}
+
 /// What a script is told to have failed with.
 pub(super) fn of_run(failure: &Failure) -> ApiError {
-    let is_ours = matches!(
-        &*failure.code,
-        "run_timeout"
-            | "cancelled"
-            | "session_busy"
-            | "lease_lost"
-            | "conflict"
-            | "internal_error"
-            | "browser_not_installed"
-            | "browser_launch_failed"
-            | "browser_gone"
-    );
     if inner(&failure.code).is_some() && !failure.causes.is_empty() {
         tracing::warn!(code = &*failure.code, causes = failure.causes.join(": "), "told to a client in short");
     }
-    // A script may throw any code: what looks like ours and is none has a place in it, but no verb's log.
-    let told = if failure.kind == FailureKind::Store || is_ours {
+    let told = if has_a_status(failure) {
         of_code(&failure.code, failure.message.clone())
     } else {
-        ApiError::new("script_error", outward(&failure.code, failure.message.clone())).with(INNER, failure.code.clone())
+        let said = failure.message.clone();
+        let message = if failure.is_thrown { said } else { outward(&failure.code, said) };
+        ApiError::new("script_error", message).with(INNER, failure.code.clone())
     };
     detailed(told, failure)
 }
@@ -186,7 +206,6 @@ mod tests {
     use axum::http::StatusCode;
 
     use super::*;
-    use crate::base::SessionId;
 
     #[test]
     fn a_busy_session_tells_who_has_it_and_when_to_come_again() {
@@ -210,6 +229,7 @@ mod tests {
             log: Vec::new(),
             elements: Vec::new(),
             hint: None,
+            is_thrown: false,
         });
         let told = format!("{} {:?}", error.message, error.details);
         assert!(error.code == "store_unavailable" && !told.contains("/srv"), "{told}");

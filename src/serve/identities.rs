@@ -4,13 +4,16 @@ use std::collections::BTreeMap;
 
 use axum::Json;
 use axum::extract::State;
-use serde::de::Error as _;
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{Error, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use crate::session::{Geolocation, HttpCredentials, Identity, IdentityInfo, SecretRef, SessionError, Viewport};
+use crate::session::{
+    Geolocation, HttpCredentials, Identity, IdentityInfo, IdentityProxy, SecretRef, SessionError, Viewport,
+};
 
 use super::access::{Admin, Caller};
 use super::app::App;
@@ -119,23 +122,103 @@ struct IdentityInput {
     /// Headers that go with every request of its pages, to every site: no secrets. Not those of the connection, cookies or
     /// authorization.
     extra_http_headers: Option<BTreeMap<String, String>>,
-    /// What one site is answered with that asks for user name and password by HTTP.
+    /// What a site is answered with that asks for user name and password by HTTP.
     http_credentials: Option<CredentialsInput>,
+    /// The proxy that its sessions go out through: an address such as `http://user:password@proxy.example:3128`, also `https` and
+    /// `socks5`, whose password is kept and not shown again; or an object that names a secret. `direct` for none.
+    proxy: Option<ProxyInput>,
     /// Names that `secret(..)` of a script knows while the session is current, each with the name of the secret that it stands for.
     secrets: Option<BTreeMap<String, String>>,
 }
 
-/// User name and password for one site and no other.
+/// User name and password, for one site or for those that tabs are taken to.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct CredentialsInput {
-    /// Such as `https://shop.example`.
-    origin: String,
+    /// The only site that gets them, such as `https://shop.example`. None: each site that a tab is taken to by its address and that
+    /// asks for them, and nothing that pages have in them from elsewhere.
+    origin: Option<String>,
     /// Without a colon.
     username: String,
     /// The name of a secret: passwords are never sent here.
     #[serde(deserialize_with = "by_name")]
     password: SecretRef,
+}
+
+/// A proxy: its address, or an object.
+#[derive(ToSchema)]
+#[schema(as = IdentityProxyInput)]
+#[serde(untagged)]
+#[expect(dead_code, reason = "it is there for its schema")]
+enum ProxySchema {
+    /// Its address, with user name and password where it wants some.
+    Address(String),
+    /// Its address, and beside it who we are.
+    Object(ProxyMembers),
+}
+
+/// A proxy whose password is a secret of the vault.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = IdentityProxyMembers)]
+struct ProxyMembers {
+    /// Such as `socks5://proxy.example:1080`; no password in it.
+    server: String,
+    /// The user name that it is told.
+    username: Option<String>,
+    /// The password, by the name of a secret.
+    #[serde(default, deserialize_with = "maybe_by_name")]
+    password: Option<SecretRef>,
+}
+
+/// What was given, checked.
+#[derive(Debug)]
+struct ProxyInput(IdentityProxy);
+
+impl utoipa::PartialSchema for ProxyInput {
+    fn schema() -> utoipa::openapi::RefOr<utoipa::openapi::Schema> {
+        ProxySchema::schema()
+    }
+}
+
+impl ToSchema for ProxyInput {
+    fn name() -> std::borrow::Cow<'static, str> {
+        ProxySchema::name()
+    }
+
+    fn schemas(schemas: &mut Vec<(String, utoipa::openapi::RefOr<utoipa::openapi::schema::Schema>)>) {
+        ProxySchema::schemas(schemas);
+    }
+}
+
+impl<'de> Deserialize<'de> for ProxyInput {
+    fn deserialize<D: Deserializer<'de>>(input: D) -> Result<Self, D::Error> {
+        input.deserialize_any(AddressOrMembers)
+    }
+}
+
+/// Reads one or the other, so that a mistake keeps its place.
+struct AddressOrMembers;
+
+impl<'de> Visitor<'de> for AddressOrMembers {
+    type Value = ProxyInput;
+
+    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("the address of a proxy, or an object with server, username and password")
+    }
+
+    fn visit_str<E: Error>(self, address: &str) -> Result<ProxyInput, E> {
+        IdentityProxy::parse(address).map(ProxyInput).map_err(E::custom)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<ProxyInput, A::Error> {
+        let ProxyMembers { server, username, password } = ProxyMembers::deserialize(MapAccessDeserializer::new(map))?;
+        IdentityProxy::named(&server, username, password).map(ProxyInput).map_err(A::Error::custom)
+    }
+}
+
+fn maybe_by_name<'de, D: Deserializer<'de>>(input: D) -> Result<Option<SecretRef>, D::Error> {
+    by_name(input).map(Some)
 }
 
 /// Reads `{"secret": NAME}`, and does not say what was there instead: it may be the password.
@@ -158,6 +241,7 @@ impl IdentityInput {
             geolocation: self.geolocation,
             extra_http_headers: self.extra_http_headers,
             http_credentials: self.http_credentials.map(credentials),
+            proxy: self.proxy.map(|ProxyInput(proxy)| proxy),
             secrets: self.secrets,
             ..Identity::default()
         }

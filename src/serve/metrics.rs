@@ -47,11 +47,17 @@ struct ByKind {
     status: &'static str,
 }
 
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ByStatus {
+    status: &'static str,
+}
+
 /// What is counted.
 pub(super) struct Metrics {
     requests: Family<Asked, Counter>,
     durations: Family<ByRoute, Histogram>,
     work: Family<ByKind, Counter>,
+    jobs: Family<ByStatus, Counter>,
     store_errors: Counter,
 }
 
@@ -62,6 +68,7 @@ impl Metrics {
             requests: Family::default(),
             durations: Family::new_with_constructor(histogram),
             work: Family::default(),
+            jobs: Family::default(),
             store_errors: Counter::default(),
         }
     }
@@ -79,6 +86,11 @@ impl Metrics {
         self.work.get_or_create(&ByKind { kind, status }).inc();
     }
 
+    /// A job came to its end in this server's hands: `completed`, `partial`, `failed`, `cancelled`.
+    pub(super) fn job_ended(&self, status: &'static str) {
+        self.jobs.get_or_create(&ByStatus { status }).inc();
+    }
+
     /// An error is about to be told.
     pub(super) fn failed(&self, code: &str) {
         if STORE_CODES.contains(&code) {
@@ -93,6 +105,7 @@ impl Metrics {
         let durations = self.durations.clone();
         registry.register_with_unit("request_duration", "How long answers took", Unit::Seconds, durations);
         registry.register("work", "Pieces of work that came to their end", self.work.clone());
+        registry.register("jobs", "Jobs that this server saw to their end", self.jobs.clone());
         registry.register("store_errors", "Errors of the store", self.store_errors.clone());
         for (name, help, value) in gauges(app) {
             let gauge: Gauge = Gauge::default();
@@ -109,7 +122,13 @@ impl Metrics {
 /// What there is now.
 fn gauges(app: &App) -> Vec<(&'static str, &'static str, usize)> {
     let (totals, load) = (app.pools.totals(), app.slots.load());
+    let (heavy, transfers) = (app.heavy.load(), app.transfers.load());
+    let (queued, running) = app.jobs.counts();
     vec![
+        ("jobs_queued", "Jobs in this server's hands that wait for a slot", queued),
+        ("jobs_running", "Jobs in this server's hands that go on", running),
+        ("transfers_running", "Sessions that are read as a whole, sent or taken", heavy.running + transfers.running),
+        ("transfers_waiting", "Requests for such that wait for their turn", heavy.waiting + transfers.waiting),
         ("browsers", "Browsers that run", totals.browsers),
         ("contexts", "Contexts that are open in them", totals.contexts),
         ("warm_sessions", "Sessions that are ready before they are asked for", totals.warm),

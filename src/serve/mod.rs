@@ -6,8 +6,6 @@
 //! counted (`observe`, `metrics`). Each tenant has browsers of its own (`pools`). What another server of the store has is asked of that one
 //! (`nodes`).
 
-#![allow(clippy::result_large_err, reason = "an ApiError is made once a request, and has all that its answer tells")]
-
 mod access;
 mod app;
 mod artifacts;

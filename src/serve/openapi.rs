@@ -73,6 +73,9 @@ const WORKING: [Told; 3] = [
 /// What begins the paths of operations that do work in a browser.
 const WORK: [&str; 4] = ["/v1/run", "/v1/fetch", "/v1/interact", "/v1/jobs"];
 
+/// What ends the paths of operations that open whole sessions, and so wait for a place.
+const HEAVY: [&str; 5] = ["/history", "/diff", "/check", "/export", "/import"];
+
 /// The whole document, as JSON.
 pub(super) fn text(document: &utoipa::openapi::OpenApi, base_url: &str) -> String {
     let mut document = serde_json::to_value(document).unwrap_or_default();
@@ -102,8 +105,11 @@ fn complete(path: &str, method: &str, operation: &mut Value) {
         if method != "get" {
             add(responses, &DOING);
         }
-        if WORK.iter().any(|start| path.starts_with(start)) || path.ends_with("/check") {
+        if WORK.iter().any(|start| path.starts_with(start)) {
             add(responses, &WORKING);
+        }
+        if HEAVY.iter().any(|end| path.ends_with(end)) {
+            add(responses, &WORKING[..1]);
         }
     }
     if path == "/metrics" {

@@ -1,9 +1,10 @@
 //! The way out of a tenant: the proxy that its browsers and its plain requests go through, under the server's policy.
 
-use crate::browser::{Egress, Missed};
+use crate::browser::Egress;
 use crate::egress::{EgressError, Proxy, ProxyOptions, client};
+use crate::session::{Way, egress};
 
-/// The way out of one tenant. Cheap to clone.
+/// A way out of one tenant. Cheap to clone.
 #[derive(Clone)]
 pub(super) struct Outgoing {
     proxy: Proxy,
@@ -17,6 +18,11 @@ impl Outgoing {
         Ok(Self { client: client(&proxy)?, proxy })
     }
 
+    /// That of a session that goes through an upstream proxy.
+    pub(super) fn through(way: &Way) -> Result<Self, EgressError> {
+        Ok(Self { client: way.client()?, proxy: way.proxy().clone() })
+    }
+
     pub(super) fn proxy(&self) -> &Proxy {
         &self.proxy
     }
@@ -28,10 +34,6 @@ impl Outgoing {
 
     /// For a browser. It keeps the proxy.
     pub(super) fn egress(&self) -> Egress {
-        let proxy = self.proxy.clone();
-        Egress::new(proxy.address()).telling(move |url, since| {
-            let fault = proxy.why_failed(url, since)?;
-            Some(Missed { blocked: fault.code() == "target_blocked", reason: fault.to_string() })
-        })
+        egress(&self.proxy)
     }
 }

@@ -9,7 +9,7 @@ use futures_util::future::join_all;
 use crate::base::{Deadline, SessionId, Tenant};
 use crate::browser::LaunchOptions;
 use crate::egress::ProxyOptions;
-use crate::session::{Pool, PoolConfig, PoolStats, Sessions, Workspace, WorkspaceConfig};
+use crate::session::{Pool, PoolConfig, PoolStats, Sessions, Ways, Workspace, WorkspaceConfig};
 
 use super::ServeConfig;
 use super::error::ApiError;
@@ -30,6 +30,7 @@ const IDLE: Duration = Duration::from_mins(5);
 pub(super) struct Pools {
     workspace: WorkspaceConfig,
     egress: ProxyOptions,
+    proxy_all: bool,
     sessions: Sessions,
     places: Mutex<BTreeMap<Tenant, Place>>,
 }
@@ -52,7 +53,8 @@ pub(super) struct Totals {
 
 impl Pools {
     pub(super) fn new(config: &ServeConfig, sessions: Sessions) -> Self {
-        Self { workspace: config.workspace.clone(), egress: config.egress.clone(), sessions, places: Mutex::default() }
+        let (workspace, egress) = (config.workspace.clone(), config.egress.clone());
+        Self { workspace, egress, proxy_all: config.proxy_all, sessions, places: Mutex::default() }
     }
 
     fn places(&self) -> MutexGuard<'_, BTreeMap<Tenant, Place>> {
@@ -65,7 +67,9 @@ impl Pools {
         if let Some(place) = places.get(tenant) {
             return Ok(place.clone());
         }
-        let outgoing = Outgoing::start(&self.egress).map_err(|error| ApiError::new(error.code(), error.to_string()))?;
+        let straight = ProxyOptions { upstream: None, ..self.egress.clone() };
+        let outgoing = Outgoing::start(if self.proxy_all { &self.egress } else { &straight });
+        let outgoing = outgoing.map_err(|error| ApiError::new(error.code(), error.to_string()))?;
         let launch = LaunchOptions { egress: Some(outgoing.egress()), ..self.workspace.launch.clone() };
         let config = PoolConfig {
             workspace: WorkspaceConfig { tenant: tenant.clone(), launch, ..self.workspace.clone() },
@@ -75,7 +79,8 @@ impl Pools {
             warm: WARM,
             idle: IDLE,
         };
-        let place = Place { pool: Pool::new(config, self.sessions.clone()), outgoing };
+        let pool = Pool::going_out(config, self.sessions.clone(), Ways::new(straight));
+        let place = Place { pool, outgoing };
         places.insert(tenant.clone(), place.clone());
         Ok(place)
     }

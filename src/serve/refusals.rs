@@ -1,6 +1,7 @@
 //! What requests about sessions, secrets and identities are refused with, and how the document tells of it.
 
 use axum::http::StatusCode;
+use tracing::Instrument as _;
 use utoipa::IntoResponses;
 
 use crate::base::{Version, with_causes};
@@ -85,6 +86,7 @@ pub(super) fn refused(error: SessionError) -> ApiError {
         | SessionError::Token(_)
         | SessionError::Cookie(_)
         | SessionError::Identity(_) => ApiError::invalid(".", message),
+        SessionError::Egress(error) => ApiError::new(error.code(), message),
         SessionError::Portable(error) => of_file(&error),
         SessionError::Store(StoreError::LeaseLost | StoreError::Conflict { .. } | StoreError::DocumentChanged) => {
             ApiError::new("conflict", "another has written it meanwhile: nothing was changed by this request")
@@ -150,7 +152,7 @@ fn of_file(error: &PortableError) -> ApiError {
 pub(super) async fn to_its_end<T: Send + 'static>(
     work: impl Future<Output = Result<T, SessionError>> + Send + 'static,
 ) -> Result<T, ApiError> {
-    match tokio::spawn(work).await {
+    match tokio::spawn(work.in_current_span()).await {
         Ok(done) => done.map_err(refused),
         Err(_) => Err(ApiError::internal("the work of this request broke off")),
     }

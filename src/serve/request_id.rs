@@ -7,6 +7,7 @@ use axum::http::{HeaderValue, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use data_encoding::HEXLOWER;
+use tracing::{Instrument as _, Span};
 
 use super::app::App;
 use super::error::ApiError;
@@ -45,6 +46,12 @@ impl<S: Sync> FromRequestParts<S> for RequestId {
     }
 }
 
+/// What is logged within has this id, of a request or a job.
+pub(super) fn named(id: &str) -> Span {
+    // As an error, so that it is there however little is logged.
+    tracing::error_span!("work", id)
+}
+
 /// Gives the request its id, and an error's answer its text with it.
 pub(super) async fn give(State(app): State<App>, mut request: Request, next: Next) -> Response {
     let mut id = RequestId::new();
@@ -58,7 +65,7 @@ pub(super) async fn give(State(app): State<App>, mut request: Request, next: Nex
         Err(error) => drop(request.extensions_mut().insert(Refused(error))),
     }
     request.extensions_mut().insert(id.clone());
-    let mut response = next.run(request).await;
+    let mut response = next.run(request).instrument(named(&id.0)).await;
     if let Some(error) = response.extensions_mut().remove::<ApiError>() {
         response = error.render(&id).into_response();
     }

@@ -15,6 +15,7 @@ use tokio::io::AsyncRead;
 use tokio_util::io::{ReaderStream, StreamReader};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
+use tracing::Instrument as _;
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -115,7 +116,7 @@ async fn export(
     if all_versions {
         return Err(ApiError::invalid("all_versions", "only a bundle holds more than the newest version"));
     }
-    let _place = app.heavy().await?;
+    let _place = app.heavy(&tenant).await?;
     let (found, most) = (app.sessions.stored_bytes(&tenant, &id).await.map_err(refused)?, app.config.max_import);
     if format.format() == Format::Playwright && found > most {
         let message = format!("the session has {found} bytes; {most} is the most in clear: take a bundle");
@@ -136,8 +137,8 @@ async fn sealed(
     all_versions: bool,
 ) -> Result<axum::body::Body, ApiError> {
     let (reader, mut writer) = tokio::io::duplex(PIECE);
-    let place = app.transfer().await?;
-    let writing = tokio::spawn(async move {
+    let place = app.transfer(&tenant).await?;
+    let writing = async move {
         let _place = place;
         let written = async {
             if all_versions {
@@ -149,7 +150,8 @@ async fn sealed(
         // Nothing is held meanwhile that would have to be given back.
         let late = |_| Err(PortableError::Write(io::ErrorKind::TimedOut.into()).into());
         tokio::time::timeout(TRANSFER, written).await.unwrap_or_else(late)
-    });
+    };
+    let writing = tokio::spawn(writing.in_current_span());
     let broke_off = || ApiError::internal("the bundle could not be written");
     let mut pieces = ReaderStream::with_capacity(reader, PIECE);
     let Some(Ok(first)) = pieces.next().await else {
@@ -243,7 +245,7 @@ async fn import(
     let _gone = given_up.clone().drop_guard();
     let options = ImportOptions { replace, passphrase, ttl: app.config.workspace.ttl, given_up };
     let (tenant, session) = (caller.tenant().clone(), id.clone());
-    let (place, late) = (app.transfer().await?, options.given_up.clone());
+    let (place, late) = (app.transfer(&tenant).await?, options.given_up.clone());
     let done = to_its_end(async move {
         let _place = place;
         let _late = AbortOnDropHandle::new(tokio::spawn(async move {

@@ -158,7 +158,7 @@ async fn history(
     RequestId(request_id): RequestId,
     SessionPath(id): SessionPath,
 ) -> Result<Json<History>, ApiError> {
-    let _place = app.heavy().await?;
+    let _place = app.heavy(caller.tenant()).await?;
     let mut history = app.sessions.history(caller.tenant(), &id).await.map_err(refused)?;
     let (mut versions, mut damaged) = (Vec::new(), Vec::new());
     for info in history.versions() {
@@ -213,7 +213,7 @@ async fn diff(
     Query(Between { from, to }): Query<Between>,
 ) -> Result<Json<Diff>, ApiError> {
     let (from, to) = (from.map(Version), to.map(Version));
-    let _place = app.heavy().await?;
+    let _place = app.heavy(caller.tenant()).await?;
     let diff = Box::pin(app.sessions.diff(caller.tenant(), &id, from, to)).await.map_err(refused)?;
     Ok(Json(Diff { request_id, diff }))
 }
@@ -238,7 +238,7 @@ async fn check(
     RequestId(request_id): RequestId,
     SessionPath(id): SessionPath,
 ) -> Result<Json<Checked>, ApiError> {
-    let _place = app.heavy().await?;
+    let _place = app.heavy(caller.tenant()).await?;
     let audit = Box::pin(app.sessions.audit(caller.tenant(), &id)).await.map_err(refused)?;
     Ok(Json(Checked { request_id, audit }))
 }

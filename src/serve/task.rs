@@ -9,6 +9,7 @@ use serde_json::{Map, Value};
 use tokio_util::sync::CancellationToken;
 
 use crate::base::Deadline;
+use crate::session::{SessionOutcome, Workspace};
 
 use utoipa::ToSchema;
 
@@ -43,10 +44,29 @@ pub(super) struct Task {
     pub(super) events: Events,
     /// Whether it saves, or was given up before.
     pub(super) finish: Finish,
+    /// What it has saved by itself on the way.
+    pub(super) so_far: SoFar,
 }
 
-/// Settles between work that begins to save and whoever gives it up which of them came first: of work that was given up nothing is
-/// saved, so that it can be told to have changed nothing. Cheap to clone.
+/// The sessions that work has open, for who has to tell of it without its answer: it may have saved on the way. Cheap to clone.
+#[derive(Clone, Default)]
+pub(super) struct SoFar(Arc<OnceLock<Workspace>>);
+
+impl SoFar {
+    /// They are those of `workspace`.
+    pub(super) fn are_of(&self, workspace: &Workspace) {
+        // There is one for each piece of work.
+        let _ = self.0.set(workspace.clone());
+    }
+
+    /// What became of each so far.
+    pub(super) fn outcomes(&self) -> Vec<SessionOutcome> {
+        self.0.get().map(Workspace::outcomes).unwrap_or_default()
+    }
+}
+
+/// Settles between work that begins to save and whoever gives it up which of them came first: of work that was given up nothing more
+/// is saved, so that what it has saved by then can be told. Cheap to clone.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Finish(Arc<OnceLock<bool>>);
 
@@ -137,6 +157,15 @@ impl Work {
             Self::Fetch(input) => input.session_id(),
             Self::Interact(input) => input.session_id(),
             Self::Run(input) => input.session_id(),
+        }
+    }
+
+    /// What its answer tells of sessions, where they have come to this.
+    pub(super) fn session_members(&self, outcomes: &[SessionOutcome]) -> Map<String, Value> {
+        match self {
+            Self::Fetch(input) => input.session_members(outcomes),
+            Self::Interact(input) => input.session_members(outcomes),
+            Self::Run(input) => input.session_members(outcomes),
         }
     }
 

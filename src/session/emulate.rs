@@ -12,10 +12,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::base::{Deadline, Secret};
 use crate::browser::{BrowserError, Context, Target};
-use crate::page::{Agent, Emulation, Geolocation, Page, Screen};
+use crate::page::{Agent, Credentials, Emulation, Geolocation, Page, Screen};
 
 use super::identity::{Identity, Viewport};
-use super::{Session, SessionError, Workspace, hints};
+use super::{Session, SessionError, hints};
 
 /// How long pages may take to take another identity.
 const EMULATE_TIMEOUT: Duration = Duration::from_secs(10);
@@ -31,6 +31,7 @@ const LOOK: &str = "({ user_agent: navigator.userAgent, languages: navigator.lan
 #[serde(default)]
 pub(super) struct KeptIdentity {
     /// What was asked for, devices written out.
+    #[serde(with = "super::proxy::whole")]
     asked: Identity,
     /// What the browser had by itself that the session was made in.
     own: Identity,
@@ -221,8 +222,11 @@ impl Session {
     }
 
     /// Its pages tell this from now on, and nothing of it is kept: for a throw-away session.
-    pub async fn pose_as(&self, workspace: &Workspace, identity: &Identity) -> Result<(), SessionError> {
-        let credentials = workspace.credentials(identity).await?;
+    pub(super) async fn pose_as(
+        &self,
+        identity: &Identity,
+        credentials: Option<Credentials>,
+    ) -> Result<(), SessionError> {
         let own = self.0.room.tabs.own();
         let emulation = {
             let mut posed = KeptIdentity::default();

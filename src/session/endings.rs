@@ -7,13 +7,12 @@ use tokio_util::sync::CancellationToken;
 
 use crate::base::{Deadline, Version, reached, with_causes};
 
-use super::emulate::Asked;
 use super::kept::{Back, Kept, Named, Opening};
 use super::lease::Lease;
 use super::save::Base;
 use super::sessions::Prefetched;
 use super::versions::RolledBack;
-use super::{Saving, Session, SessionError, SessionOptions, SessionOutcome, Workspace, outbox};
+use super::{Identity, Saving, Session, SessionError, SessionOptions, SessionOutcome, Workspace, outbox};
 
 /// How long a store that is away is waited for with what a session was recovered to.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -99,7 +98,7 @@ impl Workspace {
                 session.0.checkpoints.stop();
                 session.0.checkpoints.withdraw(kept).await;
             }
-            workspace.reopen(&session, opening).await?;
+            workspace.reopen(&session, opening, Identity::default()).await?;
             Ok(done)
         })
         .await
@@ -115,21 +114,21 @@ impl Workspace {
             workspace.notices().push(told);
             let named = Named { recovered: None, ..kept.named.clone() };
             let identity = kept.identity().asked();
-            workspace.reopen(&session, Opening { named, base: Arc::new(base) }).await?;
             // What it was to tell sites was asked for a moment ago, and is no part of what is dropped.
-            session.latest().identify(Asked { identity: &identity, anew: false }).await
+            workspace.reopen(&session, Opening { named, base: Arc::new(base) }, identity).await
         })
         .await
     }
 
     /// Closes it, and opens it from `opening`; the old handle leads to the new session. Where that fails its lease stays held,
     /// and [`Self::session`] tries again.
-    async fn reopen(&self, session: &Session, opening: Opening) -> Result<(), SessionError> {
+    async fn reopen(&self, session: &Session, opening: Opening, identity: Identity) -> Result<(), SessionError> {
         let was = self.take_out(session);
         self.discard(session);
         let id = opening.id.clone();
         self.0.open.send_modify(|open| open.retained.push(opening));
-        let (options, never) = (SessionOptions::default(), CancellationToken::new());
+        let options = SessionOptions { identity, through: session.through(), ..SessionOptions::default() };
+        let never = CancellationToken::new();
         let reopened = Box::pin(self.open(&id, &options, &never)).await?;
         reopened.guard_as(session);
         // Set once: one that is open no more is not opened anew.

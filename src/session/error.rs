@@ -2,6 +2,7 @@
 
 use crate::base::{IdError, SessionId, Version};
 use crate::browser::BrowserError;
+use crate::egress::EgressError;
 use crate::page::VerbError;
 use crate::seal::SealError;
 use crate::store::StoreError;
@@ -219,6 +220,9 @@ pub enum SessionError {
     /// The browser.
     #[error(transparent)]
     Browser(#[from] BrowserError),
+    /// A way out that could not be set up.
+    #[error(transparent)]
+    Egress(#[from] EgressError),
     /// A page.
     #[error(transparent)]
     Page(#[from] Box<VerbError>),
@@ -259,6 +263,7 @@ impl SessionError {
             Self::Portable(error) => error.code(),
             Self::Store(error) => error.code(),
             Self::Browser(error) => error.code(),
+            Self::Egress(error) => error.code(),
             Self::Page(error) => error.error.code(),
         }
     }

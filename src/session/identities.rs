@@ -12,16 +12,31 @@ use super::{Identity, SessionError, Sessions};
 /// The kind of these documents.
 const KIND: &str = "identity";
 
-/// What is sealed, and what is shown: nothing in it is a secret of a site.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+/// An identity that is kept.
+#[derive(Debug, Clone, PartialEq)]
 pub struct IdentityInfo {
-    format: u32,
     /// Its name.
     pub name: String,
     /// What it tells.
     pub identity: Identity,
     /// When it was set (RFC 3339).
     pub set_at: String,
+}
+
+/// What is sealed of it.
+#[derive(Serialize, Deserialize)]
+struct Document {
+    format: u32,
+    name: String,
+    #[serde(with = "super::proxy::whole")]
+    identity: Identity,
+    set_at: String,
+}
+
+impl From<Document> for IdentityInfo {
+    fn from(Document { name, identity, set_at, .. }: Document) -> Self {
+        Self { name, identity, set_at }
+    }
 }
 
 impl Sessions {
@@ -33,15 +48,14 @@ impl Sessions {
         if identity.is_empty() {
             return Err(SessionError::Identity(format!("identity {name} says nothing: give it a device, a locale ..")));
         }
-        let info = IdentityInfo { format: 1, name: name.clone(), identity, set_at: now() };
+        let info = Document { format: 1, name: name.clone(), identity, set_at: now() };
         self.put_document(tenant, KIND, &name, &info).await
     }
 
     /// The identity by that name. [`SessionError::NoIdentity`] where there is none.
     pub async fn identity(&self, tenant: &Tenant, name: &str) -> Result<IdentityInfo, SessionError> {
-        let info = self.document(tenant, KIND, name).await?;
-        match info {
-            Some(info) => Ok(info),
+        match self.document::<Document>(tenant, KIND, name).await? {
+            Some(document) => Ok(document.into()),
             None => Err(self.no_identity(tenant, name).await),
         }
     }
@@ -75,7 +89,8 @@ impl Sessions {
 
     /// The tenant's identities, by name.
     pub async fn identities(&self, tenant: &Tenant) -> Result<Vec<IdentityInfo>, SessionError> {
-        let mut all: Vec<IdentityInfo> = self.all_documents(tenant, KIND).await?;
+        let all: Vec<Document> = self.all_documents(tenant, KIND).await?;
+        let mut all: Vec<IdentityInfo> = all.into_iter().map(IdentityInfo::from).collect();
         all.sort_by(|a, b| a.name.cmp(&b.name));
         Ok(all)
     }

@@ -1,13 +1,13 @@
 //! What a browser tells sites of itself and where it is: asked for by the user, or what the browser had by itself. Checked here,
 //! before a browser is needed.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
 use super::devices::{self, Device};
 use super::sent::{self, HttpCredentials};
-use super::{Geolocation, SessionError};
+use super::{Geolocation, IdentityProxy, SessionError};
 use crate::base::closest;
 
 /// What `color_scheme` may be.
@@ -62,9 +62,12 @@ pub struct Identity {
     /// Headers that go with every request, to every site: no secrets.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub extra_http_headers: Option<BTreeMap<String, String>>,
-    /// What one site is answered with that asks for user name and password by HTTP.
+    /// What a site is answered with that asks for user name and password by HTTP.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub http_credentials: Option<HttpCredentials>,
+    /// The proxy that its sessions go out through.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub proxy: Option<IdentityProxy>,
     /// Names that `secret(..)` of a script knows besides, each with the name of the vault's secret that it stands for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub secrets: Option<BTreeMap<String, String>>,
@@ -111,9 +114,18 @@ impl Identity {
             geolocation: self.geolocation.or(base.geolocation),
             extra_http_headers: self.extra_http_headers.or_else(|| base.extra_http_headers.clone()),
             http_credentials: self.http_credentials.or_else(|| base.http_credentials.clone()),
+            proxy: self.proxy.or_else(|| base.proxy.clone()),
             secrets: self.secrets.or_else(|| base.secrets.clone()),
             version: self.version.or_else(|| base.version.clone()),
         }
+    }
+
+    /// The secrets of the vault that it names.
+    pub fn secrets_named(&self) -> BTreeSet<String> {
+        let password = self.http_credentials.as_ref().map(|own| &own.password);
+        let proxy = self.proxy.as_ref().and_then(|proxy| proxy.password.as_ref());
+        let passwords = password.into_iter().chain(proxy).map(|password| password.secret.clone());
+        passwords.chain(self.secrets.iter().flat_map(|secrets| secrets.values().cloned())).collect()
     }
 
     /// Without what a device gives.
@@ -162,6 +174,7 @@ impl Identity {
         self.extra_http_headers.iter().try_for_each(sent::headers)?;
         self.secrets.iter().try_for_each(sent::secrets)?;
         let http_credentials = self.http_credentials.as_ref().map(sent::credentials).transpose()?;
+        let proxy = self.proxy.clone().map(IdentityProxy::checked).transpose()?;
         word("color_scheme", self.color_scheme.as_deref(), &COLOR_SCHEMES)?;
         word("reduced_motion", self.reduced_motion.as_deref(), &REDUCED_MOTIONS)?;
         Ok(Self {
@@ -169,6 +182,7 @@ impl Identity {
             locale: self.locale.as_deref().map(locale).transpose()?,
             timezone: self.timezone.as_deref().map(timezone).transpose()?,
             http_credentials,
+            proxy,
             ..self
         })
     }

@@ -70,6 +70,8 @@ pub(super) struct Kept {
     pub(super) own: Option<Arc<OwnBrowser>>,
     /// What its pages tell sites, to be kept with the next version.
     pub(super) identity: Mutex<KeptIdentity>,
+    /// What the run has saved of it so far: what changed since it was opened, and what could not be kept.
+    pub(super) saved_so_far: Mutex<(Vec<Change>, Vec<Partial>)>,
 }
 
 /// All that a named session is opened from: its lease, if it is to be saved, and its state as it is in the store. Cheap to clone.
@@ -92,6 +94,13 @@ impl Deref for Opening {
 
     fn deref(&self) -> &Named {
         &self.named
+    }
+}
+
+impl Opening {
+    /// Whether it is kept with a proxy.
+    pub(super) fn has_proxy(&self) -> bool {
+        self.base.identity().is_some_and(|identity| identity.asked().proxy.is_some())
     }
 }
 
@@ -151,7 +160,8 @@ impl Kept {
     /// Of a session whose context holds what `base` says, but for what the restorer has still to put in place.
     pub(super) fn resumed(named: Named, restorer: Option<Arc<Restorer>>, base: Arc<Base>) -> Self {
         let identity = Mutex::new(base.identity().cloned().unwrap_or_default());
-        Self { named, restorer, base: Mutex::new(base.clone()), opened: base, own: None, identity }
+        let saved_so_far = Mutex::default();
+        Self { named, restorer, base: Mutex::new(base.clone()), opened: base, own: None, identity, saved_so_far }
     }
 
     pub(super) fn base(&self) -> Arc<Base> {
@@ -213,9 +223,8 @@ impl Kept {
         let base = Arc::new(save::commit(&target, draft, deadline).await?);
         let version = base.version();
         *self.base.lock().unwrap_or_else(PoisonError::into_inner) = base;
-        let updated = !changes.is_empty() || self.rolled_back.is_some();
-        let outcome = SessionOutcome { version, updated, changes, partial, ..self.outcome() };
-        Ok((now, outcome))
+        *self.saved_so_far.lock().unwrap_or_else(PoisonError::into_inner) = (changes, partial);
+        Ok((now, SessionOutcome { version, ..self.outcome() }))
     }
 
     /// Writes what a run leaves; of a profile session its browser is ended in order, and the profile written along. Where that
@@ -361,13 +370,16 @@ impl Kept {
         self.written_of(&self.base())
     }
 
-    /// The outcome of a session that nothing happened to.
+    /// The outcome of what was saved so far; of a session that was not, that nothing happened.
     pub(super) fn outcome(&self) -> SessionOutcome {
+        let (changes, partial) = self.saved_so_far.lock().unwrap_or_else(PoisonError::into_inner).clone();
         SessionOutcome {
             id: self.id.clone(),
             restored: self.rolled_back.map_or(self.opened.version(), |back| back.restored),
             version: self.written_version(),
-            updated: self.rolled_back.is_some(),
+            updated: !changes.is_empty() || self.rolled_back.is_some(),
+            changes,
+            partial,
             rolled_back: self.rolled_back.map(|back| back.to),
             read_only: self.lease.is_none(),
             forked_from: self.forked_from.clone(),

@@ -18,7 +18,7 @@ use super::profile::{Overlay, OwnBrowser};
 use super::restorer::{Gate, Restorer};
 use super::room::Room;
 use super::save::Base;
-use super::{Cookie, SessionError, cookies};
+use super::{Cookie, SessionError, SessionOutcome, cookies};
 
 /// Why no other client is let into a browser.
 const SHARED: &str = "has no browser of its own, so no other client can be let into it";
@@ -76,7 +76,8 @@ impl Session {
             own.keep_cookies(&room).await?;
         }
         let (opened, base, identity) = (base.clone(), Mutex::new(base), Mutex::new(identity));
-        let session = Self::of(Some(Kept { named, restorer, base, opened, own, identity }), room);
+        let saved_so_far = Mutex::default();
+        let session = Self::of(Some(Kept { named, restorer, base, opened, own, identity, saved_so_far }), room);
         session.identify_at_first().await?;
         reached("open.ready");
         session.0.checkpoints.begin(&session.0);
@@ -122,6 +123,11 @@ impl Session {
     #[must_use]
     pub fn latest(&self) -> Session {
         self.0.successor.get().map_or_else(|| self.clone(), Session::latest)
+    }
+
+    /// What became of it so far, as far as it is saved; none for a throw-away one.
+    pub(super) fn outcome(&self) -> Option<SessionOutcome> {
+        self.0.kept.as_ref().map(Kept::outcome)
     }
 
     /// The newest saved version.

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use crate::base::{SessionId, Tenant, Version};
 use crate::browser::LaunchOptions;
+use crate::egress::Upstream;
 use crate::store::{BlobsAt, RecordsAt, SqliteStore};
 
 use super::emulate::Asked;
@@ -161,6 +162,8 @@ pub struct SessionOptions {
     pub identity: Identity,
     /// What it told sites before does not count: it takes what the browser of this run has by itself.
     pub anew: bool,
+    /// The upstream proxy that it goes through in this run unless its identity has one. It is not kept.
+    pub through: Option<Upstream>,
     /// What shows that it is signed in: looked for before a version is written, and by [`Workspace::admit`].
     pub guard: Option<Guard>,
 }

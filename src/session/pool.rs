@@ -15,7 +15,7 @@ use crate::browser::BrowserError;
 use super::chores::Chores;
 use super::running::Running;
 use super::warm::{Ahead, Keeping};
-use super::{Session, SessionOutcome, Sessions, Workspace, WorkspaceConfig};
+use super::{Session, SessionOutcome, Sessions, Ways, Workspace, WorkspaceConfig};
 
 /// How long a browser that nobody uses any more may take to end in order; then it is killed.
 const END: Duration = Duration::from_secs(5);
@@ -66,6 +66,7 @@ pub struct Pool(Arc<Inner>);
 struct Inner {
     config: PoolConfig,
     sessions: Sessions,
+    ways: Ways,
     state: Mutex<State>,
     /// Browsers on their way to their end.
     ending: Chores,
@@ -133,15 +134,20 @@ impl Drop for Loan {
 impl Pool {
     /// Nothing is started. States that cannot be saved go to the outbox of `config`, unless `sessions` have one already.
     pub fn new(config: PoolConfig, sessions: Sessions) -> Self {
+        Self::going_out(config, sessions, Ways::free())
+    }
+
+    /// The same; sessions that do not go out as its browsers do take one of `ways`.
+    pub fn going_out(config: PoolConfig, sessions: Sessions, ways: Ways) -> Self {
         config.workspace.outbox.iter().for_each(|folder| sessions.use_outbox(folder.clone()));
-        Self(Arc::new(Inner { config, sessions, state: Mutex::default(), ending: Chores::default() }))
+        Self(Arc::new(Inner { config, sessions, ways, state: Mutex::default(), ending: Chores::default() }))
     }
 
     /// A workspace whose browser is the pool's; `holder` is who others are told holds its sessions. Nothing is started yet.
     /// [`Workspace::finish`] saves, gives leases back and closes its contexts, and so does not end the browser.
     pub fn workspace(&self, holder: String) -> Workspace {
         let config = WorkspaceConfig { holder, ..self.0.config.workspace.clone() };
-        Workspace::in_pool(config, self.0.sessions.clone(), self.clone())
+        Workspace::in_pool(config, self.0.sessions.clone(), self.clone(), self.0.ways.clone())
     }
 
     /// Begins to start the browser, and to set up in it what the first session moves into, where there is none. Does not wait. On a

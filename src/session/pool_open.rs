@@ -52,14 +52,16 @@ impl Workspace {
         };
         let held = opening.clone();
         let start = async {
+            let way = self.way_of(&opening, options).await?;
             let warm = match warm {
-                Some(warm) if warm.is_as(&opening) => Some(warm),
+                Some(warm) if warm.is_as(&opening) && warm.goes_by(way.as_ref()) => Some(warm),
                 _ => None,
             };
             let session = if let Some(warm) = warm {
                 Session::resume(warm, opening.named).await?
             } else {
-                let (ready, room) = self.room(running.spare().await).await?;
+                let spare = if way.is_none() { running.spare().await } else { None };
+                let (ready, room) = self.room(spare, way).await?;
                 Session::start(room, &ready.gate, opening, None).await?
             };
             Box::pin(session.identify(options.asked())).await?;

@@ -12,39 +12,43 @@ use super::SessionError;
 use super::chores::Chores;
 use super::restorer::Gate;
 use super::tabs::Tabs;
+use super::way::Way;
 
 /// A context and its tabs.
 pub(super) struct Room {
     pub(super) context: Context,
     pub(super) tabs: Tabs,
+    /// How it goes out, where not as its browser does.
+    pub(super) way: Option<Way>,
     /// Whether somebody else has the context by now.
     is_given_away: AtomicBool,
 }
 
 impl Room {
-    fn of(context: Context, tabs: Tabs) -> Self {
-        Self { context, tabs, is_given_away: AtomicBool::new(false) }
+    fn of(context: Context, tabs: Tabs, way: Option<Way>) -> Self {
+        Self { context, tabs, way, is_given_away: AtomicBool::new(false) }
     }
 
-    /// An empty one. It is made among the `chores`: where nobody waits for it any more it is closed again.
-    pub(super) async fn open(gate: &Gate, chores: &Chores) -> Result<Self, BrowserError> {
+    /// An empty one that goes out by `way`; as its browser does where none. It is made among the `chores`: where nobody waits for it any more it is closed again.
+    pub(super) async fn open(gate: &Gate, chores: &Chores, way: Option<Way>) -> Result<Self, BrowserError> {
         let (browser, hidden, own) = (gate.browser().clone(), gate.hidden(), gate.own());
         let made = chores.answer(async move {
-            let context = browser.new_context(&ContextOptions::default()).await?;
+            let options = ContextOptions { egress: way.as_ref().map(Way::egress), ..ContextOptions::default() };
+            let context = browser.new_context(&options).await?;
             let tabs = Tabs::follow(context.clone(), hidden, own);
-            Ok(Self::of(context, tabs))
+            Ok(Self::of(context, tabs, way))
         });
         let room = made.await.unwrap_or_else(|| Err(BrowserError::Gone("it was closed".to_owned())))?;
         gate.know(&room.tabs);
         Ok(room)
     }
 
-    /// The one of the user-data directory itself; closing it closes nothing, that is left to the end of the browser.
-    pub(super) async fn of_directory(gate: &Gate) -> Result<Self, BrowserError> {
+    /// The one of the user-data directory itself, whose browser goes out by `way`; closing it closes nothing, that is left to the end of the browser.
+    pub(super) async fn of_directory(gate: &Gate, way: Option<Way>) -> Result<Self, BrowserError> {
         let context = gate.browser().default_context().await?;
         let tabs = Tabs::follow(context.clone(), gate.hidden(), gate.own());
         gate.know(&tabs);
-        Ok(Self::of(context, tabs))
+        Ok(Self::of(context, tabs, way))
     }
 
     /// Its oldest page; a new one where there is none.
@@ -64,7 +68,7 @@ impl Room {
         self.tabs.retire();
         let tabs = Tabs::follow_after(&self.tabs);
         gate.know(&tabs);
-        Some(Self::of(self.context.clone(), tabs))
+        Some(Self::of(self.context.clone(), tabs, self.way.clone()))
     }
 
     /// Closes it without asking its pages. All in it counts as gone at once; the answer is Chromium's word that it is.

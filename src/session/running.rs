@@ -16,6 +16,7 @@ use super::emulate::Own;
 use super::kept::Opening;
 use super::restorer::Gate;
 use super::room::Room;
+use super::way::Way;
 
 /// A browser that is starting or has started.
 pub(super) struct Running {
@@ -93,12 +94,12 @@ impl Running {
         spare.join_next().await.and_then(Result::ok).flatten()
     }
 
-    /// A room for a session: the one that was set up ahead, or a new one.
-    pub(super) async fn room(&self, spare: Option<Spare>) -> Result<(Ready, Room), BrowserError> {
+    /// A room for a session: the one that was set up ahead, or a new one, as one that goes out by `way` is in any case.
+    pub(super) async fn room(&self, spare: Option<Spare>, way: Option<Way>) -> Result<(Ready, Room), BrowserError> {
         let ready = self.ready().await?;
         let room = match spare {
-            Some(Spare::Room(room)) if !room.context.is_forgotten() => room,
-            _ => Room::open(&ready.gate, &self.chores).await?,
+            Some(Spare::Room(room)) if way.is_none() && !room.context.is_forgotten() => room,
+            _ => Room::open(&ready.gate, &self.chores, way).await?,
         };
         Ok((ready, room))
     }
@@ -114,7 +115,11 @@ impl Running {
         let (ready, chores) = (self.ready.clone(), self.chores.clone());
         spare.spawn(async move {
             let ready = ready.await.ok()?;
-            let room = Room::open(&ready.gate, &chores).await.ok()?;
+            if likely.as_ref().is_some_and(|(opening, _)| opening.has_proxy()) {
+                // Its way out is found when it is opened.
+                return None;
+            }
+            let room = Room::open(&ready.gate, &chores, None).await.ok()?;
             // Where something fails a session finds out why for itself.
             let Some((opening, origins)) = likely else {
                 return room.page().await.is_ok().then_some(Spare::Room(room));

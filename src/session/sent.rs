@@ -6,11 +6,10 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use url::Url;
 
-use crate::base::{Secret, Tenant};
 use crate::page::Credentials;
 
 use super::kept::Kept;
-use super::{Identity, Session, SessionError, Sessions, Workspace, secret_name};
+use super::{Identity, Session, SessionError, Workspace, secret_name};
 
 /// How many headers or names there may be.
 const MOST: usize = 64;
@@ -40,11 +39,13 @@ pub struct SecretRef {
     pub secret: String,
 }
 
-/// User name and password, as HTTP asks for them, for one site and no other.
+/// User name and password, as HTTP asks for them.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct HttpCredentials {
-    /// The site: scheme, host and port.
-    pub origin: String,
+    /// The site: scheme, host and port. None: each site that a tab is taken to by its address, but nothing that pages have in them
+    /// from elsewhere.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub origin: Option<String>,
     /// The user name.
     pub username: String,
     /// The password.
@@ -87,6 +88,11 @@ pub fn headers(given: &BTreeMap<String, String>) -> Result<(), SessionError> {
 /// Credentials, their origin as it is usually written.
 pub fn credentials(given: &HttpCredentials) -> Result<HttpCredentials, SessionError> {
     let HttpCredentials { origin, username, password } = given;
+    if username.len() > LONGEST || username.chars().any(|c| c.is_control() || c == ':') {
+        return bad("http_credentials: a user name has no colon and no control characters".to_owned());
+    }
+    secret_name(&password.secret)?;
+    let Some(origin) = origin else { return Ok(given.clone()) };
     let url = Url::parse(origin).ok().filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
     let plain = url.filter(|url| {
         let nothing_more = url.path() == "/" && url.query().is_none() && url.fragment().is_none();
@@ -97,11 +103,7 @@ pub fn credentials(given: &HttpCredentials) -> Result<HttpCredentials, SessionEr
             "http_credentials: an origin such as \"https://shop.example\" is wanted, found {origin:?}"
         ));
     };
-    if username.len() > LONGEST || username.chars().any(|c| c.is_control() || c == ':') {
-        return bad("http_credentials: a user name has no colon and no control characters".to_owned());
-    }
-    secret_name(&password.secret)?;
-    Ok(HttpCredentials { origin: url.origin().ascii_serialization(), ..given.clone() })
+    Ok(HttpCredentials { origin: Some(url.origin().ascii_serialization()), ..given.clone() })
 }
 
 /// Names that stand for secrets of the vault.
@@ -112,20 +114,15 @@ pub fn secrets(given: &BTreeMap<String, String>) -> Result<(), SessionError> {
     given.iter().flat_map(|(name, of)| [name, of]).try_for_each(|name| secret_name(name).map(drop))
 }
 
-/// The password looked up. [`SessionError::NoSecret`] where the vault has none of that name.
-async fn looked_up(sessions: &Sessions, tenant: &Tenant, wanted: HttpCredentials) -> Result<Credentials, SessionError> {
-    let name = &wanted.password.secret;
-    let found: Option<Secret> = sessions.secret(tenant, name).await?;
-    let password = found.ok_or_else(|| SessionError::NoSecret(name.clone()))?;
-    Ok(Credentials { origin: wanted.origin, username: wanted.username, password })
-}
-
 impl Session {
     /// What its pages answer the site with that it has credentials for. [`SessionError::NoSecret`] where the vault has no such
     /// password.
     pub(super) async fn credentials(&self, kept: &Kept) -> Result<Option<Credentials>, SessionError> {
         let Some(wanted) = kept.identity().whole().http_credentials else { return Ok(None) };
-        looked_up(&kept.sessions, &kept.tenant, wanted).await.map(Some)
+        let HttpCredentials { origin, username, password: SecretRef { secret: name } } = wanted;
+        let found = kept.sessions.secret(&kept.tenant, &name).await?;
+        let password = found.ok_or(SessionError::NoSecret(name))?;
+        Ok(Some(Credentials { origin, username, password }))
     }
 }
 
@@ -133,7 +130,9 @@ impl Workspace {
     /// What an identity answers the site with that it has credentials for. The same error.
     pub(super) async fn credentials(&self, identity: &Identity) -> Result<Option<Credentials>, SessionError> {
         let Some(wanted) = identity.http_credentials.clone() else { return Ok(None) };
-        looked_up(self.sessions().await?, &self.0.config.tenant, wanted).await.map(Some)
+        let HttpCredentials { origin, username, password } = wanted;
+        let password = self.password(&password.secret).await?;
+        Ok(Some(Credentials { origin, username, password }))
     }
 }
 
@@ -157,13 +156,13 @@ mod tests {
     }
 
     #[test]
-    fn credentials_are_for_one_origin() {
+    fn credentials_are_for_one_origin_where_one_is_given() {
         let given = |origin: &str| {
             let password = SecretRef { secret: "SHOP".to_owned() };
-            credentials(&HttpCredentials { origin: origin.to_owned(), username: "me".to_owned(), password })
+            credentials(&HttpCredentials { origin: Some(origin.to_owned()), username: "me".to_owned(), password })
         };
-        assert_eq!(given("HTTPS://Shop.example:443/").unwrap().origin, "https://shop.example");
-        assert_eq!(given("http://[::1]:80").unwrap().origin, "http://[::1]");
+        assert_eq!(given("HTTPS://Shop.example:443/").unwrap().origin.unwrap(), "https://shop.example");
+        assert_eq!(given("http://[::1]:80").unwrap().origin.unwrap(), "http://[::1]");
         for origin in ["shop.example", "https://shop.example/path", "ftp://a", "https://a@b", "https://a/?q", "*"] {
             assert!(given(origin).is_err(), "{origin}");
         }

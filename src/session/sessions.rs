@@ -153,7 +153,7 @@ impl Sessions {
     }
 
     /// Of a store that is open; the places name it in messages, and its blobs.
-    pub(super) async fn over(
+    pub(crate) async fn over(
         backends: Backends,
         key: KeySource,
         (place, blobs_place): (String, String),

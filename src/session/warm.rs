@@ -27,6 +27,7 @@ use super::room::Room;
 use super::running::Running;
 use super::save::Base;
 use super::tab_storage::TabStorages;
+use super::way::Way;
 use super::{Cookie, Saving, Session, SessionError, SessionOutcome, cookies, permissions};
 
 /// How long it may take until the pages of before are closed and the next is there: whoever opens the session waits for it.
@@ -161,6 +162,11 @@ impl Warm {
             // One that Chromium does not know any more is on its way out.
             drop(closed.await);
         }
+    }
+
+    /// Whether it goes out by `way`.
+    pub(super) fn goes_by(&self, way: Option<&Way>) -> bool {
+        Way::are_same(self.room.way.as_ref(), way)
     }
 
     /// Whether it holds what `opening` would be restored to.

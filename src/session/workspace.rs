@@ -14,11 +14,14 @@ use crate::page::Page;
 
 use super::chores::Chores;
 use super::kept::Opening;
+use super::known::Known;
 use super::options::{Mode, OpenSession, SessionOptions, WorkspaceConfig};
 use super::pool::{Loan, Pool};
 use super::profile::{ProfileTransfer, Transfers};
 use super::room::Room;
 use super::running::{Ready, Running, Spare};
+use super::throw_away::Pose;
+use super::way::{Way, Ways};
 use super::{Identity, Session, SessionError, SessionOutcome, Sessions, sweep};
 
 /// The sessions of one run. Cheap to clone.
@@ -42,6 +45,10 @@ pub(super) struct Inner {
     pub(super) pool: Option<Pool>,
     /// What it has of the pool now.
     loan: Mutex<Option<Loan>>,
+    /// How sessions go out that do not go as the browser does.
+    pub(super) ways: Ways,
+    pub(super) known: Known,
+    pub(super) pose: Mutex<Pose>,
 }
 
 /// What there is now.
@@ -66,7 +73,7 @@ pub(super) struct Open {
 impl Workspace {
     /// Nothing happens yet.
     pub fn new(config: WorkspaceConfig) -> Self {
-        Self::with(config, OnceCell::new(), None)
+        Self::with(config, OnceCell::new(), None, Ways::free())
     }
 
     /// One with browsers of its own, whose store is open.
@@ -75,14 +82,17 @@ impl Workspace {
     }
 
     /// One whose browser is that of a pool, and whose store is open.
-    pub(super) fn in_pool(config: WorkspaceConfig, sessions: Sessions, pool: Pool) -> Self {
-        Self::with(config, OnceCell::new_with(Some(sessions)), Some(pool))
+    pub(super) fn in_pool(config: WorkspaceConfig, sessions: Sessions, pool: Pool, ways: Ways) -> Self {
+        Self::with(config, OnceCell::new_with(Some(sessions)), Some(pool), ways)
     }
 
-    fn with(config: WorkspaceConfig, sessions: OnceCell<Sessions>, pool: Option<Pool>) -> Self {
+    fn with(config: WorkspaceConfig, sessions: OnceCell<Sessions>, pool: Option<Pool>, ways: Ways) -> Self {
         let (turn, notices, told, loan) = (Arc::default(), Mutex::default(), Mutex::default(), Mutex::default());
         let (open, transfers, chores) = (watch::Sender::default(), Transfers::default(), Chores::default());
-        Self(Arc::new(Inner { config, sessions, turn, open, notices, told, transfers, chores, pool, loan }))
+        let (known, pose) = (Known::default(), Mutex::default());
+        let inner =
+            Inner { config, sessions, turn, open, notices, told, transfers, chores, pool, loan, ways, known, pose };
+        Self(Arc::new(inner))
     }
 
     /// Whether its browser is that of others, too.
@@ -133,9 +143,9 @@ impl Workspace {
         }
     }
 
-    pub(super) async fn room(&self, spare: Option<Spare>) -> Result<(Ready, Room), BrowserError> {
+    pub(super) async fn room(&self, spare: Option<Spare>, way: Option<Way>) -> Result<(Ready, Room), BrowserError> {
         let running = self.running();
-        let (ready, room) = running.room(spare).await?;
+        let (ready, room) = running.room(spare, way).await?;
         self.note_browser(&ready.browser);
         Ok((ready, room))
     }
@@ -184,7 +194,10 @@ impl Workspace {
     /// What the current session's identity calls so.
     fn meant_by(&self, name: &str) -> Option<String> {
         let current = self.0.open.borrow().current.as_ref()?.latest();
-        current.0.kept.as_ref()?.identity().whole().secrets?.remove(name)
+        match &current.0.kept {
+            Some(kept) => kept.identity().whole().secrets?.remove(name),
+            None => self.posed_secret(name),
+        }
     }
 
     /// Those of `names` that are in the tenant's vault.
@@ -256,7 +269,9 @@ impl Workspace {
                 };
                 return Err(SessionError::Kind { id: id.clone(), is });
             }
+            self.stays_on_its_way(&session, options).await?;
             Box::pin(session.identify(options.asked())).await?;
+            self.learn_of(&session);
             self.0.open.send_modify(|open| open.current = Some(session.clone()));
             return Ok(session);
         }
@@ -290,8 +305,9 @@ impl Workspace {
         }
         let (running, mut spare) = (self.running(), None);
         if let Some(opening) = &retained {
+            let is_usual = self.way_of(opening, options).await?.is_none();
             spare = given_up.run_until_cancelled(running.spare()).await.flatten();
-            if let Some(Spare::Session(session)) = spare.take_if(|spare| spare.is_as(opening)) {
+            if let Some(Spare::Session(session)) = spare.take_if(|spare| is_usual && spare.is_as(opening)) {
                 Box::pin(session.identify(options.asked())).await?;
                 self.opened_now(&session);
                 return Ok(session);
@@ -310,7 +326,7 @@ impl Workspace {
         // The lease comes from the store while the browser is still starting.
         let room = async {
             let spare = if spare.is_some() { spare } else { running.spare().await };
-            self.room(spare).await
+            self.room(spare, None).await
         };
         let mut room = std::pin::pin!(given_up.run_until_cancelled(room));
         let mut opening = std::pin::pin!(opening);
@@ -327,7 +343,10 @@ impl Workspace {
         }
         let held = opening.clone();
         let start = async {
+            let way = self.way_of(&opening, options).await?;
             let room = match made {
+                // What was made goes out as the browser does, and is closed as it goes.
+                _ if way.is_some() => Some(self.room(None, way).await),
                 Some(room) => room,
                 None => room.await,
             };
@@ -360,6 +379,7 @@ impl Workspace {
     }
 
     fn opened_now(&self, session: &Session) {
+        self.learn_of(session);
         let Some(id) = session.id() else { return };
         self.0.open.send_modify(|open| {
             open.retained.retain(|opening| opening.id != *id);
@@ -393,27 +413,9 @@ impl Workspace {
         }
     }
 
-    /// The current session; a throw-away one where none was opened.
-    pub async fn current(&self) -> Result<Session, SessionError> {
-        let turn = self.turn().await;
-        let (current, reopen) = {
-            let open = self.0.open.borrow();
-            (open.current.clone(), open.reopen.clone())
-        };
-        if let Some(session) = current {
-            return Ok(session);
-        }
-        if let Some(id) = reopen {
-            return self.session_in(turn, &id, &SessionOptions::default()).await;
-        }
-        let spare = self.running().spare().await;
-        let (_, room) = self.room(spare).await?;
-        let session = Session::throw_away(room).await?;
-        self.0.open.send_modify(|open| {
-            open.throw_away = Some(session.clone());
-            open.current = Some(session.clone());
-        });
-        Ok(session)
+    /// Opens the session again that the next verb is to have.
+    pub(super) async fn reopened(&self, turn: OwnedMutexGuard<()>, id: &SessionId) -> Result<Session, SessionError> {
+        self.session_in(turn, id, &SessionOptions::default()).await
     }
 
     /// The lease of an open session was lost that is none of `except`: resolves with the session's id. Pends for ever otherwise.
@@ -467,6 +469,13 @@ impl Workspace {
             is_current: current == Some(id),
         };
         open.named.iter().map(opened).collect()
+    }
+
+    /// What became so far of the sessions that were opened: only what is saved already counts. Reads no page.
+    pub fn outcomes(&self) -> Vec<SessionOutcome> {
+        let open = self.0.open.borrow();
+        let named = open.named.iter().filter_map(|(_, session)| session.outcome());
+        open.ended.iter().cloned().chain(named).collect()
     }
 
     /// The stored sessions of this tenant; opens the store where it is not open yet.

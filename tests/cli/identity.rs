@@ -32,6 +32,54 @@ fn an_identity_is_set_listed_shown_and_deleted() {
 }
 
 #[test]
+fn passwords_are_given_and_shown_by_name() {
+    let home = Home::new();
+    let set = home.rhaven(&[
+        "identity",
+        "set",
+        "staging",
+        "--header",
+        "X-Client: shop 7",
+        "--http-user",
+        "me",
+        "--http-password",
+        "STAGING",
+        "--proxy",
+        "socks5://me@proxy.example",
+        "--proxy-password",
+        "PROXY",
+        "--secret",
+        "API=STAGING_API",
+    ]);
+    let set = set.ends(0);
+    for name in ["PROXY", "STAGING", "STAGING_API"] {
+        assert!(set.err.contains(&format!("there is no secret {name} yet")), "{}", set.err);
+    }
+    let shown = home.rhaven(&["identity", "show", "staging"]).ends(0).out;
+    for line in [
+        "headers        X-Client\n",
+        "credentials    me, password: secret STAGING\n",
+        "proxy          socks5://proxy.example:1080 as me, password: secret PROXY\n",
+        "secrets        API",
+    ] {
+        assert!(shown.contains(line), "{line:?}: {shown}");
+    }
+    for (flags, tells) in [
+        (&["--proxy", "http://me:hunter2@proxy.example"][..], "by the name of a secret"),
+        (&["--proxy", "proxy.example:3128"], "it should look like"),
+        (&["--proxy-password", "PROXY"], "--proxy"),
+        (&["--http-user", "me"], "--http-password"),
+        (&["--header", "Cookie: a=hunter2"], "cookies are the session's"),
+        (&["--secret", "API"], "NAME=SECRET is wanted"),
+    ] {
+        let refused = home.rhaven(&[&["identity", "set", "a"], flags].concat()).ends(1);
+        assert!(refused.err.contains(tells), "{tells}: {}", refused.err);
+        // Clap repeats what it was given, as it does with every flag.
+        assert!(flags[0] == "--header" || !refused.err.contains("hunter2"), "{}", refused.err);
+    }
+}
+
+#[test]
 fn what_cannot_be_is_refused_with_the_way_out() {
     let home = Home::new();
     for (flags, tells) in [

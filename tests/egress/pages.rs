@@ -7,7 +7,7 @@ use axum::extract::{Query, RawQuery};
 use axum::response::{Html, IntoResponse, Redirect};
 use axum::routing::{any, get};
 use chromiumoxide::cdp::browser_protocol::page::NavigateParams;
-use rhaven::browser::{Browser, ContextOptions, Egress, Flavor, LaunchOptions, Missed, Target};
+use rhaven::browser::{Browser, Cause, ContextOptions, Egress, Flavor, LaunchOptions, Missed, Target};
 use rhaven::egress::{AddressKind, Proxy, Why};
 use rhaven::page::{GotoOptions, Page};
 use serde_json::Value;
@@ -385,9 +385,10 @@ async fn a_page_that_was_not_reached_says_what_the_way_out_knows() {
     let names = Names::new(&[("none.example", &[])]);
     let proxy = proxy(&[&site.pattern()], &names).await;
     let knows = proxy.clone();
-    let egress = Egress::new(proxy.address()).telling(move |url, since| {
-        let fault = knows.why_failed(url, since)?;
-        Some(Missed { blocked: fault.code() == "target_blocked", reason: fault.to_string() })
+    let egress = Egress::new(proxy.address()).telling(move |url, net_error, since| {
+        let fault = knows.why_failed(url, net_error, since)?;
+        let cause = if fault.code() == "target_blocked" { Cause::Blocked } else { Cause::Unreached };
+        Some(Missed { cause, reason: fault.told_as(net_error) })
     });
     let browser = start_with(&LaunchOptions { egress: Some(egress), ..LaunchOptions::default() }).await;
     let context = browser.new_context(&ContextOptions::default()).await.unwrap();
@@ -401,8 +402,8 @@ async fn a_page_that_was_not_reached_says_what_the_way_out_knows() {
         ("https://localhost/", "target_blocked", "its name leads to a loopback address"),
         (redirect.as_str(), "target_blocked", "127.0.0.1:"),
         ("file:///etc/passwd", "target_blocked", "`file:` is refused"),
-        ("http://none.example/", "navigation_failed", "none.example has no address"),
-        ("https://none.example/", "navigation_failed", "none.example has no address"),
+        ("http://none.example/", "navigation_failed", "net::ERR_NAME_NOT_RESOLVED (none.example has no address"),
+        ("https://none.example/", "navigation_failed", "net::ERR_NAME_NOT_RESOLVED (none.example has no address"),
     ] {
         let error = page.goto(url, &GotoOptions::default(), soon()).await.unwrap_err();
         assert_eq!(error.error.code(), code, "{url}: {error}");

@@ -8,6 +8,7 @@ use rhaven::egress::{Policy, Proxy, Upstream, Why};
 use tokio::io::AsyncWriteExt;
 use tokio::sync::mpsc;
 
+use super::relay::Relay;
 use super::support::*;
 
 /// A proxy that notes the heads of requests: answers tunnels with 200 and echoes, other requests with `ok`; or whatever
@@ -123,4 +124,97 @@ async fn what_it_does_not_do_is_told() {
     let since = Instant::now();
     assert_eq!(get(&proxy, "http://a.example/").await, "");
     assert_eq!(proxy.fault_of("a.example", since).unwrap().code(), "proxy_unavailable");
+}
+
+/// A site that says `ok` to every request.
+async fn site() -> Server {
+    Server::start(|mut stream| async move {
+        while !head(&mut stream).await.is_empty() {
+            if stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok").await.is_err() {
+                break;
+            }
+        }
+    })
+    .await
+}
+
+async fn by(address: String, set: impl FnOnce(&mut rhaven::egress::ProxyOptions)) -> Proxy {
+    let upstream = Upstream::parse(&Secret::new("PROXY", address)).unwrap();
+    proxy_with(policy(&["127.0.0.1", "localhost"], &[]), &Names::new(&[]), |options| {
+        options.upstream = Some(upstream);
+        set(options);
+    })
+    .await
+}
+
+/// A tunnel and a plain request arrive at the site, and the relay was asked for both.
+async fn check(proxy: &Proxy, relay: &Relay, plain: &str) {
+    let (answer, mut tunnel) = connect(proxy, "a.example:443").await;
+    assert_eq!(answer, "HTTP/1.1 200 OK\r\n\r\n");
+    tunnel.write_all(b"GET / HTTP/1.1\r\n\r\n").await.unwrap();
+    assert!(head(&mut tunnel).await.starts_with("HTTP/1.1 200 OK"));
+    let answer = get(proxy, "http://b.example/path").await;
+    assert!(answer.ends_with("\r\n\r\nok"), "{answer}");
+    assert_eq!(relay.asked(), ["a.example:443", plain]);
+}
+
+#[tokio::test]
+async fn socks_is_spoken_with_and_without_a_password() {
+    let site = site().await;
+    for user in [None, Some("me:hunter2")] {
+        let relay = Relay::socks(site.address, user).await;
+        let proxy = by(relay.url("socks5", user.unwrap_or_default()), |_| {}).await;
+        check(&proxy, &relay, "b.example:80").await;
+        let since = Instant::now();
+        assert!(connect(&proxy, "forbidden.example:443").await.0.starts_with("HTTP/1.1 502 "));
+        let fault = proxy.fault_of("forbidden.example", since).unwrap();
+        assert!(fault.code() == "navigation_failed" && fault.to_string().contains("its rules forbid it"), "{fault}");
+        assert!(connect(&proxy, "10.0.0.1:443").await.0.starts_with("HTTP/1.1 403 "));
+        assert_eq!(relay.asked(), ["forbidden.example:443"]);
+    }
+    let relay = Relay::socks(site.address, Some("me:hunter2")).await;
+    let closed = { Server::start(|_| async {}).await.address };
+    for (address, says) in [
+        (relay.url("socks5", "me:wrong"), "does not accept the user and password"),
+        (relay.url("socks5", ""), "does not accept the user and password"),
+        (format!("socks5://{closed}"), "is away"),
+    ] {
+        let (proxy, since) = (by(address, |_| {}).await, Instant::now());
+        assert!(connect(&proxy, "a.example:443").await.0.starts_with("HTTP/1.1 502 "));
+        assert_eq!(get(&proxy, "http://a.example/").await, "");
+        let fault = proxy.fault_of("a.example", since).unwrap();
+        assert!(fault.code() == "proxy_unavailable" && fault.to_string().contains(says), "{says}: {fault}");
+    }
+}
+
+#[tokio::test]
+async fn a_proxy_behind_tls_has_to_prove_who_it_is() {
+    use tokio_rustls::rustls::pki_types::pem::PemObject as _;
+    use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
+    use tokio_rustls::rustls::{ClientConfig, RootCertStore, ServerConfig, crypto};
+    let file = |name: &str| format!("{}/tests/store/tls/{name}", env!("CARGO_MANIFEST_DIR"));
+    let certificate = |name: &str| CertificateDer::from_pem_file(file(name)).unwrap();
+    let provider = Arc::new(crypto::aws_lc_rs::default_provider());
+    let server = ServerConfig::builder_with_provider(provider.clone()).with_safe_default_protocol_versions().unwrap();
+    let key = PrivateKeyDer::from_pem_file(file("server.key")).unwrap();
+    let server = server.with_no_client_auth().with_single_cert(vec![certificate("server.pem")], key).unwrap();
+    let mut roots = RootCertStore::empty();
+    roots.add(certificate("authority.pem")).unwrap();
+    let trusting = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
+    let trusting = Arc::new(trusting.with_root_certificates(roots).with_no_client_auth());
+
+    let site = site().await;
+    let relay = Relay::https(site.address, Some("me:hunter2"), Arc::new(server).into()).await;
+    let named = format!("https://me:hunter2@localhost:{}", relay.address.port());
+    for address in [named, relay.url("https", "me:hunter2")] {
+        let trusting = trusting.clone();
+        let proxy = by(address, |options| options.tls = Some(trusting)).await;
+        check(&proxy, &relay, "http://b.example/path").await;
+    }
+    // The system does not know who has signed that.
+    let (proxy, since) = (by(relay.url("https", "me:hunter2"), |_| {}).await, Instant::now());
+    assert!(connect(&proxy, "a.example:443").await.0.starts_with("HTTP/1.1 502 "));
+    let fault = proxy.fault_of("a.example", since).unwrap();
+    assert!(fault.code() == "proxy_unavailable" && fault.to_string().contains("gave no TLS"), "{fault}");
+    assert_eq!(relay.asked(), Vec::<String>::new());
 }

@@ -201,3 +201,20 @@ async fn paging_copes_with_no_rows_where_the_script_says_so() {
         paging::collect([#{ selector: ".no-such-row", optional: true, fields: #{ a: "." } }])"#;
     assert_eq!(on(&site, text).result().await, json!([]));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn files_are_read_below_the_runs_folder_or_given_as_they_are() {
+    let site = site().await;
+    let text = "goto(args.site + \"/login\");
+        evaluate(\"document.body.insertAdjacentHTML('beforeend', '<label>Files<input id=file type=file multiple></label>')\");
+        let read = \"async () => (await Promise.all([...document.querySelector('#file').files].map(async f => f.name + ' ' + await f.text()))).join()\";
+        screenshot(\"shot.png\"); set_input_files(\"#file\", \"shot.png\");
+        let first = evaluate(\"document.querySelector('#file').files[0].type\");
+        set_input_files(\"text=Files\", [#{ name: \"a.txt\", body: \"one\" }, #{ name: \"b\", base64: \"dHdv\" }, #{ name: \"c\", body: secret(\"PASSWORD\") }]);
+        let out = \"\"; try { set_input_files(\"#file\", \"../x\") } catch (e) { out = e.code }
+        [first, evaluate(read).len(), evaluate(read).starts_with(\"a.txt one,b two,c \"), out]";
+    let ran = on(&site, text).run().await;
+    let wanted = "a.txt one,b two,c ".len() + PASSWORD.len();
+    assert_eq!(ran.report.result, json!(["image/png", wanted, true, "path_refused"]), "{:#?}", ran.report.failure);
+    assert!(!ran.everything().contains(PASSWORD));
+}

@@ -3,6 +3,7 @@
 use reqwest::{Method, StatusCode};
 use serde_json::json;
 
+use crate::follow;
 use crate::rig::Rig;
 
 #[tokio::test]
@@ -89,5 +90,44 @@ async fn the_document_says_what_there_is_and_the_page_loads_nothing_from_elsewhe
         assert!(page.text.contains(part) && !page.text.contains("://"), "{}", page.text);
         assert_eq!(rig.ask_as("", Method::GET, &format!("/{part}"), None).await.status, StatusCode::OK, "{part}");
     }
+    rig.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn clients_learn_nothing_of_the_servers_insides() {
+    let rig = Rig::start_with(|config| {
+        config.workspace.launch.executable = Some("/nowhere/hidden/chromium".into());
+    })
+    .await;
+    let ready = rig.ask_as("", Method::GET, "/readyz", None).await;
+    let run = rig.post("/v1/run", &json!({ "script": "1;\n  goto(\"about:blank\")" })).await;
+    let page = rig.post("/v1/fetch", &json!({ "url": "http://127.0.0.1:9/", "render_js": true })).await;
+    for answer in [&ready, &run, &page] {
+        let told = answer.json();
+        let found = (answer.status.as_u16(), &told["error"]["code"]);
+        assert_eq!(found, (503, &json!("browser_unavailable")), "{told}");
+        assert!(!answer.text.contains("hidden"), "{told}");
+    }
+    assert_eq!(run.json()["error"]["line"], 2, "{}", run.text);
+    rig.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn jobs_are_counted() {
+    let rig = Rig::start_with(|config| config.max_concurrent = 1).await;
+    let endless = follow::ask_endless(&rig, None).await;
+    let done = follow::ask_script(&rig, "1", None).await;
+    let has = async |wanted: &[&str]| {
+        let text = rig.ask_as("", Method::GET, "/metrics", None).await.text;
+        for line in wanted {
+            assert!(text.lines().any(|told| told == *line), "{line}: {text}");
+        }
+    };
+    has(&["rhaven_jobs_running 1", "rhaven_jobs_queued 1"]).await;
+    follow::cancel(&rig, &endless).await;
+    assert_eq!(follow::ended(&rig, &done).await["status"], "completed");
+    let ended = ["rhaven_jobs_total{status=\"cancelled\"} 1", "rhaven_jobs_total{status=\"completed\"} 1"];
+    has(&ended).await;
+    has(&["rhaven_jobs_running 0", "rhaven_jobs_queued 0"]).await;
     rig.stop().await;
 }

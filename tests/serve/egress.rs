@@ -171,7 +171,7 @@ async fn by_a_page_and_by_a_step() {
 #[tokio::test]
 async fn by_a_script() {
     let (site, target) = (Site::start().await, Untouched::start().await);
-    let rig = start(&site, &Names::new(&[])).await;
+    let rig = start(&site, &Names::new(&[("none.example", &[])])).await;
     for (url, says) in [
         (format!("http://127.0.0.1:{}/", target.port), "--allow-private"),
         (format!("https://localhost:{}/", target.port), "--allow-private"),
@@ -180,12 +180,18 @@ async fn by_a_script() {
         ("chrome://version".to_owned(), "`chrome:` is refused"),
     ] {
         let answer = rig.post("/v1/run", &json!({"script": format!("goto(\"{url}\")")})).await;
-        assert_eq!(answer.status, 422, "{}", answer.text);
-        assert!(answer.text.contains("target_blocked") && answer.text.contains(says), "{}", answer.text);
+        let told = answer.json();
+        assert_eq!((answer.status.as_u16(), &told["error"]["code"]), (502, &json!("target_blocked")), "{told}");
+        assert_eq!((&told["error"]["line"], &told["diagnostics"]["blocked"]), (&json!(1), &json!(true)), "{told}");
+        assert!(answer.text.contains(says), "{told}");
         let caught = format!("try {{ goto(\"{url}\"); }} catch (e) {{ emit(e.code); }}");
         let answer = rig.post("/v1/run", &json!({"script": caught})).await.json();
         assert_eq!(answer["emitted"], json!(["target_blocked"]), "{answer}");
     }
+    // What could not be reached is told as a browser without a proxy would.
+    let answer = rig.post("/v1/run", &json!({"script": "goto(\"http://none.example/\")"})).await.json();
+    assert_eq!(answer["error"]["inner_code"], "navigation_failed", "{answer}");
+    assert!(answer["error"]["message"].as_str().unwrap().contains("net::ERR_NAME_NOT_RESOLVED"), "{answer}");
     target.check().await;
     rig.stop().await;
 }
@@ -235,7 +241,7 @@ async fn a_proxy_to_go_through_is_gone_through() {
         assert!(head.starts_with("GET http://a.example/page HTTP/1.1\r\n") && head.contains("Basic "), "{head}");
     }
     check(&rig, "http://10.0.0.1/", "--allow-private").await;
-    let stats: Value = rig.post("/v1/fetch", &json!({"url": "http://nas.local/"})).await.json();
+    let stats: Value = rig.post("/v1/fetch", &json!({"url": "http://nas.local/", "use_proxy": true})).await.json();
     assert_eq!(stats["error"]["code"], "target_blocked", "{stats}");
     rig.stop().await;
 }

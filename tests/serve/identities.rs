@@ -63,11 +63,44 @@ async fn what_an_identity_gives_sites_goes_with_requests_of_every_kind() {
             assert_eq!(fetch("localhost", more.clone()).await, (Some(401), false), "{more}");
         }
     }
+    let seen_too = seen.clone();
     let seen = std::mem::take(&mut *seen.lock().unwrap());
     for (place, headers) in seen.iter().filter(|(place, _)| place.ends_with("/page")) {
         assert_eq!(headers["x-client"], "shop 7", "{place}");
         assert!(place.starts_with("127.0.0.1") || !headers.contains_key(header::AUTHORIZATION), "{place}");
     }
+
+    // For whom the request is, where it is not said: asked first, and not unasked.
+    let anywhere = json!({"http_credentials": {"username": "me", "password": {"secret": "SHOP"}}});
+    assert!(rig.ask(Method::PUT, "/v1/identities/anywhere", Some(&anywhere)).await.status.is_success());
+    for rendered in [false, true] {
+        for host in ["127.0.0.1", "localhost"] {
+            let more = json!({"identity": "anywhere", "render_js": rendered});
+            assert_eq!(fetch(host, more).await, inside, "{host} {rendered}");
+        }
+    }
+    let asked = std::mem::take(&mut *seen_too.lock().unwrap());
+    let first = asked.iter().find(|(place, _)| place.starts_with("127.0.0.1")).unwrap();
+    assert!(!first.1.contains_key(header::AUTHORIZATION));
+
+    // A script shows the password no more than a page request does, whatever a site does with it.
+    let url = format!("http://127.0.0.1:{port}/page");
+    let script = format!("goto(\"{url}\"); let told = text_content(\"p\"); print(told); emit(told); told");
+    let hidden = "inside with ***SHOP***";
+    let run = rig.post("/v1/run", &json!({"script": script, "identity": "shop"})).await;
+    assert_eq!((&run.json()["result"], &run.json()["emitted"]), (&json!(hidden), &json!([hidden])), "{}", run.text);
+    assert!(!run.text.contains(PASSWORD) && run.json()["session"].is_null(), "{}", run.text);
+    let script = "text_content(\"p\") + \" \" + click(\"#none\", #{ timeout: \"200ms\" })";
+    for session in [Value::Null, json!("of a script")] {
+        let script = format!("goto(\"{url}\"); {script}");
+        let run = rig.post("/v1/run", &json!({"script": script, "identity": "shop", "session": session})).await;
+        assert!(run.status == StatusCode::UNPROCESSABLE_ENTITY && !run.text.contains(PASSWORD), "{}", run.text);
+    }
+    let script = "throw text_content(\"p\")";
+    let body = json!({"url": url, "identity": "shop", "actions": [{"type": "script", "source": script}]});
+    let acted = rig.post("/v1/interact", &body).await;
+    assert_eq!(acted.json()["status"], "failed", "{}", acted.text);
+    assert!(acted.text.contains(hidden) && !acted.text.contains(PASSWORD), "{}", acted.text);
 
     for (wrong, says) in [
         (json!({"extra_http_headers": {"Cookie": "a=b"}}), "cookies are the session's"),

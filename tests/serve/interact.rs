@@ -232,6 +232,16 @@ async fn what_is_too_large_is_missing_and_costs_nothing_else() {
     let answer = interact(&rig, body).await;
     assert_eq!((&answer["status"], &answer["steps"][0]["error"]["code"]), (&json!("failed"), &code), "{answer}");
     assert!(html(&answer).contains("Start"));
+    // Together they are no more either, and what is too large for the rest leaves what was before it.
+    let grow = "Array.from({ length: 30 }, () => 'x'.repeat(20))";
+    let actions = json!([{"type": "evaluate", "expression": grow}, {"type": "evaluate", "expression": grow}]);
+    let answer = interact(&rig, json!({"url": site.url("/"), "actions": actions})).await;
+    assert_eq!(answer["steps"][0]["result"].as_array().map(Vec::len), Some(30), "{answer}");
+    assert_eq!(answer["steps"][1]["error"]["code"], code, "{answer}");
+    // Nor does a script hold what it may not have: it does not leave the page.
+    let script = json!({"script": "evaluate(\"'x'.repeat(2e8)\").len()"});
+    let told = rig.post("/v1/run", &script).await.json();
+    assert_eq!(told["error"]["inner_code"], code, "{told}");
     rig.stop().await;
     assert_eq!(browsers(), 0);
 }
@@ -277,6 +287,28 @@ async fn the_session_that_was_named_is_told_and_no_other() {
     let body = json!({"url": site.url("/set"), "actions": actions});
     let answer = interact(&rig, body).await;
     assert_eq!((&answer["status"], &answer["session"]), (&json!("completed"), &json!(null)), "{answer}");
+    rig.stop().await;
+    assert_eq!(browsers(), 0);
+}
+
+#[tokio::test]
+async fn files_are_given_in_the_request() {
+    let (rig, site) = (Rig::start().await, Site::start().await);
+    let read = "async () => (await Promise.all([...document.querySelector('#file').files].map(async file => \
+                `${file.name} ${file.type} ${await file.text()}`))).join()";
+    let files = json!([{"name": "a.txt", "content": "aGVsbG8="}, {"name": "b", "mime_type": "x/y", "content": ""}]);
+    let body = json!({
+        "url": site.url("/several"),
+        "actions": [
+            {"type": "evaluate", "expression": "document.body.insertAdjacentHTML('beforeend', '<label>Files<input id=file type=file multiple></label>')"},
+            {"type": "upload", "selector": "text=Files", "files": files},
+            {"type": "evaluate", "expression": read},
+            {"type": "upload", "selector": "#field", "files": files}
+        ]
+    });
+    let answer = interact(&rig, body).await;
+    assert_eq!(answer["steps"][2]["result"], "a.txt text/plain hello,b x/y ", "{answer}");
+    assert_eq!(answer["steps"][3]["error"]["code"], "not_actionable", "{answer}");
     rig.stop().await;
     assert_eq!(browsers(), 0);
 }

@@ -21,6 +21,7 @@ async fn a_job_is_run_once_by_whichever_server_has_a_slot_and_told_by_all() {
     for number in 0..6 {
         waiting.push(ask_script(&one, &format!("emit({number}); {number}"), None).await);
     }
+    let beside = Events::of(&one, &waiting[5], 0).await;
     // The first has no slot: the other finds them.
     for (number, id) in waiting.iter().enumerate() {
         assert_eq!(ended(&other, id).await["status"], "completed");
@@ -35,6 +36,9 @@ async fn a_job_is_run_once_by_whichever_server_has_a_slot_and_told_by_all() {
     assert_eq!(cancel(&other, &endless).await["status"], "cancelled");
     assert!(began.elapsed() < Duration::from_secs(3), "{:?}", began.elapsed());
     assert_eq!(told(&one, &endless).await["status"], "cancelled");
+    // Who followed one of them where it waited hears of its end, once that server had come to it and left it.
+    let heard = beside.rest().await;
+    assert_eq!(heard.last().map(|(_, _, data)| data.clone()), Some(json!({"status": "completed"})), "{heard:?}");
     other.stop().await;
     one.stop().await;
 }

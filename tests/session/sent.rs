@@ -124,7 +124,7 @@ async fn credentials_are_given_to_the_site_that_they_are_for_and_to_no_other() {
     };
     set(PASSWORD).await;
     let password = SecretRef { secret: "SHOP".to_owned() };
-    let own = HttpCredentials { origin: site.url(""), username: "me".to_owned(), password };
+    let own = HttpCredentials { origin: Some(site.url("")), username: "me".to_owned(), password };
     let asked = options(Identity { http_credentials: Some(own), ..Identity::default() });
     rig.run_with(&asked, async |_, page| {
         goto(&page, &site.url("/private")).await;
@@ -155,6 +155,21 @@ async fn credentials_are_given_to_the_site_that_they_are_for_and_to_no_other() {
         title
     };
     assert_eq!(visit().await, "inside");
+    site.take("authorization");
+    // Without an origin: where a tab is taken to, but nothing that a page has in it from elsewhere.
+    let password = SecretRef { secret: "SHOP".to_owned() };
+    let anywhere = HttpCredentials { origin: None, username: "me".to_owned(), password };
+    let anywhere = options(Identity { http_credentials: Some(anywhere), ..Identity::default() });
+    let workspace = rig.workspace();
+    let session = workspace.session(&id("anywhere"), &anywhere).await.unwrap();
+    let page = session.page().await.unwrap();
+    goto(&page, &site.url("/asking")).await;
+    assert_eq!(evaluate(&page, "fetch('/private/data').then(got => got.status)").await, 200);
+    let (_, with) = site.take("authorization");
+    assert_eq!(with.keys().collect::<Vec<_>>(), ["127.0.0.1/private/data"]);
+    goto(&page, &site.other_url("/private")).await;
+    assert_eq!(evaluate(&page, "document.title").await, "inside");
+    workspace.finish(soon()).await;
     site.take("authorization");
     set("another").await;
     assert_eq!(visit().await, "outside");

@@ -124,8 +124,14 @@ impl Page {
                     | Kind::Url
                     | Kind::Id
                     | Kind::Name
+                    | Kind::Time
+                    | Kind::Duration
+                    | Kind::Hours
             );
             let label = if strong && looks > 0.7 { by_words.max(by_look) } else { by_words };
+            // `PT10M` is for machines; where the page shows it in words, those are meant.
+            let coded = matches!(&fact.values[0], Cell::Data(text) if text.starts_with('P') && text.len() < 12 && text[1..].starts_with(|c: char| c == 'T' || c.is_ascii_digit()));
+            let place = if coded && attribute.output == Output::Text { place * 0.7 } else { place };
             let score = label * place * (0.4 + 0.6 * looks) * self.size_factor(fact, attribute);
             if score >= SURE && best.as_ref().is_none_or(|best| score > best.score + 1e-4) {
                 best = Some(Candidate { score, fact: index, value });
@@ -237,8 +243,9 @@ impl Fits {
     }
 }
 
-pub fn rounded(score: f32) -> f32 {
-    (score.min(1.0) * 100.0).round() / 100.0
+/// To two decimals, in the type whose text has no more of them.
+pub fn rounded(score: f32) -> f64 {
+    (f64::from(score.min(1.0)) * 100.0).round() / 100.0
 }
 
 fn attributes(schema: &Schema) -> Vec<&Attribute> {
@@ -262,7 +269,7 @@ fn with_inner(attribute: &Attribute) -> Vec<&Attribute> {
 /// Marks what is in rows that have several values each; rows of a label and its value are no records.
 fn in_records(dom: &Dom, sets: &[Set]) -> Vec<bool> {
     let mut starts = vec![false; dom.elements.len()];
-    for set in sets.iter().filter(|set| set.row_nodes.len() > 2) {
+    for set in sets.iter().filter(|set| set.row_nodes.len() > 1) {
         let labelled = |row: &usize| {
             let element = &dom.elements[*row];
             let cells = dom.children(*row).filter(|at| dom.has_text(*at)).take(3).count();
@@ -291,8 +298,14 @@ pub fn is_old(dom: &Dom, node: usize) -> bool {
     let marks = ["was", "old", "original", "previous", "before", "regular", "rrp", "msrp", "strike", "crossed", "list"];
     dom.upwards(node).take(2).any(|at| {
         let element = &dom.elements[at];
-        element.is(&["del", "s", "strike"])
+        is_struck(dom, at)
             || (at == node
                 && element.classes().any(|class| words::split(class).iter().any(|word| marks.contains(&word.as_str()))))
     })
+}
+
+/// Whether an element is struck out.
+pub fn is_struck(dom: &Dom, at: usize) -> bool {
+    let element = &dom.elements[at];
+    element.is(&["del", "s", "strike"]) || element.classes().any(|class| class.ends_with("line-through"))
 }

@@ -2,24 +2,30 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
+use super::choose::is_struck;
 use super::dom::Dom;
 use super::facts::is_inline_only;
 use super::model::{Cell, Column, Facet, Labels, is_label, picture};
+use super::offers;
+use super::utility::is_look;
 
 const MAX_COLUMNS: usize = 150;
 /// Elements of a row that are looked at.
 pub const MAX_IN_ROW: usize = 300;
-const LONG_CELL: usize = 6_000;
+pub(super) const LONG_CELL: usize = 6_000;
 /// A cell that is longer has no label within it.
 const SHORT_CELL: usize = 600;
 
-/// Cells by row.
-type Cells = Vec<Vec<Cell>>;
+/// Attributes that say what an element is.
+const MARKS: [&str; 6] = ["itemprop", "data-label", "data-field", "data-testid", "data-test", "data-qa"];
 
-struct Builder<'a> {
-    dom: &'a Dom,
-    labels: &'a mut Labels,
-    rows: &'a [Vec<usize>],
+/// Cells by row.
+pub(super) type Cells = Vec<Vec<Cell>>;
+
+pub(super) struct Builder<'a> {
+    pub dom: &'a Dom,
+    pub labels: &'a mut Labels,
+    pub rows: &'a [Vec<usize>],
     /// In the order in which they are met.
     order: Vec<String>,
     places: HashMap<String, Cells>,
@@ -57,7 +63,11 @@ fn stable(dom: &Dom, rows: &[Vec<usize>], telling: &dyn Fn(&str) -> bool) -> Has
             }
         }
     }
-    let kept = counts.into_iter().filter(|(class, count)| count * 2 >= rows.len() || telling(class));
+    // A look that half of the rows have may be what sets those apart, as a price in red.
+    let usual = |class: &str, count: usize| {
+        if is_look(class) { count * 5 > rows.len() * 3 } else { count * 2 >= rows.len() }
+    };
+    let kept = counts.into_iter().filter(|(class, count)| usual(class, *count) || telling(class));
     kept.map(|(class, _)| class.to_owned()).collect()
 }
 
@@ -102,10 +112,11 @@ impl Builder<'_> {
         let element = &self.dom.elements[at];
         let mut classes: Vec<&str> = element.classes().filter(|class| self.stable.contains(*class)).collect();
         classes.sort_unstable();
-        let mark =
-            element.attr("itemprop").or(element.attr("data-label")).or(element.attr("data-field")).unwrap_or_default();
+        let mark = MARKS.iter().find_map(|name| element.attr(name));
+        let mark = mark.filter(|mark| !mark.bytes().any(|byte| byte.is_ascii_digit())).unwrap_or_default();
+        let was = if is_struck(self.dom, at) { "~was" } else { "" };
         format!(
-            "{}.{}{}",
+            "{}.{}{was}{}",
             element.tag,
             classes.join("."),
             if mark.is_empty() { String::new() } else { format!("[{mark}]") }
@@ -125,8 +136,9 @@ impl Builder<'_> {
         if element.tag == "a"
             && element.attr("href").is_some_and(|href| href != "#" && !href.starts_with("javascript:"))
         {
-            self.put(row, &format!("{key}@href"), Cell::Node(at, Facet::Link));
+            self.link_cell(row, at, key);
         }
+        self.offered(row, at, key);
         if key.is_empty() || element.attr("itemscope").is_none() {
             for (name, value) in &element.attrs {
                 if let Some(name) = name.strip_prefix("data-")
@@ -152,6 +164,9 @@ impl Builder<'_> {
                 }
             }
         }
+        if let Some(held) = offers::held(dom, at) {
+            self.put(row, key, Cell::Part(held, Some(at)));
+        }
         if !shown || dom.length(at) > LONG_CELL || element.is(&["tbody", "table"]) {
             return;
         }
@@ -159,13 +174,31 @@ impl Builder<'_> {
         if key.is_empty()
             || inline
             || element.classes().next().is_some()
-            || element.attr("itemprop").is_some()
+            || MARKS.iter().any(|name| element.attr(name).is_some())
             || element.is(&["p", "blockquote", "td", "dd", "li"])
         {
             self.put(row, key, Cell::Node(at, Facet::Text));
         }
         if inline && element.own {
             self.parts(row, at, key);
+        }
+    }
+
+    /// Where a link leads; of one to write or call by, whom.
+    fn link_cell(&mut self, row: usize, at: usize, key: &str) {
+        match offers::contact(self.dom, at) {
+            Some((what, value)) => self.put(row, &format!("{key}@{what}"), Cell::Part(value, Some(at))),
+            None => self.put(row, &format!("{key}@href"), Cell::Node(at, Facet::Link)),
+        }
+    }
+
+    /// What is read out beside the text, and a value under the label that it stands with.
+    fn offered(&mut self, row: usize, at: usize, key: &str) {
+        if let Some(spoken) = offers::spoken(self.dom, at) {
+            self.put(row, &format!("{key}@spoken"), Cell::Part(spoken, Some(at)));
+        }
+        if let Some((label, value)) = offers::pair(self.dom, at) {
+            self.put(row, &format!("/pair {label}"), Cell::Node(value, Facet::Text));
         }
     }
 
@@ -188,6 +221,9 @@ impl Builder<'_> {
         }
         if dom.length(at) > 400 {
             return;
+        }
+        if let Some(number) = offers::numbered(&dom.text(at)) {
+            self.put(row, &format!("{key}/number"), Cell::Part(number, Some(at)));
         }
         let lines = dom.lines(at);
         let text = lines.join(" | ");
@@ -215,9 +251,17 @@ impl Builder<'_> {
 
     fn finish(mut self) -> Vec<Column> {
         let mut columns: Vec<Column> = Vec::new();
+        self.join_states();
         let order = std::mem::take(&mut self.order);
         for key in order {
             let Some(cells) = self.places.remove(&key) else { continue };
+            // What one row alone says is its value, not a label.
+            if key.starts_with("/pair ") {
+                let filled = cells.iter().filter(|cells| !cells.is_empty()).count();
+                if filled < 2 || filled * 5 < cells.len() * 2 {
+                    continue;
+                }
+            }
             let counts: BTreeMap<usize, usize> =
                 cells.iter().filter(|cells| !cells.is_empty()).fold(BTreeMap::new(), |mut counts, cells| {
                     *counts.entry(cells.len()).or_default() += 1;
@@ -245,10 +289,46 @@ impl Builder<'_> {
         columns
     }
 
+    /// Elements of one place that differ by a class for their state are one column: `pill ok` and `pill`.
+    fn join_states(&mut self) {
+        let half = |cells: &Cells| cells.iter().any(Vec::is_empty) && cells.iter().all(|cells| cells.len() < 2);
+        let open: Vec<String> = self
+            .order
+            .iter()
+            .filter(|key| !key.contains(['/', '@']) && self.places.get(*key).is_some_and(half))
+            .cloned()
+            .collect();
+        let classes = |key: &str| -> (String, Vec<String>) {
+            let (above, last) = key.rsplit_once('>').unwrap_or(("", key));
+            let mut parts = last.split('.').map(str::to_owned);
+            let tag = parts.next().unwrap_or_default();
+            (format!("{above}>{tag}"), parts.filter(|part| !part.is_empty()).collect())
+        };
+        for (at, a) in open.iter().enumerate().take(40) {
+            for b in open[at + 1..].iter().take(40) {
+                let ((place, first), (other, second)) = (classes(a), classes(b));
+                let (less, more) = if first.len() < second.len() { (&first, &second) } else { (&second, &first) };
+                if place != other || less.is_empty() || !less.iter().all(|class| more.contains(class)) {
+                    continue;
+                }
+                let (Some(left), Some(right)) = (self.places.get(a), self.places.get(b)) else { continue };
+                if left.iter().zip(right).all(|(a, b)| a.is_empty() || b.is_empty()) {
+                    let joined =
+                        left.iter().zip(right).map(|(a, b)| if a.is_empty() { b.clone() } else { a.clone() }).collect();
+                    self.places.remove(b);
+                    self.places.insert(a.clone(), joined);
+                }
+            }
+        }
+    }
+
     /// Whether what a row has several of stands side by side.
     fn are_siblings(&self, cells: &Cells) -> bool {
         let parent = |cell: &Cell| cell.node().and_then(|node| self.dom.elements[node].parent);
         let Some(first) = cells.iter().find(|cells| cells.len() > 1) else { return false };
+        if cells.iter().all(|cells| cells.len() == first.len()) {
+            return true;
+        }
         first.iter().all(|cell| parent(cell) == parent(&first[0]))
     }
 
@@ -265,10 +345,20 @@ impl Builder<'_> {
         if let Some((_, name)) = key.split_once("@data-") {
             labels.extend(self.labels.of(name, 0.75));
         }
+        if let Some((_, name)) = key.split_once("/pair ") {
+            labels.extend(self.labels.of(name, 0.95));
+        }
+        for (end, name, weight) in [("@mail", "email", 0.9), ("@tel", "phone", 0.9), ("/number", "number", 0.75)] {
+            labels.extend(key.ends_with(end).then(|| self.labels.of(name, weight)).flatten());
+        }
+        labels.extend(offers::habit(dom, &cells).and_then(|name| self.labels.of(name, 0.72)));
+        if facet == Facet::Link {
+            labels.extend(offers::link_labels(dom, &cells).iter().filter_map(|name| self.labels.of(name, 0.88)));
+        }
         if let Some((_, name)) = key.split_once("/label ") {
             labels.extend(self.labels.of(name, 0.95));
         }
-        let is_part = key.contains('/') || key.contains("@data-");
+        let is_part = key.contains('/') || key.contains("@data-") || key.ends_with("@spoken");
         let samples: Vec<usize> = cells.iter().filter_map(|cells| cells.first().and_then(Cell::node)).take(3).collect();
         for node in samples.iter().filter(|_| !key.is_empty()) {
             if !is_part {
@@ -293,177 +383,19 @@ impl Builder<'_> {
         if column.cells.iter().flatten().take(3).all(short) {
             self.cut_prefix(&mut column);
             self.cut_unit(&mut column);
+            self.cut_by(&mut column);
         }
         column
     }
-
-    /// "Price: $5" in each row is a label and a value.
-    fn cut_prefix(&mut self, column: &mut Column) {
-        if column.facet != Facet::Text || column.whole {
-            return;
-        }
-        let prefix = |cells: &Vec<Cell>| {
-            let text = cells.first()?.text(self.dom);
-            let (label, value) = text.split_once(':')?;
-            (is_label(label) && !value.trim().is_empty() && text.len() < 300)
-                .then(|| (label.trim().to_owned(), value.trim().to_owned()))
-        };
-        let found: Vec<Option<(String, String)>> = column.cells.iter().map(prefix).collect();
-        let Some((first, _)) = found.iter().flatten().next() else { return };
-        let same = found.iter().flatten().filter(|(label, _)| label == first).count();
-        if same * 5 < column.filled() * 4 {
-            return;
-        }
-        column.labels.extend(self.labels.of(first, 0.95));
-        for (cells, found) in column.cells.iter_mut().zip(&found) {
-            if let (Some((_, value)), Some(cell)) = (found, cells.first_mut()) {
-                *cell = Cell::Part(value.clone(), cell.node());
-            }
-        }
-    }
-
-    /// "231 points" in each row is a number and a label.
-    fn cut_unit(&mut self, column: &mut Column) {
-        if column.facet != Facet::Text || column.whole || column.filled() < 2 {
-            return;
-        }
-        let unit = |cells: &Vec<Cell>| {
-            let text = cells.first()?.text(self.dom);
-            let (number, unit) = text.split_once(' ')?;
-            let plain = number.starts_with(|c: char| c.is_ascii_digit())
-                && number.len() < 12
-                && super::shapes::date(&text).is_none()
-                && super::shapes::money(&text).is_none();
-            (plain && is_label(unit) && unit.split(' ').count() < 3)
-                .then(|| (number.to_owned(), super::words::singular(unit)))
-        };
-        let found: Vec<Option<(String, String)>> = column.cells.iter().map(unit).collect();
-        let Some((_, first)) = found.iter().flatten().next() else { return };
-        let same = found.iter().flatten().filter(|(_, unit)| unit == first).count();
-        // Of measures the unit is part of the value.
-        if same < column.filled() || super::words::split(first).iter().all(|word| word.len() < 4) {
-            return;
-        }
-        column.labels.extend(self.labels.of(first, 0.9));
-        column.labels.extend(self.labels.of(&format!("{first} count"), 0.9));
-        for (cells, found) in column.cells.iter_mut().zip(&found) {
-            if let (Some((number, _)), Some(cell)) = (found, cells.first_mut()) {
-                *cell = Cell::Part(number.clone(), cell.node());
-            }
-        }
-    }
-
-    /// A column that says the same in each row labels the one after it, or the one before.
-    #[allow(clippy::too_many_lines, reason = "one walk over what stands beside what")]
-    fn label_by_neighbours(&mut self, columns: &mut Vec<Column>) {
-        let dom = self.dom;
-        let mut by_node: HashMap<usize, Vec<usize>> = HashMap::new();
-        for (index, column) in
-            columns.iter().enumerate().filter(|(_, column)| column.facet == Facet::Text && !column.path.contains('/'))
-        {
-            for node in column.cells.iter().filter_map(|cells| cells.first().and_then(Cell::node)) {
-                by_node.entry(node).or_default().push(index);
-            }
-        }
-        let mut more: Vec<(usize, String)> = Vec::new();
-        let mut values: Vec<(String, Cells)> = Vec::new();
-        for column in columns
-            .iter()
-            .filter(|column| column.facet == Facet::Text && !column.whole && !column.path.contains(['/', '@']))
-        {
-            let nodes: Vec<(usize, usize)> = column
-                .cells
-                .iter()
-                .enumerate()
-                .filter_map(|(row, cells)| Some((row, cells.first()?.node()?)))
-                .collect();
-            let Some((_, sample)) = nodes.first() else { continue };
-            if dom.length(*sample) > 200 {
-                continue;
-            }
-            let text = dom.text(*sample);
-            let surely = text.ends_with(':') || dom.elements[*sample].is(&["dt", "th", "label"]);
-            let same = nodes.iter().take(20).all(|(_, node)| dom.length(*node) < 200 && dom.text(*node) == text);
-            if !same || !is_label(&text) || !(surely || nodes.len() > 2) {
-                continue;
-            }
-            let label = text.trim_end_matches([':', ' ']).to_owned();
-            let parent = dom.elements[*sample].parent;
-            let next = parent
-                .map(|parent| dom.elements[parent].end)
-                .filter(|end| dom.elements[*sample].end < *end)
-                .map(|_| dom.elements[*sample].end);
-            match next {
-                Some(next) => {
-                    // What it stands in first: a value may be an element within an element.
-                    more.extend(
-                        (next..(next + 3).min(dom.elements[next].end))
-                            .flat_map(|at| by_node.get(&at).cloned().unwrap_or_default())
-                            .map(|index| (index, label.clone())),
-                    );
-                }
-                None if !surely => {
-                    let before = parent
-                        .into_iter()
-                        .flat_map(|parent| {
-                            dom.children(parent).take(20).take_while(|at| at < sample).collect::<Vec<_>>()
-                        })
-                        .last();
-                    more.extend(
-                        before
-                            .and_then(|at| by_node.get(&at))
-                            .into_iter()
-                            .flatten()
-                            .map(|index| (*index, label.clone())),
-                    );
-                }
-                None => {}
-            }
-            if surely {
-                let mut cells: Cells = vec![Vec::new(); self.rows.len()];
-                for (row, node) in &nodes {
-                    let Some(parent) = dom.elements[*node].parent else { continue };
-                    let text = dom.text_after(*node, None, parent);
-                    if !text.is_empty() && text.len() < LONG_CELL && dom.elements[parent].own {
-                        cells[*row].push(Cell::Part(text, Some(parent)));
-                    }
-                }
-                if cells.iter().any(|cells| !cells.is_empty()) {
-                    values.push((label, cells));
-                }
-            }
-        }
-        // "Updated <time>..</time>"
-        for column in columns.iter().filter(|column| column.path.ends_with("/before") && column.filled() > 1) {
-            let texts: HashSet<String> = column.cells.iter().flatten().take(20).map(|cell| cell.text(dom)).collect();
-            let Some(text) = texts.iter().next().filter(|text| texts.len() == 1 && is_label(text)) else { continue };
-            for node in column.cells.iter().flatten().filter_map(Cell::node).take(20) {
-                let child = dom.children(node).find(|kid| dom.elements[*kid].tag != "br");
-                more.extend(
-                    child
-                        .and_then(|child| by_node.get(&child))
-                        .into_iter()
-                        .flatten()
-                        .map(|index| (*index, text.clone())),
-                );
-            }
-        }
-        more.sort();
-        more.dedup();
-        for (index, label) in more {
-            let label = self.labels.of(&label, 0.93);
-            columns[index].labels.extend(label);
-        }
-        for (label, cells) in values {
-            let path = format!("/{label}");
-            let labels = self.labels.of(&label, 0.95).into_iter().collect();
-            columns.push(Column { labels, facet: Facet::Text, cells, whole: false, path });
-        }
-    }
 }
 
-/// The parts of "Widget – $5 | in stock".
+/// The parts of "Widget – $5 | in stock", and of "3.2.0 (2026-02-11)".
 fn split_parts(text: &str) -> Vec<&str> {
+    if let Some((before, inner)) = text.split_once(" (")
+        && let Some((inner, "" | " #" | " ¶" | " | #")) = inner.split_once(')')
+    {
+        return vec![before.trim(), inner.trim()];
+    }
     let mut parts = vec![text];
     for sign in [" | ", " · ", " • ", " – ", " — ", " - ", ", "] {
         if sign == ", " && parts.len() > 1 {

@@ -53,7 +53,14 @@ pub(super) fn read(name: &str, description: &str) -> Want {
     let of_all = text.windows(2).any(|pair| pair[0] == "of" && ["all", "each", "every"].contains(&pair[1].as_str()))
         || text.windows(2).any(|pair| pair[0] == "for" && ["all", "each", "every"].contains(&pair[1].as_str()));
     let head_plural = head_of(&body).is_some_and(|head| is_listy(&head));
+    let as_shown =
+        text.windows(2).any(|pair| pair[0] == "as" && ["shown", "displayed", "written"].contains(&pair[1].as_str()));
+    let sums =
+        ["total", "sum", "overall", "average", "net", "gross"].contains(&text.get(start).map_or("", String::as_str));
+    let sums = sums && cut_type(&text).1 == Output::Number;
     if !counts
+        && !as_shown
+        && !sums
         && (all && head_plural
             || of_all
             || (plural_name && head_plural)
@@ -179,6 +186,9 @@ fn keyed(part: &[String], of: &[String], each_one: bool) -> (String, Attribute) 
     let start = part.iter().position(|word| !["a", "an", "the", "its", "their"].contains(&word.as_str())).unwrap_or(0);
     let many = ["list", "array"].contains(&part.get(start).map_or("", String::as_str));
     let part = if many { &part[(start + 2).min(part.len() - 1)..] } else { part };
+    // "labels (array of strings)"
+    let bracket = part.windows(2).position(|pair| pair[0] == "(" && ["list", "array"].contains(&pair[1].as_str()));
+    let (part, many) = bracket.filter(|at| *at > 0).map_or((part, many), |at| (&part[..at], true));
     let (words, output, hints) = nouns(part);
     let is_of = |word: &String| of.iter().any(|of| Word::new(of) == Word::new(word));
     let own = words
@@ -194,10 +204,32 @@ fn keyed(part: &[String], of: &[String], each_one: bool) -> (String, Attribute) 
         .map(|(at, word)| if at + 1 == telling.len() && !many && each_one { singular(word) } else { word.clone() })
         .collect();
     let mut attribute = attribute(vec![Phrase::new(telling), Phrase::new(&words)], output, &[of, &hints].concat());
+    if attribute.output == Output::Text && is_count(part) {
+        attribute.output = Output::Integer;
+    }
     attribute.many = many;
     attribute.plural =
         !each_one && telling.last().is_some_and(|last| is_plural(last)) && attribute.output == Output::Text;
-    (key.join("_"), attribute)
+    (if per_words(part) && each_one_of(&words, telling) { literal(part) } else { key.join("_") }, attribute)
+}
+
+/// Whether a part is "number of reviews", "area of law": called by its own words, in their order.
+fn per_words(part: &[String]) -> bool {
+    part.iter().position(|word| word == "of").is_some_and(|at| at > 0 && at + 1 < part.len())
+}
+
+/// Whether none of its words was left out as what the record is.
+fn each_one_of(words: &[String], telling: &[String]) -> bool {
+    words.len() == telling.len() && words.len() > 1
+}
+
+/// The words of a part up to the end of its noun, as they stand.
+fn literal(part: &[String]) -> String {
+    let (part, _) = super::grammar::cut_type(part);
+    let skipped = |word: &&String| !["a", "an", "the", "its", "their"].contains(&word.as_str());
+    let words =
+        part.iter().filter(skipped).take_while(|word| *word == "of" || !super::grammar::is_end(word) && !is_sign(word));
+    words.cloned().collect::<Vec<_>>().join("_")
 }
 
 /// "items (each with name and quantity)": a list within each record.
@@ -254,6 +286,9 @@ fn scalar(names: &[String], text: &[String]) -> Attribute {
     let mut phrases = Vec::new();
     let (mut output, mut hints) = (Output::Text, Vec::new());
     let counts = is_count(text);
+    let (text, said) = aside(text);
+    let text = text.as_slice();
+    phrases.extend(said.map(|words| Phrase::new(&words)));
     for alternative in text.split(|word| word == "or") {
         let (words, said, more) = nouns(alternative);
         if said != Output::Text {
@@ -305,6 +340,30 @@ fn scalar(names: &[String], text: &[String]) -> Attribute {
     attribute
 }
 
+/// What is switched on is called by what it is, not by its being so.
+fn without_state(words: Vec<String>) -> Vec<String> {
+    let states = ["enabled", "disabled", "required", "switched", "turned", "activated", "active", "on"];
+    let kept: Vec<String> = words.iter().filter(|word| !states.contains(&word.as_str())).cloned().collect();
+    if kept.is_empty() { words } else { kept }
+}
+
+/// "mileage (Kilometerstand)": without what stands in brackets, and that, where it says the same once more.
+fn aside(text: &[String]) -> (Vec<String>, Option<Vec<String>>) {
+    let open = text.iter().position(|word| word == "(");
+    let close = text.iter().position(|word| word == ")");
+    let (Some(open), Some(close)) = (open, close) else { return (text.to_vec(), None) };
+    let inner = &text[open + 1..close.max(open + 1)];
+    let worded = (1..=3).contains(&inner.len())
+        && inner.iter().all(|word| word.chars().all(char::is_alphabetic) && word.len() > 1);
+    let plain = |word: &String| {
+        !super::grammar::is_end(word) && !["array", "list", "if", "e", "optional", "text"].contains(&word.as_str())
+    };
+    if !worded || open == 0 || type_of(&inner[0], "").is_some() || !inner.iter().all(plain) {
+        return (text.to_vec(), None);
+    }
+    ([&text[..open], &text[close + 1..]].concat(), Some(inner.to_vec()))
+}
+
 /// "whether the product is in stock".
 fn boolean(names: &[String], text: &[String]) -> Attribute {
     let said: Vec<String> = text
@@ -341,6 +400,7 @@ fn boolean(names: &[String], text: &[String]) -> Attribute {
         .collect();
     let names: Vec<String> =
         names.iter().filter(|name| !["is", "has", "in"].contains(&name.as_str())).cloned().collect();
+    let (said, names) = (without_state(said), without_state(names));
     let mut attribute = attribute(vec![Phrase::new(&names), Phrase::new(&said)], Output::Bool, &[]);
     attribute.kind = Kind::Any;
     attribute

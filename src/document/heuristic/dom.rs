@@ -62,6 +62,8 @@ pub struct Dom {
     /// Whether its language puts a comma before decimals.
     pub commas: bool,
     text: String,
+    /// Where the text ended as the last element did.
+    closed: usize,
 }
 
 enum Step {
@@ -73,8 +75,14 @@ impl Dom {
     /// Parses `html`.
     pub fn parse(html: &str) -> Result<Self, DocumentError> {
         let document = Document::from(tame(html)?.as_ref());
-        let mut dom =
-            Self { elements: Vec::new(), linked: Vec::new(), headings: Vec::new(), commas: false, text: String::new() };
+        let mut dom = Self {
+            elements: Vec::new(),
+            linked: Vec::new(),
+            headings: Vec::new(),
+            commas: false,
+            text: String::new(),
+            closed: 0,
+        };
         let mut steps = vec![Step::Enter(document.root().id)];
         let mut open: Vec<usize> = Vec::new();
         while let Some(step) = steps.pop() {
@@ -84,6 +92,7 @@ impl Dom {
                     dom.elements[index].end = dom.elements.len();
                     dom.boundary(index);
                     dom.elements[index].to = dom.text.len();
+                    dom.closed = dom.text.len();
                     open.pop();
                 }
             }
@@ -164,6 +173,18 @@ impl Dom {
     fn add_text(&mut self, text: &str, open: &[usize]) {
         if self.text.len() + text.len() > MAX_TEXT {
             return;
+        }
+        // What stands in neighbouring elements with nothing between is set apart by the layout; parts of a number are not.
+        let opens = open.last().is_some_and(|last| self.elements[*last].from == self.text.len());
+        if opens
+            && self.closed == self.text.len()
+            && let (Some(last), Some(next)) = (self.text.chars().next_back(), text.chars().next())
+            && last.is_alphanumeric()
+            && (next.is_alphanumeric() || matches!(next, '#' | '(' | '$' | '€' | '£'))
+            && (!(last.is_numeric() && next.is_numeric())
+                || open.last().is_some_and(|last| self.elements[*last].is(&["a", "button"])))
+        {
+            self.text.push('\n');
         }
         // Line ends are those of the layout, not of the source.
         for c in text.chars() {

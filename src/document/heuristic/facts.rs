@@ -21,6 +21,7 @@ pub fn gather(dom: &Dom, labels: &mut Labels) -> Vec<Fact> {
         }
         facts.element(node);
     }
+    facts.several();
     facts.facts
 }
 
@@ -44,6 +45,32 @@ impl Gatherer<'_> {
     pub fn say(&mut self, label: &str, weight: f32, value: Cell, node: usize) {
         let labels = self.labels.of(label, weight).into_iter().collect();
         self.add(labels, vec![value], node);
+    }
+
+    /// What is said again and again in one place is one fact with several values: authors, tags.
+    fn several(&mut self) {
+        let mut places: std::collections::BTreeMap<(usize, Option<usize>), Vec<usize>> =
+            std::collections::BTreeMap::new();
+        for (index, fact) in self.facts.iter().enumerate() {
+            let (Source::Node(node), [value]) = (&fact.source, fact.values.as_slice()) else { continue };
+            let element = &self.dom.elements[*node];
+            let telling = element.tag == "meta"
+                || element.attr("rel") == Some("author") && matches!(value, Cell::Node(_, Facet::Text));
+            if let (true, Some(label)) = (telling, fact.labels.first().filter(|label| label.weight >= 0.88)) {
+                let known = places.entry((label.words.as_ptr() as usize, element.parent)).or_default();
+                if known.last().is_none_or(
+                    |last: &usize| !matches!(self.facts[*last].source, Source::Node(other) if other == *node),
+                ) {
+                    known.push(index);
+                }
+            }
+        }
+        for indices in places.into_values().filter(|indices| indices.len() > 1) {
+            let first = &self.facts[indices[0]];
+            let (labels, source) = (first.labels.clone(), first.source.clone());
+            let values = indices.iter().flat_map(|at| self.facts[*at].values.clone()).take(200).collect();
+            self.facts.push(Fact { labels, values, source });
+        }
     }
 
     fn element(&mut self, node: usize) {
@@ -73,6 +100,7 @@ impl Gatherer<'_> {
             }
             _ => {}
         }
+        self.switch(node);
         self.own_labels(node);
         self.pair(node);
         if dom.length(node) <= 600 && is_inline_only(dom, node) {
@@ -147,7 +175,12 @@ impl Gatherer<'_> {
         let element = &self.dom.elements[node];
         let name = ["property", "name", "itemprop"].iter().find_map(|name| element.attr(name));
         let (Some(name), Some(content)) = (name, element.attr("content")) else { return };
-        let weight = if element.attr("itemprop").is_some() { 1.0 } else { 0.72 };
+        let telling = ["article:", "product:", "book:", "video:", "music:"].iter().any(|kind| name.starts_with(kind));
+        let weight = match (element.attr("itemprop"), telling) {
+            (Some(_), _) => 1.0,
+            (None, true) => 0.88,
+            (None, false) => 0.72,
+        };
         let skipped = [
             "viewport",
             "robots",
@@ -201,12 +234,22 @@ impl Gatherer<'_> {
     fn row(&mut self, node: usize) {
         let dom = self.dom;
         let cells: Vec<usize> = dom.children(node).filter(|at| dom.elements[*at].is(&["td", "th"])).take(9).collect();
+        let cells: Vec<usize> = match cells.as_slice() {
+            // A total below several columns.
+            [first, .., last]
+                if dom.elements[*first].attr("colspan").is_some() && cells.len() < 5 && !dom.has_text(*last) =>
+            {
+                cells.iter().copied().filter(|at| dom.has_text(*at)).collect()
+            }
+            _ => cells,
+        };
         let is_head = |at: &usize| dom.elements[*at].tag == "th";
         let pairs: Vec<(usize, usize)> = match cells.as_slice() {
             [label, value] if !is_head(value) => vec![(*label, *value)],
             cells if cells.len() % 2 == 0 && cells.len() <= 8 => {
                 let pairs: Vec<(usize, usize)> = cells.chunks(2).map(|pair| (pair[0], pair[1])).collect();
-                let proper = pairs.iter().all(|(label, value)| is_head(label) && !is_head(value));
+                let says = |label: &usize| is_head(label) || dom.text(*label).ends_with(':');
+                let proper = pairs.iter().all(|(label, value)| says(label) && !says(value));
                 if proper { pairs } else { Vec::new() }
             }
             _ => Vec::new(),
@@ -257,8 +300,26 @@ impl Gatherer<'_> {
 
     fn named_control(&mut self, node: usize) {
         let Some(value) = control_value(self.dom, node) else { return };
+        let element = &self.dom.elements[node];
+        let asks = element.attr("type") == Some("search")
+            || element
+                .attr("name")
+                .is_some_and(|name| ["q", "query", "search", "keyword", "keywords", "s"].contains(&name));
+        if asks {
+            self.say("search query", 0.85, value.clone(), node);
+        }
         let labels = self.labels.of_element(self.dom, node, 1.0);
         self.add(labels, vec![value], node);
+    }
+
+    /// What is switched on or off.
+    fn switch(&mut self, node: usize) {
+        let element = &self.dom.elements[node];
+        let pressed = element
+            .attr("aria-checked")
+            .or(element.attr("aria-pressed").filter(|_| element.attr("role") == Some("switch")));
+        let (Some(state @ ("true" | "false")), Some(label)) = (pressed, element.attr("aria-label")) else { return };
+        self.say(label, 0.97, Cell::Data(state.to_owned()), node);
     }
 
     fn link(&mut self, node: usize) {
@@ -282,6 +343,9 @@ impl Gatherer<'_> {
         if is_label(&text) {
             self.say(&text, 0.88, value.clone(), node);
             self.say(&format!("{text} url"), 0.88, value.clone(), node);
+        }
+        if element.attr("rel") == Some("author") {
+            self.say("author", 0.9, Cell::Node(node, Facet::Text), node);
         }
         for name in ["rel", "aria-label", "title"] {
             if let Some(label) = element.attr(name) {
@@ -316,7 +380,9 @@ impl Gatherer<'_> {
         let next = siblings_after(dom, node, parent).take(10).find(|at| dom.has_text(*at));
         let Some(next) = next.filter(|at| !is_heading(dom, *at)) else { return };
         if is_label(&text) {
-            self.say(text.trim_end_matches(':'), 0.8, Cell::Node(next, Facet::Text), next);
+            // What has parts of its own is no value.
+            let weight = if dom.elements[next].is(&["dl", "table", "form"]) { 0.5 } else { 0.8 };
+            self.say(text.trim_end_matches(':'), weight, Cell::Node(next, Facet::Text), next);
         }
     }
 
@@ -328,9 +394,16 @@ impl Gatherer<'_> {
             return;
         }
         let children: Vec<usize> = dom.children(node).filter(|at| dom.has_text(*at)).take(4).collect();
-        let [first, second] = children.as_slice() else { return };
+        let ([first, second] | [first, second, _]) = children.as_slice() else { return };
         let (before, after) = (dom.text(*first), dom.text(*second));
         if after.len() > LONG_VALUE || is_heading(dom, *first) {
+            return;
+        }
+        // With a third, a change or a note, the second must look like what is measured.
+        if children.len() > 2
+            && !(says_label(dom, *first)
+                || after.len() < 24 && after.starts_with(|c: char| c.is_ascii_digit() || "$€£-+".contains(c)))
+        {
             return;
         }
         let marked = is_label(&before) && (before.ends_with(':') || says_label(dom, *first));
@@ -381,7 +454,7 @@ pub fn is_inline_only(dom: &Dom, node: usize) -> bool {
         "small", "span", "strong", "sub", "sup", "svg", "time", "u", "wbr", "del", "q", "meta", "link", "path", "use",
     ];
     let end = dom.elements[node].end;
-    end - node <= 25 && (node + 1..end).all(|at| dom.elements[at].is(&inline))
+    end - node <= 25 && (node + 1..end).all(|at| dom.elements[at].is(&inline) || dom.elements[at].tag.contains('-'))
 }
 
 fn control_value(dom: &Dom, node: usize) -> Option<Cell> {

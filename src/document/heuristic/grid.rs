@@ -3,6 +3,7 @@
 use super::dom::Dom;
 use super::groups::around;
 use super::model::{Cell, Column, Facet, Labels, Set, Source, picture};
+use super::offers;
 
 const MAX_TABLES: usize = 300;
 const MAX_ROWS: usize = 3_000;
@@ -108,6 +109,11 @@ fn headers(dom: &Dom, rows: &[Row]) -> Option<(Vec<String>, usize)> {
     let first_is_head = || {
         // Plain cells, but words where the rows below have values.
         let [first, rest @ ..] = rows else { return false };
+        // Rows that each begin with a header have no row of headers.
+        let led = |row: &Row| row.cells.first().is_some_and(|(at, _)| dom.elements[*at].tag == "th");
+        if rows.iter().all(led) {
+            return false;
+        }
         let words = first.cells.iter().all(|(at, _)| super::model::is_label(&dom.text(*at)) && dom.length(*at) < 40);
         let digits = |row: &Row| row.cells.iter().any(|(at, _)| dom.text(*at).bytes().any(|b| b.is_ascii_digit()));
         let marked = first
@@ -215,12 +221,37 @@ fn of_cells(dom: &Dom, labels: &mut Labels, name: &str, cells: &[Option<usize>])
             })
         }
     };
+    let held = |cell: &Option<usize>| {
+        let at = cell.filter(|at| dom.length(*at) < 40)?;
+        (at..dom.elements[at].end.min(at + 20))
+            .find_map(|inside| offers::held(dom, inside).map(|held| Cell::Part(held, Some(at))))
+    };
+    let values: Vec<Vec<Cell>> = cells.iter().map(|cell| held(cell).into_iter().collect()).collect();
+    if values.iter().any(|cells| !cells.is_empty()) {
+        let path = format!("column {name:?} held");
+        return vec![Column { labels: known, facet: Facet::Text, cells: values, whole: false, path }];
+    }
+    // A name and the address to write to in one cell.
+    let mail = |cell: &Option<usize>| {
+        let text = cell.filter(|at| dom.length(*at) < 200).map(|at| dom.text(at))?;
+        let (from, to) = super::shapes::email(&text).filter(|(from, to)| to - from < text.len())?;
+        Some(Cell::Part(text[from..to].to_owned(), *cell))
+    };
+    let mails: Vec<Vec<Cell>> = cells.iter().map(|cell| mail(cell).into_iter().collect()).collect();
+    let addressed = mails.iter().filter(|cells| !cells.is_empty()).count() * 2 > cells.len();
+    let written = addressed.then(|| Column {
+        labels: labels.of("email", 0.9).into_iter().collect(),
+        facet: Facet::Text,
+        cells: mails,
+        whole: false,
+        path: format!("column {name:?} email"),
+    });
     let columns = vec![
         column(Facet::Text, &|at| Some(at).filter(filled).and_then(spoken)),
         column(Facet::Link, &link),
         column(Facet::Picture, &image),
     ];
-    columns.into_iter().filter(|column| column.filled() > 0).collect()
+    columns.into_iter().chain(written).filter(|column| column.filled() > 0).collect()
 }
 
 /// A table whose first column has the headers: each further column is a record.

@@ -4,7 +4,9 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::columns;
 use super::dom::Dom;
-use super::model::{Label, Labels, Set, Source};
+use super::model::{Cell, Column, Facet, Label, Labels, Set, Source};
+use super::offers;
+use super::utility::is_look;
 
 /// What is made of a page at most.
 const MAX_SETS: usize = 1_500;
@@ -36,6 +38,7 @@ pub fn gather(dom: &Dom, labels: &mut Labels, telling: &dyn Fn(&str) -> bool) ->
         let kids: Vec<usize> = dom.children(parent).filter(|at| is_row(dom, *at)).take(MAX_ROWS).collect();
         siblings(dom, parent, &kids, &mut groups);
     }
+    across(dom, &mut groups);
     merge(dom, &mut groups);
     let mut work = 0;
     let mut sets = Vec::new();
@@ -180,10 +183,42 @@ fn runs(
     (rows.len() > 1 && full * 5 >= rows.len() * 3).then(|| (format!("{leader} run"), rows))
 }
 
+/// What comes at the same place of each row, in some rows once and in others several times: the events of days, the dishes of courses.
+fn across(dom: &Dom, groups: &mut Vec<Group>) {
+    let mut found = Vec::new();
+    let mut work = 0;
+    for group in groups.iter().filter(|group| group.rows.len() > 1 && group.rows.iter().all(|row| row.len() == 1)) {
+        let rows: Vec<usize> = group.rows.iter().map(|row| row[0]).collect();
+        let mut places: BTreeMap<String, Vec<(usize, usize)>> = BTreeMap::new();
+        for (index, row) in rows.iter().enumerate() {
+            let kids: Vec<usize> = dom.children(*row).take(100).collect();
+            work += kids.len();
+            for kid in kids.into_iter().filter(|kid| is_row(dom, *kid) && dom.elements[*kid].end > kid + 2) {
+                let class = dom.elements[kid].classes().find(|class| !is_look(class)).unwrap_or_default();
+                places.entry(format!("{}.{class}", dom.elements[kid].tag)).or_default().push((index, kid));
+            }
+        }
+        for (place, kids) in places {
+            let distinct: HashSet<usize> = kids.iter().map(|(row, _)| *row).collect();
+            // Where each has several they are merged as they are; where each has one they are cells.
+            let alone = distinct.iter().filter(|row| kids.iter().filter(|(at, _)| at == *row).count() == 1).count();
+            if alone > 0 && kids.len() > distinct.len() && distinct.len() * 5 >= rows.len() * 3 {
+                let (parent, nodes) =
+                    (rows[kids[0].0], kids.iter().take(MAX_ROWS).map(|(_, kid)| vec![*kid]).collect());
+                found.push(Group { parent, rows: nodes, shape: place, merged: true });
+            }
+        }
+        if work > MAX_WORK || found.len() > 100 {
+            break;
+        }
+    }
+    groups.extend(found);
+}
+
 /// Groups of the same shape below parents of the same shape become one more group.
 fn merge(dom: &Dom, groups: &mut Vec<Group>) {
     let mut places: BTreeMap<String, Vec<usize>> = BTreeMap::new();
-    for (index, group) in groups.iter().enumerate() {
+    for (index, group) in groups.iter().enumerate().filter(|(_, group)| !group.merged) {
         let place = |at: usize| {
             format!("{}.{}", dom.elements[at].tag, dom.elements[at].classes().take(6).collect::<Vec<_>>().join("."))
         };
@@ -199,10 +234,20 @@ fn merge(dom: &Dom, groups: &mut Vec<Group>) {
 }
 
 fn set(dom: &Dom, labels: &mut Labels, group: Group, telling: &dyn Fn(&str) -> bool) -> Set {
-    let Group { parent, rows, merged, shape } = group;
+    let Group { parent, mut rows, merged, shape } = group;
+    let head = match (rows.first().map(Vec::as_slice), rows.get(1)) {
+        (Some([first]), second) if !merged => {
+            offers::headers(dom, *first, rows.len(), second.and_then(|row| row.first()).copied())
+        }
+        _ => None,
+    };
+    if head.as_ref().is_some_and(|(_, own)| *own) {
+        rows.remove(0);
+    }
     let headed =
         ["h1.", "h2.", "h3.", "h4.", "h5.", "h6.", "dt.", "tr.", "summary."].iter().any(|head| shape.starts_with(head));
     let sure = if shape.ends_with(" run") && !headed { 0.93 } else { 1.0 };
+    let heads = offers::heads_above(dom, &rows);
     let mut entity: Vec<Label> = Vec::new();
     if let Some(first) = rows.first().and_then(|row| row.first()) {
         entity.extend(labels.of_element(dom, *first, 1.0));
@@ -212,13 +257,35 @@ fn set(dom: &Dom, labels: &mut Labels, group: Group, telling: &dyn Fn(&str) -> b
     }
     if merged {
         entity.extend(labels.of_element(dom, parent, 0.9));
+    } else if heads.is_some() {
+        entity.extend(around(dom, labels, parent, None));
     } else {
         entity.extend(around(dom, labels, parent, rows.first().and_then(|row| row.first()).copied()));
     }
-    let columns = columns::of_rows(dom, labels, &rows, telling);
+    let mut columns = columns::of_rows(dom, labels, &rows, telling);
+    if let Some((head, _)) = head {
+        label_by_head(dom, labels, &mut columns, &rows, &head);
+    }
+    columns.extend(heads.map(|cells| above(labels, cells)));
     let row_nodes = rows.iter().filter_map(|row| row.first().copied()).collect::<Vec<_>>();
     let source = Source::Node(row_nodes.first().copied().unwrap_or(parent));
     Set { labels: entity, columns, rows: rows.len(), sure, source, row_nodes }
+}
+
+/// What heads the columns labels what stands below it.
+fn label_by_head(dom: &Dom, labels: &mut Labels, columns: &mut [Column], rows: &[Vec<usize>], head: &[String]) {
+    for column in columns.iter_mut().filter(|column| !column.whole && !column.path.contains('/')) {
+        let first =
+            column.cells.iter().zip(rows).find_map(|(cells, row)| Some((cells.first()?.node()?, *row.first()?)));
+        let place = first.and_then(|(node, row)| offers::place_in(dom, row, node));
+        column.labels.extend(place.and_then(|place| head.get(place)).and_then(|text| labels.of(text, 0.96)));
+    }
+}
+
+/// The column of the headings above the rows.
+fn above(labels: &mut Labels, cells: Vec<Vec<Cell>>) -> Column {
+    let said = ["section", "category", "group"].iter().filter_map(|name| labels.of(name, 0.72)).collect();
+    Column { labels: said, facet: Facet::Text, cells, whole: false, path: "/heading above".into() }
 }
 
 /// The heading that rows stand under, be it in a box of its own, and that of the page.

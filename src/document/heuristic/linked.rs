@@ -97,6 +97,13 @@ impl Linked {
                 None => said.extend(labels.of(key, weight)),
                 Some(inner) => {
                     said.extend(labels.of(&format!("{inner} {key}"), weight));
+                    // `address.addressLocality`
+                    if let Some(rest) = key.strip_prefix(inner).filter(|rest| rest.starts_with(char::is_uppercase)) {
+                        said.extend(labels.of(rest, weight - 0.06));
+                    }
+                    if above.len() > 1 {
+                        said.extend(labels.of(&format!("{}_{key}", above.join("_")), weight));
+                    }
                     said.extend(labels.of(key, weight - if vague { 0.35 } else { 0.06 }));
                 }
             }

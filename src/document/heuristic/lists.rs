@@ -3,16 +3,16 @@
 use serde_json::{Map, Value};
 
 use super::choose::{Fits, Page, SURE, is_old, rounded};
+use super::complete::complete;
+use super::evidence::{has_look, looks, plain_text, shape_only, share, simple};
 use super::model::{Cell, Column, Facet, Fact, Set, Source};
-use super::shapes::{self, Kind};
+use super::shapes::Kind;
 use super::wanted::{Attribute, List, Schema, Want};
 use super::words::Word;
 use super::{Extraction, Provenance, value};
 
 /// A column that fits worse is not taken.
 const COLUMN: f32 = 0.5;
-/// How many cells tell what a column looks like.
-const SAMPLE: usize = 8;
 const MAX_ROWS: usize = 2_000;
 
 /// A set with a column for each attribute, where one fits.
@@ -67,7 +67,7 @@ fn best<'a>(page: &'a Page, list: &List, taken: &[&Set]) -> Option<Match<'a>> {
         if best.as_ref().is_some_and(|best| fit.score <= best.score + 1e-4) {
             continue;
         }
-        if fit.entity < 0.6 && taken.iter().any(|other| overlap(page, other, set)) {
+        if fit.entity < 0.8 && taken.iter().any(|other| overlap(page, other, set)) {
             continue;
         }
         best = Some(fit);
@@ -160,13 +160,23 @@ fn fit<'a>(page: &Page, set: &'a Set, list: &List, caches: &mut [Fits]) -> Optio
             used.push(index);
         }
     }
+    // What surely are rows of this have the rest where such rows have it.
+    let known = columns.iter().flatten().count();
+    if !list.flat && set.rows > 1 && (entity > 0.6 && known > 0 || known * 5 >= columns.len() * 2 && known > 1) {
+        complete(page, set, list, &mut columns);
+    }
     let sum: f32 = columns.iter().flatten().map(|(_, score)| score).sum();
     let average = sum / columns.len() as f32;
     let matched = columns.iter().flatten().count();
     let plain = list.attributes.iter().filter(|(_, attribute)| attribute.inner.is_none()).count().max(1);
     let average = average * columns.len() as f32 / plain as f32;
     // Without a word of what the rows are, what they have must fit well.
-    let least = if entity > 0.5 { 0.5 * SURE } else { SURE };
+    let telling = matched > 2 && matched * 5 >= plain * 3;
+    let least = match (entity > 0.5, telling) {
+        (true, _) => 0.5 * SURE,
+        (false, true) => 0.8 * SURE,
+        (false, false) => SURE,
+    };
     if average < least || matched * 2 < plain {
         return None;
     }
@@ -176,7 +186,7 @@ fn fit<'a>(page: &Page, set: &'a Set, list: &List, caches: &mut [Fits]) -> Optio
     };
     let rows = 0.08 * (set.rows.min(8) as f32 / 8.0);
     let score = (0.75 * average + 0.2 * entity + rows) * aside * set.sure;
-    let least = if entity > 0.5 { 0.38 } else { 0.46 };
+    let least = if entity > 0.5 || telling { 0.38 } else { 0.46 };
     if score < least {
         return None;
     }
@@ -222,7 +232,7 @@ fn entity(set: &Set, wanted: &[Word]) -> f32 {
 /// Whether the first word of what is listed is what a column is labelled with.
 fn of_entity(column: &Column, wanted: &[Word]) -> f32 {
     let alone = |label: &super::model::Label| {
-        label.words.len() == 1 && label.weight > 0.8 && wanted.iter().any(|word| word.stem == label.words[0].stem)
+        label.words.len() == 1 && label.weight > 0.84 && wanted.iter().any(|word| word.stem == label.words[0].stem)
     };
     if column.labels.iter().any(alone) { 1.0 } else { 0.0 }
 }
@@ -285,7 +295,8 @@ fn column_fit(
     // Texts are read only where something may come of it.
     let shaped = column.facet != Facet::Text || has_look(attribute.kind);
     let named = attribute.kind == Kind::Name && attribute.is_plain() && column.facet == Facet::Text && !column.whole;
-    if by_words.max(by_look) < 0.3 && !(shaped && attribute.is_plain_or_date()) && !named {
+    let asks_old = attribute.kind == Kind::Money && attribute.is_of_old();
+    if by_words.max(by_look) < 0.3 && !(shaped && (asks_old || attribute.is_plain_or_date())) && !named {
         return 0.0;
     }
     let looks = looks(page, column, attribute);
@@ -293,7 +304,8 @@ fn column_fit(
         return 0.0;
     }
     let label = if looks > 0.7 { by_words.max(by_look) } else { by_words };
-    let by_shape = shape_only(page, column, attribute, entity);
+    // Values alone are of the kind that is asked for where the page says so.
+    let by_shape = if list.flat && entity < 0.5 { 0.0 } else { shape_only(page, column, attribute, entity) };
     let many = attribute.many || attribute.plural || list.flat || column.cells.iter().all(|cells| cells.len() <= 1);
     let single = if many { 1.0 } else { 0.9 };
     let part = if column.path.contains("/part") { 0.97 } else { 1.0 };
@@ -306,109 +318,16 @@ fn column_fit(
         && !attribute.is_of_old()
         && column.cells.iter().flatten().find_map(Cell::node).is_some_and(|node| is_old(&page.dom, node));
     let part = if old { part * 0.85 } else { part };
+    let struck = attribute.kind == Kind::Money
+        && attribute.is_of_old()
+        && column.facet == Facet::Text
+        && column.cells.iter().flatten().all(|cell| cell.node().is_some_and(|node| is_old(&page.dom, node)));
+    let label = if struck { label.max(0.8) } else { label };
     let filled = share(filled, set.rows);
     // A column that is called as the records are has their names.
-    let named = if named && simple(page, column) { 0.8 * of_entity(column, &list.entity) } else { 0.0 };
+    let named = if named && plain_text(page, column) { 0.8 * of_entity(column, &list.entity) } else { 0.0 };
     let label = label.max(named);
     (label * (0.5 + 0.5 * looks) * (0.75 + 0.25 * filled)).max(by_shape * looks * (0.4 + 0.6 * filled)) * single * part
-}
-
-#[allow(clippy::cast_precision_loss, reason = "a share, roughly")]
-fn share(part: usize, whole: usize) -> f32 {
-    if whole == 0 { 0.0 } else { part as f32 / whole as f32 }
-}
-
-/// Whether rows are texts without structure.
-fn simple(page: &Page, column: &Column) -> bool {
-    let nodes: Vec<usize> = column.cells.iter().flatten().filter_map(Cell::node).take(SAMPLE).collect();
-    let plain = nodes
-        .iter()
-        .filter(|node| super::facts::is_inline_only(&page.dom, **node) || page.dom.elements[**node].end - **node <= 4)
-        .count();
-    !nodes.is_empty() && plain * 4 >= nodes.len() * 3
-}
-
-/// How much the cells look like what is wanted, on the whole.
-fn looks(page: &Page, column: &Column, attribute: &Attribute) -> f32 {
-    let cells: Vec<&Cell> = column.cells.iter().filter_map(|cells| cells.first()).take(SAMPLE).collect();
-    let long = |cell: &&Cell| has_look(attribute.kind) && cell.node().is_some_and(|node| page.dom.length(node) > 800);
-    if cells.iter().any(long) {
-        return 0.0;
-    }
-    let sum: f32 = cells
-        .iter()
-        .filter_map(|cell| value::of(attribute, cell, &page.dom, page.base.as_ref()))
-        .map(|(_, looks)| looks)
-        .sum();
-    sum / share(cells.len(), 1).max(1.0)
-}
-
-/// Kinds that are known by their look, which no long text has.
-fn has_look(kind: Kind) -> bool {
-    matches!(
-        kind,
-        Kind::Money
-            | Kind::Date
-            | Kind::Email
-            | Kind::Phone
-            | Kind::Rating
-            | Kind::Id
-            | Kind::Time
-            | Kind::Place
-            | Kind::Count
-    )
-}
-
-/// What a column is by its look and place alone.
-fn shape_only(page: &Page, column: &Column, attribute: &Attribute, entity: f32) -> f32 {
-    let cells: Vec<&Cell> = column.cells.iter().filter_map(|cells| cells.first()).take(SAMPLE).collect();
-    let average =
-        |of: &dyn Fn(&Cell) -> f32| cells.iter().map(|cell| of(cell)).sum::<f32>() / share(cells.len(), 1).max(1.0);
-    let dom = &page.dom;
-    let look = |weight: f32| {
-        let looks = average(&|cell| shapes::looks(attribute.kind, &cell.text(dom)));
-        if looks > 0.6 { weight * looks } else { 0.0 }
-    };
-    let tagged = |tags: &[&str]| {
-        average(&|cell| {
-            cell.node().map_or(0.0, |node| {
-                let within = dom.upwards(node).take(3).any(|at| dom.elements[at].is(tags));
-                if within { 1.0 } else { 0.0 }
-            })
-        }) > 0.8
-    };
-    let plain = attribute.is_plain();
-    match attribute.kind {
-        // "posting date": rows rarely have a date of another kind.
-        Kind::Date if !plain && attribute.is_of_beginning() => look(0.6),
-        _ if !plain => 0.0,
-        Kind::Time => look(0.6),
-        Kind::Place => look(0.58),
-        Kind::Money => look(0.66),
-        Kind::Date => look(0.64),
-        Kind::Email => look(0.75),
-        Kind::Phone | Kind::Rating => look(0.7),
-        Kind::Url if column.facet == Facet::Link => {
-            if tagged(&["h1", "h2", "h3", "h4", "h5", "h6"]) {
-                0.7
-            } else {
-                0.6
-            }
-        }
-        Kind::Image if column.facet == Facet::Picture => 0.66,
-        Kind::Id if average(&|cell| f32::from(u8::from(shapes::is_id(&cell.text(dom))))) > 0.8 => 0.56,
-        Kind::Name if column.facet == Facet::Text && !column.whole && !column.path.contains('/') => {
-            let said = if entity > 0.5 { 0.04 } else { 0.0 };
-            if tagged(&["h1", "h2", "h3", "h4", "h5", "h6"]) {
-                0.66 + said
-            } else if tagged(&["a", "strong", "b"]) {
-                0.56 + said
-            } else {
-                0.0
-            }
-        }
-        _ => 0.0,
-    }
 }
 
 /// The rows of a match.
@@ -430,11 +349,18 @@ fn row(page: &Page, list: &List, found: &Match, at: usize) -> Vec<Value> {
         let mut values =
             cells.iter().filter_map(|cell| value::of(attribute, cell, &page.dom, base)).map(|(value, _)| value);
         if list.flat {
-            return values.collect();
+            return values.filter(|value| !value.as_str().is_some_and(value::says_nothing)).collect();
         }
         let several = attribute.plural && found.set.columns[*index].cells.iter().any(|cells| cells.len() > 1);
         let value = if attribute.many || several { Some(Value::Array(values.collect())) } else { values.next() };
         record.insert(key.clone(), value.unwrap_or(Value::Null));
+    }
+    // A row with one sentence says that there is none.
+    let only = record.values().filter(|value| !value.is_null()).collect::<Vec<_>>();
+    if let [Value::String(text)] = only.as_slice()
+        && value::says_nothing(text)
+    {
+        return Vec::new();
     }
     let empty = |value: &Value| value.is_null() || value.as_array().is_some_and(Vec::is_empty);
     if record.values().all(empty) { Vec::new() } else { vec![Value::Object(record)] }

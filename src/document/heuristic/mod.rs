@@ -4,8 +4,12 @@
 
 mod choose;
 mod columns;
+mod complete;
+mod convert;
+mod dates;
 mod describe;
 mod dom;
+mod evidence;
 mod facts;
 mod grammar;
 mod grid;
@@ -13,10 +17,13 @@ mod groups;
 mod linked;
 mod lists;
 mod model;
+mod naming;
+mod offers;
 mod phrase;
 mod reading;
 mod shapes;
 mod spoken;
+mod utility;
 mod value;
 mod vocabulary;
 mod wanted;
@@ -52,7 +59,7 @@ pub struct Provenance {
     /// A selector, or such as `json-ld Product.name`.
     pub from: String,
     /// 0 to 1.
-    pub confidence: f32,
+    pub confidence: f64,
 }
 
 /// Looks for what `schema` describes. Blocks: milliseconds for most pages, seconds for the largest. `base` is what addresses are relative to; a `<base>` of the page counts more.

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use std::rc::Rc;
 
 use super::dom::Dom;
+use super::utility::{is_look, is_mark};
 use super::words::{self, Word};
 
 /// What says what a value is, and how much it counts.
@@ -160,8 +161,15 @@ impl Labels {
                 labels.extend(self.of(token.rsplit(':').next().unwrap_or(token), factor));
             }
         }
-        for class in element.classes().take(8) {
-            // The element of a block says more than the block.
+        for class in element.classes().filter(|class| !is_look(class)).take(8) {
+            // The element of a block says more than the block; behind the names of modules stands what makes them unique.
+            if let Some((name, mark)) = class.split_once("__")
+                && is_mark(mark)
+            {
+                labels.extend(self.of(name.rsplit('_').next().unwrap_or(name), 0.86 * factor));
+                labels.extend(self.of(name, 0.85 * factor));
+                continue;
+            }
             if let Some((_, part)) = class.split_once("__") {
                 labels.extend(self.of(part, 0.86 * factor));
             }

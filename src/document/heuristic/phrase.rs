@@ -7,6 +7,8 @@ use super::words::{Word, is_entity, singular};
 #[derive(Debug, Clone)]
 pub(super) struct Phrase {
     words: Vec<(Word, f32)>,
+    /// "poster URL" is where a picture is.
+    picture: bool,
 }
 
 /// Heads that say little without the word before them.
@@ -16,12 +18,20 @@ pub(super) const GENERIC: &[&str] = &[
 ];
 
 /// Words that say hardly more than nothing.
-const LIGHT: &[&str] = &["full", "complete", "page", "long", "short", "overall", "average", "total", "unit"];
+const LIGHT: &[&str] = &[
+    "full", "complete", "page", "long", "short", "overall", "average", "total", "unit", "contact", "main", "support",
+    "general",
+];
+
+/// Whose telephone or address a page that has one means.
+const PARTIES: &[&str] =
+    &["dealer", "seller", "agent", "shop", "store", "office", "company", "venue", "organizer", "hotel", "restaurant"];
 
 impl Phrase {
     /// Of words as they are written, the last of which is the head.
     pub fn new(parts: &[String]) -> Option<Self> {
         let mut parts: Vec<String> = parts.iter().map(|part| singular(part)).collect();
+        let mut picture = false;
         // "phone number", "email address": the last word adds nothing.
         let says = ["phone", "telephone", "mobile", "fax", "email", "mail", "web", "contact"];
         if let [.., before, last] = parts.as_slice()
@@ -36,6 +46,7 @@ impl Phrase {
             && ["url", "link", "src", "address", "source"].contains(&last.as_str())
         {
             parts.pop();
+            picture = true;
         }
         // "amount paid" is the paid amount.
         if let [.., before, last] = parts.as_slice()
@@ -51,14 +62,18 @@ impl Phrase {
         }
         let (last, rest) = parts.split_last()?;
         let generic = GENERIC.contains(&last.as_str());
-        let modifier = |word: &String| match (is_entity(word) || LIGHT.contains(&word.as_str()), generic) {
+        let reached = ["phone", "telephone", "email", "address"].contains(&last.as_str());
+        let light = |word: &String| {
+            is_entity(word) || LIGHT.contains(&word.as_str()) || (reached && PARTIES.contains(&word.as_str()))
+        };
+        let modifier = |word: &String| match (light(word), generic) {
             (true, _) => 0.25,
             (false, true) => 1.6,
             (false, false) => 0.7,
         };
         let mut words: Vec<(Word, f32)> = rest.iter().map(|word| (Word::new(word), modifier(word))).collect();
         words.push((Word::new(last), 1.0));
-        Some(Self { words })
+        Some(Self { words, picture })
     }
 
     /// How well a label says this: how much of it the label says, and how much else.
@@ -90,7 +105,8 @@ impl Phrase {
             .iter()
             .filter_map(|word| {
                 let known = self.words.iter().map(|(known, _)| known.likeness(word)).fold(0.0, f32::max);
-                if known == 0.0 && of(word) { None } else { Some(known) }
+                let says_nothing = ["current", "your", "own"].contains(&word.stem.as_str());
+                if known == 0.0 && (of(word) || says_nothing) { None } else { Some(known) }
             })
             .collect();
         let precise = if of_this.is_empty() { 1.0 } else { of_this.iter().sum::<f32>() / of_this.len() as f32 };
@@ -116,9 +132,18 @@ impl Phrase {
     /// The kind of thing that it names.
     pub fn kind(&self) -> Kind {
         let Some(((head, _), rest)) = self.words.split_last() else { return Kind::Any };
+        if self.picture {
+            return Kind::Image;
+        }
+        let classed = ["age", "content", "parental", "credit", "energy", "film"];
+        if head.stem == Word::new("rating").stem
+            && rest.iter().any(|(word, _)| classed.iter().any(|of| Word::new(of).stem == word.stem))
+        {
+            return Kind::Any;
+        }
         let kind = kind_of(&head.stem, !rest.is_empty());
         match kind {
-            Kind::Any | Kind::Id | Kind::Count | Kind::Name => {
+            Kind::Any | Kind::Id | Kind::Count | Kind::Name | Kind::Address => {
                 let mut before = rest.iter().map(|(word, _)| kind_of(&word.stem, false));
                 let strong = |kind: &Kind| matches!(kind, Kind::Email | Kind::Phone | Kind::Date);
                 before.rfind(strong).unwrap_or(kind)
@@ -155,6 +180,16 @@ fn kind_of(stem: &str, qualified: bool) -> Kind {
     ]) || (is(&["day"]) && qualified)
     {
         Kind::Date
+    } else if is(&["hour", "hours"]) {
+        Kind::Hours
+    } else if is(&["area", "surface"]) && !qualified {
+        Kind::Area
+    } else if is(&["version"]) {
+        Kind::Version
+    } else if is(&["duration", "runtime"]) {
+        Kind::Duration
+    } else if is(&["address"]) {
+        Kind::Address
     } else if is(&["time"]) {
         Kind::Time
     } else if is(&["location", "place", "city"]) {
@@ -175,6 +210,10 @@ fn kind_of(stem: &str, qualified: bool) -> Kind {
         || (is(&["number", "no", "reference"]) && qualified)
     {
         Kind::Id
+    } else if is(&[
+        "author", "user", "username", "owner", "seller", "speaker", "artist", "assignee", "reporter", "reviewer",
+    ]) {
+        Kind::Person
     } else if is(&["name", "title", "headline"]) {
         Kind::Name
     } else {

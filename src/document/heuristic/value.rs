@@ -37,9 +37,17 @@ pub fn of(attribute: &Attribute, cell: &Cell, dom: &Dom, base: Option<&Url>) -> 
     }
     let text = match cell {
         // A name is one line.
-        Cell::Node(node, Facet::Text) if attribute.kind == Kind::Name => {
-            let is_value = |line: &String| attribute.fit(&words::label(line)) < 0.6;
-            dom.lines(*node).into_iter().find(is_value).unwrap_or_else(|| cell.text(dom))
+        Cell::Node(node, Facet::Text) if matches!(attribute.kind, Kind::Name | Kind::Person) => {
+            let lines = dom.lines(*node);
+            let is_value = |at: &usize| {
+                let next = lines.get(at + 1).map_or("", String::as_str);
+                attribute.fit(&words::label(&lines[*at])) < 0.6 && !is_monogram(&lines[*at], next)
+            };
+            (0..lines.len()).find(is_value).map_or_else(|| cell.text(dom), |at| lines[at].clone())
+        }
+        // A cell that begins with a link to what it is about is called so; the rest are notes.
+        Cell::Node(node, Facet::Text) if attribute.kind == Kind::Any && attribute.output == Output::Text => {
+            headed(attribute, dom, *node).unwrap_or_else(|| cell.text(dom))
         }
         // Of a price that was and one that is, the one that is.
         Cell::Node(node, Facet::Text) if attribute.kind == Kind::Money && !attribute.is_of_old() => {
@@ -48,14 +56,21 @@ pub fn of(attribute: &Attribute, cell: &Cell, dom: &Dom, base: Option<&Url>) -> 
         _ => cell.text(dom),
     };
     let text = stripped(attribute, &text);
-    if text.is_empty() {
+    if text.is_empty() || is_placeholder(text) {
+        return None;
+    }
+    // An address is nobody's name, and no text.
+    let address = text.starts_with("http://") || text.starts_with("https://");
+    if address && !text.contains(' ') && attribute.output == Output::Text && !attribute.wants_url() {
         return None;
     }
     let shown = shapes::fits(attribute.kind, text);
     let dated = attribute.kind == Kind::Date
         && shown <= 0.0
         && cell.machine(dom).is_some_and(|text| shapes::iso_date(&text).is_some());
-    let looks = if dated { 0.9 } else { shown };
+    let timed =
+        attribute.kind == Kind::Date && attribute.output == Output::Text && shapes::looks(Kind::Time, text) > 0.7;
+    let looks = if dated || timed { shown.max(0.9) } else { shown };
     if looks <= 0.0 {
         return None;
     }
@@ -87,6 +102,13 @@ fn core(attribute: &Attribute, text: &str) -> String {
             shapes::date(text)
                 .filter(|found| wordy(Some(*found)).is_some() && shapes::time(&text[found.1..]).is_none()),
         ),
+        // "Jane Doe, 3 February 2026"
+        Kind::Person => match shapes::date(text) {
+            Some((from, _)) if from > 2 && text[..from].trim_end().ends_with([',', '·', '|', '-', '–']) => {
+                text[..from].trim_end_matches([' ', ',', '·', '|', '-', '–']).to_owned()
+            }
+            _ => text.to_owned(),
+        },
         Kind::Email | Kind::Phone => shapes::core(attribute.kind, text).to_owned(),
         _ => text.to_owned(),
     }
@@ -116,4 +138,59 @@ fn present(dom: &Dom, node: usize) -> Option<usize> {
     let has_money = |at: &usize| dom.length(*at) < 60 && shapes::money(&dom.text(*at)).is_some();
     inside().find(|at| is_old(dom, *at))?;
     inside().find(|at| !dom.upwards(*at).take_while(|up| *up > node).any(|up| is_old(dom, up)) && has_money(at))
+}
+
+/// Whether a line is the first letters of the name below it, as pictures of people without a picture have them.
+fn is_monogram(line: &str, next: &str) -> bool {
+    let letters = line.chars().filter(|c| c.is_alphabetic()).count();
+    let firsts: String = next.split(' ').filter_map(|word| word.chars().next()).collect();
+    letters > 0 && letters <= 3 && line.chars().count() == letters && firsts.starts_with(line)
+}
+
+/// Whether a text says that there is nothing: "No addresses saved.", "You have not placed any orders yet."
+pub fn says_nothing(text: &str) -> bool {
+    let lower = text.trim().to_lowercase();
+    let starts = [
+        "no ",
+        "you have no",
+        "you haven",
+        "you don",
+        "there are no",
+        "there is no",
+        "there are currently no",
+        "nothing ",
+        "none yet",
+        "keine ",
+        "keinen ",
+        "sie haben noch kein",
+        "es gibt keine",
+        "aucun",
+        "vous n",
+        "nessun",
+        "no hay",
+        "sin ",
+        "geen ",
+        "your cart is empty",
+        "0 ",
+    ];
+    lower.len() <= 120 && lower.split(' ').count() > 1 && starts.iter().any(|start| lower.starts_with(start))
+}
+
+/// Whether a text stands where there is nothing.
+fn is_placeholder(text: &str) -> bool {
+    ["-", "--", "–", "—", "---", "n/a", "N/A", "n.a.", "k. A.", "…", "..."].contains(&text)
+}
+
+/// The link that a cell of several lines begins with.
+fn headed(attribute: &Attribute, dom: &Dom, node: usize) -> Option<String> {
+    let long = ["description", "text", "detail", "note", "address", "summary", "content", "body"];
+    if !dom.elements[node].is(&["td", "th"])
+        || long.iter().any(|word| attribute.phrases.iter().any(|phrase| phrase.speaks_of(word)))
+    {
+        return None;
+    }
+    let lines = dom.lines(node);
+    let first = (node + 1..dom.elements[node].end.min(node + 6))
+        .find(|at| dom.has_text(*at) && dom.elements[*at].tag == "a")?;
+    (lines.len() > 1 && dom.text(first) == lines[0]).then(|| lines[0].clone())
 }

@@ -208,9 +208,18 @@ impl Attribute {
         self.phrases.iter().any(|phrase| words.iter().any(|word| phrase.speaks_of(word)))
     }
 
+    /// Whether an address may be meant.
+    pub fn wants_url(&self) -> bool {
+        let words = ["url", "link", "website", "homepage", "site", "uri", "source", "profile", "identifier", "id"];
+        matches!(self.kind, Kind::Url | Kind::Image)
+            || self.phrases.iter().any(|phrase| words.iter().any(|word| phrase.speaks_of(word)))
+    }
+
     /// Whether its look alone may tell it.
     pub fn is_plain_or_date(&self) -> bool {
-        self.is_plain() || (self.kind == Kind::Date && self.is_of_beginning())
+        self.is_plain()
+            || matches!(self.kind, Kind::Hours | Kind::Duration)
+            || (self.kind == Kind::Date && self.is_of_beginning())
     }
 
     /// Whether it is asked for when something came to be: posted, published, ordered.

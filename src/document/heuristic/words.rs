@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::LazyLock;
 
-use super::vocabulary::{ALIASES, EMPTY, ENTITIES, SYNONYMS};
+use super::vocabulary::{ALIASES, EMPTY, ENTITIES, SYNONYMS, TECHNICAL};
 
 static GROUPS: LazyLock<HashMap<String, Vec<u16>>> = LazyLock::new(|| {
     let mut groups: HashMap<String, Vec<u16>> = HashMap::new();
@@ -44,8 +44,13 @@ impl Word {
 /// The words of a label without those that say nothing; all of them where nothing else is there.
 pub fn label(text: &str) -> Vec<Word> {
     let all = split(text);
-    let telling: Vec<Word> =
-        all.iter().filter(|word| !EMPTY.contains(&word.as_str())).map(|word| Word::new(word)).collect();
+    // What people wrote is what they meant; names of classes have words besides.
+    let human = text.contains(' ');
+    let telling: Vec<Word> = all
+        .iter()
+        .filter(|word| !EMPTY.contains(&word.as_str()) && (human || !TECHNICAL.contains(&word.as_str())))
+        .map(|word| Word::new(word))
+        .collect();
     if telling.is_empty() { all.iter().map(|word| Word::new(word)).collect() } else { telling }
 }
 
@@ -67,6 +72,10 @@ pub fn split(text: &str) -> Vec<String> {
             && (before.is_lowercase() || (before.is_uppercase() && next_lower && !is_plural_s(&mut chars)));
         if (hump || !c.is_alphanumeric()) && !word.is_empty() {
             words.push(std::mem::take(&mut word));
+        }
+        if matches!(c, '\'' | '’') && before.is_alphanumeric() && chars.peek() == Some(&'s') {
+            before = c;
+            continue;
         }
         if c.is_alphanumeric() {
             word.extend(c.to_lowercase());

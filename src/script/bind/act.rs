@@ -5,6 +5,7 @@ use rhai::{Array, Dynamic, Map};
 use super::{Answer, Call, Verb};
 use crate::page::{ActionOptions, ClickOptions, Direction, ScrollOptions, SelectBy, Selector, TypeOptions};
 use crate::script::ScriptError;
+use crate::script::files;
 use crate::script::kind::{Kind, found, text};
 
 pub(super) const VERBS: &[(&str, Verb)] = &[
@@ -18,6 +19,7 @@ pub(super) const VERBS: &[(&str, Verb)] = &[
     ("check", |call| set_checked(call, true)),
     ("uncheck", |call| set_checked(call, false)),
     ("select_option", select_option),
+    ("set_input_files", set_input_files),
     ("scroll", scroll),
     ("scroll_into_view", scroll_into_view),
 ];
@@ -112,6 +114,13 @@ fn select_option(call: &Call) -> Answer {
     let locator = call.locator()?;
     let selected = call.wait(locator.select_option(&by, &acting(call), deadline))?;
     Ok(Dynamic::from_array(selected.into_iter().map(Dynamic::from).collect()))
+}
+
+fn set_input_files(call: &Call) -> Answer {
+    let deadline = call.deadline();
+    let given = call.arg("files").map(|given| files::read(given, &call.host.working_folder)).transpose()?;
+    let locator = call.locator()?;
+    call.wait(locator.set_input_files(&given.unwrap_or_default(), deadline)).map(Dynamic::from)
 }
 
 /// One choice or a list of them.

@@ -10,6 +10,7 @@ use super::{Answer, Verb, password};
 use crate::base::{Deadline, Input, Secret, show_duration};
 use crate::page::{Locator, Page, Selector};
 use crate::script::cookies;
+use crate::script::files;
 use crate::script::kind::{self, Kind, found};
 use crate::script::options::Options;
 use crate::script::table::{Entry, Group, Param, Receiver};
@@ -206,6 +207,7 @@ impl<'a> Call<'a> {
         };
         let args = self.shape.iter().zip(&self.args).map(|(param, arg)| match param.kind {
             Kind::Cookies => cookies::shown(arg),
+            Kind::Files => files::shown(arg),
             // Values of cookies and storages are in it.
             Kind::State => "..".to_owned(),
             _ => show(arg),

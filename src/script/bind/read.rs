@@ -76,7 +76,9 @@ fn evaluate(call: &Call) -> Answer {
     let deadline = call.deadline();
     let argument = call.arg("argument").map(value::to_json).transpose()?;
     let frame = call.page()?.main_frame();
-    call.wait(frame.evaluate(&call.text("javascript"), argument.as_ref(), deadline)).map(value::from_json)
+    // As much as a value of the script may hold.
+    let most = call.host.limits.string_bytes;
+    call.wait(frame.evaluate_within(&call.text("javascript"), argument.as_ref(), most, deadline)).map(value::from_json)
 }
 
 fn aria_snapshot(call: &Call) -> Answer {

@@ -48,7 +48,7 @@ fn session(call: &Call) -> Answer {
     let guard = options.fields("check").as_ref().map(guard);
     let (identity, anew) = asked(call)?;
     let profile = options.maybe_flag("profile");
-    let asked = SessionOptions { ttl, mode, profile, identity, anew, guard };
+    let asked = SessionOptions { ttl, mode, profile, identity, anew, through: None, guard };
     let session = call.wait(call.host.workspace.session(&id, &asked))?;
     // Not where it is open already: its pages are where the script has put them.
     let with_tabs = options.flag("tabs") && session.is_untouched();

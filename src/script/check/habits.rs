@@ -7,7 +7,6 @@ const LATER: &[&str] = &[
     "locator",
     "frame_locator",
     "tap",
-    "set_input_files",
     "drag_to",
     "focus",
     "blur",

@@ -46,10 +46,12 @@ impl Known {
             _ if kind == Kind::Any => true,
             Self::Value(value) => kind.takes(value),
             Self::Text => kind.takes(&"".into()),
-            Self::List => matches!(kind, Kind::Selectors | Kind::SomeOf(_) | Kind::Choice | Kind::Cookies),
+            Self::List => {
+                matches!(kind, Kind::Selectors | Kind::SomeOf(_) | Kind::Choice | Kind::Cookies | Kind::Files)
+            }
             Self::Map => {
                 let is_map = |told: Trait| told.takes(&Map::new().into());
-                matches!(kind, Kind::Options | Kind::Point | Kind::Choice | Kind::State | Kind::Fields(_))
+                matches!(kind, Kind::Options | Kind::Point | Kind::Choice | Kind::Files | Kind::State | Kind::Fields(_))
                     || matches!(kind, Kind::Trait(told) if is_map(told))
             }
             Self::Secret => kind == Kind::Input,

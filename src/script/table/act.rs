@@ -8,6 +8,7 @@ const KEY: Param = Param { name: "key", kind: Kind::Text };
 /// A direction is a word that is also a selector, of elements that there are not.
 const TARGET: Param = Param { name: "target", kind: Kind::Selector };
 const CHOICE: Param = Param { name: "choice", kind: Kind::Choice };
+const FILES: Param = Param { name: "files", kind: Kind::Files };
 
 const BUTTON: OptionDoc = OptionDoc {
     name: "button",
@@ -143,6 +144,18 @@ pub(super) const ENTRIES: &[Entry] = &[
               a list of these.",
         options: PLAIN,
         example: "select_option(\"#country\", #{ label: \"Norway\" });",
+        receivers: ON_PAGE,
+    },
+    Entry {
+        name: "set_input_files",
+        group: Group::Act,
+        shapes: &[&[SELECTOR, FILES], &[SELECTOR, FILES, OPTIONS]],
+        returns: "()",
+        doc: "Gives files to an <input type=file> or the one that a label belongs to, in place of those that it has: paths below the run's \
+              folder, or #{ name, mime_type, body } with the content as text, secret or blob (or base64: \"..\" in place of body); several as a \
+              list, where the field is `multiple`; [] empties it. Does not wait for it to be visible. At most 64 MiB together.",
+        options: &[TIMEOUT],
+        example: "set_input_files(\"label=Avatar\", #{ name: \"me.txt\", body: \"hello\" });",
         receivers: ON_PAGE,
     },
     Entry {

@@ -122,6 +122,7 @@ pub(super) const ENTRIES: &[Entry] = &[
             identity::OPTIONS[7],
             identity::OPTIONS[8],
             identity::OPTIONS[9],
+            identity::OPTIONS[10],
         ],
         example: "session(\"acme\");",
         receivers: &[],

@@ -6,16 +6,17 @@ use std::time::Duration;
 use serde_json::json;
 use tokio::sync::{Mutex, oneshot};
 use tokio::task::{JoinError, JoinHandle};
+use tracing::Instrument as _;
 
 use crate::base::{Deadline, with_causes};
 
 use super::super::access::Caller;
 use super::super::app::App;
 use super::super::error::ApiError;
-use super::super::failures::untouched;
+use super::super::request_id::named;
 use super::super::server::SAVING;
 use super::super::slots::{Full, Slot, Turn, Waiting};
-use super::super::task::{Answer, Finish, Task, TaskEvent, Work};
+use super::super::task::{Answer, Finish, SoFar, Task, TaskEvent, Work};
 use super::journal::Journal;
 use super::kept::{self, Claimed};
 use super::live::Reserved;
@@ -79,11 +80,12 @@ impl Execution {
             journal: journal.clone(),
             stage: stage.clone(),
         };
-        app.executions.spawn(async move {
+        let work = async move {
             let came = Box::pin(going.go(waiting)).await;
             // Where nobody waits for it any more it was stopped, and has saved what there was.
             drop(done.send(came));
-        });
+        };
+        app.executions.spawn(work.instrument(named(&order.id)));
         Self { order, stop, journal, stage, outcome }
     }
 
@@ -113,7 +115,7 @@ impl Going {
     async fn go(self, waiting: Waiting) -> Option<Ended> {
         let slot = tokio::select! {
             biased;
-            () = self.stop.token().cancelled() => Err(self.stopped()),
+            () = self.stop.token().cancelled() => Err(self.stopped(&SoFar::default())),
             slot = waiting => slot.map_err(refused),
         };
         let slot = match slot {
@@ -174,7 +176,8 @@ impl Going {
     }
 
     async fn perform(self, slot: Slot) -> Ended {
-        let (deadline, finish) = (Deadline::after(self.order.timeout), Finish::default());
+        let deadline = Deadline::after(self.order.timeout);
+        let (finish, so_far) = (Finish::default(), SoFar::default());
         let task = Task {
             id: self.order.id.clone(),
             caller: self.order.caller.clone(),
@@ -182,10 +185,11 @@ impl Going {
             cancel: self.stop.token().clone(),
             events: self.journal.events(),
             finish: finish.clone(),
+            so_far: so_far.clone(),
         };
         let (app, work) = (self.app.clone(), self.order.work.clone());
         // A task of its own: whatever it does with its thread, the time is kept here.
-        let mut working = tokio::spawn(async move { Box::pin(work.perform(&app, &task)).await });
+        let mut working = tokio::spawn(async move { Box::pin(work.perform(&app, &task)).await }.in_current_span());
         tokio::select! {
             done = &mut working => return self.settle(done, slot),
             () = self.stop.token().cancelled() => {}
@@ -197,19 +201,19 @@ impl Going {
         // The place goes to others; what the work holds goes with it, and its session stays taken until then.
         let turn = slot.keep_session();
         if finish.give_up() {
-            // It has not begun to save and will not from now on: what is told of its session is true at once.
+            // It has not begun its last save and will not from now on: what it has saved by itself is all, and told.
             tracing::warn!(id = self.order.id, "work that was stopped did not notice in time; it is left to itself");
             self.abandon(working, turn);
-            return Ended::now(Err(self.stopped()));
+            return Ended::now(Err(self.stopped(&so_far)));
         }
-        let ended = self.saved(working).await;
+        let ended = self.saved(working, &so_far).await;
         drop(turn);
         ended
     }
 
     /// What came of work that was saving when its time was over. That is waited for: only the work knows whether there is a new version,
     /// and who is told that there is none would do it again.
-    async fn saved(&self, mut working: JoinHandle<Outcome>) -> Ended {
+    async fn saved(&self, mut working: JoinHandle<Outcome>, so_far: &SoFar) -> Ended {
         if let Ok(done) = tokio::time::timeout(self.linger(), &mut working).await {
             return Ended::now(self.came(done));
         }
@@ -218,7 +222,7 @@ impl Going {
         // It may have come to its end just then.
         match working.await {
             Ok(outcome) => Ended::now(self.came(Ok(outcome))),
-            Err(_) => Ended::now(Err(self.stopped())),
+            Err(_) => Ended::now(Err(self.stopped(so_far))),
         }
     }
 
@@ -260,10 +264,9 @@ impl Going {
         }
     }
 
-    fn stopped(&self) -> ApiError {
+    fn stopped(&self, so_far: &SoFar) -> ApiError {
         let mut error = self.error(self.stop.why().unwrap_or(Why::Cancelled));
-        let session = self.order.work.session_id().map(untouched);
-        error.beside.insert("session".to_owned(), session.unwrap_or_default());
+        error.beside.extend(self.order.work.session_members(&so_far.outcomes()));
         error
     }
 
@@ -273,7 +276,7 @@ impl Going {
 }
 
 /// The queue is full.
-pub(super) fn refused(full: Full) -> ApiError {
+pub(in crate::serve) fn refused(full: Full) -> ApiError {
     let mut error = ApiError::new("rate_limited", "all slots are in use and the queue is full: try again later");
     error.retry_after = Some(full.retry_after);
     error

@@ -8,6 +8,7 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use serde_json::{Map, Value};
+use tracing::Instrument as _;
 use utoipa::ToSchema;
 
 use super::super::access::Caller;
@@ -44,10 +45,7 @@ pub(in crate::serve) async fn inline(
     work: Work,
     timeout: Duration,
 ) -> Result<Response, ApiError> {
-    takes_work(app)?;
-    let waiting = app.slots.request(caller.tenant(), work.session_id()).map_err(refused)?;
-    let order = Order { id: id.0.clone(), caller, work, timeout };
-    let mut execution = Execution::begin(app, order, waiting, None);
+    let mut execution = begin(app, caller, &id, work, timeout)?;
     loop {
         let gone = execution.stop.on_drop(Why::ClientGone);
         let ended = tokio::time::timeout(app.config.inline_limit, execution.ended()).await;
@@ -58,13 +56,26 @@ pub(in crate::serve) async fn inline(
             Err(_) => {}
         }
         // A task of its own: a client that goes now leaves a job, not half of one.
-        let promoted = tokio::spawn(Box::pin(promote(app.clone(), execution))).await;
+        let promoted = tokio::spawn(Box::pin(promote(app.clone(), execution)).in_current_span()).await;
         match promoted.map_err(|_| ApiError::internal("the work could not become a job"))? {
             Ok(job_id) => return Ok(accepted(id, job_id)),
             // The store is away: the client is the only one who can be told, and waits on.
             Err(waiting) => execution = waiting,
         }
     }
+}
+
+/// Begins the work of a request, in its place in the queue.
+pub(super) fn begin(
+    app: &App,
+    caller: Caller,
+    id: &RequestId,
+    work: Work,
+    timeout: Duration,
+) -> Result<Execution, ApiError> {
+    takes_work(app)?;
+    let waiting = app.slots.request(caller.tenant(), work.session_id()).map_err(refused)?;
+    Ok(Execution::begin(app, Order { id: id.0.clone(), caller, work, timeout }, waiting, None))
 }
 
 /// Nothing new is begun once the server ends.
@@ -102,7 +113,7 @@ pub(super) fn status_url(job_id: &str) -> String {
 }
 
 /// The answer of work that another server does: it has become a job after all.
-async fn elsewhere(id: RequestId, execution: &Execution) -> Result<Response, ApiError> {
+pub(super) async fn elsewhere(id: RequestId, execution: &Execution) -> Result<Response, ApiError> {
     match &*execution.stage.lock().await {
         Stage::Unsure { job } => Ok(accepted(id, job.id().to_owned())),
         _ => Err(ApiError::internal("the work is done elsewhere")),
@@ -110,7 +121,7 @@ async fn elsewhere(id: RequestId, execution: &Execution) -> Result<Response, Api
 }
 
 /// Makes a job of it; gives it back where the store cannot keep one.
-async fn promote(app: App, execution: Execution) -> Result<String, Execution> {
+pub(super) async fn promote(app: App, execution: Execution) -> Result<String, Execution> {
     let order: Arc<Order> = execution.order.clone();
     let tenant = order.caller.tenant();
     let stage = execution.stage.clone();

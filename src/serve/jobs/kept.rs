@@ -203,7 +203,9 @@ pub(super) async fn end(
         (record.answer, record.answer_name) = (answer.clone(), answer_name.clone());
         true
     });
-    written.await?;
+    if written.await?.is_some_and(|(_, written)| written) {
+        app.metrics.job_ended(status.name());
+    }
     app.sessions.remove_job_document(tenant, JobPart::Open, id).await?;
     Ok(())
 }
@@ -229,6 +231,9 @@ pub(super) async fn end_unrun(
         ends
     });
     let ended = ended.await?;
+    if ended.as_ref().is_some_and(|(_, written)| *written) {
+        app.metrics.job_ended(status.name());
+    }
     if ended.as_ref().is_none_or(|(record, _)| record.status.is_final()) {
         app.sessions.remove_job_document(tenant, JobPart::Open, id).await?;
     }

@@ -5,13 +5,15 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use tokio_util::sync::CancellationToken;
+use tracing::Instrument as _;
 
 use crate::base::{ProcessId, Tenant};
 
 use super::super::access::Caller;
 use super::super::app::App;
+use super::super::request_id::named;
 use super::super::task::Work;
-use super::execution::{Execution, Order};
+use super::execution::{Execution, Order, Stage};
 use super::journal::Journal;
 use super::keeper;
 use super::record::Claim;
@@ -36,6 +38,8 @@ pub(super) struct Live {
     bytes: usize,
     pub(super) stop: Stop,
     pub(super) journal: Arc<Journal>,
+    /// Whether it has begun.
+    stage: Arc<tokio::sync::Mutex<Stage>>,
     /// Cancelled when it is not in this server's hands any more.
     pub(super) done: CancellationToken,
     ended: OnceLock<Instant>,
@@ -91,6 +95,18 @@ impl Jobs {
         let held = live.values().filter(|live| live.tenant == *tenant && !live.done.is_cancelled());
         held.fold((0, 0), |(jobs, bytes), live| (jobs + 1, bytes + live.bytes))
     }
+
+    /// How many jobs in this server's hands wait, and how many go on.
+    pub(in crate::serve) fn counts(&self) -> (usize, usize) {
+        let live = self.live.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut counts = (0, 0);
+        for live in live.values().filter(|live| !live.done.is_cancelled()) {
+            // Just beginning it waits still.
+            let has_begun = live.stage.try_lock().is_ok_and(|stage| matches!(&*stage, Stage::Begun));
+            *(if has_begun { &mut counts.1 } else { &mut counts.0 }) += 1;
+        }
+        counts
+    }
 }
 
 /// A job that is being made.
@@ -138,11 +154,12 @@ pub(super) fn hand_over(app: &App, id: &str, execution: Execution) {
         bytes: execution.order.work.bytes(),
         stop: execution.stop.clone(),
         journal: execution.journal.clone(),
+        stage: execution.stage.clone(),
         done: CancellationToken::new(),
         ended: OnceLock::new(),
     });
     app.jobs.live.lock().unwrap_or_else(PoisonError::into_inner).insert(id.to_owned(), live.clone());
-    app.executions.spawn(keeper::keep(app.clone(), live, id.to_owned(), execution));
+    app.executions.spawn(keeper::keep(app.clone(), live, id.to_owned(), execution).instrument(named(id)));
 }
 
 /// Forgets jobs that ended a while ago, and the oldest of too many.

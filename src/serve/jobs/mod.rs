@@ -14,6 +14,8 @@ mod keeper;
 mod kept;
 mod live;
 mod look;
+#[cfg(test)]
+mod lost_tests;
 mod record;
 mod requests;
 mod stop;
@@ -21,6 +23,7 @@ mod stream;
 
 use super::app::App;
 
+pub(super) use execution::refused;
 pub(super) use inline::{Accepted, inline};
 pub(super) use live::Jobs;
 pub(super) use record::JobKind;

@@ -66,6 +66,18 @@ impl JobStatus {
         !matches!(self, Self::Queued | Self::Running)
     }
 
+    /// As it is written.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Queued => "queued",
+            Self::Running => "running",
+            Self::Completed => "completed",
+            Self::Partial => "partial",
+            Self::Failed => "failed",
+            Self::Cancelled => "cancelled",
+        }
+    }
+
     /// As what an execution that came to this ended; `cancelled` where it was stopped on purpose.
     pub(super) fn of(outcome: &Outcome, cancelled: bool) -> Self {
         match outcome.as_ref().map(|answer| answer.body.get("status").and_then(Value::as_str)) {
@@ -211,8 +223,8 @@ impl Kept {
             Err(error) => Self {
                 format: 1,
                 status: error.status.as_u16(),
-                body: error.beside,
-                error: Some(KeptError { code: error.code, message: error.message, details: error.details }),
+                body: *error.beside,
+                error: Some(KeptError { code: error.code, message: error.message, details: *error.details }),
             },
         }
     }
@@ -230,7 +242,8 @@ impl Kept {
         match self.error {
             None => Ok(Answer { status, body: self.body }),
             Some(KeptError { code, message, details }) => {
-                Err(ApiError { status, details, beside: self.body, ..ApiError::new(code, message) })
+                let (details, beside) = (Box::new(details), Box::new(self.body));
+                Err(ApiError { status, details, beside, ..ApiError::new(code, message) })
             }
         }
     }

@@ -10,6 +10,7 @@ use data_encoding::HEXLOWER;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
+use tracing::Instrument as _;
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -123,7 +124,7 @@ async fn post_job(
     let hash = hash(&request);
     let work = Work::read(&app, request.kind, &request.input)?;
     // To its end: a client that goes now leaves a job, not half of one.
-    let made = tokio::spawn(async move { make(&app, &caller, work, key, hash).await }).await;
+    let made = tokio::spawn(async move { make(&app, &caller, work, key, hash).await }.in_current_span()).await;
     let record = made.map_err(|_| ApiError::internal("the job could not be made"))??;
     let status_url = status_url(&record.id);
     let body = JobAccepted { request_id: id.0, job_id: record.id, status: record.status, status_url };

@@ -14,8 +14,8 @@ use super::super::error::ApiError;
 use super::super::request_id::RequestId;
 use super::super::task::{TaskEvent, Work};
 use super::events::{ALIVE, told_here};
-use super::execution::{Execution, Order, Outcome, refused};
-use super::inline::{body, takes_work};
+use super::execution::Outcome;
+use super::inline::{begin, body};
 use super::stop::Why;
 
 /// Does `work` and tells of it; the last event is `result` or `error`, with what the answer would have been. Where the client goes away
@@ -27,10 +27,7 @@ pub(in crate::serve) fn stream(
     work: Work,
     timeout: Duration,
 ) -> Result<Response, ApiError> {
-    takes_work(app)?;
-    let waiting = app.slots.request(caller.tenant(), work.session_id()).map_err(refused)?;
-    let order = Order { id: id.0.clone(), caller, work, timeout };
-    let mut execution = Execution::begin(app, order, waiting, None);
+    let mut execution = begin(app, caller, &id, work, timeout)?;
     let (journal, gone) = (execution.journal.clone(), execution.stop.on_drop(Why::ClientGone));
     let telling = journal.clone();
     tokio::spawn(async move {

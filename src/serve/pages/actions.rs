@@ -1,17 +1,21 @@
 //! Actions: what each is asked, and its bounds. As they come they are one flat object, so that what is wrong is told with its
 //! place; checked, each is what it is.
 
+use data_encoding::BASE64;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
 
 use super::input::{check_selector, check_url};
+use crate::page::{InputFile, PageError};
 use crate::serve::error::ApiError;
 
 /// The longest wait of an action, in milliseconds.
 const LONGEST_WAIT: u64 = 300_000;
 /// The furthest that a page is scrolled at once, in CSS pixels.
 const FURTHEST: u64 = 1_000_000;
+/// The most files of one action.
+const MOST_FILES: usize = 100;
 
 /// An action as it comes.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
@@ -51,6 +55,8 @@ pub(super) struct ActionInput {
     argument: Option<Value>,
     #[serde(skip_serializing_if = "Option::is_none")]
     source: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    files: Option<Vec<Upload>>,
 }
 
 /// The kinds of actions.
@@ -66,6 +72,7 @@ enum Kind {
     Hover,
     Check,
     Uncheck,
+    Upload,
     Scroll,
     WaitFor,
     WaitMs,
@@ -103,6 +110,12 @@ pub(super) enum Action {
     Check { selector: String },
     /// Takes the check away.
     Uncheck { selector: String },
+    /// Gives files to an `<input type=file>` or the one that a label belongs to, in place of those that it has; none empties it.
+    Upload {
+        selector: String,
+        #[schema(max_items = 100)]
+        files: Vec<Upload>,
+    },
     /// Scrolls the page, or what the selector names, by `amount` CSS pixels; by what is seen of it where that is left out.
     Scroll {
         selector: Option<String>,
@@ -138,6 +151,40 @@ pub(super) enum Action {
     Evaluate { expression: String, argument: Option<Value> },
     /// Runs a script on the session; its step has the `result`.
     Script { source: String },
+}
+
+/// A file that a page is given.
+#[derive(Clone, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Upload {
+    /// Its name, without a folder.
+    #[schema(min_length = 1, max_length = 255, example = "me.png")]
+    name: String,
+    /// Its type; the one that its name's ending says where it is left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(example = "image/png")]
+    mime_type: Option<String>,
+    /// What is in it, in base64.
+    #[schema(format = Byte)]
+    content: String,
+}
+
+impl std::fmt::Debug for Upload {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        // What is in it is nobody's business.
+        write!(f, "Upload({:?}, ..)", self.name)
+    }
+}
+
+impl Upload {
+    /// The file; what is wrong with it as the name of the member and a reason.
+    pub(super) fn file(&self) -> Result<InputFile, (&'static str, String)> {
+        let wrong = |error| ("content", format!("this is no base64 (RFC 4648, with its padding): {error}"));
+        let content = BASE64.decode(self.content.as_bytes()).map_err(wrong)?;
+        let told = |member, error: PageError| (member, error.to_string());
+        InputFile::new(&self.name, None, Vec::new()).map_err(|error| told("name", error))?;
+        InputFile::new(&self.name, self.mime_type.as_deref(), content).map_err(|error| told("mime_type", error))
+    }
 }
 
 /// Text, or a secret of the tenant's vault by its name.
@@ -190,6 +237,7 @@ impl Action {
             Self::Hover { .. } => "hover",
             Self::Check { .. } => "check",
             Self::Uncheck { .. } => "uncheck",
+            Self::Upload { .. } => "upload",
             Self::Scroll { .. } => "scroll",
             Self::WaitFor { .. } => "wait_for",
             Self::WaitMs { .. } => "wait_ms",
@@ -248,6 +296,13 @@ impl ActionInput {
         if let Some(url) = &self.url {
             check_url(url).map_err(|reason| wrong("url", reason))?;
         }
+        let files = self.files.as_deref().unwrap_or_default();
+        if files.len() > MOST_FILES {
+            return Err(wrong("files", format!("there are {}, of which {MOST_FILES} are the most", files.len())));
+        }
+        for (number, file) in files.iter().enumerate() {
+            file.file().map_err(|(member, reason)| wrong(&format!("files[{number}].{member}"), reason))?;
+        }
         let numbers = [
             ("settle_ms", self.settle_ms, 0..=LONGEST_WAIT),
             ("timeout_ms", self.timeout_ms, 1..=LONGEST_WAIT),
@@ -275,6 +330,10 @@ mod tests {
         input.checked("actions[0]").map_err(|error| (error.details["path"].as_str().unwrap().to_owned(), error.message))
     }
 
+    fn upload(file: &Value) -> Value {
+        json!({"type": "upload", "selector": "#a", "files": [file]})
+    }
+
     #[test]
     fn what_an_action_lacks_or_has_too_much_is_told_with_its_place() {
         for (action, path) in [
@@ -288,6 +347,10 @@ mod tests {
             (json!({"type": "wait_ms", "duration_ms": 300_001}), "actions[0].duration_ms"),
             (json!({"type": "wait_for", "selector": "#a", "timeout_ms": 0}), "actions[0].timeout_ms"),
             (json!({"type": "scroll", "amount": 0}), "actions[0].amount"),
+            (json!({"type": "upload", "selector": "#a"}), "actions[0].files"),
+            (upload(&json!({"name": "a", "content": "not base64"})), "actions[0].files[0].content"),
+            (upload(&json!({"name": "../a", "content": ""})), "actions[0].files[0].name"),
+            (upload(&json!({"name": "a", "content": "", "mime_type": "text"})), "actions[0].files[0].mime_type"),
         ] {
             let (found, message) = check(action.clone()).unwrap_err();
             assert_eq!(found, path, "{action}: {message}");
@@ -313,6 +376,8 @@ mod tests {
             json!({"type": "hover", "selector": "#a"}),
             json!({"type": "check", "selector": "#a"}),
             json!({"type": "uncheck", "selector": "#a"}),
+            json!({"type": "upload", "selector": "#a", "files": []}),
+            upload(&json!({"name": "a.txt", "mime_type": "text/plain", "content": "aGVsbG8="})),
             json!({"type": "screenshot", "full_page": true}),
             json!({"type": "evaluate", "expression": "x => x", "argument": 1}),
             json!({"type": "script", "source": "title()"}),

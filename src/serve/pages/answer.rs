@@ -236,7 +236,7 @@ fn parts(input: &FetchInput, ended: Ended) -> Result<Parts, ApiError> {
     let Ended { seen, error, session, redactor } = ended;
     let session = match (&session, &input.session) {
         (Some(outcome), _) => failures::told(outcome),
-        (None, Some(session)) => json!({"id": session.id, "updated": false, "version": null, "changes": []}),
+        (None, Some(session)) => failures::untouched(session.id.as_str()),
         (None, None) => Value::Null,
     };
     let Some(mut error) = error else { return Ok((seen, session, redactor)) };

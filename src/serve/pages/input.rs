@@ -3,13 +3,16 @@
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
 use super::actions::{Action, ActionInput};
 use super::extract::ExtractInput;
 use crate::page::Selector;
 use crate::serve::error::ApiError;
+use crate::serve::failures;
 use crate::serve::session_input::{SessionInput, SessionInputSchema};
+use crate::session::SessionOutcome;
 
 /// How long a request may take where it does not say, in milliseconds.
 const USUAL_TIMEOUT: u64 = 30_000;
@@ -178,6 +181,12 @@ impl FetchInput {
         Some(session.id.as_str())
     }
 
+    /// `session`: what became of the one that is named, null where none is.
+    pub(in crate::serve) fn session_members(&self, outcomes: &[SessionOutcome]) -> Map<String, Value> {
+        let told = self.session.as_ref().map(|session| failures::told_of(&session.id, outcomes));
+        Map::from_iter([("session".to_owned(), told.unwrap_or_default())])
+    }
+
     /// Whether a browser is needed.
     pub(super) fn needs_browser(&self) -> bool {
         let asked = self.render_js == Some(true) || !self.actions.is_empty() || self.wants(Output::Screenshot);
@@ -269,6 +278,11 @@ impl InteractInput {
     /// The session that it works in, where that is to be saved.
     pub(in crate::serve) fn session_id(&self) -> Option<&str> {
         self.0.session_id()
+    }
+
+    /// `session`: what became of the one that is named, null where none is.
+    pub(in crate::serve) fn session_members(&self, outcomes: &[SessionOutcome]) -> Map<String, Value> {
+        self.0.session_members(outcomes)
     }
 
     /// Checks what types alone do not; the error names the place in the JSON.

@@ -7,6 +7,7 @@ use url::Url;
 use crate::base::with_causes;
 use crate::serve::error::ApiError;
 use crate::serve::outgoing::Outgoing;
+use crate::session::Way;
 
 /// The way out for one request.
 pub(super) struct WayOut {
@@ -18,6 +19,12 @@ pub(super) struct WayOut {
 impl WayOut {
     pub(super) fn new(outgoing: Outgoing) -> Self {
         Self { outgoing, since: Instant::now() }
+    }
+
+    /// That of a session that goes through an upstream proxy.
+    pub(super) fn through(way: &Way) -> Result<Self, ApiError> {
+        let outgoing = Outgoing::through(way).map_err(|error| ApiError::new(error.code(), error.to_string()))?;
+        Ok(Self::new(outgoing))
     }
 
     /// Whether a page may be asked for there, as far as that can be told before a connection is made.

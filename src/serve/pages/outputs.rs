@@ -1,6 +1,8 @@
 //! What a page request answers with: the page as HTML, Markdown, data or a picture, each on its own, so that one that cannot be
 //! had does not cost the others.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 use url::Url;
@@ -81,13 +83,13 @@ impl Captured {
                 continue;
             }
             let taken = match output {
-                Output::Html => html(source).await.map(Value::from),
+                Output::Html => html(source, visit.room.left()).await.map(Value::from),
                 Output::Markdown => markdown(source).await.map(Value::from),
                 Output::Json => input.extraction().run(visit, source).await.map(|found| self.extracted(found)),
                 Output::Screenshot => screenshot(app, task, source).await,
             };
             let too_large = |reason| Failed::new(output, TOO_LARGE, reason);
-            let bounded = |value| within(&value, app.config.max_output).map(|()| value).map_err(too_large);
+            let bounded = |value| visit.room.take(&value).map(|()| value).map_err(too_large);
             match taken.and_then(bounded) {
                 Ok(value) => {
                     self.outputs.insert(output.name().to_owned(), value);
@@ -123,19 +125,38 @@ impl Captured {
 /// The code of what is more than this server answers with.
 pub(super) const TOO_LARGE: &str = "result_too_large";
 
-/// Whether a value has no more than `most` bytes; where it has, the reason in words.
-pub(super) fn within(value: &Value, most: usize) -> Result<(), String> {
-    let bytes = value.as_str().map_or_else(|| value.to_string().len(), str::len);
-    if bytes <= most {
-        return Ok(());
-    }
-    Err(format!("it has {bytes} bytes, {most} are the most"))
+/// What an answer may still take, of all that it may: the results of its steps and its outputs together.
+pub(super) struct Room {
+    most: usize,
+    left: AtomicUsize,
 }
 
-async fn html(source: &Source<'_>) -> Result<String, Failed> {
+impl Room {
+    pub(super) fn new(most: usize) -> Self {
+        Self { most, left: AtomicUsize::new(most) }
+    }
+
+    /// Bytes.
+    pub(super) fn left(&self) -> usize {
+        self.left.load(Ordering::Relaxed)
+    }
+
+    /// Takes the room of a value; where there is not so much, the reason in words.
+    pub(super) fn take(&self, value: &Value) -> Result<(), String> {
+        let bytes = value.as_str().map_or_else(|| value.to_string().len(), str::len);
+        let (left, most) = (self.left(), self.most);
+        let Some(rest) = left.checked_sub(bytes) else {
+            return Err(format!("it has {bytes} bytes; {most} are the most of an answer, of which {left} are left"));
+        };
+        self.left.store(rest, Ordering::Relaxed);
+        Ok(())
+    }
+}
+
+async fn html(source: &Source<'_>, most: usize) -> Result<String, Failed> {
     match source {
-        Source::Page { page, deadline, most } => {
-            let html = page.main_frame().content_within(*most, *deadline).await;
+        Source::Page { page, deadline, .. } => {
+            let html = page.main_frame().content_within(most, *deadline).await;
             html.map_err(|error| Failed::verb(Output::Html, &error))
         }
         Source::Response(response) => response.text().map_err(|reason| Failed::new(Output::Html, "not_text", reason)),

@@ -74,6 +74,12 @@ impl Actor<'_> {
                 let is_check = matches!(action, Action::Check { .. });
                 verb(locator.set_checked(is_check, &plain, deadline).await)?;
             }
+            Action::Upload { selector, files } => {
+                let locator = self.locate(selector, strict, step).await?;
+                let files = files.iter().map(|file| file.file().map_err(|(_, reason)| ApiError::internal(reason)));
+                let files = files.collect::<Done<Vec<_>>>()?;
+                verb(locator.set_input_files(&files, deadline).await)?;
+            }
             Action::WaitFor { selector, timeout_ms, optional } => {
                 self.wait_for(selector, *timeout_ms, *optional, step).await?;
             }
@@ -96,7 +102,8 @@ impl Actor<'_> {
             }
             Action::Evaluate { expression, argument } => {
                 let frame = self.page().await?.main_frame();
-                let result = verb(frame.evaluate(expression, argument.as_ref(), deadline).await)?;
+                let most = self.visit.room.left();
+                let result = verb(frame.evaluate_within(expression, argument.as_ref(), most, deadline).await)?;
                 step.result = Some(self.bounded(result)?);
             }
             Action::Script { source } => {
@@ -110,8 +117,7 @@ impl Actor<'_> {
 
     /// What was answered, where it is not too much to be told.
     fn bounded(&self, result: Value) -> Done<Value> {
-        let most = self.visit.app.config.max_output;
-        match outputs::within(&result, most) {
+        match self.visit.room.take(&result) {
             Ok(()) => Ok(result),
             Err(reason) => Err(ApiError::new(outputs::TOO_LARGE, format!("the result of this is too large: {reason}"))),
         }

@@ -3,7 +3,7 @@
 
 use reqwest::header::{
     ACCEPT, ACCEPT_LANGUAGE, AUTHORIZATION, CONTENT_TYPE, COOKIE, HeaderMap, HeaderName, HeaderValue, LOCATION,
-    SET_COOKIE, UPGRADE_INSECURE_REQUESTS, USER_AGENT,
+    SET_COOKIE, UPGRADE_INSECURE_REQUESTS, USER_AGENT, WWW_AUTHENTICATE,
 };
 use url::Url;
 
@@ -76,9 +76,7 @@ pub(super) async fn get(way: &WayOut, session: &PlainSession, url: &str) -> Resu
     let mut url: Url = url.parse().map_err(|error| ApiError::invalid("url", format!("{error}")))?;
     for _ in 0..=MOST_REDIRECTS {
         way.check(&url)?;
-        let headers = headers(session, &url)?;
-        let request = way.client().get(url.clone()).headers(headers);
-        let response = request.send().await.map_err(|error| way.failed(&url, &error))?;
+        let response = ask(way, session, &url).await?;
         for header in response.headers().get_all(SET_COOKIE) {
             session.set_cookie(&url, &String::from_utf8_lossy(header.as_bytes()));
         }
@@ -89,6 +87,35 @@ pub(super) async fn get(way: &WayOut, session: &PlainSession, url: &str) -> Resu
     }
     let message = format!("{url} did not load: more than {MOST_REDIRECTS} redirects");
     Err(ApiError::new("navigation_failed", message).with("reason", "too_many_redirects"))
+}
+
+/// Asks once; once more where the site asks who we are, and that is for it.
+async fn ask(way: &WayOut, session: &PlainSession, url: &Url) -> Result<reqwest::Response, ApiError> {
+    let mut headers = headers(session, url)?;
+    let send = async |headers: HeaderMap| {
+        way.client().get(url.clone()).headers(headers).send().await.map_err(|error| way.failed(url, &error))
+    };
+    let response = send(headers.clone()).await?;
+    match session.authorization_when_asked() {
+        Some(credentials) if asks_who(&response) => {
+            headers.insert(AUTHORIZATION, sensitive(&credentials)?);
+            send(headers).await
+        }
+        _ => Ok(response),
+    }
+}
+
+/// Whether a site asks for a user name and a password.
+fn asks_who(response: &reqwest::Response) -> bool {
+    let asks = |value: &HeaderValue| value.to_str().is_ok_and(|value| value.to_ascii_lowercase().contains("basic"));
+    response.status().as_u16() == 401 && response.headers().get_all(WWW_AUTHENTICATE).iter().any(asks)
+}
+
+fn sensitive(credentials: &str) -> Result<HeaderValue, ApiError> {
+    let bad = |_| ApiError::new("invalid_request", "a password has characters that no header may have");
+    let mut value = HeaderValue::from_str(credentials).map_err(bad)?;
+    value.set_sensitive(true);
+    Ok(value)
 }
 
 /// Where a redirect leads; none where it is none.
@@ -123,9 +150,7 @@ fn headers(session: &PlainSession, url: &Url) -> Result<HeaderMap, ApiError> {
         headers.insert(name, text(value)?);
     }
     if let Some(credentials) = session.authorization(url) {
-        let mut credentials = text(&credentials)?;
-        credentials.set_sensitive(true);
-        headers.insert(AUTHORIZATION, credentials);
+        headers.insert(AUTHORIZATION, sensitive(&credentials)?);
     }
     if let Some(cookies) = session.cookie_header(url) {
         let mut cookies = HeaderValue::from_bytes(cookies.as_bytes())

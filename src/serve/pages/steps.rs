@@ -62,7 +62,7 @@ impl Step {
         self.error = ended.err().map(|error| {
             let mut told = json!({"code": error.code, "message": error.message});
             if let Some(told) = told.as_object_mut() {
-                told.extend(error.details);
+                told.extend(*error.details);
             }
             told
         });

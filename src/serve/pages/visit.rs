@@ -5,10 +5,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::future::pending;
 use std::time::Duration;
 
+use futures_util::future::BoxFuture;
+
 use super::actions::Action;
 use super::input::FetchInput;
 use super::out::WayOut;
-use super::outputs::{Captured, Source};
+use super::outputs::{Captured, Room, Source};
 use super::perform::Actor;
 use super::plain;
 use super::steps::{Step, of_verb};
@@ -30,6 +32,8 @@ pub(super) struct Visit {
     pub(super) input: FetchInput,
     actions: Vec<(Action, bool)>,
     pub(super) redactor: Redactor,
+    /// What the answer may still take.
+    pub(super) room: Room,
     way: WayOut,
 }
 
@@ -56,14 +60,14 @@ pub(super) struct Ended {
     pub(super) redactor: Redactor,
 }
 
-/// Does the request. What is begun is seen to its end, whether or not anybody waits for it: the session is saved and given back.
+/// Does the request, as a part of its execution: that sees it to its end, whoever waits, and drops it where it does not come to one.
 pub(super) async fn visit(app: &App, task: &Task, input: FetchInput) -> Result<Ended, ApiError> {
     let actions = input.steps()?;
     let way = WayOut::new(app.pools.outgoing(task.caller.tenant())?);
-    let (app, task, redactor) = (app.clone(), task.clone(), Redactor::default());
-    let visit = Visit { app, task, input, actions, redactor, way };
-    let visiting = tokio::spawn(async move { Box::pin(visit.run()).await });
-    Ok(visiting.await.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic())))
+    let (redactor, room) = (Redactor::default(), Room::new(app.config.max_output));
+    let visit = Visit { app: app.clone(), task: task.clone(), input, actions, redactor, room, way };
+    let visiting: BoxFuture<'_, Ended> = Box::pin(visit.run());
+    Ok(visiting.await)
 }
 
 impl Visit {
@@ -75,6 +79,9 @@ impl Visit {
             Ok(workspace) => workspace,
             Err(error) => return self.ended(Seen::default(), Some(error), None),
         };
+        // Whatever its sessions are opened with is not shown.
+        workspace.redact_with(&self.redactor);
+        self.task.so_far.are_of(&workspace);
         let options = match self.stoppable(self.options(&workspace), pending()).await {
             Ok(options) => options,
             Err(error) => return self.ended(Seen::default(), Some(error), None),
@@ -122,6 +129,8 @@ impl Visit {
             }
             (None, None) => SessionOptions::default(),
         };
+        let through = self.app.config.egress.upstream.clone().filter(|_| self.input.use_proxy);
+        let options = SessionOptions { through, ..options };
         let Some(device) = self.input.device else { return Ok(options) };
         let device = Identity { device: Some(device.name().to_owned()), ..Identity::default() };
         Ok(SessionOptions { identity: device.over(&options.identity), ..options })
@@ -151,17 +160,15 @@ impl Visit {
     async fn open_plain(&self, workspace: &Workspace, options: &SessionOptions) -> Result<PlainSession, SessionError> {
         match &self.input.session {
             Some(session) => Box::pin(workspace.plain(&session.id, options)).await,
-            None => workspace.plain_for_once(&options.identity).await,
+            None => workspace.plain_for_once(options).await,
         }
     }
 
     async fn without_browser(self, session: PlainSession) -> Ended {
         let mut seen = Seen::default();
-        if let Some(password) = session.password() {
-            self.redactor.learn(password);
-        }
         let work = async {
-            let response = plain::get(&self.way, &session, &self.input.url).await?;
+            let own = session.way().map(WayOut::through).transpose()?;
+            let response = plain::get(own.as_ref().unwrap_or(&self.way), &session, &self.input.url).await?;
             (seen.final_url, seen.http_status) = (Some(response.url.to_string()), Some(response.status));
             seen.is_there = true;
             let source = Source::Response(&response);
@@ -217,10 +224,6 @@ impl Visit {
 
     async fn browse(&self, workspace: &Workspace, options: &SessionOptions, seen: &mut Seen) -> Result<(), ApiError> {
         let session = self.open(workspace, options).await.map_err(ApiError::from)?;
-        // What it answers a site with that asks for a password is not shown either.
-        if let Some(password) = session.password() {
-            self.redactor.learn(&password);
-        }
         // Its identity may have names for them.
         let secrets = self.secrets(workspace).await?;
         let page = session.page().await.map_err(ApiError::from)?;
@@ -256,11 +259,8 @@ impl Visit {
         if let Some(session) = &self.input.session {
             return Box::pin(workspace.session(&session.id, options)).await;
         }
-        let session = Box::pin(workspace.current()).await?;
-        if !options.identity.is_empty() {
-            session.pose_as(workspace, &options.identity).await?;
-        }
-        Ok(session)
+        workspace.pose(options.identity.clone(), options.through.clone());
+        Box::pin(workspace.current()).await
     }
 
     /// The secrets that actions name. Whatever is answered from now on does not show their values.
@@ -275,7 +275,7 @@ impl Visit {
                     ApiError::new("secret_not_set", message).with("path", format!("actions[{at}].value.secret"))
                 );
             };
-            self.redactor.learn(&secret);
+            workspace.learn(&secret);
             secrets.insert(name.to_owned(), secret);
         }
         Ok(secrets)
@@ -330,8 +330,8 @@ impl Visit {
     }
 
     fn redacted(&self, error: ApiError) -> ApiError {
-        let details = crate::script::redacted(error.details.into(), &self.redactor);
-        let details = details.as_object().cloned().unwrap_or_default();
+        let details = crate::script::redacted((*error.details).into(), &self.redactor);
+        let details = Box::new(details.as_object().cloned().unwrap_or_default());
         ApiError { message: self.redactor.redact(&error.message), details, ..error }
     }
 }

@@ -8,9 +8,11 @@ use utoipa::ToSchema;
 
 use super::super::app::App;
 use super::super::error::ApiError;
+use super::super::failures;
 use super::super::library::Script;
 use super::super::session_input::{SessionInput, SessionInputSchema};
 use super::said::LogLine;
+use crate::session::SessionOutcome;
 
 /// How a script is called that was sent.
 const SENT: &str = "script";
@@ -34,7 +36,7 @@ pub(in crate::serve) struct RunInput {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<SessionInputSchema>)]
     pub(in crate::serve) session: Option<SessionInput>,
-    /// The identity that the session tells sites from now on.
+    /// The identity that the session tells sites from now on; without a session, that of the pages of this run.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) identity: Option<String>,
     /// How long it may take, in milliseconds.
@@ -118,10 +120,6 @@ impl RunInput {
     /// What can be told to be wrong with it before it is begun.
     pub(in crate::serve) fn check(&self, app: &App) -> Result<(), ApiError> {
         self.timeout(app)?;
-        if self.identity.is_some() && self.session.is_none() {
-            let message = "identity: it is told by a session, and none is named: add session";
-            return Err(ApiError::invalid("identity", message));
-        }
         self.source(app).map(drop)
     }
 
@@ -144,6 +142,19 @@ impl RunInput {
             (Some(_), Some(_)) => Err(ApiError::invalid("name", "name: script is given too: one of them")),
             (None, None) => Err(ApiError::invalid("script", "script: the text of a script is wanted, or name")),
         }
+    }
+
+    /// `session`, and `sessions` where there was more than one.
+    pub(in crate::serve) fn session_members(&self, outcomes: &[SessionOutcome]) -> Map<String, Value> {
+        let session = match &self.session {
+            None => outcomes.first().map_or(Value::Null, failures::told),
+            Some(session) => failures::told_of(&session.id, outcomes),
+        };
+        let mut members = Map::from_iter([("session".to_owned(), session)]);
+        if outcomes.len() > 1 {
+            members.insert("sessions".to_owned(), outcomes.iter().map(failures::told).collect());
+        }
+        members
     }
 
     pub(super) fn wants(&self, output: RunOutput) -> bool {

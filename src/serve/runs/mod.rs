@@ -88,6 +88,7 @@ pub(super) async fn run(app: &App, task: &Task, input: RunInput) -> Result<Answe
     let script = input.source(app)?;
     let folder = Folder::new()?;
     let workspace = app.pools.workspace(task.caller.tenant(), &task.id)?;
+    task.so_far.are_of(&workspace);
     let said = Said::default();
     let ended = Box::pin(perform(app, task, &input, script, &folder, &workspace, &said)).await;
     // Nothing of a run is left on the disk.
@@ -102,13 +103,13 @@ pub(super) async fn run(app: &App, task: &Task, input: RunInput) -> Result<Answe
                 answer.insert("result".to_owned(), result);
             }
             answer.extend(body);
-            answer.extend(session_members(&input, &sessions));
+            answer.extend(input.session_members(&sessions));
             Ok(Answer { status: StatusCode::OK, body: answer })
         }
         Err((mut error, sessions)) => {
             error.beside.insert("status".to_owned(), "failed".into());
             error.beside.extend(body);
-            error.beside.extend(session_members(&input, &sessions));
+            error.beside.extend(input.session_members(&sessions));
             Err(error)
         }
     }
@@ -151,9 +152,14 @@ async fn perform(
         Ok(prepared) => prepared,
         Err(failure) => return Err(early(failures::of_run(&failure))),
     };
-    if let Some(session) = &input.session
-        && let Err(error) = open(task, input, session, workspace).await
-    {
+    let opened = match (&input.session, &input.identity) {
+        (Some(session), _) => open(task, input, session, workspace).await,
+        (None, Some(name)) => {
+            workspace.identity(name).await.map(|own| workspace.pose(own, None)).map_err(ApiError::from)
+        }
+        (None, None) => Ok(()),
+    };
+    if let Err(error) = opened {
         let outcomes = workspace.finish(task.finish_by()).await;
         return Err((error, outcomes));
     }
@@ -223,24 +229,4 @@ fn limits(app: &App, task: &Task) -> Limits {
         modules: 32,
         emitted_bytes: app.config.max_output,
     }
-}
-
-/// `session`, and `sessions` where the script had more than one.
-fn session_members(input: &RunInput, outcomes: &[SessionOutcome]) -> Map<String, Value> {
-    let mut members = Map::new();
-    let named = input.session.as_ref().and_then(|session| {
-        let is =
-            |outcome: &&SessionOutcome| outcome.id == session.id || outcome.forked_from.as_ref() == Some(&session.id);
-        outcomes.iter().find(is)
-    });
-    let session = match (named, &input.session) {
-        (Some(named), _) => failures::told(named),
-        (None, Some(session)) => failures::untouched(session.id.as_str()),
-        (None, None) => outcomes.first().map_or(Value::Null, failures::told),
-    };
-    members.insert("session".to_owned(), session);
-    if outcomes.len() > 1 {
-        members.insert("sessions".to_owned(), outcomes.iter().map(failures::told).collect());
-    }
-    members
 }

@@ -10,12 +10,14 @@ use url::Url;
 use zeroize::Zeroizing;
 
 use crate::base::{Deadline, Secret, SessionId, reached};
+use crate::egress::Upstream;
 use crate::page::Credentials;
 
 use super::capture::Snapshot;
 use super::emulate::Asked;
 use super::kept::{Kept, Opening};
 use super::state::Beside;
+use super::way::Way;
 use super::{Cookie, Identity, SessionError, SessionOptions, SessionOutcome, Workspace, save};
 use jar::Jar;
 
@@ -29,6 +31,8 @@ pub struct PlainSession {
     kept: Option<Kept>,
     told: Identity,
     credentials: Option<Credentials>,
+    /// How it goes out, where not as everybody does.
+    way: Option<Way>,
     jar: Mutex<Jar>,
 }
 
@@ -51,14 +55,12 @@ impl Workspace {
                 return Err(SessionError::Closed { id: Some(id) });
             }
             let mut session = PlainSession::of(opening, options.asked());
-            match workspace.credentials(&session.told).await {
-                Ok(credentials) => session.credentials = credentials,
-                Err(error) => {
-                    if let Some(kept) = session.kept.take() {
-                        kept.release().await;
-                    }
-                    return Err(error);
+            let equipped = session.equip(&workspace, options.through.as_ref()).await;
+            if let Err(error) = equipped {
+                if let Some(kept) = session.kept.take() {
+                    kept.release().await;
                 }
+                return Err(error);
             }
             Ok(session)
         });
@@ -66,9 +68,9 @@ impl Workspace {
     }
 
     /// One without a browser of which nothing is kept.
-    pub async fn plain_for_once(&self, identity: &Identity) -> Result<PlainSession, SessionError> {
-        let mut session = PlainSession::throw_away(identity);
-        session.credentials = self.credentials(identity).await?;
+    pub async fn plain_for_once(&self, options: &SessionOptions) -> Result<PlainSession, SessionError> {
+        let mut session = PlainSession::throw_away(&options.identity);
+        session.equip(self, options.through.as_ref()).await?;
         Ok(session)
     }
 }
@@ -76,7 +78,19 @@ impl Workspace {
 impl PlainSession {
     fn throw_away(identity: &Identity) -> Self {
         let told = identity.clone().written_out(CHROME);
-        Self { kept: None, told, credentials: None, jar: Mutex::default() }
+        Self { kept: None, told, credentials: None, way: None, jar: Mutex::default() }
+    }
+
+    /// Looks up what its identity names.
+    async fn equip(&mut self, workspace: &Workspace, through: Option<&Upstream>) -> Result<(), SessionError> {
+        self.credentials = workspace.credentials(&self.told).await?;
+        self.way = workspace.way(self.told.proxy.as_ref(), through).await?;
+        Ok(())
+    }
+
+    /// How it goes out; none: as everybody does.
+    pub fn way(&self) -> Option<&Way> {
+        self.way.as_ref()
     }
 
     fn of(opening: Opening, asked: Asked<'_>) -> Self {
@@ -85,9 +99,10 @@ impl PlainSession {
         let told = identity.ask_without_browser(asked, CHROME);
         let jar = Mutex::new(Jar::new(base.cookies().to_vec()));
         let (base, opened) = (Mutex::new(base.clone()), base);
-        let kept = Kept { named, restorer: None, base, opened, own: None, identity: Mutex::new(identity) };
+        let (identity, saved_so_far) = (Mutex::new(identity), Mutex::default());
+        let kept = Kept { named, restorer: None, base, opened, own: None, identity, saved_so_far };
         reached("plain.opened");
-        Self { kept: Some(kept), told, credentials: None, jar }
+        Self { kept: Some(kept), told, credentials: None, way: None, jar }
     }
 
     /// Its id; none for one of which nothing is kept.
@@ -119,6 +134,12 @@ impl PlainSession {
     /// The `Authorization` header of a request to the site that it has credentials for; none for any other.
     pub fn authorization(&self, url: &Url) -> Option<Zeroizing<String>> {
         self.credentials.as_ref().and_then(|credentials| credentials.basic(url))
+    }
+
+    /// The same header for a request that goes to a site once more, which has asked who we are, where it is not said for which site
+    /// its credentials are.
+    pub fn authorization_when_asked(&self) -> Option<Zeroizing<String>> {
+        self.credentials.as_ref().and_then(Credentials::when_asked)
     }
 
     /// The password that it may answer a site with.

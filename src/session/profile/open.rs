@@ -40,11 +40,12 @@ impl Workspace {
         let held = opening.clone();
         let start = async {
             let transfers = self.0.transfers.clone();
-            let own = OwnBrowser::start(self.launch(), &opening.named, &opening.base, transfers).await?;
+            let way = self.way_of(&opening, options).await?;
+            let own = OwnBrowser::start(self.launch_by(way.as_ref()), &opening.named, &opening.base, transfers).await?;
             self.note_browser(own.browser());
             self.notices().extend(own.notice(&opening));
             let own = Arc::new(own);
-            let (room, gate) = (own.room().await?, own.gate().clone());
+            let (room, gate) = (own.room(way).await?, own.gate().clone());
             let session = Session::start(room, &gate, opening, Some(own)).await?;
             session.identify(options.asked()).await?;
             Ok(session)

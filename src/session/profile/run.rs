@@ -16,6 +16,7 @@ use super::super::part::Names;
 use super::super::restorer::Gate;
 use super::super::room::Room;
 use super::super::save::{Base, Draft};
+use super::super::way::Way;
 use super::super::{Cookie, SessionError, cookies};
 use super::{About, Archived, Overlay, Transfers, Vault, may_open, pack, unpack};
 use crate::base::{Deadline, Version, reached};
@@ -101,9 +102,9 @@ impl OwnBrowser {
         &self.gate
     }
 
-    /// The context of the directory itself.
-    pub(in crate::session) async fn room(&self) -> Result<Room, BrowserError> {
-        Room::of_directory(&self.gate).await
+    /// The context of the directory itself; `way` is what its browser was started with.
+    pub(in crate::session) async fn room(&self, way: Option<Way>) -> Result<Room, BrowserError> {
+        Room::of_directory(&self.gate, way).await
     }
 
     /// Sees to it that cookies without an expiry outlive the last page.
