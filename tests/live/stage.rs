@@ -85,10 +85,17 @@ impl Stage {
     pub async fn until(&self, expression: &str) {
         let wait =
             format!("async () => {{ while (!({expression})) await new Promise(done => setTimeout(done, 10)); }}");
-        let waited = self.page.main_frame().evaluate(&wait, None, soon()).await;
-        if let Err(error) = waited {
-            let log = self.page.main_frame().evaluate("String(window.log)", None, soon()).await;
-            panic!("{expression}: {error}; the page's log: {log:?}");
+        loop {
+            let waited = self.page.main_frame().evaluate(&wait, None, soon()).await;
+            match waited {
+                Ok(_) => return,
+                // It is on its way to the page that is meant.
+                Err(error) if error.to_string().contains("navigated") => {}
+                Err(error) => {
+                    let log = self.page.main_frame().evaluate("String(window.log)", None, soon()).await;
+                    panic!("{expression}: {error}; the page's log: {log:?}");
+                }
+            }
         }
     }
 
