@@ -84,7 +84,7 @@ async fn fields_are_chosen_in_pickers_that_the_viewer_draws() {
     stage.serve("/framed", FRAMED);
     stage.serve("/inner", INNER);
     person.say(json!({"type": "navigate", "url": stage.url("/framed")}));
-    stage.until("location.pathname == '/framed' && log.includes('ready')").await;
+    stage.until("location.pathname == '/framed' && window.log?.includes('ready')").await;
     person.click((80.0, 115.0));
     let inner = picker(&person).await;
     assert_eq!((inner.rect.x.round(), inner.rect.y.round()), (50.0, 100.0));

@@ -19,7 +19,7 @@ use serde_json::{Value, json};
 
 /// Nothing here takes longer unless it hangs.
 pub fn soon() -> Deadline {
-    Deadline::after(Duration::from_secs(60))
+    Deadline::after(Duration::from_mins(1))
 }
 
 type Pages = Arc<Mutex<HashMap<String, String>>>;
