@@ -9,6 +9,7 @@ use axum::Router;
 use axum::extract::{Request, State};
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
+use futures_util::FutureExt;
 use rhaven::base::{Deadline, Tenant};
 use rhaven::browser::{Flavor, LaunchOptions};
 use rhaven::live::wire::{FrameHead, FromViewer, Role, ToViewer};
@@ -166,6 +167,18 @@ impl Person {
                 None => panic!("it ended"),
             }
         }
+    }
+
+    /// Whether `look` finds something in what has come already; pictures are acknowledged.
+    pub fn was_told(&self, look: impl Fn(&ToViewer) -> bool) -> bool {
+        let mut found = false;
+        while let Some(Some(sent)) = self.viewer.next().now_or_never() {
+            match sent {
+                Sent::Message(message) => found |= look(&message),
+                Sent::Frame(frame) => self.acknowledge(&frame),
+            }
+        }
+        found
     }
 
     /// The next picture, not yet acknowledged.
