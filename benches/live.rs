@@ -105,7 +105,7 @@ impl Stage {
         let (used, began) = (processor_time(), Instant::now());
         let count = self.watch(MEASURED).await;
         let took = began.elapsed().as_secs_f64();
-        ((processor_time() - used).as_secs_f64() / took, f64::from(count) / took)
+        (processor_time().saturating_sub(used).as_secs_f64() / took, f64::from(count) / took)
     }
 }
 

@@ -66,7 +66,9 @@ impl Engine {
     /// These were answered, by whomever, or have gone with their tab.
     pub(super) fn close_dialogs(&mut self, which: impl Fn(&Shown) -> bool) {
         let closed: Vec<Shown> = self.dialogs.extract_if(.., |shown| which(shown)).collect();
-        closed.iter().for_each(|shown| self.tell(&ToViewer::DialogClosed { id: shown.message.id }));
+        for shown in &closed {
+            self.tell(&ToViewer::DialogClosed { id: shown.message.id });
+        }
     }
 
     /// Nobody looks any more: the dialogs are answered, unless somebody comes soon.

@@ -140,7 +140,9 @@ impl Engine {
     pub async fn run(mut self, mut orders: mpsc::UnboundedReceiver<Order>, first: Vec<Page>) {
         self.allow_downloads();
         let mut added = self.session.pages_added();
-        first.into_iter().for_each(|page| self.add_tab(page));
+        for page in first {
+            self.add_tab(page);
+        }
         let mut ticked = Instant::now();
         let reason = loop {
             let due = if self.viewers.values().any(|viewer| viewer.mailbox.has_room()) {

@@ -75,6 +75,11 @@ async fn work(mut acts: mpsc::UnboundedReceiver<Act>) {
                 if unanswered.len() < MOST_UNANSWERED
                     && let Some(act) = motion.take(act)
                 {
+                    if matches!(act, Act::Paste(..)) {
+                        // It goes another way than the rest: what was done before has to be taken first.
+                        let taken = async { while unanswered.next().await.is_some() {} };
+                        let _ = tokio::time::timeout(CLIPBOARD_TIMEOUT, taken).await;
+                    }
                     unanswered.extend(perform(act).await);
                 }
             }

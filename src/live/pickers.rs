@@ -72,7 +72,7 @@ impl Engine {
         let Some(Open { field: Field::Value((cdp, context), token), .. }) = self.picker_with(id) else { return };
         let Ok(values) = serde_json::to_string(values) else { return };
         if values != "[]" {
-            evaluate(cdp, *context, format!("__rhavenLive.pick({token},{values})"));
+            evaluate(cdp, *context, &format!("__rhavenLive.pick({token},{values})"));
         }
         self.close_picker();
     }
@@ -80,7 +80,7 @@ impl Engine {
     pub(super) fn unpick(&mut self, id: u32) {
         let Some(open) = self.picker_with(id) else { return };
         if let Field::Value((cdp, context), token) = &open.field {
-            evaluate(cdp, *context, format!("__rhavenLive.unpick({token})"));
+            evaluate(cdp, *context, &format!("__rhavenLive.unpick({token})"));
         }
         self.close_picker();
     }
@@ -148,7 +148,7 @@ impl Engine {
 }
 
 /// As a person's choice: what the page opens then is not held back.
-fn evaluate(cdp: &Cdp, context: i64, expression: String) {
+fn evaluate(cdp: &Cdp, context: i64, expression: &str) {
     let params = json!({"expression": expression, "contextId": context, "userGesture": true});
     cdp.send(rpc("Runtime.evaluate", params)).forget();
 }

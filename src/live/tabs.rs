@@ -98,7 +98,9 @@ impl Engine {
     pub(super) fn look_for_pages(&mut self) {
         let known = |page: &Page| self.tabs.iter().any(|tab| tab.page.target().id() == page.target().id());
         let fresh: Vec<Page> = self.session.pages().into_iter().filter(|page| !known(page)).collect();
-        fresh.into_iter().for_each(|page| self.add_tab(page));
+        for page in fresh {
+            self.add_tab(page);
+        }
     }
 
     /// Follows a page; it comes to the front, as a popup does.
@@ -281,7 +283,7 @@ impl Engine {
             Err(why) => return self.refuse(viewer, "refused_address", why),
         };
         match self.active_tab() {
-            Some(tab) if !tab.crashed => self.load(viewer, &tab.cdp, url),
+            Some(tab) if !tab.crashed => self.load(viewer, &tab.cdp, &url),
             other => {
                 let instead = other.map(|tab| tab.id);
                 self.open_tab(viewer, Some(url), instead);
@@ -290,7 +292,7 @@ impl Engine {
     }
 
     /// Takes a tab to an address that was read; what Chromium will not open is told.
-    fn load(&self, viewer: u32, cdp: &Cdp, url: String) {
+    fn load(&self, viewer: u32, cdp: &Cdp, url: &str) {
         let (sent, orders) = (cdp.send(rpc("Page.navigate", json!({"url": url}))), self.orders.clone());
         tokio::spawn(async move {
             if let Err(error) = sent.await {
@@ -320,7 +322,7 @@ impl Engine {
                     engine.look_for_pages();
                     let cdp = page.target().cdp().clone();
                     if let Some(url) = url {
-                        engine.load(viewer, &cdp, url);
+                        engine.load(viewer, &cdp, &url);
                     }
                     if let Some(instead) = instead {
                         engine.drop_tab(instead);

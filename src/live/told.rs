@@ -106,7 +106,7 @@ impl Engine {
         let is_front = tab == self.active;
         match told {
             Told::Here => self.worlds.push((tab, world)),
-            Told::Title { title, icon } => self.titled(tab, title, &icon),
+            Told::Title { title, icon } => self.titled(tab, &title, &icon),
             Told::Cursor { cursor } if is_front && cursor != self.cursor => {
                 self.cursor.clone_from(&cursor);
                 self.tell(&ToViewer::Cursor { cursor });
@@ -144,7 +144,7 @@ impl Engine {
         }
     }
 
-    fn titled(&mut self, tab: u32, title: String, icon: &str) {
+    fn titled(&mut self, tab: u32, title: &str, icon: &str) {
         let Some(tab) = self.tabs.iter_mut().find(|known| known.id == tab) else { return };
         tab.title = title.chars().take(LONGEST).collect();
         let id = tab.id;

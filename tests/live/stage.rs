@@ -9,6 +9,7 @@ use axum::Router;
 use axum::extract::{Request, State};
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
+use futures_util::FutureExt;
 use rhaven::base::{Deadline, Tenant};
 use rhaven::browser::{Flavor, LaunchOptions};
 use rhaven::live::wire::{FrameHead, FromViewer, Role, ToViewer};
@@ -19,7 +20,7 @@ use serde_json::{Value, json};
 
 /// Nothing here takes longer unless it hangs.
 pub fn soon() -> Deadline {
-    Deadline::after(Duration::from_secs(60))
+    Deadline::after(Duration::from_mins(1))
 }
 
 type Pages = Arc<Mutex<HashMap<String, String>>>;
@@ -85,10 +86,17 @@ impl Stage {
     pub async fn until(&self, expression: &str) {
         let wait =
             format!("async () => {{ while (!({expression})) await new Promise(done => setTimeout(done, 10)); }}");
-        let waited = self.page.main_frame().evaluate(&wait, None, soon()).await;
-        if let Err(error) = waited {
-            let log = self.page.main_frame().evaluate("String(window.log)", None, soon()).await;
-            panic!("{expression}: {error}; the page's log: {log:?}");
+        loop {
+            let waited = self.page.main_frame().evaluate(&wait, None, soon()).await;
+            match waited {
+                Ok(_) => return,
+                // It is on its way to the page that is meant.
+                Err(error) if error.to_string().contains("navigated") => {}
+                Err(error) => {
+                    let log = self.page.main_frame().evaluate("String(window.log)", None, soon()).await;
+                    panic!("{expression}: {error}; the page's log: {log:?}");
+                }
+            }
         }
     }
 
@@ -159,6 +167,18 @@ impl Person {
                 None => panic!("it ended"),
             }
         }
+    }
+
+    /// Whether `look` finds something in what has come already; pictures are acknowledged.
+    pub fn was_told(&self, look: impl Fn(&ToViewer) -> bool) -> bool {
+        let mut found = false;
+        while let Some(Some(sent)) = self.viewer.next().now_or_never() {
+            match sent {
+                Sent::Message(message) => found |= look(&message),
+                Sent::Frame(frame) => self.acknowledge(&frame),
+            }
+        }
+        found
     }
 
     /// The next picture, not yet acknowledged.

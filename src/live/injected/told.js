@@ -84,7 +84,9 @@
   live.isFocused = () => document.hasFocus() && !['IFRAME', 'FRAME'].includes(document.activeElement?.tagName);
   // Puts the text where Ctrl+V takes it from; the page does not hear of it.
   live.hold = text => {
+    let held = false;
     const put = event => {
+      held = true;
       event.clipboardData.setData('text/plain', text);
       event.preventDefault();
       event.stopImmediatePropagation();
@@ -92,7 +94,7 @@
     const hush = event => { event.preventDefault(); event.stopImmediatePropagation(); };
     quiet = true;
     holding = { put, hush };
-    try { return document.execCommand('copy'); } finally { quiet = false; holding = null; }
+    try { document.execCommand('copy'); return held; } finally { quiet = false; holding = null; }
   };
   let holding = null;
   on('beforecopy', event => holding?.hush(event));

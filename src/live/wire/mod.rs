@@ -5,7 +5,8 @@
 //! pictures: a [`FrameHead`] of 20 bytes, then the picture. Coordinates and sizes are CSS pixels of the remote viewport, whose size
 //! every picture tells. Unknown fields are passed over on both sides, so that fields may be added; `hello` tells the [`VERSION`].
 //!
-//! The rules: a viewer gets the next picture once it has sent `ack` for the last (or for a later one), and always the newest there is.
+//! The rules: a viewer gets the next picture once it has sent `ack` for the last (on a far link two may be under way at once; `ack` of one
+//! is of those before it too), and always the newest there is.
 //! Only the viewer that is in control steers; what others send that would steer is answered by `error` with the code
 //! `not_in_control`. `ack`, `visible`, `ping`, `take_control` and `release_control` are for everybody.
 

@@ -121,6 +121,7 @@ pub enum ToViewer {
 
 /// A tab.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[allow(clippy::struct_excessive_bools, reason = "each is told by itself")]
 pub struct Tab {
     /// Its number, never used again. The `tab` of pictures is its low 16 bits.
     pub id: u32,
