@@ -34,6 +34,10 @@ pub struct LiveOptions {
     pub fps: u32,
     /// Whether the first who may steer is in control at once.
     pub control_at_once: bool,
+    /// Whether pages show the picture alone.
+    pub kiosk: bool,
+    /// Whether pages do not show the pointer.
+    pub hide_cursor: bool,
     /// The addresses that are bookmarked already.
     pub bookmarks: Vec<String>,
     /// The most bytes of all downloads together; one that goes beyond is broken off. They stand where the browser's own folder does,
@@ -49,6 +53,8 @@ impl Default for LiveOptions {
             most_pixels: 1920 * 1080,
             fps: 24,
             control_at_once: true,
+            kiosk: false,
+            hide_cursor: false,
             bookmarks: Vec::new(),
             most_download_bytes: 256 << 20,
         }

@@ -1,5 +1,6 @@
 //! Viewers as they come and go, who of them is in control, and what they say.
 
+use super::LiveOptions;
 use super::engine::{Engine, Watcher};
 use super::mailbox;
 use super::wire::{FromViewer, MOST_TEXT_BYTES, Role, ToViewer, VERSION};
@@ -20,8 +21,9 @@ impl Engine {
 
     /// Everything that one who has been there would know.
     fn post_state(&self, number: u32, role: Role, mailbox: &mailbox::Shared) {
-        let (width, height, fps) = (self.options.width, self.options.height, self.options.fps);
-        mailbox.post(ToViewer::Hello { version: VERSION, viewer: number, role, width, height, fps });
+        let LiveOptions { width, height, fps, kiosk, hide_cursor, .. } = self.options;
+        let (version, viewer) = (VERSION, number);
+        mailbox.post(ToViewer::Hello { version, viewer, role, width, height, fps, kiosk, hide_cursor });
         mailbox.post(self.tabs_message());
         mailbox.post(ToViewer::Cursor { cursor: self.cursor.clone() });
         if self.caret.is_some() {

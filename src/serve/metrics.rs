@@ -129,6 +129,7 @@ fn gauges(app: &App) -> Vec<(&'static str, &'static str, usize)> {
         ("jobs_running", "Jobs in this server's hands that go on", running),
         ("transfers_running", "Sessions that are read as a whole, sent or taken", heavy.running + transfers.running),
         ("transfers_waiting", "Requests for such that wait for their turn", heavy.waiting + transfers.waiting),
+        ("live_browsers", "Browsers that people watch and steer", app.vms.count()),
         ("browsers", "Browsers that run", totals.browsers),
         ("contexts", "Contexts that are open in them", totals.contexts),
         ("warm_sessions", "Sessions that are ready before they are asked for", totals.warm),

@@ -40,6 +40,7 @@ pub(super) struct Pools {
 struct Place {
     pool: Pool,
     outgoing: Outgoing,
+    ways: Ways,
 }
 
 /// What all tenants have together.
@@ -79,8 +80,9 @@ impl Pools {
             warm: WARM,
             idle: IDLE,
         };
-        let pool = Pool::going_out(config, self.sessions.clone(), Ways::new(straight));
-        let place = Place { pool, outgoing };
+        let ways = Ways::new(straight);
+        let pool = Pool::going_out(config, self.sessions.clone(), ways.clone());
+        let place = Place { pool, outgoing, ways };
         places.insert(tenant.clone(), place.clone());
         Ok(place)
     }
@@ -88,6 +90,11 @@ impl Pools {
     /// The way out of `tenant`.
     pub(super) fn outgoing(&self, tenant: &Tenant) -> Result<Outgoing, ApiError> {
         Ok(self.of(tenant)?.outgoing)
+    }
+
+    /// The other ways out that it may take, through proxies that it names.
+    pub(super) fn ways(&self, tenant: &Tenant) -> Result<Ways, ApiError> {
+        Ok(self.of(tenant)?.ways)
     }
 
     /// A workspace of `tenant`; `id` is that of the request or job, which others are told holds its sessions. Starts nothing yet.

@@ -76,9 +76,9 @@ impl Workspace {
         Self::with(config, OnceCell::new(), None, Ways::free())
     }
 
-    /// One with browsers of its own, whose store is open.
-    pub fn over(config: WorkspaceConfig, sessions: Sessions) -> Self {
-        Self::with(config, OnceCell::new_with(Some(sessions)), None)
+    /// One with browsers of its own, which go out by one of `ways` where they do not as the configured one; its store may be open.
+    pub fn going_out(config: WorkspaceConfig, sessions: Option<Sessions>, ways: Ways) -> Self {
+        Self::with(config, OnceCell::new_with(sessions), None, ways)
     }
 
     /// One whose browser is that of a pool, and whose store is open.

@@ -450,7 +450,7 @@ mod tests {
         check("items", "for each item, its name and quantity", "records name quantity");
         check("quotes", "array of quotes with text, author and list of tags", "records text author tags");
         check("price", "the current price of the product as a number", "one Money Number");
-        check("author", "name of the author", "one Name Text");
+        check("author", "name of the author", "one Person Text");
         check("published", "date when the article was published", "one Date Text");
         check("email", "contact e-mail address", "one Email Text");
         check("review_count", "number of reviews", "one Count Integer");

@@ -22,6 +22,12 @@ pub enum ToViewer {
         height: u32,
         /// The most pictures a second.
         fps: u32,
+        /// Whether the page shows the picture alone.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        kiosk: bool,
+        /// Whether it does not show the pointer.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        hide_cursor: bool,
     },
     /// All tabs, whenever something about them has changed.
     Tabs {

@@ -167,14 +167,18 @@ export function start() {
   for (const name of ["mousedown", "mouseup", "auxclick", "contextmenu", "dragstart"]) {
     canvas.addEventListener(name, (event) => event.preventDefault());
   }
+  let hidden = false;
+  on("hello", (message) => {
+    hidden = message.hide_cursor === true;
+  });
   on("cursor", (message) => {
-    canvas.style.cursor = state.steering ? message.cursor : "default";
+    canvas.style.cursor = hidden ? "none" : state.steering ? message.cursor : "default";
   });
   on("local:steering", (steering) => {
     if (steering) return;
     fingers.clear();
     waitingMove = null;
     waitingWheel = null;
-    canvas.style.cursor = "default";
+    canvas.style.cursor = hidden ? "none" : "default";
   });
 }

@@ -8,6 +8,8 @@ use serde_json::{Map, Value};
 use url::Url;
 use utoipa::ToSchema;
 
+use crate::session::IdentityProxy;
+
 use super::super::error::ApiError;
 use super::super::json;
 use super::profile::{Plan, ProfileInput, ProfileInputSchema};
@@ -195,6 +197,7 @@ impl VmInput {
     /// What can be told to be wrong with it before anything is begun.
     fn check(&self) -> Result<(), ApiError> {
         self.plan()?;
+        self.proxy()?;
         self.picture()?;
         self.timeout.check()?;
         self.language()?;
@@ -213,6 +216,13 @@ impl VmInput {
     pub(super) fn plan(&self) -> Result<Plan, ApiError> {
         let what = "profile.save: an id says what is saved over; say with load what to begin with, or with true that it is new";
         self.profile.plan().ok_or_else(|| ApiError::invalid("profile.save", what))
+    }
+
+    /// The proxy that it goes out through.
+    pub(super) fn proxy(&self) -> Result<Option<IdentityProxy>, ApiError> {
+        let parsed = self.http_proxy.as_deref().map(IdentityProxy::parse).transpose();
+        // The address may hold a password, and is not told.
+        parsed.map_err(|error| ApiError::invalid("http_proxy", format!("http_proxy: {error}")))
     }
 
     /// Its size and rate.

@@ -82,7 +82,6 @@ pub(super) async fn start(app: &App, tenant: &Tenant, input: VmInput) -> Result<
         live,
         timeouts: input.timeout,
         control_disabled: input.control_disable_default,
-        kiosk: input.kiosk,
         place,
     }));
     app.vms.put(&vm);
@@ -159,13 +158,15 @@ fn workspace(app: &App, tenant: &Tenant, record: &Record, keeps_nothing: bool) -
     let launch = LaunchOptions { egress: Some(egress), flavor: Flavor::Full, ..usual.launch.clone() };
     let holder = format!("live browser {} of {}", record.id, usual.holder);
     let config = WorkspaceConfig { tenant: tenant.clone(), launch, holder, ..usual.clone() };
+    let ways = app.pools.ways(tenant)?;
     if !keeps_nothing {
-        return Ok(Workspace::over(config, app.sessions.clone()));
+        return Ok(Workspace::going_out(config, Some(app.sessions.clone()), ways));
     }
     let mut key = zeroize::Zeroizing::new([0; 32]);
     getrandom::fill(&mut *key).map_err(|error| ApiError::internal(&error.to_string()))?;
     let key = KeySource::Text(Secret::new("a key of this browser", BASE64.encode(&*key)));
-    Ok(Workspace::new(WorkspaceConfig { store: StoreConfig::Memory, key, outbox: None, ..config }))
+    let config = WorkspaceConfig { store: StoreConfig::Memory, key, outbox: None, ..config };
+    Ok(Workspace::going_out(config, None, ways))
 }
 
 async fn open(workspace: &Workspace, id: &SessionId, plan: &Plan, input: &VmInput) -> Result<Session, ApiError> {
@@ -173,6 +174,7 @@ async fn open(workspace: &Workspace, id: &SessionId, plan: &Plan, input: &VmInpu
         user_agent: input.user_agent.clone(),
         locale: input.language()?,
         color_scheme: input.dark.then(|| "dark".to_owned()),
+        proxy: input.proxy()?,
         ..Identity::default()
     };
     let identity = identity.checked().map_err(|error| ApiError::invalid("user_agent", error.to_string()))?;
@@ -190,6 +192,8 @@ async fn make(session: &Session, input: &VmInput) -> Result<Live, ApiError> {
         height: picture.height,
         fps: picture.fps,
         control_at_once: !input.control_disable_default,
+        kiosk: input.kiosk,
+        hide_cursor: input.hide_cursor,
         ..LiveOptions::default()
     };
     let live = Live::over(session.clone(), options).await?;

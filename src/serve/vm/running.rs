@@ -27,8 +27,6 @@ pub(super) struct Vm {
     pub(super) clients: Mutex<Clients>,
     /// Who joins does not steer at once.
     pub(super) control_disabled: bool,
-    /// The picture alone.
-    pub(super) kiosk: bool,
     /// A wish that it ends, and why; the first one counts.
     wish: watch::Sender<Option<&'static str>>,
     /// Its end, once that is written.
@@ -57,13 +55,12 @@ pub(super) struct Parts {
     pub(super) live: Live,
     pub(super) timeouts: TimeoutInput,
     pub(super) control_disabled: bool,
-    pub(super) kiosk: bool,
     pub(super) place: OwnedSemaphorePermit,
 }
 
 impl Vm {
     pub(super) fn new(parts: Parts) -> Self {
-        let Parts { tenant, record, workspace, live, timeouts, control_disabled, kiosk, place } = parts;
+        let Parts { tenant, record, workspace, live, timeouts, control_disabled, place } = parts;
         let now = Instant::now();
         Self {
             tenant,
@@ -73,7 +70,6 @@ impl Vm {
             times: Mutex::new(Times { since: now, timeouts }),
             clients: Mutex::new(Clients { connected: 0, seen: now, acted: now }),
             control_disabled,
-            kiosk,
             wish: watch::Sender::new(None),
             over: watch::Sender::new(false),
             _place: place,
