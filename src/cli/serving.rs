@@ -21,7 +21,7 @@ const PREFIX: &str = "RHAVEN_SERVE_";
 const DRAIN: Duration = Duration::from_secs(30);
 
 /// The settings below `[serve]`, which are also the names of the variables.
-pub(super) const NAMES: [&str; 18] = [
+pub(super) const NAMES: [&str; 19] = [
     "listen",
     "scripts",
     "max_concurrent",
