@@ -1,7 +1,7 @@
 //! Telling somebody that a live browser has ended by itself: through the tenant's way out, under the server's policy like all that users
 //! name.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::json;
 
@@ -19,6 +19,7 @@ const PAUSES: [Duration; 2] = [Duration::from_secs(1), Duration::from_secs(5)];
 pub(super) async fn tell(app: &App, tenant: &Tenant, webhook: &WebhookInput, id: &str, kind: &str) {
     let Ok(outgoing) = app.pools.outgoing(tenant) else { return };
     for attempt in 0..=PAUSES.len() {
+        let began = Instant::now();
         let body = json!({ "session_id": id, "type": kind });
         let mut request = outgoing.client().post(&webhook.url).timeout(ATTEMPT).json(&body);
         if let Some(bearer) = &webhook.bearer {
@@ -34,7 +35,7 @@ pub(super) async fn tell(app: &App, tenant: &Tenant, webhook: &WebhookInput, id:
                 }
             }
             Err(_) => {
-                let refused = outgoing.proxy().why_failed(&webhook.url, std::time::Instant::now() - ATTEMPT);
+                let refused = outgoing.proxy().why_failed(&webhook.url, "", began);
                 let code = refused.as_ref().map_or("unreachable", |fault| fault.code());
                 tracing::warn!(live = id, code, "a webhook could not be told");
                 if code == "target_blocked" {
