@@ -212,6 +212,7 @@ mod tests {
         Bytes::from(vec![of])
     }
 
+    #[expect(clippy::option_option, reason = "nothing yet, and nothing any more")]
     fn next(mailbox: &Mailbox) -> Option<Option<(Sent, bool)>> {
         use futures_util::FutureExt;
         mailbox.next().now_or_never()

@@ -1,5 +1,7 @@
 //! What was downloaded in a live browser, for the people who look on: at an address that their page is told, and that opens that alone.
 
+use std::fmt::Write as _;
+
 use axum::body::Body;
 use axum::extract::{Path, Request, State};
 use axum::http::{HeaderMap, HeaderValue, header};
@@ -52,7 +54,11 @@ async fn download(
     let missing = || ApiError::new("not_found", "there is no such download");
     let found = vm.live.downloaded(&download).ok_or_else(missing)?;
     let file = tokio::fs::File::open(&found.path).await.map_err(|_| missing())?;
-    let name: String = found.name.bytes().map(|byte| format!("%{byte:02X}")).collect();
+    let mut name = String::new();
+    for byte in found.name.bytes() {
+        // Writing to a String cannot fail.
+        let _ = write!(name, "%{byte:02X}");
+    }
     let mut headers = HeaderMap::new();
     // A page that a site hands out as a file is not to run as one of ours.
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/octet-stream"));

@@ -51,6 +51,7 @@ const REFUSED: [&str; 3] = ["auth", "default_roles", "extension"];
 #[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(as = LiveBrowserInput, example = json!({ "start_url": "https://example.com/", "profile": { "save": true } }))]
+#[expect(clippy::struct_excessive_bools, reason = "each is a parameter of theirs")]
 pub(in crate::serve) struct VmInput {
     #[schema(value_type = ProfileInputSchema)]
     #[serde(default)]

@@ -34,7 +34,7 @@ const ARRIVAL: Duration = Duration::from_secs(30);
 pub(super) enum Started {
     New(Arc<Vm>),
     /// One of the same tag, that saves the same profile.
-    There(Record),
+    There(Box<Record>),
 }
 
 /// Starts one.
@@ -43,7 +43,7 @@ pub(super) async fn start(app: &App, tenant: &Tenant, input: VmInput) -> Result<
     if let Plan::Over(session) | Plan::Onto { save: session, .. } = &plan
         && let Some(there) = free(app, tenant, session, input.tag.as_deref()).await?
     {
-        return Ok(Started::There(there));
+        return Ok(Started::There(Box::new(there)));
     }
     let place = app.vms.place()?;
     let (session, saves) = match &plan {
@@ -52,7 +52,7 @@ pub(super) async fn start(app: &App, tenant: &Tenant, input: VmInput) -> Result<
         Plan::Read(session) => (Some(session.clone()), false),
     };
     let mut record = Record::new(app.nodes.id(), session, saves, input.tag.clone());
-    let own = SessionId::new(record.id.clone()).map_err(|error| ApiError::internal(&error.to_string()))?;
+    let own = SessionId::new(record.id.clone()).map_err(|error| ApiError::internal(error.to_string()))?;
     if saves && record.session.is_none() {
         record.session = Some(own.clone());
     }
@@ -163,7 +163,7 @@ fn workspace(app: &App, tenant: &Tenant, record: &Record, keeps_nothing: bool) -
         return Ok(Workspace::going_out(config, Some(app.sessions.clone()), ways));
     }
     let mut key = zeroize::Zeroizing::new([0; 32]);
-    getrandom::fill(&mut *key).map_err(|error| ApiError::internal(&error.to_string()))?;
+    getrandom::fill(&mut *key).map_err(|error| ApiError::internal(error.to_string()))?;
     let key = KeySource::Text(Secret::new("a key of this browser", BASE64.encode(&*key)));
     let config = WorkspaceConfig { store: StoreConfig::Memory, key, outbox: None, ..config };
     Ok(Workspace::going_out(config, None, ways))

@@ -31,10 +31,9 @@ pub(super) async fn time_out(vm: &Vm) -> &'static str {
         };
         match next {
             Some((kind, at)) if at <= now => return name(kind),
-            Some((kind, at)) if warning.is_some_and(|warning| at - now <= warning) => {
-                if warned != Some((kind, at)) {
+            Some(first @ (kind, at)) if warning.is_some_and(|warning| at - now <= warning) => {
+                if warned.replace(first) != Some(first) {
                     vm.live.warn(kind, (at - now).as_secs().max(1));
-                    warned = Some((kind, at));
                 }
             }
             _ if warned.take().is_some() => vm.live.warning_over(),
