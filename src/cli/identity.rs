@@ -39,7 +39,7 @@ changes it only when it is opened with it again.")]
         #[arg(value_parser = identity_name)]
         name: String,
         #[command(flatten)]
-        told: Told,
+        told: Box<Told>,
     },
     /// The tenant's identities
     #[command(visible_alias = "ls")]
