@@ -450,13 +450,13 @@ mod tests {
         check("items", "for each item, its name and quantity", "records name quantity");
         check("quotes", "array of quotes with text, author and list of tags", "records text author tags");
         check("price", "the current price of the product as a number", "one Money Number");
-        check("author", "name of the author", "one Name Text");
+        check("author", "name of the author", "one Person Text");
         check("published", "date when the article was published", "one Date Text");
         check("email", "contact e-mail address", "one Email Text");
         check("review_count", "number of reviews", "one Count Integer");
         check("in_stock", "whether the product is in stock", "one Any Bool");
         check("link", "link to the documentation", "one Url Url");
-        check("hours", "opening hours", "one Any Text");
+        check("hours", "opening hours", "one Hours Text");
         check("seller", "seller with name and rating", "record name rating");
     }
 }
