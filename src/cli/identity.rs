@@ -39,7 +39,7 @@ changes it only when it is opened with it again.")]
         #[arg(value_parser = identity_name)]
         name: String,
         #[command(flatten)]
-        told: Told,
+        told: Box<Told>,
     },
     /// The tenant's identities
     #[command(visible_alias = "ls")]
@@ -65,7 +65,7 @@ changes it only when it is opened with it again.")]
 /// Sets, lists, shows or deletes.
 pub(super) async fn execute(args: IdentityArgs, settings: &Settings, terminal: &Terminal) -> Outcome {
     match args.command {
-        IdentityCommand::Set { name, told } => set(&name, told, settings, terminal).await,
+        IdentityCommand::Set { name, told } => set(&name, *told, settings, terminal).await,
         IdentityCommand::List => list(settings, terminal).await,
         IdentityCommand::Show { name } => show(&name, settings, terminal).await,
         IdentityCommand::Delete { name, yes } => delete(&name, yes, settings, terminal).await,

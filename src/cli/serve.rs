@@ -86,7 +86,7 @@ pub(super) struct ServeArgs {
     /// Let nobody reach these, whatever else is said; may be given again
     #[arg(long = "deny-host", value_name = "PATTERN[:PORT]")]
     pub deny_hosts: Vec<String>,
-    /// The proxy for requests that say use_proxy: http, https or socks5; with a password in it, better set as `RHAVEN_SERVE_PROXY`,
+    /// The proxy for requests that say `use_proxy`: http, https or socks5; with a password in it, better set as `RHAVEN_SERVE_PROXY`,
     /// which no list of processes shows
     #[arg(long, value_name = "http://[USER:PASSWORD@]HOST:PORT")]
     pub proxy: Option<String>,

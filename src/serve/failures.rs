@@ -116,8 +116,8 @@ fn has_a_status(failure: &Failure) -> bool {
     let has = failure.kind == FailureKind::Store
         || matches!(
             &*failure.code,
-            "timeout"
-                | "run_timeout"
+            // That of a verb is about the script and its page.
+            "run_timeout"
                 | "target_blocked"
                 | "proxy_unavailable"
                 | "llm_unavailable"
