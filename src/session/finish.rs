@@ -36,6 +36,7 @@ impl Workspace {
             retained = std::mem::take(&mut open.retained);
             throw_away = open.throw_away.take();
             (open.current, open.reopen) = (None, None);
+            open.asked.clear();
             open.ending = true;
             running.clone_from(&open.running);
         });

@@ -61,6 +61,8 @@ pub(super) struct Open {
     pub(super) retained: Vec<Opening>,
     /// The session that the next verb opens if nothing is current then.
     pub(super) reopen: Option<SessionId>,
+    /// What was asked of the sessions that a restart has closed, which need not be saved.
+    pub(super) asked: Vec<(SessionId, SessionOptions)>,
     pub(super) running: Option<Arc<Running>>,
     /// How to start the next browser, where that is not as configured.
     pub(super) launch: Option<LaunchOptions>,
@@ -273,7 +275,7 @@ impl Workspace {
         // A task of its own: where the script is stopped on the way a lease that was just taken has to be given back.
         let given_up = CancellationToken::new();
         let _given_up_with_this = given_up.clone().drop_guard();
-        let (workspace, id, options) = (self.clone(), id.clone(), options.clone());
+        let (workspace, id, options) = (self.clone(), id.clone(), self.asked_again(id, options));
         let opened = tokio::spawn(async move {
             let opened = Box::pin(workspace.open(&id, &options, &given_up)).await;
             drop(turn);
@@ -378,6 +380,7 @@ impl Workspace {
         let Some(id) = session.id() else { return };
         self.0.open.send_modify(|open| {
             open.retained.retain(|opening| opening.id != *id);
+            open.asked.retain(|(asked, _)| asked != id);
             open.named.push((id.clone(), session.clone()));
             open.current = Some(session.clone());
             open.reopen = None;
