@@ -68,6 +68,8 @@ pub(super) struct Open {
     pub(super) launch: Option<LaunchOptions>,
     /// What was closed or deleted in the middle of the run.
     pub(super) ended: Vec<SessionOutcome>,
+    /// What was closed before the end of the run, and the sessions that are saved at it; then what became of all of them.
+    pub(super) finishing: (Vec<SessionOutcome>, Vec<Session>),
     /// The end of the run: a browser that goes is no accident any more.
     pub(super) ending: bool,
 }
@@ -469,11 +471,13 @@ impl Workspace {
         open.named.iter().map(opened).collect()
     }
 
-    /// What became so far of the sessions that were opened: only what is saved already counts. Reads no page.
+    /// What became so far of the sessions that were opened: only what is saved already counts. Reads no page. Also while the run
+    /// is finished and after that: it may be broken off on the way.
     pub fn outcomes(&self) -> Vec<SessionOutcome> {
         let open = self.0.open.borrow();
-        let named = open.named.iter().filter_map(|(_, session)| session.outcome());
-        open.ended.iter().cloned().chain(named).collect()
+        let (ended, finishing) = &open.finishing;
+        let named = open.named.iter().map(|(_, session)| session).chain(finishing).filter_map(Session::outcome);
+        open.ended.iter().chain(ended).cloned().chain(named).collect()
     }
 
     /// The stored sessions of this tenant; opens the store where it is not open yet.
