@@ -125,7 +125,7 @@ async fn no_end_is_an_end_at_the_deadline() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_was_saved_is_told_where_the_last_save_is_broken_off() {
     let (home, base) = (tempfile::tempdir().unwrap(), site().await);
-    let soon = || rhaven::base::Deadline::after(Duration::from_secs(60));
+    let soon = || rhaven::base::Deadline::after(Duration::from_mins(1));
     let workspace = Workspace::new(config(home.path()).workspace);
     let session = workspace.session(&SessionId::new("kept").unwrap(), &SessionOptions::default()).await.unwrap();
     let page = session.page().await.unwrap();
