@@ -125,7 +125,6 @@ async fn jobs_are_counted() {
         if wanted.iter().all(|wanted| text.lines().any(|line| line == *wanted)) {
             break;
         }
-        tokio::time::sleep(Duration::from_millis(20)).await;
     };
     has(&["rhaven_jobs_running 1", "rhaven_jobs_queued 1"]).await;
     follow::cancel(&rig, &endless).await;
