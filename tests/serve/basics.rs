@@ -1,6 +1,5 @@
 //! What holds of every request.
 
-
 use reqwest::{Method, StatusCode};
 use serde_json::json;
 
