@@ -74,6 +74,7 @@ mod storage_key;
 mod storage_state;
 mod sweep;
 mod tab_frames;
+mod tab_held;
 mod tab_storage;
 mod tabs;
 mod tenants;
@@ -83,6 +84,7 @@ mod versions;
 mod visited;
 mod waiting;
 mod warm;
+mod warm_page;
 mod whole;
 mod workspace;
 
