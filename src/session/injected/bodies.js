@@ -24,10 +24,12 @@ const bodies = (() => {
   });
 
   // Caches and entries in the order in which they were made, which decides what `match` finds.
-  async function* cachesHere(note) {
+  async function* cachesHere(note, cached) {
     let used = 0;
-    for (const name of (await globalThis.caches?.keys()) ?? []) {
+    for (const name of (await cached) ?? []) {
       const store = `cacheStorage:${name.toWellFormed()}`;
+      // It was deleted between the listing and now: leave no empty one behind.
+      if (!await caches.has(name)) continue;
       const cache = await caches.open(name);
       let over = 0;
       yield JSON.stringify({ t: 'cache', name: codec.encodeString(name) });
@@ -50,14 +52,18 @@ const bodies = (() => {
     }
   }
 
-  async function* filesIn(directory, path, note, used) {
+  const entriesOf = async (directory) => {
     const found = [];
     for await (const entry of directory.entries()) found.push(entry);
+    return found;
+  };
+
+  async function* filesIn(found, path, note, used) {
     for (const [name, handle] of found.sort(([a], [b]) => byCodeUnits(a, b))) {
       const at = [...path, codec.encodeString(name)];
       if (handle.kind === 'directory') {
         yield JSON.stringify({ t: 'dir', path: at });
-        yield* filesIn(handle, at, note, used);
+        yield* filesIn(await entriesOf(handle), at, note, used);
         continue;
       }
       try {
@@ -75,10 +81,12 @@ const bodies = (() => {
     }
   }
 
-  async function* files(note) {
-    if (!navigator.storage?.getDirectory) return;
+  // What the private file system begins with.
+  const listed = async () => (navigator.storage?.getDirectory ? entriesOf(await navigator.storage.getDirectory()) : []);
+
+  async function* files(note, stored) {
     const used = { bytes: 0, over: 0 };
-    yield* filesIn(await navigator.storage.getDirectory(), [], note, used);
+    yield* filesIn(await stored, [], note, used);
     if (used.over) note('fileSystem', null, tooMuch(used.over, 'of its files'));
   }
 
@@ -122,5 +130,5 @@ const bodies = (() => {
     await Promise.race([active(), late]);
   };
 
-  return { caches: cachesHere, files, putEntry, createFile, directory, register, shown };
+  return { caches: cachesHere, files, listed, putEntry, createFile, directory, register, shown };
 })();

@@ -1,6 +1,6 @@
 // Reads what this origin keeps, as lines of JSON in a canonical order (see session/part.rs for the lines), some
-// megabytes per call. Called with {begin: true, budget, session} first, then {budget} until
-// `done`; `session` says where sessionStorage is read (tab_storage.rs).
+// megabytes per call. Called with {begin: true, budget, session, permitted} first, then {budget} until
+// `done`; `session` says where sessionStorage is read (tab_storage.rs), `permitted` whether it is told what the document may do.
 const capture = (() => {
   const byCodeUnits = (a, b) => (a < b ? -1 : a > b ? 1 : 0);
   const wait = (request) =>
@@ -67,8 +67,8 @@ const capture = (() => {
     }
   }
 
-  async function* databases(note, auto) {
-    const list = (await indexedDB.databases()).sort((a, b) => byCodeUnits(a.name, b.name));
+  async function* databases(note, auto, listed) {
+    const list = (await listed).sort((a, b) => byCodeUnits(a.name, b.name));
     for (const { name } of list) {
       let db;
       try {
@@ -105,7 +105,7 @@ const capture = (() => {
       .map(([k, v]) => JSON.stringify({ t: 'ss', k: codec.encodeString(k), v: codec.encodeString(v) }));
   };
 
-  async function* lines(note, auto, session, registered) {
+  async function* lines(note, auto, session, { listed, cached, stored, registered }) {
     try {
       // By index: a key named like a property of Storage ("length") is not among its own names.
       const keys = Array.from({ length: localStorage.length }, (_, i) => localStorage.key(i));
@@ -115,9 +115,9 @@ const capture = (() => {
       note('localStorage', null, error.message || String(error));
     }
     try { yield* sessionLines(session, note); } catch (error) { note('sessionStorage', null, error.message || String(error)); }
-    try { yield* databases(note, auto); } catch (error) { note('indexedDB', null, error.message || String(error)); }
-    try { yield* bodies.caches(note); } catch (error) { note('cacheStorage', null, error.message || String(error)); }
-    try { yield* bodies.files(note); } catch (error) { note('fileSystem', null, error.message || String(error)); }
+    try { yield* databases(note, auto, listed); } catch (error) { note('indexedDB', null, error.message || String(error)); }
+    try { yield* bodies.caches(note, cached); } catch (error) { note('cacheStorage', null, error.message || String(error)); }
+    try { yield* bodies.files(note, stored); } catch (error) { note('fileSystem', null, error.message || String(error)); }
     try { yield* workers(session.workers, registered); } catch (error) { note('serviceWorker', null, error.message || String(error)); }
   }
 
@@ -146,7 +146,7 @@ const capture = (() => {
     return { secure: isSecureContext, states: Object.fromEntries(told.filter((t) => t.value).map((t) => t.value)) };
   };
 
-  return async ({ begin, budget, session, ask }) => {
+  return async ({ begin, budget, session, ask, permitted }) => {
     if (ask) return { text: '', done: true, partial: [], auto: [], at: location.origin, permissions: await permissions() };
     const self = capture;
     if (begin) {
@@ -156,17 +156,22 @@ const capture = (() => {
       self.auto = [];
       // Questions that only the browser can answer are asked at once: they are on their way while the rest is read.
       const begun = (answer) => { answer.catch(() => {}); return answer; };
-      self.permitted = begun(permissions());
-      const registered = begun((async () => navigator.serviceWorker?.getRegistrations())());
+      self.permitted = permitted ? begun(permissions()) : undefined;
+      const asked = {
+        listed: begun((async () => indexedDB.databases())()),
+        cached: begun((async () => globalThis.caches?.keys())()),
+        stored: begun(bodies.listed()),
+        registered: begun((async () => navigator.serviceWorker?.getRegistrations())()),
+      };
       const note = (store, key, reason) => self.partial.push({ store, key, reason });
-      self.source = lines(note, self.auto, session, registered);
+      self.source = lines(note, self.auto, session, asked);
     }
     const page = [];
     for (let size = 0; size < budget; ) {
       const { value, done } = await self.source.next();
       if (done) {
-        const permitted = await self.permitted;
-        return { text: page.join(''), done, partial: self.partial, auto: self.auto, at: location.origin, permissions: permitted };
+        const told = await self.permitted;
+        return { text: page.join(''), done, partial: self.partial, auto: self.auto, at: location.origin, permissions: told };
       }
       page.push(value + '\n');
       size += value.length;
