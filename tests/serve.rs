@@ -21,6 +21,8 @@ mod egress;
 mod fetch;
 #[path = "serve/follow.rs"]
 mod follow;
+#[path = "serve/forward.rs"]
+mod forward;
 #[path = "serve/fuzz.rs"]
 mod fuzz;
 #[path = "serve/identities.rs"]
@@ -52,6 +54,8 @@ mod scripts;
 mod sessions;
 #[path = "serve/sessions_over_time.rs"]
 mod sessions_over_time;
+#[path = "serve/shared.rs"]
+mod shared;
 #[path = "serve/site.rs"]
 mod site;
 #[path = "serve/tokens.rs"]

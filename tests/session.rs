@@ -33,6 +33,8 @@ mod identity;
 mod large;
 #[path = "session/matrix.rs"]
 mod matrix;
+#[path = "session/moving.rs"]
+mod moving;
 #[path = "session/nodes.rs"]
 mod nodes;
 #[path = "session/outages.rs"]

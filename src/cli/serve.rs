@@ -70,6 +70,9 @@ pub(super) struct ServeArgs {
     /// What URLs of this server begin with, where others reach it by another address
     #[arg(long, value_name = "URL")]
     pub public_url: Option<String>,
+    /// Where other servers of its store reach it, where that is not the address that it listens on
+    #[arg(long, value_name = "URL")]
+    pub advertise: Option<String>,
     /// A proxy before it whose X-Forwarded-For is believed: an address or a network; may be given again
     #[arg(long = "trusted-proxy", value_name = "NET")]
     pub trusted_proxies: Vec<String>,
@@ -161,6 +164,7 @@ fn config(given: &Given, settings: &Settings, environment: &Environment) -> Resu
         llm: job::served_llm(settings)?,
         egress: given.egress.clone(),
         public_url: given.public_url.clone(),
+        advertise: given.advertise.clone(),
         trusted_proxies: given.trusted_proxies.clone(),
         scripts: given.scripts.clone(),
         max_body: count(given.max_body, usual.max_body),

@@ -21,7 +21,7 @@ const PREFIX: &str = "RHAVEN_SERVE_";
 const DRAIN: Duration = Duration::from_secs(30);
 
 /// The settings below `[serve]`, which are also the names of the variables.
-pub(super) const NAMES: [&str; 17] = [
+pub(super) const NAMES: [&str; 18] = [
     "listen",
     "scripts",
     "max_concurrent",
@@ -32,6 +32,7 @@ pub(super) const NAMES: [&str; 17] = [
     "drain",
     "max_body",
     "public_url",
+    "advertise",
     "trusted_proxy",
     "allow_host",
     "allow_private",
@@ -86,6 +87,7 @@ pub(super) struct Given {
     pub drain: Duration,
     pub max_body: Option<u32>,
     pub public_url: Option<String>,
+    pub advertise: Option<String>,
     pub trusted_proxies: Vec<IpNet>,
     pub egress: ProxyOptions,
     pub no_sandbox: bool,
@@ -146,6 +148,7 @@ impl Given {
         let proxy = other.or(args.proxy, "proxy", |text| Ok::<_, String>(text.to_owned()))?;
         let nets = other.list(args.trusted_proxies, "trusted_proxy")?;
         let public_url = other.or(args.public_url, "public_url", |text| Ok::<_, String>(text.to_owned()))?;
+        let advertise = other.or(args.advertise, "advertise", |text| Ok::<_, String>(text.to_owned()))?;
         let scripts = other.or(args.scripts, "scripts", |text| Ok::<_, String>(PathBuf::from(text)))?;
         Ok(Self {
             listen: other.or(args.listen, "listen", SocketAddr::from_str)?.unwrap_or_else(default_listen),
@@ -158,6 +161,7 @@ impl Given {
             drain: other.or(args.drain, "drain", parse_duration)?.unwrap_or(DRAIN),
             max_body: other.or(args.max_body, "max_body", u32::from_str)?,
             public_url: public_url.map(|text| base_url(&text)).transpose()?,
+            advertise: advertise.map(|text| origin(&text)).transpose()?,
             trusted_proxies: nets.iter().map(|text| net(text)).collect::<Result<_, _>>()?,
             egress: egress(&reached, proxy)?,
             no_sandbox: other.or(flag, "no_sandbox", bool::from_str)?.unwrap_or(false),
@@ -196,6 +200,17 @@ fn base_url(text: &str) -> Result<String, CliError> {
     Ok(url.as_str().trim_end_matches('/').to_owned())
 }
 
+/// Scheme, host and port: other servers add the path.
+fn origin(text: &str) -> Result<String, CliError> {
+    let url = url::Url::parse(text).ok().filter(|url| {
+        let plain = url.path() == "/" && url.query().is_none() && url.fragment().is_none() && url.username().is_empty();
+        matches!(url.scheme(), "http" | "https") && plain && url.password().is_none()
+    });
+    let reason = "http:// or https://, a host and perhaps a port are wanted, such as http://10.0.0.7:7300";
+    let bad = || CliError::Value { what: "--advertise".to_owned(), reason: reason.to_owned() };
+    Ok(url.ok_or_else(bad)?.origin().ascii_serialization())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -229,6 +244,8 @@ mod tests {
         check("listen = 'here'", &[], "serve.listen: ");
         check("", &[("RHAVEN_SERVE_MAX_BODY", "many")], "RHAVEN_SERVE_MAX_BODY: ");
         check("public_url = 'ftp://x'", &[], "--public-url: http");
+        check("advertise = 'http://10.0.0.7:7300/path'", &[], "--advertise: http");
+        check("advertise = '10.0.0.7:7300'", &[], "--advertise: http");
         check("allow_host = ['10.0.*']", &[], "`10.0.*` is no HOST or HOST:PORT");
         check(
             "proxy = 'socks5://u:hunter2@p.example'",

@@ -20,6 +20,7 @@ const TENANT_KEY: &[u8] = b"rhaven 1 tenant key";
 const STORE_KEY: &[u8] = b"rhaven 1 store key";
 const NAME_KEY: &[u8] = b"rhaven 1 name key";
 const BUNDLE_KEY: &[u8] = b"rhaven 1 bundle key";
+const PROOF_KEY: &[u8] = b"rhaven 1 proof key";
 
 /// Names a key inside sealed headers; says nothing of the key.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -148,6 +149,12 @@ impl KeyRing {
     pub fn store_key(&self, sealed: Option<&Sealed>) -> Result<DataKey, SealError> {
         let root = sealed.map_or(Ok(&*self.current), |sealed| self.root(sealed.header()?.key_id))?;
         Ok(root.below(&[STORE_KEY]))
+    }
+
+    /// The key by which those who share a store prove to each other that they do, below the root key of that id; none where it is not
+    /// among these.
+    pub fn proof_key(&self, id: KeyId) -> Option<DataKey> {
+        self.root(id).ok().map(|root| root.below(&[PROOF_KEY]))
     }
 
     fn root(&self, id: KeyId) -> Result<&RootKey, SealError> {
@@ -288,7 +295,10 @@ mod tests {
         let a = ring.tenant_key(&Tenant::new("a").unwrap());
         let b = ring.tenant_key(&Tenant::new("b").unwrap());
         let store = ring.store_key(None).unwrap();
-        assert!(a.secret() != b.secret() && b.secret() != store.secret() && a.secret() != store.secret());
+        let proof = ring.proof_key(ring.current_id()).unwrap();
+        let keys = [&a, &b, &store, &proof].map(DataKey::secret);
+        assert!((0..keys.len()).all(|at| !keys[..at].contains(&keys[at])));
+        assert!(ring.proof_key(KeyId([0; 16])).is_none());
     }
 
     #[test]

@@ -10,6 +10,7 @@ mod keys;
 mod names;
 mod opening;
 mod passphrase;
+mod proof;
 mod stream;
 #[cfg(test)]
 mod tests;

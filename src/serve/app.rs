@@ -17,6 +17,7 @@ use super::error::ApiError;
 use super::jobs::Jobs;
 use super::library::Library;
 use super::metrics::Metrics;
+use super::nodes::Nodes;
 use super::pools::Pools;
 use super::slots::Slots;
 
@@ -44,6 +45,8 @@ pub(super) struct Inner {
     heavy: Arc<Semaphore>,
     /// Sessions that are sent or taken piece by piece, as fast as the client is, at a time.
     transfers: Arc<Semaphore>,
+    /// The servers of this store.
+    pub(super) nodes: Nodes,
     /// What goes on.
     pub(super) jobs: Jobs,
     /// The browsers of the tenants.
@@ -63,10 +66,11 @@ impl App {
     pub(super) fn new(config: ServeConfig, address: SocketAddr, sessions: Sessions) -> Self {
         let kept_off = config.egress.policy.keep_off(address);
         let pools = Pools::new(&config, sessions.clone());
-        let (slots, jobs) = (Slots::new(config.max_concurrent, config.max_queued), Jobs::new());
+        let nodes = Nodes::new(address, config.advertise.as_deref(), config.egress.policy.clone());
+        let (slots, jobs) = (Slots::new(config.max_concurrent, config.max_queued), Jobs::new(nodes.id()));
         let library = Library::of(config.scripts.clone(), config.max_script);
         let (ending, stopping) = (CancellationToken::new(), CancellationToken::new());
-        let (artifacts, metrics, executions) = (Artifacts::new(), Metrics::new(), TaskTracker::new());
+        let (artifacts, metrics, executions) = (Artifacts::new(nodes.id()), Metrics::new(), TaskTracker::new());
         Self(Arc::new(Inner {
             config,
             address,
@@ -75,6 +79,7 @@ impl App {
             slots,
             heavy: Arc::new(Semaphore::new(HEAVY)),
             transfers: Arc::new(Semaphore::new(TRANSFERS)),
+            nodes,
             jobs,
             artifacts,
             pools,

@@ -1,5 +1,6 @@
 //! Pictures that answers refer to: in memory, for 15 minutes, behind a signed address. In memory, because they show what a page
-//! showed a signed-in user, and nothing of that is to stand anywhere in clear; so they go with the process that took them.
+//! showed a signed-in user, and nothing of that is to stand anywhere in clear; so they go with the process that took them. Their addresses
+//! name its server, which others of the store ask for them.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -8,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use axum::body::Bytes;
 use axum::extract::rejection::{PathRejection, QueryRejection};
-use axum::extract::{Path, Query, State};
+use axum::extract::{Path, Query, Request, State};
 use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use data_encoding::HEXLOWER;
@@ -24,6 +25,7 @@ use crate::base::Tenant;
 
 use super::app::App;
 use super::error::{ApiError, ErrorBody};
+use super::nodes;
 use super::request_id::random_id;
 
 /// How long one is kept.
@@ -65,6 +67,8 @@ struct Kept {
 pub(super) struct Artifacts(Arc<Inner>);
 
 struct Inner {
+    /// The server that this is.
+    node: String,
     /// Signs addresses; of this process alone, as what they lead to is.
     key: [u8; 32],
     /// How often what has run out is looked for.
@@ -87,15 +91,17 @@ impl Inner {
 }
 
 impl Artifacts {
-    pub(super) fn new() -> Self {
-        Self::swept(SWEPT_EVERY)
+    /// None; this server is known to the others as `node`.
+    pub(super) fn new(node: &str) -> Self {
+        Self::swept(node, SWEPT_EVERY)
     }
 
-    fn swept(every: Duration) -> Self {
+    fn swept(node: &str, every: Duration) -> Self {
         let mut key = [0; 32];
         // Without randomness nothing could be sealed either; ids could then be guessed as well as signatures.
         let _ = getrandom::fill(&mut key);
-        Self(Arc::new(Inner { key, every, kept: Mutex::default(), is_swept: AtomicBool::new(false) }))
+        let node = node.to_owned();
+        Self(Arc::new(Inner { node, key, every, kept: Mutex::default(), is_swept: AtomicBool::new(false) }))
     }
 
     /// Keeps it for 15 minutes; answers its address, which begins with `base`. One tenant's pictures take room from another's only
@@ -115,7 +121,7 @@ impl Artifacts {
         kept.push_back(Kept { id: id.clone(), tenant: tenant.clone(), until: Instant::now() + KEPT, artifact });
         self.sweep();
         drop(kept);
-        format!("{base}/v1/artifacts/{id}?expires={expires}&signature={signature}")
+        format!("{base}/v1/artifacts/{id}?node={}&expires={expires}&signature={signature}", self.0.node)
     }
 
     /// Sees to it that what has run out goes even where nobody asks for anything any more, until nothing is left. To be called with
@@ -190,6 +196,9 @@ struct Signed {
     expires: i64,
     /// Proves that we made the address.
     signature: String,
+    /// The server that has it.
+    #[serde(default)]
+    node: Option<String>,
 }
 
 /// A picture that an answer referred to. Its address is its own proof: no token is asked for.
@@ -200,8 +209,15 @@ async fn get_artifact(
     State(app): State<App>,
     id: Result<Path<String>, PathRejection>,
     signed: Result<Query<Signed>, QueryRejection>,
+    request: Request,
 ) -> Result<Response, ApiError> {
     let asked = id.ok().zip(signed.ok());
+    if let Some(node) = asked.as_ref().and_then(|(_, Query(signed))| signed.node.as_deref())
+        && app.nodes.is_other(node)
+        && nodes::is_there(&app, node).await?
+    {
+        return nodes::forward(&app, request, node).await;
+    }
     let found = asked.and_then(|(Path(id), Query(signed))| app.artifacts.find(&id, &signed));
     let Some(artifact) = found else {
         return Err(ApiError::new(
@@ -226,18 +242,18 @@ mod tests {
         let url: url::Url = url.parse().unwrap();
         let of = |name: &str| url.query_pairs().find(|(key, _)| key == name).unwrap().1.into_owned();
         let id = url.path_segments().unwrap().next_back().unwrap().to_owned();
-        (id, Signed { expires: of("expires").parse().unwrap(), signature: of("signature") })
+        (id, Signed { expires: of("expires").parse().unwrap(), signature: of("signature"), node: Some(of("node")) })
     }
 
     #[test]
     fn only_its_own_address_leads_to_it() {
-        let artifacts = Artifacts::new();
+        let artifacts = Artifacts::new("node_1");
         let (id, good) = signed(&artifacts.keep(&tenant("a"), Artifact::png(vec![1, 2, 3]), "http://a.example"));
         assert_eq!(&artifacts.find(&id, &good).unwrap().bytes[..], [1, 2, 3]);
-        let later = Signed { expires: good.expires + 60, signature: good.signature.clone() };
-        let other = Signed { expires: good.expires, signature: "00".repeat(32) };
+        let later = Signed { expires: good.expires + 60, signature: good.signature.clone(), node: None };
+        let other = Signed { expires: good.expires, signature: "00".repeat(32), node: None };
         assert!(artifacts.find(&id, &later).is_none() && artifacts.find(&id, &other).is_none());
-        assert!(artifacts.find("art_0", &good).is_none() && Artifacts::new().find(&id, &good).is_none());
+        assert!(artifacts.find("art_0", &good).is_none() && Artifacts::new("node_1").find(&id, &good).is_none());
     }
 
     fn tenant(name: &str) -> Tenant {
@@ -246,7 +262,7 @@ mod tests {
 
     #[test]
     fn the_oldest_of_a_tenant_go_where_it_has_too_much() {
-        let artifacts = Artifacts::new();
+        let artifacts = Artifacts::new("node_1");
         let keep = |of: &str, bytes| signed(&artifacts.keep(&tenant(of), Artifact::png(vec![0; bytes]), "http://a"));
         let (others, not_its_own) = keep("other", 1);
         let (first, address) = keep("one", MOST_OF_TENANT / 2);
@@ -257,7 +273,7 @@ mod tests {
 
     #[test]
     fn where_there_is_no_room_at_all_it_is_taken_from_who_has_most() {
-        let artifacts = Artifacts::new();
+        let artifacts = Artifacts::new("node_1");
         let keep = |of: &str, bytes| signed(&artifacts.keep(&tenant(of), Artifact::png(vec![0; bytes]), "http://a"));
         let (small, smalls) = keep("small", 1_000);
         for name in ["a", "b", "c", "d", "e"] {
@@ -269,7 +285,7 @@ mod tests {
 
     #[tokio::test]
     async fn what_ran_out_goes_by_itself() {
-        let artifacts = Artifacts::swept(Duration::from_millis(5));
+        let artifacts = Artifacts::swept("node_1", Duration::from_millis(5));
         artifacts.keep(&tenant("one"), Artifact::png(vec![0]), "http://a");
         artifacts.0.kept.lock().unwrap()[0].until = Instant::now();
         while artifacts.0.is_swept.load(Ordering::Relaxed) {

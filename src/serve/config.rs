@@ -17,6 +17,8 @@ pub struct ServeConfig {
     pub listen: SocketAddr,
     /// What its URLs begin with, without a slash at the end, where that is not the address that it listens on.
     pub public_url: Option<String>,
+    /// Where other servers of its store reach it, `http://HOST:PORT`, where that is not the address that it listens on.
+    pub advertise: Option<String>,
     /// Proxies whose `X-Forwarded-For` is believed.
     pub trusted_proxies: Vec<IpNet>,
     /// Store, key, browser and times of its sessions. Its tenant is nobody's: tokens say whose a request is.
@@ -55,6 +57,7 @@ impl ServeConfig {
         Self {
             listen,
             public_url: None,
+            advertise: None,
             trusted_proxies: Vec::new(),
             workspace,
             llm: None,

@@ -77,7 +77,7 @@ fn status_of(code: &str) -> StatusCode {
         "payload_too_large" => StatusCode::PAYLOAD_TOO_LARGE,
         "rate_limited" => StatusCode::TOO_MANY_REQUESTS,
         "target_blocked" | "navigation_failed" => StatusCode::BAD_GATEWAY,
-        "browser_unavailable" | "store_unavailable" | "proxy_unavailable" | "interrupted" => {
+        "browser_unavailable" | "store_unavailable" | "proxy_unavailable" | "node_unavailable" | "interrupted" => {
             StatusCode::SERVICE_UNAVAILABLE
         }
         "timeout" => StatusCode::GATEWAY_TIMEOUT,

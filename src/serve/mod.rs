@@ -3,7 +3,8 @@
 //! A request's way: its token says whose it is (`access`), its body is read and checked (`json`), and the work that it asks for
 //! (`task`) goes through the queue (`slots`, `jobs`) to what does it: `pages` (fetch, interact), `runs` (scripts). What went wrong is an
 //! `ApiError` (`error`; from below by `failures`); the answer is given its `request_id` on the way out (`request_id`), logged and
-//! counted (`observe`, `metrics`). Each tenant has browsers of its own (`pools`).
+//! counted (`observe`, `metrics`). Each tenant has browsers of its own (`pools`). What another server of the store has is asked of that one
+//! (`nodes`).
 
 #![allow(clippy::result_large_err, reason = "an ApiError is made once a request, and has all that its answer tells")]
 
@@ -20,6 +21,7 @@ mod jobs;
 mod json;
 mod library;
 mod metrics;
+mod nodes;
 mod observe;
 mod openapi;
 mod outgoing;

@@ -6,13 +6,14 @@ use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use axum::extract::{MatchedPath, Request, State};
-use axum::http::StatusCode;
+use axum::http::{Extensions, HeaderMap, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
 use super::app::App;
 use super::error::ApiError;
-use super::request_id::RequestId;
+use super::nodes::Hop;
+use super::request_id::{Refused, RequestId};
 
 /// The longest address of a request, in bytes.
 const MAX_URL: usize = 8 << 10;
@@ -50,10 +51,11 @@ pub(super) async fn follow(State(app): State<App>, mut request: Request, next: N
     let id = request.extensions().get::<RequestId>().map(|id| id.0.clone()).unwrap_or_default();
     let route = request.extensions().get::<MatchedPath>().map(|path| path.as_str().to_owned());
     let route = route.unwrap_or_else(|| NO_ROUTE.to_owned());
-    let client = client(&request, &app).map(|ip| ip.to_string()).unwrap_or_default();
-    let response = match request.uri().to_string().len() {
-        length if length > MAX_URL => too_long(length).into_response(),
-        _ => next.run(request).await,
+    let client = client(request.extensions(), request.headers(), &app).map(|ip| ip.to_string()).unwrap_or_default();
+    let response = match (request.extensions_mut().remove::<Refused>(), request.uri().to_string().len()) {
+        (Some(Refused(error)), _) => error.into_response(),
+        (None, length) if length > MAX_URL => too_long(length).into_response(),
+        (None, _) => next.run(request).await,
     };
     let (status, took) = (response.status().as_u16(), began.elapsed());
     app.metrics.answered(method.as_str(), &route, status, took);
@@ -70,14 +72,17 @@ fn too_long(length: usize) -> ApiError {
     ApiError { status: StatusCode::URI_TOO_LONG, ..ApiError::new("uri_too_long", message) }
 }
 
-/// Where the request comes from: the peer, or behind proxies that are trusted the last address that none of them has.
-fn client(request: &Request, app: &App) -> Option<IpAddr> {
-    let peer = request.extensions().get::<Peer>()?.ip();
+/// Where the request comes from: what the server told that passed it on; else the peer, or behind proxies that are trusted the last address that none of them has.
+pub(super) fn client(extensions: &Extensions, headers: &HeaderMap, app: &App) -> Option<IpAddr> {
+    if let Some(hop) = extensions.get::<Hop>() {
+        return hop.client;
+    }
+    let peer = extensions.get::<Peer>()?.ip();
     let is_trusted = |ip: &IpAddr| app.config.trusted_proxies.iter().any(|net| net.contains(ip));
     if !is_trusted(&peer) {
         return Some(peer);
     }
-    let forwarded = request.headers().get_all("x-forwarded-for");
+    let forwarded = headers.get_all("x-forwarded-for");
     Some(named(forwarded.iter().map(|value| value.to_str().unwrap_or("?")), is_trusted).unwrap_or(peer))
 }
 

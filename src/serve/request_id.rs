@@ -1,13 +1,16 @@
-//! Each request's id: made here, told in a header, in every JSON answer and in the log.
+//! Each request's id: made here, or by the server of the store that passed the request on; told in a header, in every JSON answer
+//! and in the log.
 
-use axum::extract::{FromRequestParts, Request};
+use axum::extract::{FromRequestParts, Request, State};
 use axum::http::request::Parts;
 use axum::http::{HeaderValue, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use data_encoding::HEXLOWER;
 
+use super::app::App;
 use super::error::ApiError;
+use super::nodes;
 
 /// The header that tells it.
 const HEADER: &str = "x-request-id";
@@ -21,6 +24,10 @@ impl RequestId {
         Self(format!("req_{}", random_id()))
     }
 }
+
+/// A request that is not done, whatever it is for, and why.
+#[derive(Debug, Clone)]
+pub(super) struct Refused(pub(super) ApiError);
 
 /// 128 random bits in hex: names of requests and jobs, which nobody can guess.
 pub(super) fn random_id() -> String {
@@ -39,8 +46,17 @@ impl<S: Sync> FromRequestParts<S> for RequestId {
 }
 
 /// Gives the request its id, and an error's answer its text with it.
-pub(super) async fn give(mut request: Request, next: Next) -> Response {
-    let id = RequestId::new();
+pub(super) async fn give(State(app): State<App>, mut request: Request, next: Next) -> Response {
+    let mut id = RequestId::new();
+    match nodes::hop(&app, request.method(), request.uri(), request.headers()).await {
+        Ok(Some(hop)) => {
+            id = RequestId(hop.request.clone());
+            request.extensions_mut().insert(hop);
+        }
+        Ok(None) => {}
+        // Answered where requests are counted.
+        Err(error) => drop(request.extensions_mut().insert(Refused(error))),
+    }
     request.extensions_mut().insert(id.clone());
     let mut response = next.run(request).await;
     if let Some(error) = response.extensions_mut().remove::<ApiError>() {

@@ -37,6 +37,6 @@ pub(super) fn router(app: App) -> Router {
         .method_not_allowed_fallback(error::no_such_method)
         .layer(Extension(made))
         .layer(middleware::from_fn_with_state(app.clone(), observe::follow))
-        .layer(middleware::from_fn(request_id::give))
+        .layer(middleware::from_fn_with_state(app.clone(), request_id::give))
         .with_state(app)
 }

@@ -19,7 +19,7 @@ use crate::session::{SessionError, Sessions};
 
 use super::app::{App, url_of};
 use super::observe::Peer;
-use super::{ServeConfig, jobs, router};
+use super::{ServeConfig, jobs, nodes, router};
 
 /// How long the head of a request may take; what is slower holds a connection for nothing.
 const HEAD: Duration = Duration::from_secs(20);
@@ -109,6 +109,7 @@ impl Server {
     pub async fn run(self, shutdown: CancellationToken) {
         let Self { app, listener, .. } = self;
         let (router, connections) = (router::router(app.clone()), TaskTracker::new());
+        let beating = nodes::begin(&app).await;
         jobs::start(&app);
         loop {
             tokio::select! {
@@ -127,6 +128,7 @@ impl Server {
         }
         drop(listener);
         end(&app, &connections).await;
+        beating.end().await;
     }
 }
 

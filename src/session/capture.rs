@@ -210,6 +210,7 @@ async fn read(door: &Door<'_>, key: &str, session: &Value, reading: &Reading<'_>
                 Gathered::Small(part) => Captured::Read(part, partial),
                 Gathered::Large(large) => Captured::Large(large, partial),
                 Gathered::TooLarge => unreadable(key, "it is too large to be held in memory".to_owned()),
+                Gathered::Torn(how) => unreadable(key, format!("it changed whenever it was read: {how}")),
             }
         }
         Some(Err(error)) => unreadable(key, error.to_string()),

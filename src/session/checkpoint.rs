@@ -286,6 +286,7 @@ async fn look(tabs: &Tabs, wanted: &BTreeSet<String>) -> Vec<(String, Option<(Pa
         match answer.gathered {
             Gathered::Small(part) => Some((key, Some((part, answer.partial)))),
             Gathered::Large(_) | Gathered::TooLarge => Some((key, None)),
+            Gathered::Torn(_) => None,
         }
     }));
     read.await.into_iter().flatten().collect()

@@ -40,6 +40,8 @@ pub(super) enum Gathered {
     Large(Large),
     /// More than is held in memory, and there is nowhere to put it.
     TooLarge,
+    /// Nothing, since it changed each time that it was read, and how.
+    Torn(String),
 }
 
 /// A part that is a blob already, though no version refers to it yet.

@@ -46,6 +46,7 @@ mod live;
 mod model;
 mod naming;
 mod nest;
+mod nodes;
 mod options;
 mod outbox;
 mod part;

@@ -14,8 +14,8 @@ use super::model::{Left, LeftIn, Taken};
 use super::outbox;
 use super::save::{self, Base, Prepared, Target};
 use super::sessions::Sessions;
-use super::waiting::{Place, Waiting, not_among};
-use super::{Change, SessionError};
+use super::waiting::{Place, Waiting, not_among, not_kept};
+use super::{Change, Partial, SessionError};
 
 /// How long a store that is away is waited for where a session is opened.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -32,6 +32,8 @@ pub(super) struct Recovered {
     made: String,
     changes: Vec<Change>,
     left_out: Vec<String>,
+    /// What of it could not be read, and is not missing from the version before for the same reason.
+    unread: Vec<Partial>,
     /// Sealed and not written yet.
     pending: Mutex<Option<Arc<Commit>>>,
 }
@@ -65,9 +67,9 @@ impl Recovered {
         reached("recover.committed");
         self.pending.lock().unwrap_or_else(PoisonError::into_inner).take();
         let (id, made, version) = (self.id.as_str(), &self.made, self.version);
-        let missing = not_among(&self.left_out);
+        let (missing, unread) = (not_among(&self.left_out), not_kept(&self.unread));
         Ok(Some(format!(
-            "session {id:?}: a run that ended without saving left changes from {made}: they are {version} now{missing}"
+            "session {id:?}: a run that ended without saving left changes from {made}: they are {version} now{missing}{unread}"
         )))
     }
 
@@ -160,6 +162,7 @@ async fn prepare(
     }
     let Prepared { commit, base: new } = save::prepare(target, &draft).await?;
     reached("recover.sealed");
+    let was_told = |lost: &Partial| base.parts().any(|old| old.partial.contains(lost));
     let recovered = Recovered {
         id: target.id.clone(),
         before: base.version(),
@@ -168,6 +171,7 @@ async fn prepare(
         made: waiting.made.clone(),
         changes: draft.changes(),
         left_out: waiting.left_out.clone(),
+        unread: draft.partial().into_iter().filter(|lost| !was_told(lost)).collect(),
         pending: Mutex::new(Some(Arc::new(commit))),
     };
     // Nothing of it is in a browser yet.

@@ -11,7 +11,7 @@ use crate::seal::{Context, KeyId, KeyRing, SealError, Sealed, TenantTag, open, s
 use crate::store::{Kept, KeptDocument};
 
 use super::keys::seal_error;
-use super::{SessionError, Sessions, belonging, keyfile, outbox, sweep, tenants};
+use super::{SessionError, Sessions, belonging, keyfile, nodes, outbox, sweep, tenants};
 
 /// How many objects are read at a time.
 const PAGE: usize = 100;
@@ -297,7 +297,7 @@ fn reseal_document(
     let context = match document.kind.as_str() {
         "check" => Context::Check,
         tenants::KIND => Context::Tenant { name },
-        kind @ (belonging::KIND | sweep::KIND) => Context::Store { kind },
+        kind @ (belonging::KIND | sweep::KIND | nodes::KIND) => Context::Store { kind },
         _ => return Err(SealError::NotSealed("this Rhaven does not know this kind")),
     };
     let plain = open(&ring.store_key(Some(value))?, context, value)?;

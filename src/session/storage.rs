@@ -23,6 +23,8 @@ pub(super) const PIECE_BYTES: usize = 1 << 20;
 const PIECE_TIMEOUT: Duration = Duration::from_secs(20);
 /// What is emptied, in Chromium's words; the private file system is one of the file systems.
 const CLEARED: &str = "local_storage,indexeddb,cache_storage,file_systems,service_workers";
+/// How often what changes under the reading is read.
+const READINGS: usize = 5;
 /// The isolated world in live frames: the one that every document has from its start, as making one costs time.
 const WORLD: &str = "rhaven";
 /// That of checkpoints: a save may begin while one is being read, and must not get what that has begun.
@@ -60,6 +62,9 @@ struct Captured {
     /// What it may do; told at the end.
     #[serde(default)]
     permissions: Option<Told>,
+    /// What changed under the reading, so that nothing of it counts.
+    #[serde(default)]
+    torn: Option<String>,
 }
 
 /// What was read through a door.
@@ -68,6 +73,12 @@ pub(super) struct Answer {
     pub(super) partial: Vec<Partial>,
     /// What the document may do.
     pub(super) permissions: Option<Told>,
+}
+
+impl Answer {
+    fn torn(reason: String) -> Self {
+        Self { gathered: Gathered::Torn(reason), partial: Vec::new(), permissions: None }
+    }
 }
 
 /// What restore.js answers at its end.
@@ -115,8 +126,26 @@ impl Door<'_> {
     }
 
     /// Reads everything that `storage_key` keeps, and what could not be read; `session` says where sessionStorage is read
-    /// ([`super::tab_storage::Source`]), `spool` where to put what is large, `asks` whether the document tells what it may do.
+    /// ([`super::tab_storage::Source`]), `spool` where to put what is large, `asks` whether the document tells what it may do. What
+    /// changes under the reading is read anew, and [`Gathered::Torn`] where it goes on changing.
     pub(super) async fn capture(
+        &self,
+        storage_key: &str,
+        session: &Value,
+        spool: Option<&Spool>,
+        asks: bool,
+        deadline: Deadline,
+    ) -> Result<Answer, SessionError> {
+        for _ in 1..READINGS {
+            let answer = self.read_once(storage_key, session, spool, asks, deadline).await?;
+            if !matches!(answer.gathered, Gathered::Torn(_)) {
+                return Ok(answer);
+            }
+        }
+        self.read_once(storage_key, session, spool, asks, deadline).await
+    }
+
+    async fn read_once(
         &self,
         storage_key: &str,
         session: &Value,
@@ -133,6 +162,9 @@ impl Door<'_> {
             if format!("{}/", captured.at) != storage_key::origin(storage_key) {
                 return Err(moved(storage_key, &captured.at));
             }
+            if let Some(torn) = captured.torn {
+                return Ok(Answer::torn(torn));
+            }
             gathering.push(&captured.text).await?;
             if captured.done || gathering.is_over() {
                 break captured;
@@ -140,7 +172,12 @@ impl Door<'_> {
             begin = false;
         };
         let mut generators = Part::default();
-        self.generators(storage_key, &last.auto, &mut generators).await?;
+        match self.generators(storage_key, &last.auto, &mut generators).await {
+            Ok(()) => {}
+            // A database of which Chromium knows nothing any more.
+            Err(SessionError::Browser(BrowserError::Cdp { message, .. })) => return Ok(Answer::torn(message)),
+            Err(error) => return Err(error),
+        }
         gathering.push(generators.as_str()).await?;
         let partial = last.partial.into_iter().map(|unkept| unkept.at(storage_key)).collect();
         Ok(Answer { gathered: gathering.end().await?, partial, permissions: last.permissions })

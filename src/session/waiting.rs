@@ -156,6 +156,18 @@ pub(super) fn not_among(left_out: &[String]) -> String {
     }
 }
 
+/// What is told of what could not be read of the others; nothing where all was.
+pub(super) fn not_kept(unread: &[Partial]) -> String {
+    let name = |lost: &Partial| {
+        let key = lost.key.as_deref().map(|key| format!(" key {key:?}")).unwrap_or_default();
+        format!("{}{key} of {} ({})", lost.store, lost.origin, lost.reason)
+    };
+    match unread {
+        [] => String::new(),
+        all => format!("; not kept is {}", all.iter().map(name).collect::<Vec<_>>().join(", ")),
+    }
+}
+
 impl WaitingPart {
     /// All of a part.
     pub(super) fn of(storage_key: &str, part: &Part, partial: &[Partial]) -> Self {

@@ -1,4 +1,4 @@
-//! Documents of the store as a whole, one of a kind, sealed under the store's key.
+//! Documents of the store as a whole, sealed under the store's key; most kinds have one.
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -16,14 +16,32 @@ pub(super) async fn read<T: DeserializeOwned>(
     kind: &'static str,
 ) -> Result<Option<(T, Sealed)>, SessionError> {
     let Some(sealed) = sessions.documents().get(&of_store(kind)).await? else { return Ok(None) };
+    let value = opened(sessions, kind, &sealed).await?;
+    Ok(Some((value, sealed)))
+}
+
+/// What is sealed there, by that kind.
+pub(super) async fn opened<T: DeserializeOwned>(
+    sessions: &Sessions,
+    kind: &str,
+    sealed: &Sealed,
+) -> Result<T, SessionError> {
     if !sessions.keys().ring().knows(sealed.key_id()) {
         sessions.follow_keys().await?;
     }
     let what = what(kind);
-    let opened = sessions.keys().ring().store_key(Some(&sealed));
-    let opened = opened.and_then(|key| open(&key, Context::Store { kind }, &sealed));
-    let value = decode(&opened.map_err(|error| seal_error(&what, error))?, &what)?;
-    Ok(Some((value, sealed)))
+    let opened = sessions.keys().ring().store_key(Some(sealed));
+    let opened = opened.and_then(|key| open(&key, Context::Store { kind }, sealed));
+    decode(&opened.map_err(|error| seal_error(&what, error))?, &what)
+}
+
+/// Seals it by that kind, under the key that the store is at.
+pub(super) async fn sealed<T: Serialize>(sessions: &Sessions, kind: &str, value: &T) -> Result<Sealed, SessionError> {
+    sessions.follow_keys().await?;
+    let key = sessions.keys().ring().store_key(None);
+    let bytes = encode(value)?;
+    let sealed = key.and_then(|key| seal(&key, Context::Store { kind }, &bytes));
+    sealed.map_err(|error| seal_error(&what(kind), error))
 }
 
 /// Writes it where what is there is as it was read; false, with nothing written, where it is not.
@@ -33,11 +51,7 @@ pub(super) async fn write<T: Serialize>(
     read: Option<Sealed>,
     value: &T,
 ) -> Result<bool, SessionError> {
-    sessions.follow_keys().await?;
-    let sealed = sessions.keys().ring().store_key(None);
-    let bytes = encode(value)?;
-    let sealed = sealed.and_then(|key| seal(&key, Context::Store { kind }, &bytes));
-    let sealed = sealed.map_err(|error| seal_error(&what(kind), error))?;
+    let sealed = sealed(sessions, kind, value).await?;
     let expected = read.map_or(Expected::Absent, Expected::Value);
     match sessions.documents().put(&of_store(kind), &expected, &sealed, None).await {
         Ok(()) => Ok(true),

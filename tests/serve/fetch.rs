@@ -185,8 +185,19 @@ async fn a_browser_reads_what_scripts_make_of_a_page() {
     let shown = rig.ask_as("", Method::GET, &path, None).await;
     assert_eq!((shown.status, shown.headers["content-type"].to_str().unwrap()), (StatusCode::OK, "image/png"));
     assert_eq!(shown.headers["cache-control"], "no-store");
-    let changed = rig.ask_as("", Method::GET, &path.replace("expires=", "expires=9"), None).await;
-    assert_eq!(error(&changed), (404, "not_found".into()));
+    // Another server asks the one that has it, and that one looks at the signature.
+    let other = rig.beside(|_| {}).await;
+    let passed = other.ask_as("", Method::GET, &path, None).await;
+    assert_eq!((passed.status, passed.text == shown.text), (StatusCode::OK, true));
+    assert_eq!(passed.headers["cache-control"], "no-store");
+    for rig in [&rig, &other] {
+        let changed = rig.ask_as("", Method::GET, &path.replace("expires=", "expires=9"), None).await;
+        assert_eq!(error(&changed), (404, "not_found".into()));
+    }
+    let (before, after) = path.split_once("node=node_").unwrap();
+    let of_nobody = format!("{before}node=node_{}{}", "0".repeat(32), &after[32..]);
+    assert_eq!(other.ask_as("", Method::GET, &of_nobody, None).await.status, StatusCode::NOT_FOUND);
+    other.stop().await;
     let answer =
         fetch(&rig, json!({"url": site.url("/"), "render_js": true, "wait_for": {"network_idle": true}})).await;
     assert!(html(&answer).contains("<h1>Start</h1>"));

@@ -76,34 +76,47 @@ impl Serving {
         told["job_id"].as_str().unwrap_or_else(|| panic!("{told}")).to_owned()
     }
 
-    /// The events of a job until one has this in it, or its end.
-    async fn until(&self, token: &str, id: &str, text: &str) -> String {
+    async fn events(&self, token: &str, id: &str) -> reqwest::Response {
         let client = reqwest::Client::builder().no_proxy().build().unwrap();
         let url = format!("{}/v1/jobs/{id}/events", self.url);
-        let mut response = client.get(url).bearer_auth(token).send().await.unwrap();
-        let mut all = String::new();
-        while !all.contains(text)
-            && let Some(chunk) = response.chunk().await.unwrap()
-        {
-            all.push_str(std::str::from_utf8(&chunk).unwrap());
-        }
-        all
+        client.get(url).bearer_auth(token).send().await.unwrap()
     }
+
+    /// The events of a job until one has this in it, or its end.
+    async fn until(&self, token: &str, id: &str, text: &str) -> String {
+        until(&mut self.events(token, id).await, text).await
+    }
+}
+
+/// What comes until it has this in it, or its end.
+async fn until(events: &mut reqwest::Response, text: &str) -> String {
+    let mut all = String::new();
+    while !all.contains(text)
+        && let Some(chunk) = events.chunk().await.unwrap()
+    {
+        all.push_str(std::str::from_utf8(&chunk).unwrap());
+    }
+    all
+}
+
+/// A token for scripts; it makes the store.
+fn token(home: &Path) -> String {
+    let made = Command::new(env!("CARGO_BIN_EXE_rhaven"))
+        .args(["token", "create", "--tenant", "acme", "--scope", "run"])
+        .env_clear()
+        .env("HOME", home)
+        .env("RHAVEN_HOME", home.join("rhaven"))
+        .output()
+        .unwrap();
+    let token = String::from_utf8(made.stdout).unwrap().trim().to_owned();
+    assert!(token.starts_with("rhvn_"), "{}", String::from_utf8_lossy(&made.stderr));
+    token
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_server_that_is_killed_leaves_jobs_that_the_next_one_runs_or_marks() {
     let home = tempfile::tempdir().unwrap();
-    let place = home.path().join("rhaven");
-    let made = Command::new(env!("CARGO_BIN_EXE_rhaven"))
-        .args(["token", "create", "--tenant", "acme", "--scope", "run"])
-        .env_clear()
-        .env("HOME", home.path())
-        .env("RHAVEN_HOME", &place)
-        .output()
-        .unwrap();
-    let token = String::from_utf8(made.stdout).unwrap().trim().to_owned();
-    assert!(token.starts_with("rhvn_"), "{}", String::from_utf8_lossy(&made.stderr));
+    let token = token(home.path());
     let serving = Serving::start(home.path());
     let running = serving.job(&token, "emit(\"the word is swordfish\"); loop { }").await;
     assert!(serving.until(&token, &running, "swordfish").await.contains("swordfish"));
@@ -135,6 +148,24 @@ async fn a_server_that_is_killed_leaves_jobs_that_the_next_one_runs_or_marks() {
     let result = serving.ask(&token, Method::GET, &format!("/v1/jobs/{running}/result"), None).await;
     assert_eq!((&result["error"]["code"], &result["diagnostics"]["retryable"]), (&json!("interrupted"), &json!(true)));
     serving.kill();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn events_go_on_where_the_server_that_told_them_is_killed() {
+    let home = tempfile::tempdir().unwrap();
+    let token = token(home.path());
+    let asked = Serving::start(home.path());
+    // Its only slot is taken for good: what comes then is done by the other.
+    let endless = asked.job(&token, "emit(\"taken\"); loop { }").await;
+    assert!(asked.until(&token, &endless, "taken").await.contains("taken"));
+    let runs = Serving::start(home.path());
+    let job = runs.job(&token, "emit(\"swordfish\"); loop { }").await;
+    let mut events = asked.events(&token, &job).await;
+    assert!(until(&mut events, "swordfish").await.contains("swordfish"));
+    runs.kill();
+    let rest = until(&mut events, "the end").await;
+    assert!(rest.ends_with("event: status\ndata: {\"status\":\"failed\"}\n\n"), "{rest}");
+    asked.kill();
 }
 
 fn walk(folder: &Path) -> Vec<std::path::PathBuf> {

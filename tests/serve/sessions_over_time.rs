@@ -1,18 +1,16 @@
 //! What a session keeps from one request to the next: also over a restart, on another node, and from the command line's runs.
 
 use reqwest::StatusCode;
-use rhaven::base::{Secret, SessionId, Tenant};
+use rhaven::base::{SessionId, Tenant};
 use rhaven::page::{ActionOptions, ClickOptions, GotoOptions, Selector, WaitState};
 use rhaven::practice::{EMAIL, PASSWORD, Practice};
-use rhaven::seal::RootKey;
-use rhaven::session::{KeySource, Scope, SessionOptions, StoreConfig, Workspace, WorkspaceConfig};
-use rhaven::store::{BlobsAt, RecordsAt};
+use rhaven::session::{Scope, SessionOptions, Workspace, WorkspaceConfig};
 use serde_json::{Value, json};
 
 use crate::fetch::browsers;
 use crate::interact::{keep_secret, sign_in};
-use crate::redis_server::RedisServer;
 use crate::rig::{Rig, config};
+use crate::shared::Shared;
 use crate::site::Site;
 
 async fn practice() -> Practice {
@@ -127,15 +125,8 @@ async fn one_that_a_run_signed_in_is_the_same_over_http() {
 
 #[tokio::test]
 async fn another_node_has_it_too() {
-    let (redis, practice, blobs) = (RedisServer::that_keeps(), practice().await, tempfile::tempdir().unwrap());
-    let key = RootKey::generate().unwrap().to_text().to_string();
-    let node = |config: &mut rhaven::serve::ServeConfig| {
-        let records =
-            RecordsAt::parse(&format!("redis://127.0.0.1:{}", redis.port), std::path::Path::new("/")).unwrap();
-        let blobs = BlobsAt::parse(&format!("file:{}", blobs.path().display()), std::path::Path::new("/")).unwrap();
-        config.workspace.store = StoreConfig::Placed { records, blobs };
-        config.workspace.key = KeySource::Text(Secret::new("RHAVEN_KEY", key.clone()));
-    };
+    let (shared, practice) = (Shared::start(), practice().await);
+    let node = |config: &mut rhaven::serve::ServeConfig| shared.of(config);
     let one = Rig::start_with(node).await;
     let other = Rig::start_with(node).await;
     sign_in_as(&one, &practice, "acme").await;

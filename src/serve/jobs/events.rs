@@ -1,18 +1,23 @@
-//! What happens in a job, as server-sent events while it happens.
+//! What happens in a job, as server-sent events while it happens, whichever server of the store runs it.
+//!
+//! A job's events are with the server that runs it (its journal). That server tells them from there; another asks it for them and
+//! passes them on (`elsewhere`); where it cannot be asked, and of a job that waits, the status is told, as the store has it.
 
 use std::collections::VecDeque;
 use std::convert::Infallible;
+use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
-use axum::http::HeaderMap;
+use axum::http::request::Parts;
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
-use futures_util::stream::{BoxStream, StreamExt, once, unfold};
+use futures_util::stream::{BoxStream, StreamExt, unfold};
 use serde_json::json;
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
+use tokio::time::{MissedTickBehavior, interval_at};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -21,15 +26,19 @@ use crate::base::Tenant;
 use super::super::access::Caller;
 use super::super::app::App;
 use super::super::error::{ApiError, ErrorBody};
+use super::super::nodes;
 use super::journal::{Journal, Told};
-use super::kept;
-use super::record::JobStatus;
+use super::live::Live;
+use super::record::{JobStatus, Record};
 use super::requests::find;
+use super::{elsewhere, kept};
 
 /// How often a client hears that the connection lives.
 pub(super) const ALIVE: Duration = Duration::from_secs(15);
-/// How often a job of another server is looked at.
+/// How often a job that is not here is looked at.
 const LOOK: Duration = Duration::from_millis(700);
+/// How many events are ready for a client that reads slowly.
+const READY: usize = 16;
 
 pub(super) fn routes() -> OpenApiRouter<App> {
     OpenApiRouter::new().routes(routes!(get_events))
@@ -44,19 +53,21 @@ pub(super) fn routes() -> OpenApiRouter<App> {
 async fn get_events(
     State(app): State<App>,
     caller: Caller,
-    headers: HeaderMap,
+    asked: Parts,
     job: Result<Path<String>, PathRejection>,
 ) -> Result<Response, ApiError> {
     let record = find(&app, &caller, job).await?;
-    let last = headers.get("last-event-id").and_then(|id| id.to_str().ok()?.parse().ok()).unwrap_or(0);
-    let is_final = record.status.is_final();
-    // One that was here and is not done is told by whoever has it now.
-    let here = app.jobs.live(caller.tenant(), &record.id).filter(|live| is_final || !live.done.is_cancelled());
-    let events = match here {
-        Some(live) => told_on(live.journal.clone(), last, app, caller.tenant().clone(), record.id),
-        None => told_elsewhere(app, caller.tenant().clone(), record.id, None),
-    };
-    let events = events.map(Ok::<_, Infallible>);
+    let last = asked.headers.get("last-event-id").and_then(|id| id.to_str().ok()?.parse().ok()).unwrap_or(0);
+    let (out, events) = mpsc::channel(READY);
+    let (tenant, id) = (caller.tenant().clone(), record.id.clone());
+    let mut telling = Telling { app, tenant, id, asked, last, told: None, heard: false, out: out.clone() };
+    tokio::spawn(async move {
+        tokio::select! {
+            () = out.closed() => {}
+            _ = telling.go(record) => {}
+        }
+    });
+    let events = unfold(events, async |mut events| Some((Ok::<_, Infallible>(events.recv().await?), events)));
     Ok(Sse::new(events).keep_alive(KeepAlive::new().interval(ALIVE)).into_response())
 }
 
@@ -64,7 +75,7 @@ fn event(told: Told) -> Event {
     Event::default().id(told.id.to_string()).event(told.event).data(told.data)
 }
 
-/// Of a job that is or was in this server's hands.
+/// Of work that is or was in this server's hands.
 pub(super) fn told_here(journal: Arc<Journal>, last: u64) -> BoxStream<'static, Event> {
     struct At {
         journal: Arc<Journal>,
@@ -100,28 +111,103 @@ pub(super) fn told_here(journal: Arc<Journal>, last: u64) -> BoxStream<'static, 
     .boxed()
 }
 
-/// Of a job that is or was in this server's hands, and, where it left it undone, of what becomes of it then.
-fn told_on(journal: Arc<Journal>, last: u64, app: App, tenant: Tenant, id: String) -> BoxStream<'static, Event> {
-    let here = told_here(journal.clone(), last);
-    let rest = once(async move { told_elsewhere(app, tenant, id, journal.status()) }).flatten();
-    here.chain(rest).boxed()
+/// The client is told of a job. Everything breaks off where it went away.
+pub(super) struct Telling {
+    pub(super) app: App,
+    pub(super) tenant: Tenant,
+    pub(super) id: String,
+    /// As it was asked.
+    pub(super) asked: Parts,
+    /// The number of the last event that the client has.
+    pub(super) last: u64,
+    /// The status that it was told last.
+    pub(super) told: Option<JobStatus>,
+    /// What this server has of it was told to its end.
+    heard: bool,
+    out: mpsc::Sender<Event>,
 }
 
-/// Of a job of another server, or of an earlier start of this one: how far it is, after the status that was `told` last.
-fn told_elsewhere(app: App, tenant: Tenant, id: String, told: Option<JobStatus>) -> BoxStream<'static, Event> {
-    let at = (app, tenant, id, told);
-    unfold(at, |(app, tenant, id, mut told)| async move {
+impl Telling {
+    /// Tells until the job has ended, or this server does and others know more.
+    async fn go(&mut self, mut record: Record) -> ControlFlow<()> {
         loop {
-            if told.is_some_and(JobStatus::is_final) || app.ending.is_cancelled() {
-                return None;
+            if let Some(live) = self.here(&record) {
+                self.tell_here(live).await?;
+            } else if !self.tell_elsewhere(&record).await? && self.told != Some(record.status) {
+                self.told = Some(record.status);
+                let data = json!({"status": record.status}).to_string();
+                self.tell(Event::default().event("status").data(data)).await?;
             }
-            let status = kept::read(&app, &tenant, &id).await.ok()??.status;
-            if told.replace(status) != Some(status) {
-                let event = Event::default().event("status").data(json!({"status": status}).to_string());
-                return Some((event, (app, tenant, id, told)));
+            if self.told.is_some_and(JobStatus::is_final) || self.app.ending.is_cancelled() {
+                return ControlFlow::Break(());
             }
-            app.ending.run_until_cancelled(tokio::time::sleep(LOOK)).await;
+            self.app.ending.run_until_cancelled(tokio::time::sleep(LOOK)).await;
+            record = match kept::read(&self.app, &self.tenant, &self.id).await {
+                Ok(Some(record)) => record,
+                _ => return ControlFlow::Break(()),
+            };
         }
-    })
-    .boxed()
+    }
+
+    pub(super) async fn tell(&self, event: Event) -> ControlFlow<()> {
+        match self.out.send(event).await {
+            Ok(()) => ControlFlow::Continue(()),
+            Err(_) => ControlFlow::Break(()),
+        }
+    }
+
+    /// The job where it is or was in this server's hands. One that was here and is not done is told by whoever has it now, as is one
+    /// that waited here too and was begun by another.
+    fn here(&self, record: &Record) -> Option<Arc<Live>> {
+        if self.heard || is_of_other(&self.app, record) {
+            return None;
+        }
+        let live = self.app.jobs.live(&self.tenant, &self.id);
+        live.filter(|live| record.status.is_final() || !live.done.is_cancelled())
+    }
+
+    /// Tells what happens here until nothing will happen here any more.
+    async fn tell_here(&mut self, live: Arc<Live>) -> ControlFlow<()> {
+        let mut events = told_here(live.journal.clone(), self.last);
+        let mut look = interval_at(tokio::time::Instant::now() + LOOK, LOOK);
+        look.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut waits = true;
+        loop {
+            tokio::select! {
+                biased;
+                event = events.next() => match event {
+                    Some(event) => {
+                        waits = false;
+                        self.tell(event).await?;
+                    }
+                    None => break,
+                },
+                // It waits here, and may be begun by another meanwhile.
+                _ = look.tick(), if waits => {
+                    let read = kept::read(&self.app, &self.tenant, &self.id).await;
+                    if read.is_ok_and(|record| record.is_some_and(|record| is_of_other(&self.app, &record))) {
+                        return ControlFlow::Continue(());
+                    }
+                }
+            }
+        }
+        (self.told, self.heard) = (live.journal.status(), true);
+        ControlFlow::Continue(())
+    }
+
+    /// Tells what happens on the server that has it; whether that one could be asked.
+    async fn tell_elsewhere(&mut self, record: &Record) -> ControlFlow<(), bool> {
+        let Some(node) = record.begun_by.clone().filter(|_| is_of_other(&self.app, record)) else {
+            return ControlFlow::Continue(false);
+        };
+        if nodes::has_come_far(&self.asked) || self.app.ending.is_cancelled() {
+            return ControlFlow::Continue(false);
+        }
+        elsewhere::tell(self, &node).await
+    }
+}
+
+/// Whether another server began it.
+fn is_of_other(app: &App, record: &Record) -> bool {
+    record.begun_by.as_deref().is_some_and(|node| app.nodes.is_other(node))
 }

@@ -10,7 +10,6 @@ use crate::base::{ProcessId, Tenant};
 
 use super::super::access::Caller;
 use super::super::app::App;
-use super::super::request_id::random_id;
 use super::super::task::Work;
 use super::execution::{Execution, Order};
 use super::journal::Journal;
@@ -50,9 +49,10 @@ impl Live {
 }
 
 impl Jobs {
-    pub(in crate::serve) fn new() -> Self {
+    /// Those of the server by that id.
+    pub(in crate::serve) fn new(node: &str) -> Self {
         Self {
-            node: format!("node_{}", random_id()),
+            node: node.to_owned(),
             process: ProcessId::current(),
             live: Mutex::default(),
             reserved: Mutex::default(),

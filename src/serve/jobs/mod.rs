@@ -3,8 +3,9 @@
 //! A request's work goes on by itself (`execution`) while its client waits (`inline`). What takes longer becomes a job, as does what
 //! was asked for as one (`requests`): a sealed document (`record`, `kept`) that this server looks after while it goes on (`live`,
 //! `keeper`), and that any server on the store finds (`look`). What happens on the way is kept for those who follow it (`journal`,
-//! `events`).
+//! `events`), on whichever server it happens (`elsewhere`).
 
+mod elsewhere;
 mod events;
 mod execution;
 mod inline;

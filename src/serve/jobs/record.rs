@@ -119,6 +119,9 @@ pub(super) struct Record {
     #[serde(default)]
     pub(super) session: Option<String>,
     pub(super) claim: Option<Claim>,
+    /// The server that began it, also once it is done: what happened in it can be read there for a while.
+    #[serde(default)]
+    pub(super) begun_by: Option<String>,
     /// It is to be cancelled: the server that runs it looks.
     #[serde(default)]
     pub(super) cancel: bool,
@@ -177,6 +180,7 @@ impl Record {
             session: work.session_id().map(str::to_owned),
             work: Some(work),
             claim: None,
+            begun_by: None,
             cancel: false,
             answer: None,
             answer_name: None,
@@ -185,6 +189,7 @@ impl Record {
 
     /// It is begun, by this server.
     pub(super) fn begin(&mut self, claim: Claim) {
+        self.begun_by = Some(claim.node.clone());
         (self.status, self.started, self.claim, self.work) = (JobStatus::Running, Some(now()), Some(claim), None);
     }
 

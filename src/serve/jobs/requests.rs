@@ -3,7 +3,8 @@
 use axum::Json;
 use axum::extract::rejection::{PathRejection, QueryRejection};
 use axum::extract::{Path, Query, State};
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, Method, StatusCode};
 use axum::response::{IntoResponse, Response};
 use data_encoding::HEXLOWER;
 use serde::{Deserialize, Serialize};
@@ -20,6 +21,7 @@ use super::super::access::Caller;
 use super::super::app::App;
 use super::super::error::{ApiError, ErrorBody};
 use super::super::json::Body;
+use super::super::nodes;
 use super::super::request_id::RequestId;
 use super::super::task::Work;
 use super::inline::{answer, status_url, takes_work};
@@ -267,11 +269,31 @@ async fn cancel_job(
     State(app): State<App>,
     caller: Caller,
     id: RequestId,
+    asked: Parts,
     job: Result<Path<String>, PathRejection>,
 ) -> Result<Json<JobAnswer>, ApiError> {
     let found = find(&app, &caller, job).await?;
-    let record = cancel(&app, &caller, found).await?;
-    Ok(Json(JobAnswer { request_id: id.0, job: JobInfo::from(&record) }))
+    let elsewhere = found.begun_by.clone().filter(|node| !found.status.is_final() && app.nodes.is_other(node));
+    let telling = async {
+        if let Some(node) = &elsewhere {
+            tell_owner(&app, &asked, node).await;
+        }
+    };
+    // Whether or not that one hears it: what is kept of the job says it, too.
+    let (record, ()) = tokio::join!(cancel(&app, &caller, found), telling);
+    Ok(Json(JobAnswer { request_id: id.0, job: JobInfo::from(&record?) }))
+}
+
+/// Tells the server that runs a job that it is to be cancelled, so that it does not have to find out.
+async fn tell_owner(app: &App, asked: &Parts, node: &str) {
+    if nodes::has_come_far(asked) {
+        return;
+    }
+    match tokio::time::timeout(CANCELLED_WITHIN, nodes::ask(app, asked, Method::POST, node)).await {
+        Ok(Ok(_)) => {}
+        Ok(Err(error)) => tracing::warn!(node, code = error.code, "a wish to cancel was not heard at once"),
+        Err(_) => tracing::warn!(node, "a wish to cancel was not answered in time"),
+    }
 }
 
 async fn cancel(app: &App, caller: &Caller, found: Record) -> Result<Record, ApiError> {

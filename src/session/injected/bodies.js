@@ -5,16 +5,25 @@ const bodies = (() => {
   // Per origin, for each of the two kinds.
   const CAP = 64 * 1024 * 1024;
   const INSTALL_TIMEOUT = 10000;
+  // How often what changes under the reading is read anew.
+  const TRIES = 10;
   const tooMuch = (count, what) => `more than 64 MiB of this kind at one origin: ${count} ${what} left out`;
   const byCodeUnits = (a, b) => (a < b ? -1 : a > b ? 1 : 0);
   const message = (error) => error.message || String(error);
+  // What a page writes to a file is in another one until it is done, which Chromium names so.
+  const SWAP = '.crswap';
+  // What changed under the reading when some of it had been given out, which cannot be taken back: all is to be read anew.
+  class Torn extends Error {}
   // Queries may hold secrets, and are no part of a name.
   const shown = (url) => url.replace(/[?#].*$/s, '');
 
-  async function* pieces(blob) {
-    for (let at = 0; at < blob.size; at += PIECE) {
-      const bytes = new Uint8Array(await blob.slice(at, at + PIECE).arrayBuffer());
-      yield JSON.stringify({ t: 'body', d: codec.toBase64(bytes) });
+  // Of a Blob or an ArrayBuffer, whose head was given out.
+  async function* pieces(body) {
+    const size = body.size ?? body.byteLength;
+    for (let at = 0; at < size; at += PIECE) {
+      const piece = body.slice(at, at + PIECE);
+      const bytes = piece instanceof Blob ? await piece.arrayBuffer().catch((error) => { throw new Torn(message(error)); }) : piece;
+      yield JSON.stringify({ t: 'body', d: codec.toBase64(new Uint8Array(bytes)) });
     }
   }
 
@@ -24,69 +33,104 @@ const bodies = (() => {
   });
 
   // Caches and entries in the order in which they were made, which decides what `match` finds.
-  async function* cachesHere(note, cached) {
-    let used = 0;
-    for (const name of (await cached) ?? []) {
+  async function* cachesHere(note) {
+    const used = { bytes: 0 };
+    for (const name of (await globalThis.caches?.keys()) ?? []) {
       const store = `cacheStorage:${name.toWellFormed()}`;
-      // It was deleted between the listing and now: leave no empty one behind.
-      if (!await caches.has(name)) continue;
-      const cache = await caches.open(name);
-      let over = 0;
-      yield JSON.stringify({ t: 'cache', name: codec.encodeString(name) });
-      for (const request of await cache.keys()) {
-        try {
-          const response = await cache.match(request, { ignoreVary: false });
-          if (!response) continue;
-          if (response.type.startsWith('opaque')) throw new Error('an opaque response cannot be read');
-          const body = await response.blob();
-          if (used + body.size > CAP) {
-            over++;
-            continue;
-          }
-          used += body.size;
-          yield headOf(request, response);
-          yield* pieces(body);
-        } catch (error) { note(store, shown(request.url), message(error)); }
+      try { yield* entriesIn(name, store, note, used); } catch (error) {
+        if (error instanceof Torn) throw error;
+        note(store, null, message(error));
       }
-      if (over) note(store, null, tooMuch(over, 'of its entries'));
     }
   }
 
-  const entriesOf = async (directory) => {
-    const found = [];
-    for await (const entry of directory.entries()) found.push(entry);
-    return found;
-  };
-
-  async function* filesIn(found, path, note, used) {
-    for (const [name, handle] of found.sort(([a], [b]) => byCodeUnits(a, b))) {
-      const at = [...path, codec.encodeString(name)];
-      if (handle.kind === 'directory') {
-        yield JSON.stringify({ t: 'dir', path: at });
-        yield* filesIn(await entriesOf(handle), at, note, used);
+  async function* entriesIn(name, store, note, used) {
+    // To open one that has gone since would make it.
+    if (!(await caches.has(name))) return;
+    const cache = await caches.open(name);
+    let over = 0;
+    yield JSON.stringify({ t: 'cache', name: codec.encodeString(name) });
+    for (const request of await cache.keys()) {
+      const found = await answerTo(cache, request).catch((error) => { note(store, shown(request.url), message(error)); });
+      if (!found) continue;
+      const { response, body } = found;
+      if (used.bytes + body.size > CAP) {
+        over++;
         continue;
       }
+      used.bytes += body.size;
+      yield headOf(request, response);
+      yield* pieces(body);
+    }
+    if (over) note(store, null, tooMuch(over, 'of its entries'));
+  }
+
+  // A response with its whole body; nothing where it has gone since it was listed.
+  const answerTo = async (cache, request) => {
+    for (let tries = 1; ; tries++) {
+      const response = await cache.match(request, { ignoreVary: false });
+      if (!response) return null;
+      if (response.type.startsWith('opaque')) throw new Error('an opaque response cannot be read');
+      try { return { response, body: await response.blob() }; } catch (error) { if (tries >= TRIES) throw error; }
+    }
+  };
+
+  // What a file holds at one moment: a File cannot be read any more once another content has taken the place of that which it was made
+  // of. Nothing where it is larger than `room`.
+  const contentOf = async (handle, room) => {
+    for (let tries = 1; ; tries++) {
+      const file = await handle.getFile();
+      if (file.size > room) return null;
       try {
-        const file = await handle.getFile();
-        if (used.bytes + file.size > CAP) {
-          used.over++;
-          continue;
+        // A larger one is Chromium's to hold, as a cached response is.
+        return await (file.size > PIECE ? new Response(file.stream()).blob() : file.arrayBuffer());
+      } catch (error) { if (tries >= TRIES) throw error; }
+    }
+  };
+
+  const hasGone = (error) => error.name === 'NotFoundError';
+
+  async function* filesIn(directory, path, note, used) {
+    const met = new Set();
+    // What has another name by now stands in no list that was made before: there is another one then.
+    for (let tries = 1, again = true; again && tries <= TRIES; tries++) {
+      again = false;
+      const found = [];
+      for await (const entry of directory.entries()) if (!met.has(entry[0]) && !entry[0].endsWith(SWAP)) found.push(entry);
+      for (const [name, handle] of found.sort(([a], [b]) => byCodeUnits(a, b))) {
+        try {
+          yield* entryOf(handle, [...path, codec.encodeString(name)], note, used);
+          met.add(name);
+        } catch (error) {
+          if (error instanceof Torn) throw error;
+          if (hasGone(error) && tries < TRIES) again = true;
+          else note('fileSystem', [...path.map(codec.decodeString), name].join('/'), message(error));
         }
-        // Opened before its head is written: a file that cannot be read leaves nothing behind.
-        await file.slice(0, 1).arrayBuffer();
-        used.bytes += file.size;
-        yield JSON.stringify({ t: 'file', path: at });
-        yield* pieces(file);
-      } catch (error) { note('fileSystem', at.map(codec.decodeString).join('/'), message(error)); }
+      }
     }
   }
 
-  // What the private file system begins with.
-  const listed = async () => (navigator.storage?.getDirectory ? entriesOf(await navigator.storage.getDirectory()) : []);
+  async function* entryOf(handle, at, note, used) {
+    if (handle.kind === 'directory') {
+      yield JSON.stringify({ t: 'dir', path: at });
+      yield* filesIn(handle, at, note, used);
+      return;
+    }
+    // Before its head is given out: a file that cannot be read leaves nothing behind.
+    const content = await contentOf(handle, CAP - used.bytes);
+    if (!content) {
+      used.over++;
+      return;
+    }
+    used.bytes += content.size ?? content.byteLength;
+    yield JSON.stringify({ t: 'file', path: at });
+    yield* pieces(content);
+  }
 
-  async function* files(note, stored) {
+  async function* files(note) {
+    if (!navigator.storage?.getDirectory) return;
     const used = { bytes: 0, over: 0 };
-    yield* filesIn(await stored, [], note, used);
+    yield* filesIn(await navigator.storage.getDirectory(), [], note, used);
     if (used.over) note('fileSystem', null, tooMuch(used.over, 'of its files'));
   }
 
@@ -130,5 +174,5 @@ const bodies = (() => {
     await Promise.race([active(), late]);
   };
 
-  return { caches: cachesHere, files, listed, putEntry, createFile, directory, register, shown };
+  return { Torn, caches: cachesHere, files, putEntry, createFile, directory, register, shown };
 })();

@@ -1,6 +1,7 @@
 // Reads what this origin keeps, as lines of JSON in a canonical order (see session/part.rs for the lines), some
-// megabytes per call. Called with {begin: true, budget, session, permitted} first, then {budget} until
-// `done`; `session` says where sessionStorage is read (tab_storage.rs), `permitted` whether it is told what the document may do.
+// megabytes per call. Called with {begin: true, budget, session, permitted} first, then {budget}
+// until `done`; `session` says where sessionStorage is read (tab_storage.rs), `permitted` whether it is told what the document may do. `torn` says that what was given out is to be thrown away:
+// something changed under the reading.
 const capture = (() => {
   const byCodeUnits = (a, b) => (a < b ? -1 : a > b ? 1 : 0);
   const wait = (request) =>
@@ -8,13 +9,15 @@ const capture = (() => {
       request.onsuccess = () => resolve(request.result);
       request.onerror = () => reject(request.error);
     });
+  // Nothing where it was deleted since it was listed.
   const open = (name) =>
     new Promise((resolve, reject) => {
       const request = indexedDB.open(name);
+      let isGone = false;
       request.onsuccess = () => resolve(request.result);
-      request.onerror = () => reject(request.error);
-      // It was deleted between the listing and now: leave no empty one behind.
-      request.onupgradeneeded = () => { request.transaction.abort(); };
+      request.onerror = () => (isGone ? resolve(null) : reject(request.error));
+      // Leave no empty one behind.
+      request.onupgradeneeded = () => { isGone = true; request.transaction.abort(); };
       request.onblocked = () => reject(new Error('blocked by another connection'));
     });
   const previewKey = (key) => {
@@ -67,14 +70,17 @@ const capture = (() => {
     }
   }
 
-  async function* databases(note, auto, listed) {
-    const list = (await listed).sort((a, b) => byCodeUnits(a.name, b.name));
+  async function* databases(note, auto) {
+    const list = (await indexedDB.databases()).sort((a, b) => byCodeUnits(a.name, b.name));
     for (const { name } of list) {
       let db;
+      let isClosed = false;
       try {
         db = await open(name);
+        if (!db) continue;
         // A version change that somebody waits for must not wait for us.
-        db.onversionchange = () => db.close();
+        db.onversionchange = () => { isClosed = true; db.close(); };
+        db.onclose = () => { isClosed = true; };
         const stores = schemaOf(db);
         yield JSON.stringify({ t: 'db', name: codec.encodeString(name), version: db.version, stores });
         for (const store of db.objectStoreNames) {
@@ -83,6 +89,8 @@ const capture = (() => {
           if (stores.find((s) => codec.decodeString(s.name) === store)?.auto) auto.push([name, store]);
         }
       } catch (error) {
+        // Some of it was given out: the rest is not to be taken for gone.
+        if (isClosed) throw new bodies.Torn(`database ${name.toWellFormed()} was upgraded or deleted`);
         note(`indexedDB:${name}`, null, error.message || String(error));
       } finally {
         db?.close();
@@ -105,20 +113,29 @@ const capture = (() => {
       .map(([k, v]) => JSON.stringify({ t: 'ss', k: codec.encodeString(k), v: codec.encodeString(v) }));
   };
 
-  async function* lines(note, auto, session, { listed, cached, stored, registered }) {
-    try {
-      // By index: a key named like a property of Storage ("length") is not among its own names.
-      const keys = Array.from({ length: localStorage.length }, (_, i) => localStorage.key(i));
-      for (const key of keys.sort(byCodeUnits))
-        yield JSON.stringify({ t: 'ls', k: codec.encodeString(key), v: codec.encodeString(localStorage.getItem(key)) });
-    } catch (error) {
-      note('localStorage', null, error.message || String(error));
+  async function* lines(note, auto, session, registered) {
+    const kinds = [
+      ['localStorage', localLines],
+      ['sessionStorage', () => sessionLines(session, note)],
+      ['indexedDB', () => databases(note, auto)],
+      ['cacheStorage', () => bodies.caches(note)],
+      ['fileSystem', () => bodies.files(note)],
+      ['serviceWorker', () => workers(session.workers, registered)],
+    ];
+    for (const [kind, read] of kinds) {
+      try { yield* read(); } catch (error) {
+        if (error instanceof bodies.Torn) throw error;
+        note(kind, null, error.message || String(error));
+      }
     }
-    try { yield* sessionLines(session, note); } catch (error) { note('sessionStorage', null, error.message || String(error)); }
-    try { yield* databases(note, auto, listed); } catch (error) { note('indexedDB', null, error.message || String(error)); }
-    try { yield* bodies.caches(note, cached); } catch (error) { note('cacheStorage', null, error.message || String(error)); }
-    try { yield* bodies.files(note, stored); } catch (error) { note('fileSystem', null, error.message || String(error)); }
-    try { yield* workers(session.workers, registered); } catch (error) { note('serviceWorker', null, error.message || String(error)); }
+  }
+
+  function* localLines() {
+    // By index: a key named like a property of Storage ("length") is not among its own names. All at once: the page may go on
+    // between two calls.
+    const keys = Array.from({ length: localStorage.length }, (_, i) => localStorage.key(i));
+    for (const [k, v] of keys.sort(byCodeUnits).map((key) => [key, localStorage.getItem(key)]))
+      yield JSON.stringify({ t: 'ls', k: codec.encodeString(k), v: codec.encodeString(v) });
   }
 
   // Of a registration a page can read the scope, the script and how it is kept up to date.
@@ -157,24 +174,28 @@ const capture = (() => {
       // Questions that only the browser can answer are asked at once: they are on their way while the rest is read.
       const begun = (answer) => { answer.catch(() => {}); return answer; };
       self.permitted = permitted ? begun(permissions()) : undefined;
-      const asked = {
-        listed: begun((async () => indexedDB.databases())()),
-        cached: begun((async () => globalThis.caches?.keys())()),
-        stored: begun(bodies.listed()),
-        registered: begun((async () => navigator.serviceWorker?.getRegistrations())()),
-      };
-      const note = (store, key, reason) => self.partial.push({ store, key, reason });
-      self.source = lines(note, self.auto, session, asked);
+      const registered = begun((async () => navigator.serviceWorker?.getRegistrations())());
+      const { partial, auto } = self;
+      const note = (store, key, reason) => partial.push({ store, key, reason });
+      self.source = lines(note, auto, session, registered);
     }
+    // One that is not waited for any more must not take what belongs to the next.
+    const { source } = self;
     const page = [];
-    for (let size = 0; size < budget; ) {
-      const { value, done } = await self.source.next();
-      if (done) {
-        const told = await self.permitted;
-        return { text: page.join(''), done, partial: self.partial, auto: self.auto, at: location.origin, permissions: told };
+    try {
+      for (let size = 0; size < budget; ) {
+        const { value, done } = await source.next();
+        if (self.source !== source) throw new bodies.Torn('another reading has begun');
+        if (done) {
+          const told = await self.permitted;
+          return { text: page.join(''), done, partial: self.partial, auto: self.auto, at: location.origin, permissions: told };
+        }
+        page.push(value + '\n');
+        size += value.length;
       }
-      page.push(value + '\n');
-      size += value.length;
+    } catch (error) {
+      if (!(error instanceof bodies.Torn)) throw error;
+      return { text: '', done: true, partial: [], auto: [], at: location.origin, torn: error.message };
     }
     return { text: page.join(''), done: false, partial: [], auto: [], at: location.origin };
   };

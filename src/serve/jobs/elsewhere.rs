@@ -1,0 +1,117 @@
+//! The events of a job that another server runs: asked for there, in the name of the same client, and passed on.
+
+use std::ops::ControlFlow;
+
+use axum::http::{HeaderValue, Method, StatusCode};
+use axum::response::sse::Event;
+use futures_util::StreamExt;
+use serde_json::Value;
+
+use super::super::nodes;
+use super::events::Telling;
+
+/// The largest event that is passed on, in bytes.
+const LARGEST: usize = 64 << 20;
+
+/// One event as it came.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Came {
+    id: Option<u64>,
+    event: String,
+    data: String,
+}
+
+/// Tells what `node` tells, until that ends. Whether that one could be asked.
+pub(super) async fn tell(telling: &mut Telling, node: &str) -> ControlFlow<(), bool> {
+    let mut asked = telling.asked.clone();
+    asked.headers.insert("last-event-id", HeaderValue::from(telling.last));
+    let answered = nodes::ask(&telling.app, &asked, Method::GET, node).await;
+    let Some((response, cut)) = answered.ok().filter(|(response, _)| response.status() == StatusCode::OK) else {
+        return ControlFlow::Continue(false);
+    };
+    let ending = telling.app.ending.clone();
+    let until = async move {
+        tokio::select! {
+            () = cut => {}
+            () = ending.cancelled() => {}
+        }
+    };
+    let mut pieces = std::pin::pin!(response.bytes_stream().take_until(until));
+    let (mut text, mut looked) = (Vec::new(), 0);
+    // What comes in the middle of an event when the other server goes is not told.
+    while let Some(Ok(piece)) = pieces.next().await {
+        text.extend_from_slice(&piece);
+        while let Some(end) = text[looked..].windows(2).position(|two| two == b"\n\n") {
+            let event: Vec<u8> = text.drain(..looked + end + 2).collect();
+            looked = 0;
+            pass(telling, &event).await?;
+        }
+        looked = text.len().saturating_sub(1);
+        if text.len() > LARGEST {
+            break;
+        }
+    }
+    ControlFlow::Continue(true)
+}
+
+async fn pass(telling: &mut Telling, event: &[u8]) -> ControlFlow<()> {
+    let Some(Came { id, event, data }) = read(event) else { return ControlFlow::Continue(()) };
+    let mut passed = Event::default().data(&data);
+    if let Some(id) = id {
+        telling.last = id;
+        passed = passed.id(id.to_string());
+    }
+    if event == "status" {
+        let told = serde_json::from_str(&data).ok();
+        let status = told.and_then(|mut told: Value| serde_json::from_value(told.get_mut("status")?.take()).ok());
+        // That of a server which does not run it any more is the same as before.
+        if id.is_none() && status == telling.told {
+            return ControlFlow::Continue(());
+        }
+        telling.told = status.or(telling.told);
+    }
+    if !event.is_empty() {
+        passed = passed.event(event);
+    }
+    telling.tell(passed).await
+}
+
+/// An event, as servers of ours write them; none where it says nothing, as what only keeps the connection alive.
+fn read(event: &[u8]) -> Option<Came> {
+    let text = std::str::from_utf8(event).ok()?;
+    let mut came = Came::default();
+    let mut has_data = false;
+    for (name, value) in text.lines().filter_map(|line| line.split_once(':')) {
+        let value = value.strip_prefix(' ').unwrap_or(value);
+        match name {
+            "id" => came.id = value.parse().ok(),
+            "event" => value.clone_into(&mut came.event),
+            "data" => {
+                if has_data {
+                    came.data.push('\n');
+                }
+                came.data.push_str(value);
+                has_data = true;
+            }
+            _ => {}
+        }
+    }
+    has_data.then_some(came)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn events_are_read_as_they_are_written() {
+        let came = |id, event: &str, data: &str| Some(Came { id, event: event.to_owned(), data: data.to_owned() });
+        assert_eq!(
+            read(b"id: 7\nevent: emit\ndata: {\"value\": \": 1\"}\n\n"),
+            came(Some(7), "emit", "{\"value\": \": 1\"}")
+        );
+        assert_eq!(read(b"event:a\ndata:\ndata: \xc3\xa4\n\n"), came(None, "a", "\n\u{e4}"));
+        assert_eq!(read(b":\n\n"), None);
+        assert_eq!(read(b"event: a\ndata: \xff\n\n"), None);
+    }
+}
