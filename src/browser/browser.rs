@@ -17,7 +17,7 @@ use super::launch::{launch, remote};
 use super::process::Process;
 use super::registry::Registry;
 use super::userdir::UserDir;
-use super::{Bridge, BrowserError, Cdp, Context, ContextOptions, Egress, LaunchOptions, ProfileDir};
+use super::{Bridge, BrowserError, Cdp, Context, ContextOptions, Egress, Flavor, LaunchOptions, ProfileDir};
 
 /// A running Chromium. Cheap to clone; when the last clone goes without [`Self::close`], the process group is killed.
 #[derive(Clone)]
@@ -37,6 +37,7 @@ pub(super) struct Owned {
     /// Set where somebody else removes the folder, and not before the browser has ended.
     profile: Option<ProfileDir>,
     pub(super) executable: PathBuf,
+    flavor: Flavor,
     pub(super) notices: Vec<String>,
     /// Whether all of it has been ended and removed.
     over: AtomicBool,
@@ -47,10 +48,10 @@ impl Owned {
         process: Process,
         dir: UserDir,
         profile: Option<ProfileDir>,
-        executable: PathBuf,
+        (executable, flavor): (PathBuf, Flavor),
         notices: Vec<String>,
     ) -> Self {
-        Self { process, dir, profile, executable, notices, over: AtomicBool::new(false) }
+        Self { process, dir, profile, executable, flavor, notices, over: AtomicBool::new(false) }
     }
 }
 
@@ -105,6 +106,13 @@ impl Browser {
     /// Which binary it is; empty for a remote one.
     pub fn executable(&self) -> &Path {
         self.owned().map_or(Path::new(""), |owned| &owned.executable)
+    }
+
+    /// How often somebody here has changed what sites may do, in any of its contexts. None where that changes without us as well: the
+    /// headless shell decides nothing by itself and asks nobody, other browsers do.
+    pub fn permissions_given(&self) -> Option<u64> {
+        self.owned().filter(|owned| owned.flavor == Flavor::HeadlessShell)?;
+        Some(self.cdp().router.permissions())
     }
 
     /// The id of its main process; none for a remote one.

@@ -7,7 +7,8 @@ use chromiumoxide::cdp::browser_protocol::browser::{
     BrowserContextId, SetDownloadBehaviorBehavior, SetDownloadBehaviorParams,
 };
 use chromiumoxide::cdp::browser_protocol::target::{
-    CreateBrowserContextParams, CreateTargetParams, DisposeBrowserContextParams, TargetId,
+    AttachToTargetParams, CreateBrowserContextParams, CreateTargetParams, DetachFromTargetParams,
+    DisposeBrowserContextParams, SessionId, TargetId,
 };
 
 use serde_json::Value;
@@ -95,6 +96,26 @@ impl Context {
             }
         }
         Err(BrowserError::TargetGone)
+    }
+
+    /// The same tab in another CDP session; the one of `tab` ends. Whatever was set in that one (overrides, headers, scripts for new
+    /// documents, subscriptions) Chromium takes back, and for who still holds `tab` it has gone. The new one runs, and does not come
+    /// through [`Self::targets`].
+    pub async fn renew(&self, tab: &Target) -> Result<Target, BrowserError> {
+        let (registry, cdp) = (self.browser.registry(), self.browser.cdp());
+        let renewed = registry.renewal(tab.id());
+        let attach = AttachToTargetParams { target_id: tab.id().clone(), flatten: Some(true) };
+        // Chromium tells of the session before it answers.
+        if let Err(error) = cdp.call(attach).await {
+            registry.no_renewal(tab.id());
+            return Err(error);
+        }
+        let target = renewed.await.map_err(|_| BrowserError::TargetGone)?;
+        let old = SessionId::new(tab.cdp().session_id());
+        let ended = cdp.send(DetachFromTargetParams { session_id: Some(old) });
+        ended.await?;
+        // The event that says so comes before the answer.
+        Ok(target)
     }
 
     /// Pages and popups of this context, those of before included. Each call has a view of its own, but a target is to be

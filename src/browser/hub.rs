@@ -49,6 +49,17 @@ impl Hub {
         }
     }
 
+    /// A target is another from now on, in the same tab; nobody is told.
+    pub(super) fn renewed(&self, target: &Target) {
+        if let Some(state) = &mut *lock(&self.state) {
+            state
+                .living
+                .iter_mut()
+                .filter(|known| known.id() == target.id())
+                .for_each(|known| known.clone_from(target));
+        }
+    }
+
     pub(super) fn detached(&self, id: &TargetId) {
         if let Some(state) = &mut *lock(&self.state) {
             state.living.retain(|target| target.id() != id);

@@ -102,7 +102,7 @@ pub(super) async fn launch(options: &LaunchOptions, cancel: &CancellationToken) 
         }
     };
     // From here on dropping `owned` ends the process and removes the folder.
-    let owned = Owned::new(process, dir, options.profile_dir.clone(), found.path.clone(), notices);
+    let owned = Owned::new(process, dir, options.profile_dir.clone(), (found.path.clone(), found.flavor), notices);
     owned.dir.mark(ProcessId::of(owned.process.pid()))?;
     let registry = route_pipes(pipes, &owned.process, options);
     let browser = Browser::new(registry, Some(owned));

@@ -10,6 +10,7 @@ use chromiumoxide::cdp::browser_protocol::inspector::EnableParams as InspectorEn
 use chromiumoxide::cdp::browser_protocol::target::{FilterEntry, SetAutoAttachParams, TargetFilter, TargetId};
 use serde::Deserialize;
 use serde_json::Value;
+use tokio::sync::oneshot;
 
 use super::hub::Hub;
 use super::lenient::decode;
@@ -40,6 +41,8 @@ struct State {
     targets: HashMap<String, Entry>,
     /// Contexts that somebody asked for; targets of others are let run and left alone.
     contexts: HashMap<BrowserContextId, Arc<ContextTargets>>,
+    /// Who has asked for another session with a tab that is there.
+    renewals: HashMap<TargetId, oneshot::Sender<Target>>,
     ended: bool,
 }
 
@@ -159,13 +162,14 @@ impl Registry {
             held,
         };
         let target = Target::new(attachment, cdp, self.browser.clone());
-        let context = {
+        let (context, renewal) = {
             let mut state = lock(&self.state);
             if state.ended {
                 return;
             }
             state.targets.insert(session_id, Entry { target: target.clone(), parent: parent.cloned() });
-            target.context_id().and_then(|id| state.contexts.get(id)).cloned()
+            let renewal = if parent.is_none() { state.renewals.remove(target.id()) } else { None };
+            (target.context_id().and_then(|id| state.contexts.get(id)).cloned(), renewal)
         };
         if let Some(way) = context.as_ref().and_then(|context| context.way.get()) {
             target.cdp().session.goes_out_by(way);
@@ -180,6 +184,14 @@ impl Registry {
             // Without it a crash is not reported.
             target.cdp().send(InspectorEnable::default()).forget();
         }
+        if let Some(renewal) = renewal {
+            if let Some(context) = &context {
+                context.hub(&target).renewed(&target);
+            }
+            // Where nobody waits any more it stays until its tab goes.
+            drop(renewal.send(target));
+            return;
+        }
         match (parent, context) {
             (Some(parent), _) => parent.hub().attached(&target),
             (None, Some(context)) => context.hub(&target).attached(&target),
@@ -189,9 +201,29 @@ impl Registry {
 
     fn detached(&self, session_id: &str) {
         self.browser.router.links.ended(session_id);
-        let Some(entry) = lock(&self.state).targets.remove(session_id) else { return };
+        let (entry, goes_on) = {
+            let mut state = lock(&self.state);
+            let Some(entry) = state.targets.remove(session_id) else { return };
+            let is_same = |other: &Entry| other.parent.is_none() && other.target.id() == entry.target.id();
+            let goes_on = entry.parent.is_none() && state.targets.values().any(is_same);
+            (entry, goes_on)
+        };
         entry.target.end(&BrowserError::TargetGone);
-        self.told(&entry, |hub| hub.detached(entry.target.id()));
+        if !goes_on {
+            self.told(&entry, |hub| hub.detached(entry.target.id()));
+        }
+    }
+
+    /// The next session with this tab is for who asks, who is to ask Chromium for it.
+    pub(super) fn renewal(&self, id: &TargetId) -> oneshot::Receiver<Target> {
+        let (renewal, renewed) = oneshot::channel();
+        lock(&self.state).renewals.insert(id.clone(), renewal);
+        renewed
+    }
+
+    /// None is coming.
+    pub(super) fn no_renewal(&self, id: &TargetId) {
+        lock(&self.state).renewals.remove(id);
     }
 
     fn crashed(&self, entry: &Entry) {

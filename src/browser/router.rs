@@ -5,6 +5,7 @@
 
 use std::borrow::Cow;
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use serde::{Deserialize, Serialize};
@@ -20,6 +21,9 @@ pub(super) type Answer = Result<Box<RawValue>, BrowserError>;
 
 /// Chromium's code for a command to a session that has ended.
 pub(super) const SESSION_NOT_FOUND: i64 = -32001;
+
+/// The commands that change what sites may do.
+const PERMISSIONS: [&str; 3] = ["Browser.setPermission", "Browser.grantPermissions", "Browser.resetPermissions"];
 
 /// Locks, also after a panic elsewhere: what these locks guard is consistent between statements.
 pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -38,6 +42,8 @@ pub(super) struct Router {
     pub(super) egress: Option<Egress>,
     /// What it goes through without being confined to it.
     pub(super) proxy: Option<Egress>,
+    /// How often somebody here has changed what sites may do.
+    permissions: AtomicU64,
     /// Why the connection ended; none while it lives. Waited on by everybody who asks whether the browser is gone.
     ended: watch::Sender<Option<BrowserError>>,
 }
@@ -85,14 +91,14 @@ struct Outgoing<'a, P> {
 
 impl Router {
     pub(super) fn new(egress: Option<Egress>, proxy: Option<Egress>) -> Self {
-        Self {
-            outbox: Outbox::default(),
-            calls: Mutex::default(),
-            links: Links::default(),
-            egress,
-            proxy,
-            ended: watch::Sender::new(None),
-        }
+        let (outbox, calls, permissions) = (Outbox::default(), Mutex::default(), AtomicU64::default());
+        let links = Links::default();
+        Self { outbox, calls, links, egress, proxy, permissions, ended: watch::Sender::new(None) }
+    }
+
+    /// How often somebody here has changed what sites may do.
+    pub(super) fn permissions(&self) -> u64 {
+        self.permissions.load(Ordering::Acquire)
     }
 
     /// Puts a command on the wire: when this returns it is queued behind all that were, so calls of one task arrive in
@@ -104,6 +110,9 @@ impl Router {
         params: &impl Serialize,
     ) -> oneshot::Receiver<Answer> {
         let (answer, receiver) = oneshot::channel();
+        if PERMISSIONS.contains(&method) {
+            self.permissions.fetch_add(1, Ordering::AcqRel);
+        }
         if let Some(error) = self.end_reason().or_else(|| session.end_reason()) {
             let _ = answer.send(Err(error));
             return receiver;

@@ -101,6 +101,10 @@ pub(super) struct ServeArgs {
     pub log_format: Option<LogFormat>,
 }
 
+/// Before there was `--proxy-all`, a proxy was for everything.
+const ONLY_WHO_SAYS_SO: &str = "the proxy is for page requests that say use_proxy; all else goes out without it: --proxy-all (proxy_all) \
+     sends that through it, too";
+
 /// Serves until it is told to end.
 pub(super) async fn execute(
     args: ServeArgs,
@@ -124,6 +128,9 @@ pub(super) async fn execute(
         terminal.data(&url);
     }
     terminal.say(&format!("rhaven serves at {url}; {url}/docs tells what it can be asked"));
+    if given.egress.upstream.is_some() && !given.proxy_all {
+        terminal.say(ONLY_WHO_SAYS_SO);
+    }
     let shutdown = CancellationToken::new();
     let mut serving = std::pin::pin!(server.run(shutdown.clone()));
     loop {

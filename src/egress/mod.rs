@@ -26,5 +26,5 @@ pub use fault::{EgressError, Fault};
 pub use policy::{KeptOff, Policy, PolicyOptions};
 pub use proxy::{Proxy, ProxyOptions};
 pub use refusal::{Refusal, Why};
-pub use resolve::{Resolve, SystemResolver};
+pub use resolve::{Resolve, SystemResolver, in_common};
 pub use upstream::Upstream;

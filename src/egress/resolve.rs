@@ -18,11 +18,25 @@ pub trait Resolve: Send + Sync + 'static {
     }
 }
 
+/// `resolver` for several proxies together: what it may hold is theirs in common, and nobody else's.
+pub fn in_common(resolver: &Arc<dyn Resolve>) -> Arc<dyn Resolve> {
+    Arc::new(InCommon(resolver.for_proxy().unwrap_or_else(|| resolver.clone())))
+}
+
+struct InCommon(Arc<dyn Resolve>);
+
+impl Resolve for InCommon {
+    fn resolve<'a>(&'a self, name: &'a str) -> BoxFuture<'a, io::Result<Vec<IpAddr>>> {
+        self.0.resolve(name)
+    }
+}
+
 /// Questions at a time. Each holds a thread until the system has an answer, and the threads are those of the whole process: names
 /// that are slow to be answered are not to take them all.
 const PLACES: usize = 64;
 
-/// The system's own resolver, its hosts file included. Clones share the 64 questions that it asks at a time; each proxy has its own.
+/// The system's own resolver, its hosts file included. Clones share the 64 questions that it asks at a time; each proxy has
+/// its own, or those that stand together ([`in_common`]).
 #[derive(Debug, Clone)]
 pub struct SystemResolver {
     places: Arc<Semaphore>,
@@ -67,5 +81,12 @@ mod tests {
         assert!(waiting.is_pending());
         drop(places);
         assert!(!shared.resolve("localhost").await.unwrap().is_empty());
+    }
+
+    #[test]
+    fn those_in_common_are_one_for_all_proxies() {
+        let system: Arc<dyn Resolve> = Arc::new(SystemResolver::default());
+        let ours = in_common(&system);
+        assert!(ours.for_proxy().is_none() && in_common(&ours).for_proxy().is_none());
     }
 }

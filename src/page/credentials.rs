@@ -1,5 +1,5 @@
 //! User name and password of HTTP: given when the site asks for them that they are for, once per request, and to no other. Where it is
-//! not said which that is, it is the one that the tab was taken to.
+//! not said which that is, it is any that a tab comes to: by its address, by links, redirects and scripts, popups included.
 
 use std::collections::HashSet;
 use std::sync::Arc;

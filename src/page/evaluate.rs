@@ -97,12 +97,14 @@ impl Inner {
 }
 
 /// What was answered under a bound, if there was one.
-fn within(mut answer: Value, most: Option<usize>) -> Result<Value, CallError> {
+fn within(answer: Value, most: Option<usize>) -> Result<Value, CallError> {
     let Some(most) = most else { return Ok(answer) };
-    if answer["over"] == Value::Bool(true) {
+    // The page's own world made it, so it may be anything: a page can give every object a `then`.
+    let Value::Object(mut told) = answer else { return Ok(Value::Null) };
+    if told.get("over") == Some(&Value::Bool(true)) {
         return Err(PageError::LargeResult { most }.into());
     }
-    Ok(answer["value"].take())
+    Ok(told.remove("value").unwrap_or_default())
 }
 
 /// JSON is JavaScript once the two line separators that only JSON allows in strings are escaped.

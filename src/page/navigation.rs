@@ -170,8 +170,16 @@ pub(super) async fn goto(
     });
     tokio::select! { () = committed => {}, () = replaced => {} }
     verb.log.line("committed");
-    page.reach(options.wait_until, verb).await;
-    status(page, &main).await
+    // It is known from the moment that the document is there, so it is asked for while that loads.
+    let early = async {
+        // Asked before there is our world it would be made once more.
+        let is_ready = |node: &&Node| node.worlds.contains_key(WORLD) || options.wait_until.reached(node);
+        let of = page.until(|tree| tree.get(&main).filter(is_ready).map(|node| node.loader.clone())).await;
+        (of, status(page, &main).await)
+    };
+    let ((), (of, told)) = tokio::join!(page.reach(options.wait_until, verb), early);
+    let is_there = page.tree().get(&main).is_some_and(|node| node.loader == of);
+    if is_there { told } else { status(page, &main).await }
 }
 
 /// Why a navigation failed, where the browser's way out knows it better: to Chromium a proxy that refuses is one that is broken.

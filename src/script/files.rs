@@ -15,10 +15,25 @@ use crate::page::{InputFile, MOST_UPLOADED};
 /// What the map of a file may hold.
 const ENTRIES: [&str; 4] = ["name", "mime_type", "body", "base64"];
 
+/// The most files of one call.
+const MOST_FILES: usize = 100;
+
 /// A file, before anything is read from a disk.
 enum Given {
     Path(String),
     Made(InputFile),
+}
+
+/// The bytes that the files of one call may still have. Looked at before a file is taken in, not when all of them are.
+struct Room(usize);
+
+impl Room {
+    fn take(&mut self, bytes: usize) -> Result<(), ScriptError> {
+        let too_many =
+            || invalid(format!("the files have more than {MOST_UPLOADED} bytes together, which are the most"));
+        self.0 = self.0.checked_sub(bytes).ok_or_else(too_many)?;
+        Ok(())
+    }
 }
 
 /// Whether the type fits: a path, a map, or a list of them.
@@ -29,20 +44,20 @@ pub fn takes(value: &Dynamic) -> bool {
 
 /// What is wrong with files, before a disk or a browser is asked.
 pub fn fault(value: &Dynamic) -> Option<ScriptError> {
-    each(value, given).err()
+    each(value, |item, room| given(item, room).map(drop)).err()
 }
 
 /// The files; those that are named by path are read, below `folder` only.
 pub fn read(value: &Dynamic, folder: &Path) -> Result<Vec<InputFile>, ScriptError> {
-    each(value, |item| match given(item)? {
+    each(value, |item, room| match given(item, room)? {
         Given::Made(file) => Ok(file),
-        Given::Path(path) => from_disk(folder, &path),
+        Given::Path(path) => from_disk(folder, &path, room),
     })
 }
 
 /// What of them may be shown: their names.
 pub fn shown(value: &Dynamic) -> String {
-    let one = |item: &Dynamic| {
+    let one = |item: &Dynamic, _: &mut Room| {
         let name = item.read_lock::<Map>().and_then(|map| map.get("name").map(text));
         Ok(name.map_or_else(|| format!("{:?}", text(item)), |name| format!("#{{ name: {name:?}, .. }}")))
     };
@@ -50,14 +65,21 @@ pub fn shown(value: &Dynamic) -> String {
     if value.is_array() { format!("[{all}]") } else { all }
 }
 
-fn each<T>(value: &Dynamic, one: impl Fn(&Dynamic) -> Result<T, ScriptError>) -> Result<Vec<T>, ScriptError> {
+fn each<T>(
+    value: &Dynamic,
+    one: impl Fn(&Dynamic, &mut Room) -> Result<T, ScriptError>,
+) -> Result<Vec<T>, ScriptError> {
+    let mut room = Room(MOST_UPLOADED);
     match value.read_lock::<Array>() {
-        Some(items) => items.iter().map(one).collect(),
-        None => Ok(vec![one(value)?]),
+        Some(items) if items.len() > MOST_FILES => {
+            Err(invalid(format!("found {} files, {MOST_FILES} are the most", items.len())))
+        }
+        Some(items) => items.iter().map(|item| one(item, &mut room)).collect(),
+        None => Ok(vec![one(value, &mut room)?]),
     }
 }
 
-fn given(item: &Dynamic) -> Result<Given, ScriptError> {
+fn given(item: &Dynamic, room: &mut Room) -> Result<Given, ScriptError> {
     let Some(map) = item.read_lock::<Map>() else { return Ok(Given::Path(text(item))) };
     if let Some(unknown) = map.keys().find(|name| !ENTRIES.contains(&name.as_str())) {
         let meant = closest(unknown, ENTRIES).map_or_else(String::new, |meant| format!("; did you mean {meant:?}?"));
@@ -70,10 +92,12 @@ fn given(item: &Dynamic) -> Result<Given, ScriptError> {
     };
     let Some(name) = word("name")? else { return Err(invalid("a file needs \"name\"".to_owned())) };
     let content = match (map.get("body"), word("base64")?) {
-        (Some(body), None) => content(body)?,
+        (Some(body), None) => content(body, room)?,
         (None, Some(base64)) => {
             let wrong = |_| invalid("\"base64\": this is no base64 (RFC 4648, with its padding)".to_owned());
-            BASE64.decode(base64.as_bytes()).map_err(wrong)?
+            let bytes = BASE64.decode(base64.as_bytes()).map_err(wrong)?;
+            room.take(bytes.len())?;
+            bytes
         }
         (Some(_), Some(_)) => return Err(invalid("a file has \"body\" or \"base64\", not both".to_owned())),
         (None, None) => return Err(invalid("a file needs its content: \"body\" or \"base64\"".to_owned())),
@@ -81,21 +105,22 @@ fn given(item: &Dynamic) -> Result<Given, ScriptError> {
     Ok(Given::Made(InputFile::new(&name, word("mime_type")?.as_deref(), content)?))
 }
 
-fn content(body: &Dynamic) -> Result<Vec<u8>, ScriptError> {
+fn content(body: &Dynamic, room: &mut Room) -> Result<Vec<u8>, ScriptError> {
+    let mut copy = |bytes: &[u8]| room.take(bytes.len()).map(|()| bytes.to_vec());
     if let Some(bytes) = body.read_lock::<Blob>() {
-        return Ok(bytes.clone());
+        return copy(&bytes);
     }
     if let Some(secret) = body.read_lock::<Secret>() {
-        return Ok(secret.expose().as_bytes().to_vec());
+        return copy(secret.expose().as_bytes());
     }
-    if body.is_string() {
-        return Ok(text(body).into_bytes());
+    if let Ok(text) = body.as_immutable_string_ref() {
+        return copy(text.as_bytes());
     }
     Err(invalid(format!("\"body\": wanted text, a secret or a blob, found {}", found(body))))
 }
 
 /// Reads a file below `folder`. Refuses what leads out of it, also by a symbolic link.
-fn from_disk(folder: &Path, path: &str) -> Result<InputFile, ScriptError> {
+fn from_disk(folder: &Path, path: &str, room: &mut Room) -> Result<InputFile, ScriptError> {
     let refuse = |why: &str| {
         let message = format!("{path:?} {why}; files are read below {} only", folder.display());
         ScriptError::new("path_refused", message)
@@ -115,11 +140,10 @@ fn from_disk(folder: &Path, path: &str) -> Result<InputFile, ScriptError> {
         return Err(refuse("is not a file"));
     }
     let mut content = Vec::new();
-    let most = u64::try_from(MOST_UPLOADED).unwrap_or(u64::MAX);
-    File::open(&target).and_then(|file| file.take(most + 1).read_to_end(&mut content)).map_err(failed)?;
-    if content.len() > MOST_UPLOADED {
-        return Err(invalid(format!("{path:?} has more than {MOST_UPLOADED} bytes, which are the most")));
-    }
+    // One byte more than there is room for tells that the file has more.
+    let most = u64::try_from(room.0).unwrap_or(u64::MAX).saturating_add(1);
+    File::open(&target).and_then(|file| file.take(most).read_to_end(&mut content)).map_err(failed)?;
+    room.take(content.len())?;
     let name = Path::new(path).file_name().unwrap_or_default().to_string_lossy();
     Ok(InputFile::new(&name, None, content)?)
 }
@@ -161,6 +185,27 @@ mod tests {
         {
             assert_eq!(fault(&bad).unwrap().code(), "invalid_argument", "{bad:?}");
         }
+    }
+
+    #[test]
+    fn files_are_summed_before_they_are_taken_in() {
+        let folder = tempfile::tempdir().unwrap();
+        // Nothing but its length: what were read beyond the bound would be read for long.
+        let large = File::create(folder.path().join("large.bin")).unwrap();
+        large.set_len(u64::try_from(MOST_UPLOADED).unwrap()).unwrap();
+        let half = Dynamic::from_blob(vec![0; MOST_UPLOADED / 2]);
+        let half = map(&[("name", "half".into()), ("body", half)]);
+        let list = |item: &Dynamic, count| Dynamic::from_array(vec![item.clone(); count]);
+        assert!(fault(&list(&half, 2)).is_none());
+        assert_eq!(fault(&list(&half, 3)).unwrap().code(), "invalid_argument");
+        assert_eq!(fault(&list(&"large.bin".into(), MOST_FILES + 1)).unwrap().code(), "invalid_argument");
+        let one_more =
+            Dynamic::from_array(vec!["large.bin".into(), map(&[("name", "a".into()), ("body", "a".into())])]);
+        for bad in [list(&"large.bin".into(), MOST_FILES), one_more] {
+            let error = read(&bad, folder.path()).unwrap_err();
+            assert!(error.parts().message.contains("67108864 bytes together"), "{}", error.parts().message);
+        }
+        assert_eq!(read(&"large.bin".into(), folder.path()).unwrap().len(), 1);
     }
 
     #[test]

@@ -135,8 +135,8 @@ struct IdentityInput {
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct CredentialsInput {
-    /// The only site that gets them, such as `https://shop.example`. None: each site that a tab is taken to by its address and that
-    /// asks for them, and nothing that pages have in them from elsewhere.
+    /// The only site that gets them, such as `https://shop.example`. None: each site that a tab comes to and that asks for them,
+    /// also where links, redirects, scripts and popups lead, but nothing that pages have in them from elsewhere.
     origin: Option<String>,
     /// Without a colon.
     username: String,
@@ -169,6 +169,9 @@ struct ProxyMembers {
     /// The password, by the name of a secret.
     #[serde(default, deserialize_with = "maybe_by_name")]
     password: Option<SecretRef>,
+    /// As it is shown: the password that was given in the address stays, where server and user name do.
+    #[serde(default)]
+    has_password: bool,
 }
 
 /// What was given, checked.
@@ -212,8 +215,11 @@ impl<'de> Visitor<'de> for AddressOrMembers {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<ProxyInput, A::Error> {
-        let ProxyMembers { server, username, password } = ProxyMembers::deserialize(MapAccessDeserializer::new(map))?;
-        IdentityProxy::named(&server, username, password).map(ProxyInput).map_err(A::Error::custom)
+        let ProxyMembers { server, username, password, has_password } =
+            ProxyMembers::deserialize(MapAccessDeserializer::new(map))?;
+        let proxy = IdentityProxy::named(&server, username, password);
+        let proxy = if has_password { proxy.and_then(IdentityProxy::with_kept_password) } else { proxy };
+        proxy.map(ProxyInput).map_err(A::Error::custom)
     }
 }
 

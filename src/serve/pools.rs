@@ -8,7 +8,7 @@ use futures_util::future::join_all;
 
 use crate::base::{Deadline, SessionId, Tenant};
 use crate::browser::LaunchOptions;
-use crate::egress::ProxyOptions;
+use crate::egress::{ProxyOptions, in_common};
 use crate::session::{Pool, PoolConfig, PoolStats, Sessions, Ways, Workspace, WorkspaceConfig};
 
 use super::ServeConfig;
@@ -68,8 +68,11 @@ impl Pools {
         if let Some(place) = places.get(tenant) {
             return Ok(place.clone());
         }
-        let straight = ProxyOptions { upstream: None, ..self.egress.clone() };
-        let outgoing = Outgoing::start(if self.proxy_all { &self.egress } else { &straight });
+        // One for all that the tenant sends out, whichever way.
+        let resolver = in_common(&self.egress.resolver);
+        let straight = ProxyOptions { upstream: None, resolver, ..self.egress.clone() };
+        let usual = self.egress.upstream.clone().filter(|_| self.proxy_all);
+        let outgoing = Outgoing::start(&ProxyOptions { upstream: usual, ..straight.clone() });
         let outgoing = outgoing.map_err(|error| ApiError::new(error.code(), error.to_string()))?;
         let launch = LaunchOptions { egress: Some(outgoing.egress()), ..self.workspace.launch.clone() };
         let config = PoolConfig {

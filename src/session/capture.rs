@@ -20,7 +20,7 @@ use super::permissions::{ByOrigin, Permissions, Told};
 use super::state::Beside;
 use super::storage::{Answer, Door};
 use super::storage_key::{Place, Position};
-use super::tabs::Tabs;
+use super::tabs::{Tabs, origin_of};
 use super::{Cookie, Partial, SessionError, cookies, storage_key};
 
 /// How long a frame may take to show that its script thread is free. One that is stuck in a loop is left alone, and its
@@ -48,21 +48,18 @@ pub(super) struct Snapshot {
 }
 
 /// Reads the state: storage keys with an open frame there, the others, and those whose frame went away under the reading, one
-/// after another in a hidden page.
+/// after another in a hidden page. What sites may do is not known then, unless `asks`.
 pub(super) async fn snapshot(
     context: &Context,
     tabs: &Tabs,
     spool: Option<&Spool>,
+    asks: bool,
     deadline: Deadline,
 ) -> Result<Snapshot, SessionError> {
     let visited = tabs.visited();
-    let reading = &Reading { spool, deadline, told: Mutex::default() };
+    let reading = &Reading { spool, asks, deadline, told: Mutex::default() };
     let storages = async {
-        let doors = live_frames(tabs).await;
-        let live = join_all(doors.iter().map(|(key, door)| async move {
-            (key.clone(), read(&Door::Live(&door.frame), key, &door.session, reading).await)
-        }));
-        let mut origins: BTreeMap<String, Captured> = live.await.into_iter().collect();
+        let (doors, mut origins) = read_live(tabs, reading).await;
         origins.retain(|key, captured| !matches!(captured, Captured::Unreadable(..)) || !has_place(key));
         let mut away = Away { tabs, reading, page: None };
         // Among them what frames of other sites left in sessionStorage before they went.
@@ -119,6 +116,52 @@ fn said(key: String, captured: Captured) -> (String, Captured) {
     (key, captured)
 }
 
+/// Open frames by storage key, and what was read in them.
+async fn read_live(tabs: &Tabs, reading: &Reading<'_>) -> (BTreeMap<String, Open>, BTreeMap<String, Captured>) {
+    let mut origins = BTreeMap::new();
+    let doors = match likely(tabs) {
+        None => live_frames(tabs).await,
+        // It is read while it is asked whether that is the key and whether the frame is free: one round trip less.
+        Some((key, likely)) => {
+            let door = Door::Live(&likely.frame);
+            let reads = read(&door, &key, &likely.session, reading);
+            let (mut asks, mut reads) = (std::pin::pin!(live_frames(tabs)), std::pin::pin!(reads));
+            let (doors, done) = tokio::select! {
+                doors = &mut asks => (doors, None),
+                done = &mut reads => (asks.await, Some(done)),
+            };
+            let is_it = |door: &Open| door.frame.id() == likely.frame.id() && door.session == likely.session;
+            if doors.get(&key).is_some_and(is_it) {
+                let captured = match done {
+                    Some(done) => done,
+                    None => reads.await,
+                };
+                origins.insert(key.clone(), captured);
+            }
+            doors
+        }
+    };
+    let left = doors.iter().filter(|(key, _)| !origins.contains_key(*key));
+    let live = join_all(left.map(|(key, door)| async move {
+        (key.clone(), read(&Door::Live(&door.frame), key, &door.session, reading).await)
+    }));
+    let live = live.await;
+    origins.extend(live);
+    (doors, origins)
+}
+
+/// The only frame that is open, with the storage key that such a frame has but for rare cases.
+fn likely(tabs: &Tabs) -> Option<(String, Open)> {
+    let pages = tabs.pages();
+    let [page] = &pages[..] else { return None };
+    let frames = page.frames();
+    let [frame] = &frames[..] else { return None };
+    let key = origin_of(&frame.url())?;
+    let source = tabs.storages().source(&key);
+    let own = source.tab.as_ref().is_none_or(|last| last == page.target().id().inner());
+    Some((key, Open { frame: frame.clone(), session: source.argument(own) }))
+}
+
 /// A frame that is open, and where sessionStorage is read with it.
 struct Open {
     frame: Frame,
@@ -156,8 +199,8 @@ async fn live_frames(tabs: &Tabs) -> BTreeMap<String, Open> {
 
 /// An origin that cannot be read, or not in time, keeps its old state, and is named as partial.
 async fn read(door: &Door<'_>, key: &str, session: &Value, reading: &Reading<'_>) -> Captured {
-    let Reading { spool, deadline, .. } = *reading;
-    match deadline.race(door.capture(key, session, spool, deadline)).await {
+    let Reading { spool, asks, deadline, .. } = *reading;
+    match deadline.race(door.capture(key, session, spool, asks, deadline)).await {
         Some(Ok(Answer { gathered, partial, permissions })) => {
             // Those of frames below other sites are the tab's.
             if let Some(told) = permissions.filter(|_| !key.contains('^')) {
@@ -178,6 +221,8 @@ async fn read(door: &Door<'_>, key: &str, session: &Value, reading: &Reading<'_>
 /// What a whole reading has in common.
 struct Reading<'a> {
     spool: Option<&'a Spool>,
+    /// Whether documents are asked what they may do, which takes as long as all else.
+    asks: bool,
     deadline: Deadline,
     /// What documents told of what they may do, by origin.
     told: Mutex<BTreeMap<String, Told>>,

@@ -282,7 +282,7 @@ async fn look(tabs: &Tabs, wanted: &BTreeSet<String>) -> Vec<(String, Option<(Pa
         if !door.is_free(Deadline::after(FREE)).await {
             return None;
         }
-        let answer = deadline.race(door.capture(&key, &session, None, deadline)).await?.ok()?;
+        let answer = deadline.race(door.capture(&key, &session, None, false, deadline)).await?.ok()?;
         match answer.gathered {
             Gathered::Small(part) => Some((key, Some((part, answer.partial)))),
             Gathered::Large(_) | Gathered::TooLarge => Some((key, None)),

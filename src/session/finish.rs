@@ -36,6 +36,8 @@ impl Workspace {
             retained = std::mem::take(&mut open.retained);
             throw_away = open.throw_away.take();
             (open.current, open.reopen) = (None, None);
+            open.asked.clear();
+            open.finishing = (ended.clone(), named.iter().map(|(_, session)| session.clone()).collect());
             open.ending = true;
             running.clone_from(&open.running);
         });
@@ -83,6 +85,9 @@ impl Workspace {
         } else if let Some(sessions) = self.0.sessions.get() {
             sessions.purge().await;
         }
-        ended.into_iter().chain(outcomes.into_iter().flatten()).chain(unopened).collect()
+        let all: Vec<_> = ended.into_iter().chain(outcomes.into_iter().flatten()).chain(unopened).collect();
+        // Nothing holds the sessions any longer.
+        self.0.open.send_modify(|open| open.finishing = (all.clone(), Vec::new()));
+        all
     }
 }

@@ -41,9 +41,18 @@ impl From<Document> for IdentityInfo {
 
 impl Sessions {
     /// Keeps an identity by that name; answers whether there was one, which is replaced. [`SessionError::Identity`] for a name or
-    /// an identity that cannot be.
-    pub async fn set_identity(&self, tenant: &Tenant, name: &str, identity: Identity) -> Result<bool, SessionError> {
+    /// an identity that cannot be. The password of its proxy may be the one that is kept by that name.
+    pub async fn set_identity(
+        &self,
+        tenant: &Tenant,
+        name: &str,
+        mut identity: Identity,
+    ) -> Result<bool, SessionError> {
         let name = identity_name(name)?;
+        if let Some(proxy) = identity.proxy.take_if(|proxy| proxy.wants_kept_password()) {
+            let kept = self.document::<Document>(tenant, KIND, &name).await?;
+            identity.proxy = Some(proxy.keeping(kept.as_ref().and_then(|kept| kept.identity.proxy.as_ref()))?);
+        }
         let identity = identity.checked()?;
         if identity.is_empty() {
             return Err(SessionError::Identity(format!("identity {name} says nothing: give it a device, a locale ..")));

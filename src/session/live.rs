@@ -39,6 +39,8 @@ pub(super) struct Inner {
     pub(super) watch: Mutex<Watch>,
     /// What stands in for it since it was rolled back.
     pub(super) successor: OnceLock<Session>,
+    /// How often sites were given or denied something by the time when all of its own was in place.
+    permissions: Option<u64>,
 }
 
 impl Session {
@@ -51,7 +53,13 @@ impl Session {
     pub(super) fn of(kept: Option<Kept>, room: Room) -> Self {
         let (busy, checkpoints, closed) = (Arc::default(), Checkpoints::default(), CancellationToken::new());
         let (watch, successor) = (Mutex::default(), OnceLock::new());
-        Self(Arc::new(Inner { kept, room, busy, checkpoints, closed, watch, successor }))
+        let permissions = room.context.browser().permissions_given();
+        Self(Arc::new(Inner { kept, room, busy, checkpoints, closed, watch, successor, permissions }))
+    }
+
+    /// Whether sites may do something else by now, as far as is known, than what was put in place.
+    pub(super) fn may_permit_otherwise(&self) -> bool {
+        self.0.permissions.is_none() || self.0.permissions != self.0.room.context.browser().permissions_given()
     }
 
     /// A named session: its cookies are in place and its storages will be before a page script can look.

@@ -14,7 +14,8 @@ use crate::browser::BrowserError;
 
 use super::chores::Chores;
 use super::running::Running;
-use super::warm::{Ahead, Keeping};
+use super::warm::Keeping;
+use super::warm_page::Ahead;
 use super::{Session, SessionOutcome, Sessions, Ways, Workspace, WorkspaceConfig};
 
 /// How long a browser that nobody uses any more may take to end in order; then it is killed.

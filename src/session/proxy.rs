@@ -6,6 +6,8 @@ use zeroize::Zeroizing;
 use crate::base::Secret;
 use crate::egress::Upstream;
 
+#[cfg(doc)]
+use super::Sessions;
 use super::{Identity, SecretRef, SessionError, secret_name};
 
 /// What is written for no proxy at all.
@@ -75,6 +77,35 @@ impl IdentityProxy {
         proxy.checked()
     }
 
+    /// With the password that is kept with it already: [`Sessions::set_identity`] looks for it. The same error.
+    pub fn with_kept_password(self) -> Result<Self, SessionError> {
+        if self.password.is_some() {
+            return Err(wrong(
+                "has_password is for one that was given in an address, and here is the name of a secret: one of them",
+            ));
+        }
+        if self.username.is_none() {
+            return Err(wrong("it has a password and no user name"));
+        }
+        Ok(Self { has_password: true, ..self })
+    }
+
+    /// Whether its password is to be found where it was kept before.
+    pub(super) fn wants_kept_password(&self) -> bool {
+        self.has_password && self.given.is_none()
+    }
+
+    /// With the password of `kept`, where that is the same proxy and the same user. The same error.
+    pub(super) fn keeping(self, kept: Option<&Self>) -> Result<Self, SessionError> {
+        let is_same = |kept: &&Self| kept.server == self.server && kept.username == self.username;
+        match kept.filter(is_same).and_then(|kept| kept.given.clone()) {
+            Some(given) => Ok(Self { given: Some(given), ..self }),
+            None => Err(wrong(
+                "has_password: no password is kept for this server and user name; give it anew, in the address of the proxy or as a secret",
+            )),
+        }
+    }
+
     /// Whether there is to be none.
     pub fn is_direct(&self) -> bool {
         self.server == DIRECT
@@ -87,6 +118,9 @@ impl IdentityProxy {
         }
         if let Some(password) = &self.password {
             secret_name(&password.secret)?;
+        }
+        if self.wants_kept_password() {
+            return Err(wrong("has_password: its password is kept with an identity, and known there alone"));
         }
         let has_any = self.password.is_some() || self.given.is_some();
         match (&self.username, has_any) {

@@ -12,7 +12,7 @@ use crate::base::{Deadline, SessionId};
 use crate::browser::LaunchOptions;
 
 use super::running::Running;
-use super::{Session, Workspace};
+use super::{Session, SessionOptions, Workspace};
 
 /// How long a browser that is to make room for another may take to end in order; then it is killed.
 const CLOSE: Duration = Duration::from_secs(5);
@@ -29,25 +29,34 @@ impl Workspace {
         // A task of its own, as sessions that are closed and not retained could not be opened again.
         finished(tokio::spawn(async move {
             workspace.close_all().await;
-            workspace.0.open.send_modify(|open| open.reopen = None);
+            workspace.0.open.send_modify(|open| {
+                open.reopen = None;
+                open.asked.clear();
+            });
             drop(turn);
         }))
         .await;
     }
 
     /// As [`Self::reset`], in another browser: the old one is ended if it lives, the next verb starts one with `launch`, or as
-    /// before. The session that was current is opened again, and current, at the next verb.
+    /// before. The session that was current is opened again, and current, at the next verb. Each session that was open tells what
+    /// was asked of it when it is opened again, and goes out the same way, also where that is not saved: until a [`Self::reset`].
     pub async fn restart(&self, launch: Option<LaunchOptions>) {
         let turn = self.turn().await;
         let workspace = self.clone();
         finished(tokio::spawn(async move {
-            let was_current = workspace.0.open.borrow().current.clone();
+            let (was_current, asked) = {
+                let open = workspace.0.open.borrow();
+                let asked = open.named.iter().filter_map(|(id, session)| Some((id.clone(), session.asked()?)));
+                (open.current.clone(), asked.collect::<Vec<_>>())
+            };
             workspace.close_all().await;
             let mut running = None;
             workspace.0.open.send_modify(|open| {
                 if let Some(session) = &was_current {
                     open.reopen = session.id().cloned();
                 }
+                open.asked.extend(asked);
                 open.launch = launch.or(open.launch.take());
                 // Taken before it ends: then its end is no accident.
                 running = open.running.take();
@@ -58,6 +67,19 @@ impl Workspace {
             drop(turn);
         }))
         .await;
+    }
+
+    /// These options, and what they leave open as it was asked of the session before a restart.
+    pub(super) fn asked_again(&self, id: &SessionId, options: &SessionOptions) -> SessionOptions {
+        let mut options = options.clone();
+        let open = self.0.open.borrow();
+        let id = open.retained.iter().find(|opening| opening.answers_to(id)).map_or(id, |opening| &opening.id);
+        let Some((_, asked)) = open.asked.iter().find(|(of, _)| of == id) else { return options };
+        options.through = options.through.or_else(|| asked.through.clone());
+        if !options.anew {
+            (options.identity, options.anew) = (options.identity.over(&asked.identity), asked.anew);
+        }
+        options
     }
 
     /// Sets up in the background, unless it is there, what the next session that is opened after a [`Self::reset`] moves into:

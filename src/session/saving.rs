@@ -276,7 +276,9 @@ impl Session {
         let base = kept.base();
         let spool = kept.spool(&base)?;
         let room = &self.0.room;
-        let now = deadline.race(Box::pin(snapshot(&room.context, &room.tabs, Some(&spool), deadline))).await;
+        let asks = self.may_permit_otherwise();
+        let now = snapshot(&room.context, &room.tabs, Some(&spool), asks, deadline);
+        let now = deadline.race(Box::pin(now)).await;
         let mut now = now.unwrap_or_else(late)?;
         if let Some(own) = &kept.own {
             now.cookies = own.with_lost(&self.0.room, now.cookies);

@@ -42,8 +42,8 @@ pub struct SecretRef {
 /// User name and password, as HTTP asks for them.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct HttpCredentials {
-    /// The site: scheme, host and port. None: each site that a tab is taken to by its address, but nothing that pages have in them
-    /// from elsewhere.
+    /// The site: scheme, host and port. None: each site that a tab comes to, also by links, redirects, scripts and as a popup,
+    /// but nothing that pages have in them from elsewhere.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub origin: Option<String>,
     /// The user name.

@@ -126,22 +126,23 @@ impl Door<'_> {
     }
 
     /// Reads everything that `storage_key` keeps, and what could not be read; `session` says where sessionStorage is read
-    /// ([`super::tab_storage::Source`]), `spool` where to put what is large. What changes under the reading is read
-    /// anew, and [`Gathered::Torn`] where it goes on changing.
+    /// ([`super::tab_storage::Source`]), `spool` where to put what is large, `asks` whether the document tells what it may do. What
+    /// changes under the reading is read anew, and [`Gathered::Torn`] where it goes on changing.
     pub(super) async fn capture(
         &self,
         storage_key: &str,
         session: &Value,
         spool: Option<&Spool>,
+        asks: bool,
         deadline: Deadline,
     ) -> Result<Answer, SessionError> {
         for _ in 1..READINGS {
-            let answer = self.read_once(storage_key, session, spool, deadline).await?;
+            let answer = self.read_once(storage_key, session, spool, asks, deadline).await?;
             if !matches!(answer.gathered, Gathered::Torn(_)) {
                 return Ok(answer);
             }
         }
-        self.read_once(storage_key, session, spool, deadline).await
+        self.read_once(storage_key, session, spool, asks, deadline).await
     }
 
     async fn read_once(
@@ -149,12 +150,13 @@ impl Door<'_> {
         storage_key: &str,
         session: &Value,
         spool: Option<&Spool>,
+        asks: bool,
         deadline: Deadline,
     ) -> Result<Answer, SessionError> {
         let mut gathering = Gathering::new(storage_key, spool);
         let mut begin = true;
         let last = loop {
-            let argument = json!({"begin": begin, "budget": PIECE_BYTES, "session": session});
+            let argument = json!({"begin": begin, "budget": PIECE_BYTES, "session": session, "permitted": asks});
             let captured: Captured = read(self.call("capture", argument, deadline).await?)?;
             // A document that came in between keeps something else; taken for this origin's it would empty it.
             if format!("{}/", captured.at) != storage_key::origin(storage_key) {

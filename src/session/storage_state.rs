@@ -68,7 +68,7 @@ impl Session {
         let _one_at_a_time = self.0.busy.lock().await;
         self.settled(deadline).await?;
         let room = &self.0.room;
-        let now = Box::pin(snapshot(&room.context, &room.tabs, None, deadline)).await?;
+        let now = Box::pin(snapshot(&room.context, &room.tabs, None, false, deadline)).await?;
         let (mut parts, mut lost) = (Vec::new(), Vec::new());
         for (storage_key, captured) in now.origins {
             match captured {

@@ -16,6 +16,7 @@ use chromiumoxide::cdp::browser_protocol::page::{
 use futures_util::future::try_join_all;
 use serde::Deserialize;
 use serde_json::{Value, json};
+use tokio_util::sync::CancellationToken;
 use zeroize::Zeroizing;
 
 use crate::browser::{BrowserError, Cdp, Pending, RawEvent};
@@ -25,6 +26,7 @@ use super::dirty::{self, Dirty};
 use super::late::Late;
 use super::part::Names;
 use super::storage_key;
+use super::tab_held::Held;
 use super::tabs::origin_of;
 
 /// The isolated world that the script runs in.
@@ -73,8 +75,10 @@ pub(super) struct Tab {
     pub(super) has_opener: bool,
     /// What a closed tab held still counts where no open one ever held something: a script may close its page at the end.
     is_open: bool,
+    /// Cancelled once all is noted that its session has told, which has ended.
+    pub(super) noted: CancellationToken,
     pub(super) scripts: Vec<Script>,
-    seen: HashMap<String, Seen>,
+    pub(super) seen: HashMap<String, Seen>,
     /// The sessions of frames of other sites in it.
     pub(super) frames: BTreeSet<String>,
 }
@@ -89,11 +93,18 @@ pub(super) struct Script {
 
 /// What a tab holds of one origin.
 #[derive(Default)]
-struct Seen {
+pub(super) struct Seen {
     used_at: u64,
     /// Whether it ever held something.
-    touched: bool,
-    items: BTreeMap<String, String>,
+    pub(super) touched: bool,
+    pub(super) items: BTreeMap<String, String>,
+}
+
+impl Seen {
+    /// Of before anything happened.
+    pub(super) fn before(items: BTreeMap<String, String>) -> Self {
+        Self { used_at: 0, touched: true, items }
+    }
 }
 
 /// Where an origin's sessionStorage is read.
@@ -175,14 +186,22 @@ impl TabStorages {
     /// Follows a page that has been nowhere yet. Answers when all that is kept is ready to be put in place in it; nothing is
     /// where a page opened it.
     pub(super) async fn follow(&self, page: &Page) -> Result<(), BrowserError> {
+        self.follow_holding(page, Held::default()).await
+    }
+
+    /// [`Self::follow`] of a page whose tab has something already, which counts as what is kept.
+    pub(super) async fn follow_holding(&self, page: &Page, held: Held) -> Result<(), BrowserError> {
         let (target, cdp) = (page.target(), page.target().cdp().clone());
         let (id, has_opener) = (target.id().inner().clone(), target.opener().is_some());
         let mut events = cdp.raw_events(&EVENTS);
         let enabled = cdp.send(EnableParams::default());
+        let noted = CancellationToken::new();
         let todo = {
             let mut state = self.state();
-            let (scripts, seen, frames) = (Vec::new(), HashMap::new(), BTreeSet::new());
-            state.tabs.push(Tab { id: id.clone(), cdp: cdp.clone(), has_opener, is_open: true, scripts, seen, frames });
+            let (scripts, seen, frames) = (Vec::new(), held.seen(), BTreeSet::new());
+            state.kept.retain(|key, _| !seen.contains_key(key));
+            let (id, cdp, noted, is_open) = (id.clone(), cdp.clone(), noted.clone(), true);
+            state.tabs.push(Tab { id, cdp, has_opener, is_open, noted, scripts, seen, frames });
             if has_opener { KeptLines::new() } else { state.kept.clone() }
         };
         let (storages, tab) = (self.clone(), id.clone());
@@ -193,6 +212,7 @@ impl TabStorages {
                 storages.note(&id, &own, &event).await;
             }
             storages.state().tabs.iter_mut().filter(|tab| tab.id == id).for_each(|tab| tab.is_open = false);
+            noted.cancel();
         });
         self.install(target.id().inner(), &cdp, &todo).await?;
         enabled.await.map(drop)

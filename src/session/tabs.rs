@@ -18,6 +18,7 @@ use super::aside::{Guest, GuestTab, HiddenIds, HiddenTab};
 use super::emulate::{KeptIdentity, Own, Told, grant_geolocation};
 use super::permissions::Permissions;
 use super::storage_key::Position;
+use super::tab_held::Held;
 use super::tab_storage::TabStorages;
 use super::visited::Visited;
 
@@ -141,9 +142,9 @@ impl Tabs {
         self.state().takes_in = false;
     }
 
-    /// Takes in what comes from now on, beginning with `page`, which is set up already.
-    pub(super) async fn begin(&self, page: &Page) -> Result<(), BrowserError> {
-        self.storages().follow(page).await?;
+    /// Takes in what comes from now on, beginning with `page`, which is set up already; its tab has `held`.
+    pub(super) async fn begin(&self, page: &Page, held: Held) -> Result<(), BrowserError> {
+        self.storages().follow_holding(page, held).await?;
         self.add(page);
         self.state().takes_in = true;
         Ok(())
@@ -322,6 +323,12 @@ impl Tabs {
                 error = &mut gone => return Err(error),
             }
         }
+    }
+
+    /// The tab of `page`, which is to be at an empty document, as a page that nobody has a handle of: for [`Self::begin`] of who comes
+    /// after; it tells `emulation`.
+    pub(super) async fn renew(&self, page: &Page, emulation: Emulation) -> Result<Page, SessionError> {
+        Ok(Page::attach_as(self.0.context.renew(page.target()).await?, emulation).await?)
     }
 
     /// Sets up a page that is in none of the tabs, for [`Self::begin`] of who comes after; it tells `emulation`.

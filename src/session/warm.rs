@@ -1,17 +1,15 @@
 //! Warm sessions: after the last save of a session of a pool its context stays, and is the next one's that opens the session, where
 //! the store has still that version. Nothing is restored then.
 //!
-//! What the next finds is what a restore would make: a fresh tab, sessionStorage as it is kept, permissions as they are kept, an
-//! empty cache. Pages of before are closed, with their scripts switched off, as soon as they are read; what was written after that, in
-//! storage that tells of it or in cookies, makes the context one that is not kept, and so do workers, which remember, passwords in
-//! addresses, which Chromium remembers, and whatever could not be saved or restored in full.
+//! What the next finds is what a restore would make: a tab as if it were fresh ([`super::warm_page`]), sessionStorage as it is kept,
+//! permissions as they are kept, an empty cache. Pages of before are left, with their scripts switched off, as soon as they are read;
+//! what was written after that, in storage that tells of it or in cookies, makes the context one that is not kept, and so do workers,
+//! which remember, passwords in addresses, which Chromium remembers, and whatever could not be saved or restored in full.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use chromiumoxide::cdp::browser_protocol::browser::ResetPermissionsParams;
-use chromiumoxide::cdp::browser_protocol::emulation::SetScriptExecutionDisabledParams;
 use chromiumoxide::cdp::browser_protocol::network::ClearBrowserCacheParams;
 use futures_util::future::join_all;
 use tokio::task::JoinSet;
@@ -27,14 +25,12 @@ use super::room::Room;
 use super::running::Running;
 use super::save::Base;
 use super::tab_storage::TabStorages;
+use super::warm_page::{Ahead, Next};
 use super::way::Way;
-use super::{Cookie, Saving, Session, SessionError, SessionOutcome, cookies, permissions};
+use super::{Cookie, Session, SessionError, SessionOutcome, cookies, permissions};
 
 /// How long it may take until the pages of before are closed and the next is there: whoever opens the session waits for it.
 const READY: Duration = Duration::from_secs(3);
-
-/// A page for the next who opens a session, on its way.
-pub(super) type Ahead = JoinSet<Option<Page>>;
 
 /// A context that holds what a version of a session does, and a page in it that nothing has run in.
 pub(super) struct Warm {
@@ -131,14 +127,18 @@ impl Warm {
         if let Some(restorer) = &self.restorer {
             restorer.ready_tabs().await.ok()?;
         }
-        let page = ahead.join_next().await?.ok().flatten()?;
+        let Next { page, held } = match ahead.join_next().await?.ok().flatten()? {
+            next if next.held.is_in(&self.base.names) => next,
+            // It has something of its own, of which no version is.
+            _ => Next::fresh(tabs, tabs.own().emulation(&identity)?).await?,
+        };
         let cleared = page.target().cdp().send(ClearBrowserCacheParams::default());
         self.alone(&page).await?;
         if !before.has_only(&self.base.names) {
             return None;
         }
         cleared.await.ok()?;
-        tabs.begin(&page).await.ok()?;
+        tabs.begin(&page, held).await.ok()?;
         reached("warm.ready");
         Some(self)
     }
@@ -180,33 +180,6 @@ impl Warm {
 }
 
 impl Session {
-    /// Closes its pages, where its context may stay warm, and makes one for the next who opens it, which tells what the session is
-    /// kept with. For when it was read: what costs time then costs nobody's.
-    pub(super) fn page_ahead(&self) -> Option<Ahead> {
-        let kept = self.0.kept.as_ref().filter(|kept| may_stay(kept))?;
-        self.leave_pages();
-        let (tabs, identity) = (self.0.room.tabs.clone(), kept.identity().clone());
-        let mut ahead = Ahead::new();
-        ahead.spawn(async move {
-            let emulation = tabs.own().emulation(&identity)?;
-            tabs.set_up_aside(emulation).await.ok()
-        });
-        Some(ahead)
-    }
-
-    /// Closes its pages without a word to them: what was read is to stay as it is.
-    fn leave_pages(&self) {
-        for page in self.0.room.tabs.pages() {
-            let frames = page.frames();
-            let sessions: BTreeMap<_, _> =
-                frames.iter().map(|frame| (frame.cdp().session_id().to_owned(), frame.cdp())).collect();
-            for cdp in sessions.values() {
-                cdp.send(SetScriptExecutionDisabledParams::new(true)).forget();
-            }
-            self.0.room.tabs.shut(page.target());
-        }
-    }
-
     /// A session that is opened from a context that stayed warm, under a new lease.
     pub(super) async fn resume(warm: Warm, named: Named) -> Result<Self, SessionError> {
         let Warm { room, base, restorer, gate, .. } = warm;
@@ -219,13 +192,4 @@ impl Session {
         session.0.checkpoints.begin(&session.0);
         Ok(session)
     }
-}
-
-/// Whether the context of such a session may be kept.
-fn may_stay(kept: &Kept) -> bool {
-    let is_plain = kept.own.is_none() && kept.saving == Saving::AsAsked && kept.lease.is_some() && !kept.is_lost();
-    // Chromium remembers what it has given a site, and the vault may have another password by the next time.
-    let has_password = kept.identity().whole().http_credentials.is_some();
-    let has_history = kept.recovered.is_some() || kept.rolled_back.is_some() || kept.forked_from.is_some();
-    is_plain && !has_password && !has_history && kept.forked_to.is_none()
 }

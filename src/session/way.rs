@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
 
 use crate::base::Secret;
 use crate::browser::{BrowserError, Cause, Egress, LaunchOptions, Missed};
-use crate::egress::{EgressError, Policy, Proxy, ProxyOptions, Upstream, client};
+use crate::egress::{EgressError, Policy, Proxy, ProxyOptions, Upstream, client, in_common};
 
 use super::emulate::{Asked, KeptIdentity};
 use super::kept::Opening;
@@ -35,8 +35,10 @@ struct Through {
 }
 
 impl Ways {
-    /// Under the policy, with the resolver and the limits of `options`; its own upstream proxy does not matter.
+    /// Under the policy, with the resolver and the limits of `options`; its own upstream proxy does not matter. All ways ask one
+    /// resolver: who names many proxies has no more of it.
     pub fn new(options: ProxyOptions) -> Self {
+        let options = ProxyOptions { resolver: in_common(&options.resolver), ..options };
         Self(Arc::new(Inner { options, is_free: false, open: Mutex::default() }))
     }
 
@@ -107,6 +109,16 @@ impl Session {
     pub(super) fn through(&self) -> Option<Upstream> {
         let is_its_own = self.0.kept.as_ref().is_some_and(|kept| kept.identity().asked().proxy.is_some());
         self.0.room.way.as_ref().filter(|_| !is_its_own).map(|way| way.0.upstream.clone())
+    }
+
+    /// What makes it tell the same, and go out the same way, when it is opened again as it was last saved. None for a throw-away one.
+    pub(super) fn asked(&self) -> Option<SessionOptions> {
+        let kept = self.0.kept.as_ref()?;
+        let identity = kept.identity().asked();
+        let saved = kept.base().identity().map(KeptIdentity::asked).unwrap_or_default();
+        // What was taken out of it must not come back.
+        let anew = identity.clone().over(&saved) != identity;
+        Some(SessionOptions { identity, anew, through: self.through(), ..SessionOptions::default() })
     }
 }
 

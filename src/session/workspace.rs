@@ -61,11 +61,15 @@ pub(super) struct Open {
     pub(super) retained: Vec<Opening>,
     /// The session that the next verb opens if nothing is current then.
     pub(super) reopen: Option<SessionId>,
+    /// What was asked of the sessions that a restart has closed, which need not be saved.
+    pub(super) asked: Vec<(SessionId, SessionOptions)>,
     pub(super) running: Option<Arc<Running>>,
     /// How to start the next browser, where that is not as configured.
     pub(super) launch: Option<LaunchOptions>,
     /// What was closed or deleted in the middle of the run.
     pub(super) ended: Vec<SessionOutcome>,
+    /// What was closed before the end of the run, and the sessions that are saved at it; then what became of all of them.
+    pub(super) finishing: (Vec<SessionOutcome>, Vec<Session>),
     /// The end of the run: a browser that goes is no accident any more.
     pub(super) ending: bool,
 }
@@ -278,7 +282,7 @@ impl Workspace {
         // A task of its own: where the script is stopped on the way a lease that was just taken has to be given back.
         let given_up = CancellationToken::new();
         let _given_up_with_this = given_up.clone().drop_guard();
-        let (workspace, id, options) = (self.clone(), id.clone(), options.clone());
+        let (workspace, id, options) = (self.clone(), id.clone(), self.asked_again(id, options));
         let opened = tokio::spawn(async move {
             let opened = Box::pin(workspace.open(&id, &options, &given_up)).await;
             drop(turn);
@@ -383,6 +387,7 @@ impl Workspace {
         let Some(id) = session.id() else { return };
         self.0.open.send_modify(|open| {
             open.retained.retain(|opening| opening.id != *id);
+            open.asked.retain(|(asked, _)| asked != id);
             open.named.push((id.clone(), session.clone()));
             open.current = Some(session.clone());
             open.reopen = None;
@@ -471,11 +476,13 @@ impl Workspace {
         open.named.iter().map(opened).collect()
     }
 
-    /// What became so far of the sessions that were opened: only what is saved already counts. Reads no page.
+    /// What became so far of the sessions that were opened: only what is saved already counts. Reads no page. Also while the run
+    /// is finished and after that: it may be broken off on the way.
     pub fn outcomes(&self) -> Vec<SessionOutcome> {
         let open = self.0.open.borrow();
-        let named = open.named.iter().filter_map(|(_, session)| session.outcome());
-        open.ended.iter().cloned().chain(named).collect()
+        let (ended, finishing) = &open.finishing;
+        let named = open.named.iter().map(|(_, session)| session).chain(finishing).filter_map(Session::outcome);
+        open.ended.iter().chain(ended).cloned().chain(named).collect()
     }
 
     /// The stored sessions of this tenant; opens the store where it is not open yet.

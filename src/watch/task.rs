@@ -51,7 +51,11 @@ impl Task {
             match ground {
                 Ground::Untouched => {}
                 Ground::PutBack => workspace.reset().await,
-                Ground::Restarted(launch) => workspace.restart(Some(*launch)).await,
+                Ground::Restarted(launch) => {
+                    // What the last run asked of its sessions is nothing to this one.
+                    workspace.reset().await;
+                    workspace.restart(Some(*launch)).await;
+                }
             }
             // A script that does not notice its end must not tell into the next run.
             let over = Arc::new(AtomicBool::new(false));

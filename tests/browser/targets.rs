@@ -1,6 +1,6 @@
 //! Contexts, tabs, popups, frames of other sites, workers.
 
-use chromiumoxide::cdp::browser_protocol::page::{CrashParams, EnableParams};
+use chromiumoxide::cdp::browser_protocol::page::{AddScriptToEvaluateOnNewDocumentParams, CrashParams, EnableParams};
 use rhaven::browser::{ContextOptions, Flavor, LaunchOptions, TargetEvent, TargetKind};
 
 use super::site::Site;
@@ -154,5 +154,35 @@ async fn a_crashed_tab_is_gone_and_the_browser_lives() {
     assert!(matches!(in_time("the news", targets.next()).await, Some(TargetEvent::Detached(_))));
     let other = tab_in(&context).await;
     assert_eq!(evaluate(other.cdp(), "1").await, 1);
+    end(browser).await;
+}
+
+#[tokio::test]
+async fn a_tab_goes_on_in_another_session_and_the_old_one_is_over() {
+    let browser = start().await;
+    let (context, old) = tab(&browser).await;
+    let mut targets = context.targets();
+    attached(&mut targets).await;
+    evaluate(old.cdp(), "window.kept = 1").await;
+    old.cdp().call(AddScriptToEvaluateOnNewDocumentParams::new("window.planted = 1")).await.unwrap();
+    let never = old.cdp().send(expression("new Promise(() => {})"));
+    let new = context.renew(&old).await.unwrap();
+    assert_eq!((new.id(), new.context_id()), (old.id(), old.context_id()));
+    assert!(old.is_gone() && !new.is_gone());
+    check_code(&in_time("the failure", never).await.unwrap_err(), "page_closed");
+    check_code(&old.cdp().call(expression("1")).await.unwrap_err(), "page_closed");
+    assert_eq!(evaluate(new.cdp(), "window.kept").await, 1);
+    goto(&new, "data:text/html,<p>next").await;
+    assert_eq!(evaluate(new.cdp(), "typeof window.planted").await, "undefined");
+    // There is one tab, and it is the new one.
+    let all: Vec<_> = context.all_targets().iter().map(|target| target.cdp().session_id().to_owned()).collect();
+    assert_eq!(all, [new.cdp().session_id()]);
+    let view = attached(&mut context.targets()).await;
+    assert_eq!(view.cdp().session_id(), new.cdp().session_id());
+    // Nobody is told before it goes.
+    assert!(targets.try_next().is_none());
+    new.close().await.unwrap();
+    assert!(matches!(in_time("the news", targets.next()).await, Some(TargetEvent::Detached(id)) if id == *new.id()));
+    check_code(&context.renew(&new).await.unwrap_err(), "browser_protocol");
     end(browser).await;
 }

@@ -55,6 +55,78 @@ fn nested_pairs(depth: usize) -> String {
     })
 }
 
+/// Rows of cards; `look` is what utility classes say of the elements in them.
+fn cards(look: &str) -> String {
+    let card = |at: usize| {
+        format!(
+            "<li class='product {look}'><div class='{look}'><div class='{look}'><div class='{look}'><div class='{look}'>\
+             <a class='name {look}' href='/p/{at}'>Widget no. {}</a><div class='{look}'><span class='price {look}'>${at}.50</span></div>\
+             <p class='tagline {look}'>Made of {at} parts by hand in town</p></div></div></div></div></li>",
+            ["one", "two", "three", "four", "five", "six"][at - 1]
+        )
+    };
+    format!("<h1>Products</h1><ul class=products>{}</ul>", (1..=6).map(card).collect::<String>())
+}
+
+#[test]
+fn classes_of_any_letters_and_length_only_tell_places_apart() {
+    let asked = json!({"products": "products with name, price as number, tagline and link"});
+    let schema = Schema::parse(&asked).unwrap();
+    let found = |look: &str| extract(&cards(look), None, &schema).unwrap();
+    let plain = found("box");
+    let first =
+        json!({"name": "Widget no. one", "price": 1.5, "tagline": "Made of 1 parts by hand in town", "link": "/p/1"});
+    assert_eq!(plain.data["products"][0], first);
+    assert_eq!(plain.data["products"].as_array().map(Vec::len), Some(6));
+    let long = (0..10).map(|at| format!("supports-backdrop-blur:tone-{at}")).collect::<Vec<_>>().join(" ");
+    for look in ["w-1/2 bg-black/60", "@md:flex x@href", "[&>li]:p-2 a>b", "row#2 py-1.5", "x/part1 y/before", &long] {
+        let found = found(look);
+        assert_eq!(found.data, plain.data, "{look}");
+        assert_eq!(found.missing, plain.missing, "{look}");
+    }
+}
+
+/// What nothing labels is found in boxes of any class.
+#[test]
+fn a_fraction_in_a_class_hides_no_name() {
+    let schema = Schema::parse(&json!({"events": "events with name and venue"})).unwrap();
+    let row = |(song, hall): (char, char)| {
+        format!(
+            "<li class=event><div class='w-1/2'><span class=a>Song {song}</span><span class=b>by me</span></div>\
+             <div class='w-1/2 q'><b class=venue>Hall {hall}</b></div></li>"
+        )
+    };
+    let rows: String = "ABCD".chars().zip("EFGH".chars()).map(row).collect();
+    let found = extract(&format!("<h1>Events</h1><ul class=events>{rows}</ul>"), None, &schema).unwrap();
+    assert_eq!(found.data["events"][3], json!({"name": "Song D", "venue": "Hall H"}));
+}
+
+/// A label that looks like a place among the parts of a text.
+#[test]
+fn labels_of_a_page_are_only_labels() {
+    let label = format!("Kind of a building/after{}", usize::MAX);
+    let row =
+        |at: usize| format!("<li class=order><p>{label}: house | No: {at}</p><b data-x@href=/{at}>A-{at}</b></li>");
+    timed("a label", &format!("<ul class=orders>{}</ul>", (1..=5).map(row).collect::<String>()));
+}
+
+#[test]
+fn many_rows_and_many_lists_come_to_an_end() {
+    // Rows with one part each, but for the last.
+    let row =
+        |at: usize| format!("<div class=order>{}</div>", "<p class=dish><b>A</b><i>x</i></p>".repeat(1 + at / 999));
+    timed("parts of rows", &format!("<div>{}</div>", (0..1_000).map(row).collect::<String>()));
+    let kinds = ["orders", "products", "events", "people", "books", "jobs"];
+    let list = |at: usize| {
+        let kind = kinds[at % kinds.len()];
+        (format!("{kind}{at}"), json!(format!("{kind} with name, price, date and status")))
+    };
+    let schema = Schema::parse(&serde_json::Value::Object((0..12).map(list).collect())).unwrap();
+    let rows = "<li><a href=/1>A</a> <b>$1</b> <i>open</i></li>".repeat(3);
+    let found = extract(&format!("<ul class=orders>{rows}</ul>").repeat(40), None, &schema).unwrap();
+    assert_eq!(found.data.len() + found.missing.iter().filter(|name| !name.contains('[')).count(), 12);
+}
+
 /// Pieces that pages are made of, put together in any way.
 fn page() -> impl Strategy<Value = String> {
     let piece = prop_oneof![

@@ -59,9 +59,9 @@ async fn what_takes_no_files_says_so_at_once_and_what_is_not_there_is_waited_for
         assert_eq!(error.error.code(), "not_actionable", "{selector}: {error}");
         assert!(error.to_string().contains(words), "{selector}: {error}");
     }
-    let error = stage.find("input").set_input_files(&[one.clone()], soon()).await.unwrap_err();
+    let error = stage.find("input").set_input_files(std::slice::from_ref(&one), soon()).await.unwrap_err();
     assert_eq!(error.error.code(), "strict_violation");
-    let error = stage.find("#late").set_input_files(&[one.clone()], short()).await.unwrap_err();
+    let error = stage.find("#late").set_input_files(std::slice::from_ref(&one), short()).await.unwrap_err();
     assert_eq!(error.error.code(), "timeout");
     assert_eq!(stage.eval("seen.length").await, 0);
     let late = "setTimeout(() => document.body.insertAdjacentHTML('beforeend', '<input id=late type=file>'), 50); 0";

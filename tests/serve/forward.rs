@@ -38,7 +38,7 @@ async fn every_server_tells_what_happens_in_a_job_and_passes_wishes_on() {
     );
     // The first that is asked from then on has the rest.
     let mut later = Events::of(&asked, &job, begun).await;
-    assert_eq!(cancel(&asked, &job).await["status"], "cancelled");
+    cancel(&asked, &job).await;
     assert_eq!(
         later.next().await.map(|(_, name, data)| (name, data)),
         Some(("status".to_owned(), status("cancelled")))

@@ -27,7 +27,7 @@ async fn answer(State(seen): State<Seen>, uri: Uri, headers: HeaderMap) -> Respo
         // As a page would that shows what it was sent.
         return Html(format!("<!doctype html><p>inside with {PASSWORD}")).into_response();
     }
-    let asks = [(header::WWW_AUTHENTICATE, "Basic realm=\"private\"")];
+    let asks = [(header::WWW_AUTHENTICATE, "Basic realm=\"private\""), (header::SET_COOKIE, "asked=1")];
     (StatusCode::UNAUTHORIZED, asks, Html("<!doctype html><p>outside")).into_response()
 }
 
@@ -82,6 +82,8 @@ async fn what_an_identity_gives_sites_goes_with_requests_of_every_kind() {
     let asked = std::mem::take(&mut *seen_too.lock().unwrap());
     let first = asked.iter().find(|(place, _)| place.starts_with("127.0.0.1")).unwrap();
     assert!(!first.1.contains_key(header::AUTHORIZATION));
+    let given = asked.iter().find(|(_, headers)| headers.contains_key(header::AUTHORIZATION)).unwrap();
+    assert_eq!(given.1[header::COOKIE], "asked=1", "what came with the question goes with the answer");
 
     // A script shows the password no more than a page request does, whatever a site does with it.
     let url = format!("http://127.0.0.1:{port}/page");

@@ -77,6 +77,25 @@ async fn an_identity_goes_out_through_its_proxy() {
     let wanted = json!({"server": one.url("http", ""), "username": "me", "has_password": true});
     assert_eq!(shown.json()["identity"], json!({"proxy": wanted}));
     assert!(!shown.text.contains("hunter2"));
+    // It may be put back as it is shown; the password of another server or user is not known here.
+    let mut again = shown.json()["identity"].clone();
+    again["locale"] = json!("de-AT");
+    let set = put(&rig, "one", again.clone()).await;
+    assert!(set.status.is_success(), "{}", set.text);
+    for (name, server, username) in [
+        ("one", "http://other.example", Some("me")),
+        ("one", &*one.url("http", ""), Some("you")),
+        ("fresh", &*one.url("http", ""), Some("me")),
+        ("one", &*one.url("http", ""), None),
+    ] {
+        let mut proxy = json!({"server": server, "has_password": true});
+        if let Some(username) = username {
+            proxy["username"] = json!(username);
+        }
+        let refused = put(&rig, name, json!({"proxy": proxy})).await;
+        assert!(refused.status.as_u16() == 400 && refused.text.contains("password"), "{}", refused.text);
+        assert!(!refused.text.contains("hunter2"), "{}", refused.text);
+    }
     for (proxy, path) in [
         (json!("proxy.example:3128"), "proxy"),
         (json!({"server": "http://me:hunter2@proxy.example"}), "proxy"),

@@ -78,6 +78,57 @@ const READ_DATABASE: &str = "(async () => {
     return found;
 })()";
 
+/// The reading of private files as the session does it, with something done to them once a line tells of a certain one.
+const READING: &str = concat!(
+    "(async () => {\n",
+    include_str!("../../src/session/injected/codec.js"),
+    include_str!("../../src/session/injected/bodies.js"),
+    "
+    const root = await navigator.storage.getDirectory();
+    const write = async (at, name, text) => {
+        const writer = await (await at.getFileHandle(name, { create: true })).createWritable();
+        await writer.write(text);
+        await writer.close();
+    };
+    const folder = async () => {
+        const at = await root.getDirectoryHandle('folder', { create: true });
+        for (const name of ['a', 'b', 'c']) await write(at, name, name);
+    };
+    const read = async (last, act) => {
+        const found = [];
+        const missing = [];
+        try {
+            for await (const text of bodies.files((...lost) => missing.push(lost))) {
+                const line = JSON.parse(text);
+                if (line.t === 'body') continue;
+                found.push(line.path.map(codec.decodeString).join('/'));
+                if (found.at(-1) === last) await act();
+            }
+        } catch (error) { return error instanceof bodies.Torn ? 'torn' : String(error); }
+        return [found.sort(), missing];
+    };
+    const move = async (from, to) => (await root.getFileHandle(from)).move(to);
+    const answers = {};
+    await folder();
+    answers.folder = await read('folder/a', () => root.removeEntry('folder', { recursive: true }));
+    await folder();
+    answers.replaced = await read('folder/a', async () => { await root.removeEntry('folder', { recursive: true }); await folder(); });
+    await root.removeEntry('folder', { recursive: true });
+    for (const name of ['a', 'b', 'x']) await write(root, name, name);
+    answers.moved = await read('a', () => move('a', 'z'));
+    answers.ahead = await read();
+    answers.other = await read('b', () => move('x', 'a'));
+    answers.made = await read('a', () => write(root, 'late', '1'));
+    answers.deleted = await read('late', () => root.removeEntry('late'));
+    await write(root, 'own.crswap', 'a file of the page');
+    const writer = await (await root.getFileHandle('b')).createWritable();
+    await writer.write('not done');
+    answers.swap = await read();
+    await writer.abort();
+    return answers;
+})()"
+);
+
 /// Goes to the site, saves, and keeps the state some times over while `script` goes on; answers the names.
 async fn kept_meanwhile(rig: &Rig, script: &str, times: usize) -> Vec<String> {
     let workspace = rig.workspace();
@@ -144,4 +195,27 @@ async fn a_database_that_is_upgraded_while_it_is_read_is_whole() {
     for (name, found, missing) in found(&rig, names, READ_DATABASE).await {
         assert_eq!(found, json!([1000, 1000]), "{name}: {missing:?}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn files_that_go_away_between_two_pieces_are_kept_whole_or_read_anew() {
+    let rig = Rig::start().await;
+    let workspace = rig.workspace();
+    let session = workspace.session(&id("acme"), &SessionOptions::default()).await.unwrap();
+    let page = session.page().await.unwrap();
+    goto(&page, &rig.url("/")).await;
+    let expected = json!({
+        "folder": "torn",
+        // The same names are there: what was read and what is there now are both whole.
+        "replaced": [["folder", "folder/a", "folder/b", "folder/c"], []],
+        "moved": "torn",
+        "ahead": [["b", "x", "z"], []],
+        // Moved before it was read: under its new name only.
+        "other": [["a", "b", "z"], []],
+        "made": [["a", "b", "late", "z"], []],
+        "deleted": [["a", "b", "late", "z"], []],
+        "swap": [["a", "b", "own.crswap", "z"], []],
+    });
+    assert_eq!(evaluate(&page, READING).await, expected);
+    workspace.finish(soon()).await;
 }

@@ -3,7 +3,10 @@
 use std::time::Duration;
 
 use chromiumoxide::cdp::browser_protocol::browser::PermissionSetting;
-use chromiumoxide::cdp::browser_protocol::network::{EnableParams, Headers, SetExtraHttpHeadersParams};
+use chromiumoxide::cdp::browser_protocol::network::{
+    EnableParams, Headers, SetExtraHttpHeadersParams, SetUserAgentOverrideParams,
+};
+use chromiumoxide::cdp::browser_protocol::page::AddScriptToEvaluateOnNewDocumentParams;
 use rhaven::base::{Tenant, Version};
 use rhaven::page::{Page, Screen};
 use rhaven::session::{Mode, Pool, PoolConfig, SessionOptions, SessionOutcome};
@@ -258,5 +261,87 @@ async fn a_hundred_uses_of_a_warm_session_leave_nothing_behind() {
     contexts.dedup();
     assert!(contexts.len() <= 2, "it was not warm: {contexts:?}");
     until("nothing is left but the session and what is for the next", || pool.stats().contexts <= 2).await;
+    close(&pool).await;
+}
+
+/// Scripts that hear that their document goes, and would be heard of.
+const LEAVING: &str = "async () => {
+    const leave = event => {
+        localStorage.setItem('unload', event.type);
+        sessionStorage.setItem('unload', event.type);
+        document.cookie = 'unload=1';
+    };
+    const windows = [window, ...Array.from(document.querySelectorAll('iframe'), frame => frame.contentWindow)];
+    for (const each of windows)
+        for (const event of ['pagehide', 'visibilitychange', 'unload', 'beforeunload']) each.addEventListener(event, leave);
+    customElements.define('one-that-goes', class extends HTMLElement { disconnectedCallback() { leave({ type: 'gone' }); } });
+    document.body.append(document.createElement('one-that-goes'));
+    window.name = 'left';
+    window.leftover = 1;
+    history.pushState(1, '', '/first');
+}";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_tab_stays_and_nothing_of_before_in_it() {
+    let rig = Rig::start().await;
+    let pool = warm_pool(&rig, 2).await;
+    let url = rig.url("/");
+    used(&pool, "acme", async |page| {
+        goto(page, &url).await;
+        evaluate(page, "localStorage.setItem('n', '1'); sessionStorage.setItem('step', '2')").await;
+    })
+    .await;
+    let mut tab = None;
+    let mut old = None;
+    for round in 0..3 {
+        let (_, outcome) = used(&pool, "acme", async |page| {
+            goto(page, &url).await;
+            let seen = evaluate(page, FRESH).await;
+            let wanted = json!({"name": "", "referrer": "", "opener": false, "step": "2", "left": null, "extra": "undefined", "unload": null, "size": [1280, 720], "history": 2});
+            assert_eq!(seen, wanted, "{round}");
+            assert_eq!(evaluate(page, "[navigator.userAgent.includes('Planted'), typeof window.planted]").await, json!([false, "undefined"]));
+            assert_eq!(evaluate(page, "document.cookie").await, "", "{round}");
+            let id = page.target().id().inner().clone();
+            assert_eq!(*tab.get_or_insert_with(|| id.clone()), id, "{round}: it is another tab");
+            // All that a session with Chromium sets goes with it.
+            let cdp = page.target().cdp();
+            cdp.call(AddScriptToEvaluateOnNewDocumentParams::new("window.planted = 1")).await.unwrap();
+            cdp.call(EnableParams::default()).await.unwrap();
+            cdp.call(SetUserAgentOverrideParams::new("Planted")).await.unwrap();
+            goto(page, &url).await;
+            assert_eq!(evaluate(page, "[navigator.userAgent, window.planted]").await, json!(["Planted", 1]));
+            let frame = "new Promise(done => { const frame = document.createElement('iframe'); frame.src = '/first';
+                frame.onload = () => done(1); document.body.append(frame); })";
+            evaluate(page, frame).await;
+            evaluate(page, LEAVING).await;
+            old = Some(page.clone());
+        })
+        .await;
+        assert!(!outcome.updated, "{round}: {outcome:?}");
+        until("it is warm", || pool.stats().warm == 1).await;
+    }
+    // Who still has a handle of before sees nothing of the next.
+    let old = old.unwrap();
+    used(&pool, "acme", async |page| {
+        goto(page, &url).await;
+        assert_eq!(tab.as_ref(), Some(page.target().id().inner()));
+        let told = old.main_frame().evaluate("location.href", None, soon()).await.unwrap_err();
+        assert_eq!(told.error.code(), "page_closed");
+        assert!(old.is_closed() && !page.is_closed());
+        // What is written is the tab's, and kept.
+        evaluate(page, "sessionStorage.setItem('step', '3')").await;
+    })
+    .await;
+    used(&pool, "acme", async |page| {
+        goto(page, &url).await;
+        assert_eq!(evaluate(page, "sessionStorage.getItem('step')").await, "3");
+        evaluate(page, "sessionStorage.clear()").await;
+    })
+    .await;
+    used(&pool, "acme", async |page| {
+        goto(page, &url).await;
+        assert_eq!(evaluate(page, "sessionStorage.length").await, 0);
+    })
+    .await;
     close(&pool).await;
 }

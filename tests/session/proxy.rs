@@ -44,6 +44,31 @@ async fn it_is_kept_with_the_session_and_with_a_profile() {
             assert_eq!(outcomes[0].save_error, None, "{name}");
         }
     }
+    // The same where a browser is replaced before anything was saved: for the session that was current, and for one that is asked for anew.
+    let workspace = rig.workspace();
+    let stays = async |site: &str| {
+        let page = workspace.current().await.unwrap().page().await.unwrap();
+        goto(&page, &format!("http://{site}/")).await;
+        assert!(relay.asked().iter().any(|target| target.contains(site)), "{site} was reached another way");
+    };
+    let german = Identity { locale: Some("de-AT".to_owned()), ..proxied.identity.clone() };
+    workspace.session(&id("other"), &proxied).await.unwrap();
+    workspace.session(&id("current"), &SessionOptions { identity: german, ..proxied.clone() }).await.unwrap();
+    stays("localhost:8282").await;
+    workspace.restart(None).await;
+    stays("localhost:8283").await;
+    let page = workspace.current().await.unwrap().page().await.unwrap();
+    assert_eq!(evaluate(&page, "navigator.language").await, "de-AT");
+    workspace.restart(None).await;
+    workspace.session(&id("other"), &SessionOptions::default()).await.unwrap();
+    stays("localhost:8284").await;
+    // A rerun begins with what is saved.
+    workspace.reset().await;
+    let session = workspace.session(&id("other"), &SessionOptions::default()).await.unwrap();
+    goto(&session.page().await.unwrap(), &format!("http://{address}/")).await;
+    assert!(!relay.asked().iter().any(|target| target.contains(&address.to_string())));
+    workspace.finish(soon()).await;
+
     // Nothing goes another way where it does not let us through.
     let workspace = rig.workspace();
     let stranger = workspace.session(&id("stranger"), &through(&relay.url("http", "me:wrong"))).await.unwrap();

@@ -15,6 +15,9 @@ use super::{Extraction, Provenance, facts, grid, groups, linked, value, words};
 /// What is less sure than this is missing.
 pub const SURE: f32 = 0.55;
 
+/// Columns that are held against attributes, over all lists: a schema of many lists on a page of many sets would otherwise take minutes.
+const MAX_WORK: usize = 10_000_000;
+
 /// A page, read once for all fields.
 pub struct Page {
     pub dom: Dom,
@@ -25,6 +28,8 @@ pub struct Page {
     in_records: Vec<bool>,
     /// How many facts have a label, by where its words are.
     counts: HashMap<usize, usize>,
+    /// How many columns were held against attributes of lists.
+    work: std::cell::Cell<usize>,
 }
 
 /// A fact that fits.
@@ -61,7 +66,13 @@ impl Page {
         for label in facts.iter().flat_map(|fact| &fact.labels) {
             *counts.entry(label.words.as_ptr() as usize).or_default() += 1;
         }
-        Ok(Self { dom, base, facts, sets, in_records, counts })
+        Ok(Self { dom, base, facts, sets, in_records, counts, work: std::cell::Cell::new(0) })
+    }
+
+    /// Takes `more` of the work that lists are found with; what it no longer suffices for is missing.
+    pub fn has_work(&self, more: usize) -> bool {
+        self.work.set(self.work.get().saturating_add(more));
+        self.work.get() <= MAX_WORK
     }
 
     /// One value.

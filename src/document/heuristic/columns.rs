@@ -2,11 +2,11 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use super::choose::is_struck;
 use super::dom::Dom;
 use super::facts::is_inline_only;
-use super::model::{Cell, Column, Facet, Labels, is_label, picture};
+use super::model::{Aspect, Cell, Column, Facet, Labels, is_label, picture};
 use super::offers;
+use super::places::{BESIDE, MARKS, Place, Places, ROW};
 use super::utility::is_look;
 
 const MAX_COLUMNS: usize = 150;
@@ -16,19 +16,24 @@ pub(super) const LONG_CELL: usize = 6_000;
 /// A cell that is longer has no label within it.
 const SHORT_CELL: usize = 600;
 
-/// Attributes that say what an element is.
-const MARKS: [&str; 6] = ["itemprop", "data-label", "data-field", "data-testid", "data-test", "data-qa"];
-
 /// Cells by row.
 pub(super) type Cells = Vec<Vec<Cell>>;
+
+/// What a column is of: nothing of it is read out of a text, as the words of a page may look like anything.
+#[derive(Clone, PartialEq, Eq, Hash)]
+struct Key {
+    place: Place,
+    aspect: Aspect,
+}
 
 pub(super) struct Builder<'a> {
     pub dom: &'a Dom,
     pub labels: &'a mut Labels,
     pub rows: &'a [Vec<usize>],
     /// In the order in which they are met.
-    order: Vec<String>,
-    places: HashMap<String, Cells>,
+    order: Vec<Key>,
+    cells: HashMap<Key, Cells>,
+    places: Places,
     stable: HashSet<String>,
     /// Where rows begin, in the order of the document.
     tops: Vec<usize>,
@@ -39,10 +44,11 @@ pub fn of_rows(dom: &Dom, labels: &mut Labels, rows: &[Vec<usize>], telling: &dy
     let stable = stable(dom, rows, telling);
     let mut tops: Vec<usize> = rows.iter().flatten().copied().collect();
     tops.sort_unstable();
-    let mut builder = Builder { dom, labels, rows, order: Vec::new(), places: HashMap::new(), stable, tops };
+    let mut builder =
+        Builder { dom, labels, rows, order: Vec::new(), cells: HashMap::new(), places: Places::new(), stable, tops };
     for (row, nodes) in rows.iter().enumerate() {
-        for (part, node) in nodes.iter().enumerate() {
-            builder.walk(row, *node, if nodes.len() > 1 { part.max(1) } else { 0 });
+        for node in nodes {
+            builder.walk(row, *node, nodes.len() == 1);
         }
     }
     builder.finish()
@@ -72,74 +78,55 @@ fn stable(dom: &Dom, rows: &[Vec<usize>], telling: &dyn Fn(&str) -> bool) -> Has
 }
 
 impl Builder<'_> {
-    fn put(&mut self, row: usize, key: &str, cell: Cell) {
-        if !self.places.contains_key(key) {
+    fn put(&mut self, row: usize, place: Place, aspect: Aspect, cell: Cell) {
+        let key = Key { place, aspect };
+        if !self.cells.contains_key(&key) {
             if self.order.len() >= MAX_COLUMNS {
                 return;
             }
-            self.order.push(key.to_owned());
-            self.places.insert(key.to_owned(), vec![Vec::new(); self.rows.len()]);
+            self.order.push(key.clone());
+            self.cells.insert(key.clone(), vec![Vec::new(); self.rows.len()]);
         }
-        if let Some(cells) = self.places.get_mut(key)
+        if let Some(cells) = self.cells.get_mut(&key)
             && cells[row].len() < 200
         {
             cells[row].push(cell);
         }
     }
 
-    /// Everything in one element of a row. `part`: 0 where the element is the row.
-    fn walk(&mut self, row: usize, top: usize, part: usize) {
+    /// Everything in one element of a row. `alone`: the element is the row.
+    fn walk(&mut self, row: usize, top: usize, alone: bool) {
         let dom = self.dom;
         let end = dom.elements[top].end.min(top + MAX_IN_ROW);
-        let mut keys: HashMap<usize, String> = HashMap::new();
+        let mut known: HashMap<usize, Place> = HashMap::new();
         for at in top..end {
-            let element = &dom.elements[at];
-            let own = self.key(at);
-            let key = match element.parent.filter(|_| at != top).and_then(|parent| keys.get(&parent)) {
-                Some(above) => format!("{above}>{own}"),
-                None if part == 0 => String::new(),
-                None => own,
+            let above = dom.elements[at].parent.filter(|_| at != top).and_then(|parent| known.get(&parent)).copied();
+            let place = match above {
+                None if alone => ROW,
+                above => self.places.of(dom, at, above.unwrap_or(BESIDE), &self.stable),
             };
-            if key.len() > 400 {
-                continue;
-            }
-            self.cells_of(row, at, &key);
-            keys.insert(at, key);
+            self.cells_of(row, at, place);
+            known.insert(at, place);
         }
     }
 
-    fn key(&self, at: usize) -> String {
-        let element = &self.dom.elements[at];
-        let mut classes: Vec<&str> = element.classes().filter(|class| self.stable.contains(*class)).collect();
-        classes.sort_unstable();
-        let mark = MARKS.iter().find_map(|name| element.attr(name));
-        let mark = mark.filter(|mark| !mark.bytes().any(|byte| byte.is_ascii_digit())).unwrap_or_default();
-        let was = if is_struck(self.dom, at) { "~was" } else { "" };
-        format!(
-            "{}.{}{was}{}",
-            element.tag,
-            classes.join("."),
-            if mark.is_empty() { String::new() } else { format!("[{mark}]") }
-        )
-    }
-
-    fn cells_of(&mut self, row: usize, at: usize, key: &str) {
+    fn cells_of(&mut self, row: usize, at: usize, place: Place) {
         let dom = self.dom;
         let element = &dom.elements[at];
         let shown = dom.has_text(at) || element.attr("content").is_some() || element.attr("aria-label").is_some();
         if element.tag == "img" || element.tag == "source" {
             if picture(dom, at).is_some() {
-                self.put(row, &format!("{key}@src"), Cell::Node(at, Facet::Picture));
+                self.put(row, place, Aspect::Picture, Cell::Node(at, Facet::Picture));
             }
             return;
         }
         if element.tag == "a"
             && element.attr("href").is_some_and(|href| href != "#" && !href.starts_with("javascript:"))
         {
-            self.link_cell(row, at, key);
+            self.link_cell(row, at, place);
         }
-        self.offered(row, at, key);
-        if key.is_empty() || element.attr("itemscope").is_none() {
+        self.offered(row, at, place);
+        if place == ROW || element.attr("itemscope").is_none() {
             for (name, value) in &element.attrs {
                 if let Some(name) = name.strip_prefix("data-")
                     && !value.is_empty()
@@ -160,62 +147,62 @@ impl Builder<'_> {
                             | "column"
                     )
                 {
-                    self.put(row, &format!("{key}@data-{name}"), Cell::Data(value.trim().to_owned()));
+                    self.put(row, place, Aspect::Data(name.to_owned()), Cell::Data(value.trim().to_owned()));
                 }
             }
         }
         if let Some(held) = offers::held(dom, at) {
-            self.put(row, key, Cell::Part(held, Some(at)));
+            self.put(row, place, Aspect::Text, Cell::Part(held, Some(at)));
         }
         if !shown || dom.length(at) > LONG_CELL || element.is(&["tbody", "table"]) {
             return;
         }
         let inline = is_inline_only(dom, at);
-        if key.is_empty()
+        if place == ROW
             || inline
             || element.classes().next().is_some()
             || MARKS.iter().any(|name| element.attr(name).is_some())
             || element.is(&["p", "blockquote", "td", "dd", "li"])
         {
-            self.put(row, key, Cell::Node(at, Facet::Text));
+            self.put(row, place, Aspect::Text, Cell::Node(at, Facet::Text));
         }
         if inline && element.own {
-            self.parts(row, at, key);
+            self.parts(row, at, place);
         }
     }
 
     /// Where a link leads; of one to write or call by, whom.
-    fn link_cell(&mut self, row: usize, at: usize, key: &str) {
+    fn link_cell(&mut self, row: usize, at: usize, place: Place) {
         match offers::contact(self.dom, at) {
-            Some((what, value)) => self.put(row, &format!("{key}@{what}"), Cell::Part(value, Some(at))),
-            None => self.put(row, &format!("{key}@href"), Cell::Node(at, Facet::Link)),
+            Some((aspect, value)) => self.put(row, place, aspect, Cell::Part(value, Some(at))),
+            None => self.put(row, place, Aspect::Link, Cell::Node(at, Facet::Link)),
         }
     }
 
     /// What is read out beside the text, and a value under the label that it stands with.
-    fn offered(&mut self, row: usize, at: usize, key: &str) {
+    fn offered(&mut self, row: usize, at: usize, place: Place) {
         if let Some(spoken) = offers::spoken(self.dom, at) {
-            self.put(row, &format!("{key}@spoken"), Cell::Part(spoken, Some(at)));
+            self.put(row, place, Aspect::Spoken, Cell::Part(spoken, Some(at)));
         }
         if let Some((label, value)) = offers::pair(self.dom, at) {
-            self.put(row, &format!("/pair {label}"), Cell::Node(value, Facet::Text));
+            self.put(row, ROW, Aspect::Pair(label), Cell::Node(value, Facet::Text));
         }
     }
 
     /// What stands between the children of an element, and the parts of a text that has none.
-    fn parts(&mut self, row: usize, at: usize, key: &str) {
+    fn parts(&mut self, row: usize, at: usize, place: Place) {
         let dom = self.dom;
         let children: Vec<usize> = dom.children(at).filter(|kid| dom.elements[*kid].tag != "br").take(10).collect();
         let tidy = |text: &str| text.trim_matches(|c: char| c.is_whitespace() || "|·•–—-,:;()".contains(c)).to_owned();
         if let Some(first) = children.first() {
             let before = tidy(&dom.text_before(*first, at));
             if !before.is_empty() {
-                self.put(row, &format!("{key}/before"), Cell::Part(before, Some(at)));
+                self.put(row, place, Aspect::Before, Cell::Part(before, Some(at)));
             }
             for (index, child) in children.iter().enumerate() {
                 let after = tidy(&dom.text_after(*child, children.get(index + 1).copied(), at));
                 if !after.is_empty() {
-                    self.put(row, &format!("{key}/after{index}"), Cell::Part(after, Some(at)));
+                    self.put(row, place, Aspect::After(index), Cell::Part(after, Some(at)));
                 }
             }
         }
@@ -223,7 +210,7 @@ impl Builder<'_> {
             return;
         }
         if let Some(number) = offers::numbered(&dom.text(at)) {
-            self.put(row, &format!("{key}/number"), Cell::Part(number, Some(at)));
+            self.put(row, place, Aspect::Number, Cell::Part(number, Some(at)));
         }
         let lines = dom.lines(at);
         let text = lines.join(" | ");
@@ -234,17 +221,11 @@ impl Builder<'_> {
                     && is_label(label)
                     && !value.trim().is_empty()
                 {
-                    self.put(
-                        row,
-                        &format!("{key}/label {}", label.trim()),
-                        Cell::Part(value.trim().to_owned(), Some(at)),
-                    );
+                    let aspect = Aspect::Labelled(label.trim().to_owned());
+                    self.put(row, place, aspect, Cell::Part(value.trim().to_owned(), Some(at)));
                 }
-                self.put(
-                    row,
-                    &format!("{key}/part{} of {}", index, parts.len()),
-                    Cell::Part((*part).to_owned(), Some(at)),
-                );
+                let aspect = Aspect::Split(index, parts.len());
+                self.put(row, place, aspect, Cell::Part((*part).to_owned(), Some(at)));
             }
         }
     }
@@ -254,9 +235,9 @@ impl Builder<'_> {
         self.join_states();
         let order = std::mem::take(&mut self.order);
         for key in order {
-            let Some(cells) = self.places.remove(&key) else { continue };
+            let Some(cells) = self.cells.remove(&key) else { continue };
             // What one row alone says is its value, not a label.
-            if key.starts_with("/pair ") {
+            if matches!(key.aspect, Aspect::Pair(_)) {
                 let filled = cells.iter().filter(|cells| !cells.is_empty()).count();
                 if filled < 2 || filled * 5 < cells.len() * 2 {
                     continue;
@@ -276,7 +257,8 @@ impl Builder<'_> {
                 for index in 0..count {
                     let one = cells.iter().map(|cells| cells.get(index).cloned().into_iter().collect()).collect();
                     let mut column = self.column(&key, one);
-                    column.path = format!("{key}#{index}");
+                    column.nth = true;
+                    column.path = format!("{}#{index}", column.path);
                     columns.push(column);
                 }
             }
@@ -292,31 +274,23 @@ impl Builder<'_> {
     /// Elements of one place that differ by a class for their state are one column: `pill ok` and `pill`.
     fn join_states(&mut self) {
         let half = |cells: &Cells| cells.iter().any(Vec::is_empty) && cells.iter().all(|cells| cells.len() < 2);
-        let open: Vec<String> = self
+        let open: Vec<Key> = self
             .order
             .iter()
-            .filter(|key| !key.contains(['/', '@']) && self.places.get(*key).is_some_and(half))
+            .filter(|key| key.aspect == Aspect::Text && self.cells.get(*key).is_some_and(half))
             .cloned()
             .collect();
-        let classes = |key: &str| -> (String, Vec<String>) {
-            let (above, last) = key.rsplit_once('>').unwrap_or(("", key));
-            let mut parts = last.split('.').map(str::to_owned);
-            let tag = parts.next().unwrap_or_default();
-            (format!("{above}>{tag}"), parts.filter(|part| !part.is_empty()).collect())
-        };
         for (at, a) in open.iter().enumerate().take(40) {
             for b in open[at + 1..].iter().take(40) {
-                let ((place, first), (other, second)) = (classes(a), classes(b));
-                let (less, more) = if first.len() < second.len() { (&first, &second) } else { (&second, &first) };
-                if place != other || less.is_empty() || !less.iter().all(|class| more.contains(class)) {
+                if !self.places.differ_by_state(a.place, b.place) {
                     continue;
                 }
-                let (Some(left), Some(right)) = (self.places.get(a), self.places.get(b)) else { continue };
+                let (Some(left), Some(right)) = (self.cells.get(a), self.cells.get(b)) else { continue };
                 if left.iter().zip(right).all(|(a, b)| a.is_empty() || b.is_empty()) {
                     let joined =
                         left.iter().zip(right).map(|(a, b)| if a.is_empty() { b.clone() } else { a.clone() }).collect();
-                    self.places.remove(b);
-                    self.places.insert(a.clone(), joined);
+                    self.cells.remove(b);
+                    self.cells.insert(a.clone(), joined);
                 }
             }
         }
@@ -332,35 +306,30 @@ impl Builder<'_> {
         first.iter().all(|cell| parent(cell) == parent(&first[0]))
     }
 
-    fn column(&mut self, key: &str, cells: Cells) -> Column {
+    fn column(&mut self, key: &Key, cells: Cells) -> Column {
         let dom = self.dom;
-        let facet = if key.ends_with("@href") {
-            Facet::Link
-        } else if key.ends_with("@src") {
-            Facet::Picture
-        } else {
-            Facet::Text
+        let facet = match key.aspect {
+            Aspect::Link => Facet::Link,
+            Aspect::Picture => Facet::Picture,
+            _ => Facet::Text,
         };
         let mut labels = Vec::new();
-        if let Some((_, name)) = key.split_once("@data-") {
-            labels.extend(self.labels.of(name, 0.75));
-        }
-        if let Some((_, name)) = key.split_once("/pair ") {
-            labels.extend(self.labels.of(name, 0.95));
-        }
-        for (end, name, weight) in [("@mail", "email", 0.9), ("@tel", "phone", 0.9), ("/number", "number", 0.75)] {
-            labels.extend(key.ends_with(end).then(|| self.labels.of(name, weight)).flatten());
-        }
+        labels.extend(match &key.aspect {
+            Aspect::Data(name) => self.labels.of(name, 0.75),
+            Aspect::Pair(label) | Aspect::Labelled(label) => self.labels.of(label, 0.95),
+            Aspect::Mail => self.labels.of("email", 0.9),
+            Aspect::Phone => self.labels.of("phone", 0.9),
+            Aspect::Number => self.labels.of("number", 0.75),
+            _ => None,
+        });
         labels.extend(offers::habit(dom, &cells).and_then(|name| self.labels.of(name, 0.72)));
         if facet == Facet::Link {
             labels.extend(offers::link_labels(dom, &cells).iter().filter_map(|name| self.labels.of(name, 0.88)));
         }
-        if let Some((_, name)) = key.split_once("/label ") {
-            labels.extend(self.labels.of(name, 0.95));
-        }
-        let is_part = key.contains('/') || key.contains("@data-") || key.ends_with("@spoken");
+        let whole = key.place == ROW && key.aspect == Aspect::Text;
+        let is_part = key.aspect.is_part() || matches!(key.aspect, Aspect::Data(_) | Aspect::Spoken);
         let samples: Vec<usize> = cells.iter().filter_map(|cells| cells.first().and_then(Cell::node)).take(3).collect();
-        for node in samples.iter().filter(|_| !key.is_empty()) {
+        for node in samples.iter().filter(|_| !whole) {
             if !is_part {
                 labels.extend(self.labels.of_element(dom, *node, 1.0));
             }
@@ -378,7 +347,9 @@ impl Builder<'_> {
             }
         }
         labels.dedup_by(|a, b| a.words == b.words);
-        let mut column = Column { labels, facet, cells, whole: key.is_empty(), path: key.to_owned() };
+        let path = format!("{}{}", self.places.path(key.place), key.aspect.path());
+        let aspect = key.aspect.clone();
+        let mut column = Column { labels, facet, cells, whole, aspect, nth: false, path };
         let short = |cell: &Cell| cell.node().is_some_and(|node| dom.length(node) <= SHORT_CELL);
         if column.cells.iter().flatten().take(3).all(short) {
             self.cut_prefix(&mut column);

@@ -2,7 +2,7 @@
 
 use super::choose::Page;
 use super::evidence::{share, simple};
-use super::model::{Cell, Column, Facet, Set, is_label};
+use super::model::{Aspect, Cell, Column, Facet, Set, is_label};
 use super::shapes::{self, Kind, Output};
 use super::wanted::{Attribute, List};
 
@@ -22,11 +22,12 @@ pub fn complete(page: &Page, set: &Set, list: &List, columns: &mut Columns) {
     }
     by_order(page, set, list, columns, &missing(columns));
     links(page, set, list, columns, &missing(columns));
-    let leaves: Vec<usize> = (0..set.columns.len()).filter(|at| is_leaf(page, &set.columns[*at])).collect();
-    first(page, set, list, columns, &leaves);
-    sentences(page, set, list, columns, &missing(columns), &leaves);
+    let leaves =
+        set.leaves.get_or_init(|| (0..set.columns.len()).filter(|at| is_leaf(page, &set.columns[*at])).collect());
+    first(page, set, list, columns, leaves);
+    sentences(page, set, list, columns, &missing(columns), leaves);
     several(page, set, list, columns);
-    rest(page, set, list, columns, &missing(columns), &leaves);
+    rest(page, set, list, columns, &missing(columns), leaves);
 }
 
 /// The only thing that rows have several of is what is asked for as a list.
@@ -39,9 +40,8 @@ fn several(page: &Page, set: &Set, list: &List, columns: &mut Columns) {
     }
     let listed = |column: &Column| {
         let items = column.cells.iter().flatten().filter_map(Cell::node);
-        column.facet == Facet::Text
-            && !column.whole
-            && !column.path.contains(['/', '@', '#'])
+        column.is_text()
+            && !column.nth
             && column.cells.iter().any(|cells| cells.len() > 1)
             && items.take(8).all(|node| page.dom.elements[node].tag == "li")
     };
@@ -106,7 +106,8 @@ fn alike(page: &Page, set: &Set, kind: Kind) -> Vec<usize> {
     let like = |index: &usize| {
         let column = &set.columns[*index];
         let single = column.cells.iter().all(|cells| cells.len() <= 1);
-        let text = column.facet == Facet::Text && !column.whole && single && !column.path.contains("/part");
+        let text =
+            column.facet == Facet::Text && !column.whole && single && !matches!(column.aspect, Aspect::Split(..));
         text && column.filled() * 5 >= set.rows * 4
             && column.cells.iter().flatten().take(5).all(|cell| shapes::looks(kind, &cell.text(&page.dom)) > 0.75)
     };
@@ -207,7 +208,7 @@ fn rest(page: &Page, set: &Set, list: &List, columns: &mut Columns, missing: &[u
 /// A column of plain texts, one in each row, that differ and that nobody presses.
 fn is_leaf(page: &Page, column: &Column) -> bool {
     let dom = &page.dom;
-    if column.facet != Facet::Text || column.whole || column.path.contains(['/', '@']) {
+    if !column.is_text() {
         return false;
     }
     if column.cells.iter().any(|cells| cells.len() > 1) || column.filled() < 2 || !simple(page, column) {

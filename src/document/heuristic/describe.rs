@@ -456,7 +456,7 @@ mod tests {
         check("review_count", "number of reviews", "one Count Integer");
         check("in_stock", "whether the product is in stock", "one Any Bool");
         check("link", "link to the documentation", "one Url Url");
-        check("hours", "opening hours", "one Any Text");
+        check("hours", "opening hours", "one Hours Text");
         check("seller", "seller with name and rating", "record name rating");
     }
 }

@@ -115,7 +115,7 @@ pub fn shape_only(page: &Page, column: &Column, attribute: &Attribute, entity: f
         }
         Kind::Image if column.facet == Facet::Picture => 0.66,
         Kind::Id if average(&|cell| f32::from(u8::from(shapes::is_id(&cell.text(dom))))) > 0.8 => 0.56,
-        Kind::Name if column.facet == Facet::Text && !column.whole && !column.path.contains('/') => {
+        Kind::Name if column.facet == Facet::Text && !column.whole && !column.aspect.is_part() => {
             let said = if entity > 0.5 { 0.04 } else { 0.0 };
             if tagged(&["h1", "h2", "h3", "h4", "h5", "h6", "summary", "legend"]) {
                 0.66 + said

@@ -1,8 +1,10 @@
 //! Tables: their headers say what their columns are. Also those that lie on their side.
 
+use std::cell::OnceCell;
+
 use super::dom::Dom;
 use super::groups::around;
-use super::model::{Cell, Column, Facet, Labels, Set, Source, picture};
+use super::model::{Aspect, Cell, Column, Facet, Labels, Set, Source, picture};
 use super::offers;
 
 const MAX_TABLES: usize = 300;
@@ -170,7 +172,15 @@ fn upright(dom: &Dom, labels: &mut Labels, table: usize, rows: &[Row]) -> Option
         entity.extend(around(dom, labels, parent, Some(table)));
     }
     let row_nodes = body.iter().map(|row| row.node).collect();
-    Some(Set { labels: entity, columns, rows: body.len(), source: Source::Node(table), row_nodes, sure: 1.0 })
+    Some(Set {
+        labels: entity,
+        columns,
+        rows: body.len(),
+        source: Source::Node(table),
+        row_nodes,
+        sure: 1.0,
+        leaves: OnceCell::new(),
+    })
 }
 
 fn cell_at(row: &Row, column: usize) -> Option<usize> {
@@ -207,6 +217,8 @@ fn of_cells(dom: &Dom, labels: &mut Labels, name: &str, cells: &[Option<usize>])
             facet,
             cells: cells.iter().map(of).collect(),
             whole: false,
+            aspect: aspect_of(facet),
+            nth: false,
             path: format!("column {name:?}"),
         }
     };
@@ -229,7 +241,16 @@ fn of_cells(dom: &Dom, labels: &mut Labels, name: &str, cells: &[Option<usize>])
     let values: Vec<Vec<Cell>> = cells.iter().map(|cell| held(cell).into_iter().collect()).collect();
     if values.iter().any(|cells| !cells.is_empty()) {
         let path = format!("column {name:?} held");
-        return vec![Column { labels: known, facet: Facet::Text, cells: values, whole: false, path }];
+        let aspect = Aspect::Text;
+        return vec![Column {
+            labels: known,
+            facet: Facet::Text,
+            cells: values,
+            whole: false,
+            aspect,
+            nth: false,
+            path,
+        }];
     }
     // A name and the address to write to in one cell.
     let mail = |cell: &Option<usize>| {
@@ -244,6 +265,8 @@ fn of_cells(dom: &Dom, labels: &mut Labels, name: &str, cells: &[Option<usize>])
         facet: Facet::Text,
         cells: mails,
         whole: false,
+        aspect: Aspect::Text,
+        nth: false,
         path: format!("column {name:?} email"),
     });
     let columns = vec![
@@ -252,6 +275,14 @@ fn of_cells(dom: &Dom, labels: &mut Labels, name: &str, cells: &[Option<usize>])
         column(Facet::Picture, &image),
     ];
     columns.into_iter().chain(written).filter(|column| column.filled() > 0).collect()
+}
+
+fn aspect_of(facet: Facet) -> Aspect {
+    match facet {
+        Facet::Text => Aspect::Text,
+        Facet::Link => Aspect::Link,
+        Facet::Picture => Aspect::Picture,
+    }
 }
 
 /// A table whose first column has the headers: each further column is a record.
@@ -284,5 +315,6 @@ fn lying(dom: &Dom, labels: &mut Labels, table: usize, rows: &[Row]) -> Option<S
         source: Source::Node(table),
         row_nodes: Vec::new(),
         sure: 1.0,
+        leaves: OnceCell::new(),
     })
 }

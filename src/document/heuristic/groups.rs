@@ -1,10 +1,11 @@
 //! Repeated structures: siblings of one shape, runs of siblings that come again and again, the same in several places.
 
+use std::cell::OnceCell;
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::columns;
 use super::dom::Dom;
-use super::model::{Cell, Column, Facet, Label, Labels, Set, Source};
+use super::model::{Aspect, Cell, Column, Facet, Label, Labels, Set, Source};
 use super::offers;
 use super::utility::is_look;
 
@@ -199,10 +200,13 @@ fn across(dom: &Dom, groups: &mut Vec<Group>) {
             }
         }
         for (place, kids) in places {
-            let distinct: HashSet<usize> = kids.iter().map(|(row, _)| *row).collect();
+            let mut of_row: HashMap<usize, usize> = HashMap::new();
+            for (row, _) in &kids {
+                *of_row.entry(*row).or_default() += 1;
+            }
             // Where each has several they are merged as they are; where each has one they are cells.
-            let alone = distinct.iter().filter(|row| kids.iter().filter(|(at, _)| at == *row).count() == 1).count();
-            if alone > 0 && kids.len() > distinct.len() && distinct.len() * 5 >= rows.len() * 3 {
+            let alone = of_row.values().any(|count| *count == 1);
+            if alone && kids.len() > of_row.len() && of_row.len() * 5 >= rows.len() * 3 {
                 let (parent, nodes) =
                     (rows[kids[0].0], kids.iter().take(MAX_ROWS).map(|(_, kid)| vec![*kid]).collect());
                 found.push(Group { parent, rows: nodes, shape: place, merged: true });
@@ -269,12 +273,12 @@ fn set(dom: &Dom, labels: &mut Labels, group: Group, telling: &dyn Fn(&str) -> b
     columns.extend(heads.map(|cells| above(labels, cells)));
     let row_nodes = rows.iter().filter_map(|row| row.first().copied()).collect::<Vec<_>>();
     let source = Source::Node(row_nodes.first().copied().unwrap_or(parent));
-    Set { labels: entity, columns, rows: rows.len(), sure, source, row_nodes }
+    Set { labels: entity, columns, rows: rows.len(), sure, source, row_nodes, leaves: OnceCell::new() }
 }
 
 /// What heads the columns labels what stands below it.
 fn label_by_head(dom: &Dom, labels: &mut Labels, columns: &mut [Column], rows: &[Vec<usize>], head: &[String]) {
-    for column in columns.iter_mut().filter(|column| !column.whole && !column.path.contains('/')) {
+    for column in columns.iter_mut().filter(|column| !column.whole && !column.aspect.is_part()) {
         let first =
             column.cells.iter().zip(rows).find_map(|(cells, row)| Some((cells.first()?.node()?, *row.first()?)));
         let place = first.and_then(|(node, row)| offers::place_in(dom, row, node));
@@ -285,7 +289,15 @@ fn label_by_head(dom: &Dom, labels: &mut Labels, columns: &mut [Column], rows: &
 /// The column of the headings above the rows.
 fn above(labels: &mut Labels, cells: Vec<Vec<Cell>>) -> Column {
     let said = ["section", "category", "group"].iter().filter_map(|name| labels.of(name, 0.72)).collect();
-    Column { labels: said, facet: Facet::Text, cells, whole: false, path: "/heading above".into() }
+    Column {
+        labels: said,
+        facet: Facet::Text,
+        cells,
+        whole: false,
+        aspect: Aspect::Heading,
+        nth: false,
+        path: Aspect::Heading.path(),
+    }
 }
 
 /// The heading that rows stand under, be it in a box of its own, and that of the page.

@@ -1,9 +1,11 @@
 //! What pages say for machines in JSON-LD: facts of their things, and sets of things of one kind.
 
+use std::cell::OnceCell;
+
 use serde_json::{Map, Value};
 
 use super::dom::Dom;
-use super::model::{Cell, Column, Facet, Fact, Label, Labels, Set, Source};
+use super::model::{Aspect, Cell, Column, Facet, Fact, Label, Labels, Set, Source};
 use super::words;
 
 const MAX_DEPTH: usize = 8;
@@ -210,11 +212,27 @@ impl Linked {
             if last == "name" && parts.len() > 1 {
                 said.extend(labels.of(parts[parts.len() - 2], 0.94));
             }
-            columns.push(Column { labels: said, facet: Facet::Text, cells, whole: false, path: key.clone() });
+            columns.push(Column {
+                labels: said,
+                facet: Facet::Text,
+                cells,
+                whole: false,
+                aspect: Aspect::Text,
+                nth: false,
+                path: key.clone(),
+            });
         }
         if !columns.is_empty() {
             let source = Source::Data(format!("json-ld {here}"));
-            self.sets.push(Set { labels: entity, columns, rows: flat.len(), source, row_nodes: Vec::new(), sure: 1.0 });
+            self.sets.push(Set {
+                labels: entity,
+                columns,
+                rows: flat.len(),
+                source,
+                row_nodes: Vec::new(),
+                sure: 1.0,
+                leaves: OnceCell::new(),
+            });
         }
     }
 }

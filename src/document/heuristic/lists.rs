@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 use super::choose::{Fits, Page, SURE, is_old, rounded};
 use super::complete::complete;
 use super::evidence::{has_look, looks, plain_text, shape_only, share, simple};
-use super::model::{Cell, Column, Facet, Fact, Set, Source};
+use super::model::{Aspect, Cell, Column, Facet, Fact, Set, Source};
 use super::shapes::Kind;
 use super::wanted::{Attribute, List, Schema, Want};
 use super::words::Word;
@@ -32,27 +32,34 @@ impl Match<'_> {
     }
 }
 
+/// A list that has no set yet, and what it would have.
+struct Open<'a, 'b> {
+    index: usize,
+    list: &'b List,
+    found: Option<Match<'a>>,
+}
+
 /// For each field that is a list the set that it is taken from. A set serves one field, unless the page says that it is of another too.
 pub fn assign<'a>(page: &'a Page, schema: &Schema) -> Vec<Option<Match<'a>>> {
-    let mut taken: Vec<(usize, &Set)> = Vec::new();
+    let mut taken: Vec<&Set> = Vec::new();
     let mut matches: Vec<Option<Match>> = schema.fields.iter().map(|_| None).collect();
-    let mut open: Vec<(usize, &List)> = Vec::new();
+    let mut open: Vec<Open> = Vec::new();
     for (index, (_, want)) in schema.fields.iter().enumerate() {
         if let Want::List(list) = want {
-            open.push((index, list));
+            open.push(Open { index, list, found: best(page, list, &taken) });
         }
     }
-    while !open.is_empty() {
-        let taken_sets: Vec<&Set> = taken.iter().map(|(_, set)| *set).collect();
-        let best = open.iter().map(|(index, list)| (*index, best(page, list, &taken_sets)));
-        let firm =
-            |found: &Option<Match>| found.as_ref().map_or(0.0, |found| found.score * share(found.found(), 1).sqrt());
-        let Some((index, found)) = best.max_by(|a, b| firm(&a.1).total_cmp(&firm(&b.1)).then(b.0.cmp(&a.0))) else {
-            break;
-        };
-        open.retain(|(other, _)| *other != index);
+    let firm = |found: &Option<Match>| found.as_ref().map_or(0.0, |found| found.score * share(found.found(), 1).sqrt());
+    let surer = |a: &Open, b: &Open| firm(&a.found).total_cmp(&firm(&b.found)).then(b.index.cmp(&a.index));
+    while let Some(at) = (0..open.len()).max_by(|a, b| surer(&open[*a], &open[*b])) {
+        let Open { index, found, .. } = open.remove(at);
         if let Some(found) = &found {
-            taken.push((index, found.set));
+            taken.push(found.set);
+            // Only whose rows are taken now looks for others.
+            let lost = |other: &Match| other.entity < 0.8 && overlap(page, found.set, other.set);
+            for other in open.iter_mut().filter(|other| other.found.as_ref().is_some_and(lost)) {
+                other.found = best(page, other.list, &taken);
+            }
         }
         matches[index] = found;
     }
@@ -72,7 +79,8 @@ fn best<'a>(page: &'a Page, list: &List, taken: &[&Set]) -> Option<Match<'a>> {
         }
         best = Some(fit);
     }
-    best
+    // Of sets that were not looked at one may have been better.
+    best.filter(|_| page.has_work(0))
 }
 
 /// Whether two sets are of the same part of the page.
@@ -136,6 +144,9 @@ fn limited(mut values: Vec<Value>, limit: Option<usize>) -> Vec<Value> {
 /// How well a set fits, and by which columns.
 #[allow(clippy::cast_precision_loss, reason = "a handful of attributes")]
 fn fit<'a>(page: &Page, set: &'a Set, list: &List, caches: &mut [Fits]) -> Option<Match<'a>> {
+    if !page.has_work(set.columns.len() * list.attributes.len()) {
+        return None;
+    }
     let entity = entity(set, &list.entity);
     let mut pairs: Vec<(f32, usize, usize)> = Vec::new();
     for (at, (_, attribute)) in
@@ -308,9 +319,9 @@ fn column_fit(
     let by_shape = if list.flat && entity < 0.5 { 0.0 } else { shape_only(page, column, attribute, entity) };
     let many = attribute.many || attribute.plural || list.flat || column.cells.iter().all(|cells| cells.len() <= 1);
     let single = if many { 1.0 } else { 0.9 };
-    let part = if column.path.contains("/part") { 0.97 } else { 1.0 };
+    let part = if matches!(column.aspect, Aspect::Split(..)) { 0.97 } else { 1.0 };
     let part = match attribute.many || attribute.plural {
-        true if column.path.contains('#') => part * 0.95,
+        true if column.nth => part * 0.95,
         true if column.cells.iter().any(|cells| cells.len() > 1) => part * 1.1,
         _ => part,
     };

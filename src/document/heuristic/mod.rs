@@ -20,6 +20,7 @@ mod model;
 mod naming;
 mod offers;
 mod phrase;
+mod places;
 mod reading;
 mod shapes;
 mod spoken;

@@ -1,6 +1,7 @@
 //! What a page offers: facts (labelled values) and sets (rows with labelled columns). Where an element is meant its text is read
 //! only once it is needed.
 
+use std::cell::OnceCell;
 use std::collections::HashMap;
 use std::rc::Rc;
 
@@ -21,6 +22,74 @@ pub enum Facet {
     Text,
     Link,
     Picture,
+}
+
+/// What of the elements at a place a column has.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Aspect {
+    /// All of their text.
+    Text,
+    /// Where they lead.
+    Link,
+    Picture,
+    /// Whom they write to.
+    Mail,
+    /// Whom they call.
+    Phone,
+    /// What is read out.
+    Spoken,
+    /// An attribute `data-..`.
+    Data(String),
+    /// What stands under a label in an element of its own.
+    Pair(String),
+    /// What stands under a label in the text.
+    Labelled(String),
+    /// What stands before the first element within.
+    Before,
+    /// What stands after one of the elements within.
+    After(usize),
+    /// The number in the text.
+    Number,
+    /// One of so many parts of the text.
+    Split(usize, usize),
+    /// The heading that they stand under.
+    Heading,
+}
+
+impl Aspect {
+    /// Whether it is part of the text, or text of another place.
+    pub fn is_part(&self) -> bool {
+        matches!(
+            self,
+            Self::Pair(_)
+                | Self::Labelled(_)
+                | Self::Before
+                | Self::After(_)
+                | Self::Number
+                | Self::Split(..)
+                | Self::Heading
+        )
+    }
+
+    /// How it ends a path for people.
+    pub fn path(&self) -> String {
+        match self {
+            Self::Text => String::new(),
+            Self::Link => "@href".into(),
+            Self::Picture => "@src".into(),
+            Self::Mail => "@mail".into(),
+            Self::Phone => "@tel".into(),
+            Self::Spoken => "@spoken".into(),
+            Self::Data(name) => format!("@data-{name}"),
+            Self::Pair(label) => format!("/pair {label}"),
+            Self::Labelled(label) => format!("/label {label}"),
+            Self::Before => "/before".into(),
+            Self::After(index) => format!("/after{index}"),
+            Self::Number => "/number".into(),
+            Self::Split(index, of) => format!("/part{index} of {of}"),
+            Self::Heading => "/heading above".into(),
+        }
+    }
 }
 
 /// A value.
@@ -59,6 +128,8 @@ pub struct Set {
     pub source: Source,
     /// The elements that each row begins with, where it is made of elements.
     pub row_nodes: Vec<usize>,
+    /// The columns that are plain texts, once they were looked for.
+    pub leaves: OnceCell<Vec<usize>>,
 }
 
 /// What stands at the same place of each row.
@@ -69,11 +140,19 @@ pub struct Column {
     pub cells: Vec<Vec<Cell>>,
     /// The whole row.
     pub whole: bool,
+    pub aspect: Aspect,
+    /// One of several that each row has.
+    pub nth: bool,
     /// Below the row, for people.
     pub path: String,
 }
 
 impl Column {
+    /// Whether it is the whole text of elements.
+    pub fn is_text(&self) -> bool {
+        self.facet == Facet::Text && !self.whole && self.aspect == Aspect::Text
+    }
+
     pub fn filled(&self) -> usize {
         self.cells.iter().filter(|cells| !cells.is_empty()).count()
     }

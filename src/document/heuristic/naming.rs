@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use super::columns::{Builder, Cells, LONG_CELL};
-use super::model::{Cell, Column, Facet, is_label};
+use super::model::{Aspect, Cell, Column, Facet, is_label};
 
 impl Builder<'_> {
     /// "Price: $5" in each row is a label and a value.
@@ -91,7 +91,7 @@ impl Builder<'_> {
         let dom = self.dom;
         let mut by_node: HashMap<usize, Vec<usize>> = HashMap::new();
         for (index, column) in
-            columns.iter().enumerate().filter(|(_, column)| column.facet == Facet::Text && !column.path.contains('/'))
+            columns.iter().enumerate().filter(|(_, column)| column.facet == Facet::Text && !column.aspect.is_part())
         {
             for node in column.cells.iter().filter_map(|cells| cells.first().and_then(Cell::node)) {
                 by_node.entry(node).or_default().push(index);
@@ -99,10 +99,7 @@ impl Builder<'_> {
         }
         let mut more: Vec<(usize, String)> = Vec::new();
         let mut values: Vec<(String, Cells)> = Vec::new();
-        for column in columns
-            .iter()
-            .filter(|column| column.facet == Facet::Text && !column.whole && !column.path.contains(['/', '@']))
-        {
+        for column in columns.iter().filter(|column| column.is_text()) {
             let nodes: Vec<(usize, usize)> = column
                 .cells
                 .iter()
@@ -166,7 +163,7 @@ impl Builder<'_> {
             }
         }
         // "Updated <time>..</time>"
-        for column in columns.iter().filter(|column| column.path.ends_with("/before") && column.filled() > 1) {
+        for column in columns.iter().filter(|column| column.aspect == Aspect::Before && column.filled() > 1) {
             let texts: HashSet<String> = column.cells.iter().flatten().take(20).map(|cell| cell.text(dom)).collect();
             let Some(text) = texts.iter().next().filter(|text| texts.len() == 1 && is_label(text)) else { continue };
             for node in column.cells.iter().flatten().filter_map(Cell::node).take(20) {
@@ -190,7 +187,8 @@ impl Builder<'_> {
         for (label, cells) in values {
             let path = format!("/{label}");
             let labels = self.labels.of(&label, 0.95).into_iter().collect();
-            columns.push(Column { labels, facet: Facet::Text, cells, whole: false, path });
+            let aspect = Aspect::Labelled(label);
+            columns.push(Column { labels, facet: Facet::Text, cells, whole: false, aspect, nth: false, path });
         }
     }
 
@@ -199,9 +197,7 @@ impl Builder<'_> {
         let dom = self.dom;
         let mut found = Vec::new();
         for column in columns.iter().filter(|column| column.filled() > 1) {
-            let Some(index) = column.path.rsplit_once("/after").and_then(|(_, at)| at.parse::<usize>().ok()) else {
-                continue;
-            };
+            let Aspect::After(index) = column.aspect else { continue };
             let texts: HashSet<String> = column.cells.iter().flatten().take(20).map(|cell| cell.text(dom)).collect();
             let Some(text) = texts.iter().next().filter(|text| texts.len() == 1 && is_label(text)) else { continue };
             for node in column.cells.iter().flatten().filter_map(Cell::node).take(20) {

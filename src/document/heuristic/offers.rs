@@ -2,21 +2,21 @@
 
 use super::dom::Dom;
 use super::facts::siblings_after;
-use super::model::{Cell, is_label};
+use super::model::{Aspect, Cell, is_label};
 use super::shapes;
 
 /// Longer labels and spoken texts are sentences.
 const LONGEST: usize = 60;
 
 /// Whom a link writes to or calls.
-pub fn contact(dom: &Dom, at: usize) -> Option<(&'static str, String)> {
+pub fn contact(dom: &Dom, at: usize) -> Option<(Aspect, String)> {
     let href = dom.elements[at].attr("href")?;
     if let Some(address) = href.strip_prefix("mailto:") {
-        return Some(("mail", address.split('?').next().unwrap_or(address).to_owned()));
+        return Some((Aspect::Mail, address.split('?').next().unwrap_or(address).to_owned()));
     }
     let number = href.strip_prefix("tel:")?;
     let text = dom.text(at);
-    Some(("tel", if shapes::phone(&text).is_some() { text } else { number.to_owned() }))
+    Some((Aspect::Phone, if shapes::phone(&text).is_some() { text } else { number.to_owned() }))
 }
 
 /// What is read out of an element that shows something else.

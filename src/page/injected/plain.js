@@ -10,8 +10,8 @@ async (value, argument, most) => {
       case 'string': return spend(value);
       case 'boolean': spend(''); return value;
       case 'number': spend(''); return value - value === 0 ? value : null;
-      case 'bigint': return value >= -9007199254740991n && value <= 9007199254740991n ? Number(value) : spend('' + value);
-      case 'undefined': case 'function': case 'symbol': return undefined;
+      case 'bigint': spend(''); return value >= -9007199254740991n && value <= 9007199254740991n ? Number(value) : spend('' + value);
+      case 'undefined': case 'function': case 'symbol': spend(''); return undefined;
     }
     spend('');
     if (value === null || above.includes(value) || above.length > 60) return null;

@@ -153,7 +153,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         returns: "()",
         doc: "Gives files to an <input type=file> or the one that a label belongs to, in place of those that it has: paths below the run's \
               folder, or #{ name, mime_type, body } with the content as text, secret or blob (or base64: \"..\" in place of body); several as a \
-              list, where the field is `multiple`; [] empties it. Does not wait for it to be visible. At most 64 MiB together.",
+              list, where the field is `multiple`; [] empties it. Does not wait for it to be visible. At most 100 files, 64 MiB together.",
         options: &[TIMEOUT],
         example: "set_input_files(\"label=Avatar\", #{ name: \"me.txt\", body: \"hello\" });",
         receivers: ON_PAGE,

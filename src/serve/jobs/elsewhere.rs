@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 use axum::http::{HeaderValue, Method, StatusCode};
 use axum::response::sse::Event;
 use futures_util::StreamExt;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::super::nodes;
 use super::events::Telling;
@@ -48,10 +48,25 @@ pub(super) async fn tell(telling: &mut Telling, node: &str) -> ControlFlow<(), b
         }
         looked = text.len().saturating_sub(1);
         if text.len() > LARGEST {
-            break;
+            return too_large(telling, &text).await;
         }
     }
     ControlFlow::Continue(true)
+}
+
+/// Goes on behind an event that is too large: asked for again it would be as large.
+async fn too_large(telling: &mut Telling, begun: &[u8]) -> ControlFlow<(), bool> {
+    let Some(id) = number(begun) else { return ControlFlow::Break(()) };
+    telling.last = id;
+    let text = format!("an event of more than {} MiB is not passed on from the server that runs this", LARGEST >> 20);
+    telling.tell(Event::default().event("notice").data(json!({"text": text}).to_string())).await?;
+    ControlFlow::Continue(true)
+}
+
+/// The number of an event that has not come to its end; it stands before its data.
+fn number(begun: &[u8]) -> Option<u64> {
+    let mut head = begun.split(|byte| *byte == b'\n').take_while(|line| !line.starts_with(b"data"));
+    head.find_map(|line| std::str::from_utf8(line.strip_prefix(b"id:")?).ok()?.trim().parse().ok())
 }
 
 async fn pass(telling: &mut Telling, event: &[u8]) -> ControlFlow<()> {
@@ -102,6 +117,13 @@ fn read(event: &[u8]) -> Option<Came> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_number_of_an_event_is_known_before_its_end() {
+        assert_eq!(number(b"id: 12\nevent: emit\ndata: {\"value\": \"aaaa"), Some(12));
+        assert_eq!(number(b"event: emit\ndata: a\nid: 12\n"), None, "that would be in the data");
+        assert_eq!(number(b""), None);
+    }
 
     #[test]
     fn events_are_read_as_they_are_written() {

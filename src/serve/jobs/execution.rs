@@ -203,8 +203,9 @@ impl Going {
         if finish.give_up() {
             // It has not begun its last save and will not from now on: what it has saved by itself is all, and told.
             tracing::warn!(id = self.order.id, "work that was stopped did not notice in time; it is left to itself");
+            let error = self.stopped(&so_far);
             self.abandon(working, turn);
-            return Ended::now(Err(self.stopped(&so_far)));
+            return Ended::now(Err(error));
         }
         let ended = self.saved(working, &so_far).await;
         drop(turn);

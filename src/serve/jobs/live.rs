@@ -89,6 +89,15 @@ impl Jobs {
         live.get(id).is_some_and(|live| !live.done.is_cancelled())
     }
 
+    /// Those that wait here.
+    pub(super) fn waiting(&self) -> Vec<(Tenant, String)> {
+        let live = self.live.lock().unwrap_or_else(PoisonError::into_inner);
+        // What is just beginning is settled by that.
+        let waits = |live: &Live| live.stage.try_lock().is_ok_and(|stage| !matches!(&*stage, Stage::Begun));
+        let waiting = live.iter().filter(|(_, live)| !live.done.is_cancelled() && waits(live));
+        waiting.map(|(id, live)| (live.tenant.clone(), id.clone())).collect()
+    }
+
     /// How many of a tenant's jobs are in this server's hands now, and how many bytes their inputs have.
     pub(super) fn held(&self, tenant: &Tenant) -> (usize, usize) {
         let live = self.live.lock().unwrap_or_else(PoisonError::into_inner);

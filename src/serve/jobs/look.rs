@@ -1,6 +1,6 @@
 //! Looking into the store for jobs that nobody runs: those of an earlier start, and those of servers that went.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::time::{Duration, Instant};
 
 use crate::base::{Tenant, with_causes};
@@ -12,7 +12,7 @@ use super::kept;
 use super::live;
 use super::record::{Claim, JobStatus, Open, Record, now};
 use super::requests::MOST_BYTES;
-use super::stop::interrupted;
+use super::stop::{Why, interrupted};
 
 /// How often, on a store that other machines may use, and on one of this machine.
 const EVERY: (Duration, Duration) = (Duration::from_secs(2), Duration::from_secs(5));
@@ -37,12 +37,24 @@ pub(super) async fn go_on(app: App) {
 }
 
 async fn once(app: &App, heard: &mut Heard) -> Result<(), SessionError> {
+    // Before the store is asked: what comes meanwhile is not to be missed in its answer.
+    let mut over = app.jobs.waiting();
     let mut found = Vec::new();
     for tenant in app.sessions.tenants().await? {
         // What is wrong with one is not at the expense of the others.
         match app.sessions.job_documents::<Open>(&tenant, JobPart::Open).await {
             Ok(open) => found.extend(open.into_iter().map(|open| (tenant.clone(), open))),
-            Err(error) => failed(&error, "the jobs of a tenant"),
+            Err(error) => {
+                failed(&error, "the jobs of a tenant");
+                over.retain(|(of, _)| *of != tenant);
+            }
+        }
+    }
+    let open: HashSet<&str> = found.iter().map(|(_, open)| &*open.id).collect();
+    over.retain(|(_, id)| !open.contains(&**id));
+    for (tenant, id) in over {
+        if let Err(error) = let_go(app, &tenant, &id).await {
+            failed(&error, &id);
         }
     }
     heard.retain(|id, _| found.iter().any(|(_, open)| open.id == *id));
@@ -60,6 +72,17 @@ async fn once(app: &App, heard: &mut Heard) -> Result<(), SessionError> {
 
 fn failed(error: &SessionError, what: &str) {
     tracing::warn!(what, code = error.code(), "could not be looked at: {}", with_causes(error));
+}
+
+/// Takes a job out of this server's queue that another has brought to its end: who follows it here is told, and its place is free.
+async fn let_go(app: &App, tenant: &Tenant, id: &str) -> Result<(), SessionError> {
+    let record = kept::read(app, tenant, id).await?;
+    if record.is_none_or(|record| record.status.is_final())
+        && let Some(live) = app.jobs.live(tenant, id)
+    {
+        live.stop.stop(Why::Taken);
+    }
+    Ok(())
 }
 
 /// Looks at one job that is not in this server's hands.

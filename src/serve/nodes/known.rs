@@ -65,8 +65,8 @@ impl Nodes {
         owner != self.own.id
     }
 
-    /// The server by that id; none where there is none that takes requests and is reached from here. Asks the store for one that is
-    /// not known yet.
+    /// The server by that id; none where there is none that is reached from here. One that ends is: it takes nothing new, but has what it
+    /// has until then. Asks the store for one that is not known yet.
     pub(super) async fn find(&self, sessions: &Sessions, id: &str) -> Result<Option<Known>, SessionError> {
         if !is_id(id) || !self.is_other(id) {
             return Ok(None);
@@ -117,7 +117,7 @@ impl Nodes {
 
 impl Entry {
     fn reached(&self) -> Option<Known> {
-        let base = self.node.base().filter(|_| !self.node.ending)?;
+        let base = self.node.base()?;
         Some(Known { base, gone: self.gone.clone() })
     }
 }

@@ -20,6 +20,7 @@ use axum::extract::Request;
 use axum::http::Method;
 use axum::http::request::Parts;
 use axum::response::Response;
+use futures_util::FutureExt;
 use reqwest::Url;
 use tokio_util::sync::CancellationToken;
 
@@ -84,8 +85,9 @@ pub(super) async fn ask(
     let mut headers = headers::of_request(&asked.headers);
     headers::without_body(&mut headers);
     headers.insert(hop::HEADER, said.header(app, &method, &url));
-    let answered = app.nodes.relay().send(url, method, headers, None).await;
-    Ok((answered.map_err(|failed| away(owner, &failed))?, cut(app, &known)))
+    let mut cut = cut(app, &known).boxed();
+    let answered = app.nodes.relay().send(url, method, headers, None, &mut cut).await;
+    Ok((answered.map_err(|failed| away(owner, &failed))?, cut))
 }
 
 /// The server by that id, to be asked for what only it has.

@@ -13,14 +13,17 @@ use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
 use reqwest::{Upgraded, Url, redirect};
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, copy, split};
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
+use tokio_util::sync::CancellationToken;
 
 use super::headers;
 
 /// How long a server may take to be reached: it is near.
 const CONNECT: Duration = Duration::from_secs(3);
-/// How long it may take to begin its answer. What takes long saves a session and ends a browser.
+/// How long it may take to begin its answer once it has the whole request. What takes long saves a session and ends a browser; what is
+/// only looked up does not.
 const ANSWER: Duration = Duration::from_mins(2);
+const LOOKED_UP: Duration = Duration::from_secs(10);
 /// A server that does not even say that it is there is gone after this, and three times `PROBE`.
 const QUIET: Duration = Duration::from_secs(15);
 const PROBE: Duration = Duration::from_secs(5);
@@ -34,8 +37,11 @@ pub(super) enum Failed {
     #[error("{0}")]
     Away(String),
     /// It did not begin to answer.
-    #[error("no answer within {} s", ANSWER.as_secs())]
-    Silent,
+    #[error("no answer within {} s", .0.as_secs())]
+    Silent(Duration),
+    /// It was not heard of for too long, or nothing is passed on any more.
+    #[error("given up before it had answered")]
+    Cut,
 }
 
 /// Passes requests on.
@@ -61,28 +67,44 @@ impl Relay {
         Self(client.inspect_err(|error| tracing::error!(%error, "other servers cannot be asked")).ok())
     }
 
-    /// Asks for `url`; `headers` are as they are to be.
+    /// Asks for `url`, until `cut` ends; `headers` are as they are to be.
     pub(super) async fn send(
         &self,
         url: Url,
         method: Method,
         headers: HeaderMap,
-        body: Option<reqwest::Body>,
+        body: Option<Body>,
+        cut: impl Future<Output = ()>,
     ) -> Result<reqwest::Response, Failed> {
         let client = self.0.as_ref().ok_or_else(|| Failed::Away("there is no client".to_owned()))?;
+        let is_socket = headers::asks_for_socket(&headers);
+        let within = if method == Method::GET && !is_socket { LOOKED_UP } else { ANSWER };
         let mut request = client.request(method, url).headers(headers);
+        // How fast a body comes is the client's affair.
+        let sent = CancellationToken::new();
+        let sending = sent.clone().drop_guard();
         if let Some(body) = body {
-            request = request.body(body);
+            let pieces = body.into_data_stream().map(move |piece| {
+                let _ = &sending;
+                piece
+            });
+            request = request.body(reqwest::Body::wrap_stream(pieces));
+        } else {
+            drop(sending);
         }
-        match timeout(ANSWER, request.send()).await {
-            Ok(Ok(response)) => Ok(response),
+        let late = async {
+            sent.cancelled().await;
+            sleep(within).await;
+        };
+        tokio::select! {
             // Without the URL: what stands in its query is not for a log.
-            Ok(Err(error)) => Err(Failed::Away(crate::base::with_causes(&error.without_url()))),
-            Err(_) => Err(Failed::Silent),
+            answer = request.send() => answer.map_err(|error| Failed::Away(crate::base::with_causes(&error.without_url()))),
+            () = late => Err(Failed::Silent(within)),
+            () = cut => Err(Failed::Cut),
         }
     }
 
-    /// Has `request` answered from `url`. Streams and sockets end when `cut` does.
+    /// Has `request` answered from `url`. Everything ends when `cut` does: what is waited for, streams, sockets.
     pub(super) async fn carry(
         &self,
         url: Url,
@@ -95,8 +117,9 @@ impl Relay {
             headers::say_socket(&mut passed);
         }
         let (parts, body) = request.into_parts();
-        let body = (!body.is_end_stream()).then(|| reqwest::Body::wrap_stream(body.into_data_stream()));
-        let answer = self.send(url, parts.method, passed, body).await?;
+        let body = (!body.is_end_stream()).then_some(body);
+        let mut cut = cut.boxed();
+        let answer = self.send(url, parts.method, passed, body, &mut cut).await?;
         match socket {
             Some(client) if answer.status() == StatusCode::SWITCHING_PROTOCOLS => join(client, answer, cut).await,
             _ => Ok(streamed(answer, cut)),

@@ -52,8 +52,11 @@ async fn serve(router: Router) -> String {
 impl Rig {
     async fn start() -> Self {
         let (behind, cut) = (Behind::default(), CancellationToken::new());
-        let router =
-            Router::new().route("/socket", get(socket)).route("/said", any(said)).route("/events", get(events));
+        let router = Router::new()
+            .route("/socket", get(socket))
+            .route("/said", any(said))
+            .route("/events", get(events))
+            .route("/silent", any(silent));
         let base: reqwest::Url = serve(router.with_state(behind.clone())).await.parse().unwrap();
         let (relay, told) = (Arc::new(Relay::new()), cut.clone());
         let pass = move |request: Request| async move {
@@ -122,6 +125,12 @@ async fn said(request: Request) -> Response {
         headers.iter().map(|(name, value)| format!("{name}: {}", value.to_str().unwrap())).collect();
     let answer = [("x-own", "2"), ("connection", "x-own"), ("content-encoding", "gzip"), ("x-told", "3")];
     (StatusCode::IM_A_TEAPOT, answer, format!("{}\n\n{}", told.join("\n"), body.len())).into_response()
+}
+
+/// Takes a request and never answers.
+async fn silent(State(behind): State<Behind>) -> Response {
+    behind.flooding.notify_one();
+    std::future::pending().await
 }
 
 /// The second event comes once the first was read.
@@ -212,6 +221,19 @@ async fn events_come_as_they_are_told() {
     rig.behind.first_was_read.notify_one();
     assert_eq!(answer.chunk().await.unwrap().unwrap(), "data: 2\n\n");
     assert_eq!(answer.chunk().await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn an_answer_that_does_not_begin_is_waited_for_until_it_is_cut() {
+    let rig = Rig::start().await;
+    let asked = tokio::spawn(reqwest::Client::new().post(format!("{}/silent", rig.front)).send());
+    rig.behind.flooding.notified().await;
+    rig.cut.cancel();
+    let answer = asked.await.unwrap().unwrap();
+    assert_eq!(
+        (answer.status(), answer.text().await.unwrap()),
+        (StatusCode::SERVICE_UNAVAILABLE, Failed::Cut.to_string())
+    );
 }
 
 #[tokio::test]

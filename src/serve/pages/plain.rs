@@ -77,9 +77,7 @@ pub(super) async fn get(way: &WayOut, session: &PlainSession, url: &str) -> Resu
     for _ in 0..=MOST_REDIRECTS {
         way.check(&url)?;
         let response = ask(way, session, &url).await?;
-        for header in response.headers().get_all(SET_COOKIE) {
-            session.set_cookie(&url, &String::from_utf8_lossy(header.as_bytes()));
-        }
+        keep_cookies(session, &url, &response);
         match next(&url, &response)? {
             Some(next) => url = next,
             None => return read(way, url, response).await,
@@ -91,17 +89,25 @@ pub(super) async fn get(way: &WayOut, session: &PlainSession, url: &str) -> Resu
 
 /// Asks once; once more where the site asks who we are, and that is for it.
 async fn ask(way: &WayOut, session: &PlainSession, url: &Url) -> Result<reqwest::Response, ApiError> {
-    let mut headers = headers(session, url)?;
     let send = async |headers: HeaderMap| {
         way.client().get(url.clone()).headers(headers).send().await.map_err(|error| way.failed(url, &error))
     };
-    let response = send(headers.clone()).await?;
+    let response = send(headers(session, url)?).await?;
     match session.authorization_when_asked() {
         Some(credentials) if asks_who(&response) => {
+            // As in a browser: the site may know by them whom it has asked.
+            keep_cookies(session, url, &response);
+            let mut headers = headers(session, url)?;
             headers.insert(AUTHORIZATION, sensitive(&credentials)?);
             send(headers).await
         }
         _ => Ok(response),
+    }
+}
+
+fn keep_cookies(session: &PlainSession, url: &Url, response: &reqwest::Response) {
+    for header in response.headers().get_all(SET_COOKIE) {
+        session.set_cookie(url, &String::from_utf8_lossy(header.as_bytes()));
     }
 }
 

@@ -90,30 +90,65 @@ const bodies = (() => {
 
   const hasGone = (error) => error.name === 'NotFoundError';
 
-  async function* filesIn(directory, path, note, used) {
-    const met = new Set();
-    // What has another name by now stands in no list that was made before: there is another one then.
-    for (let tries = 1, again = true; again && tries <= TRIES; tries++) {
-      again = false;
-      const found = [];
-      for await (const entry of directory.entries()) if (!met.has(entry[0]) && !entry[0].endsWith(SWAP)) found.push(entry);
-      for (const [name, handle] of found.sort(([a], [b]) => byCodeUnits(a, b))) {
-        try {
-          yield* entryOf(handle, [...path, codec.encodeString(name)], note, used);
-          met.add(name);
-        } catch (error) {
-          if (error instanceof Torn) throw error;
-          if (hasGone(error) && tries < TRIES) again = true;
-          else note('fileSystem', [...path.map(codec.decodeString), name].join('/'), message(error));
+  const listing = async (directory) => {
+    const found = [];
+    for await (const entry of directory.entries()) found.push(entry);
+    return new Map(found.sort(([a], [b]) => byCodeUnits(a, b)));
+  };
+
+  // A page may name a file of its own so, too: then there is no other that this could be put in the place of.
+  const isSwap = (name, has) =>
+    name.endsWith(SWAP) && [SWAP.length, /(\.\d+)?\.crswap$/.exec(name)[0].length].some((end) => has(name.slice(0, -end)));
+
+  // `first` is what stood in the directory before its line was given out. It is listed again until nothing new is found: what got
+  // another name meanwhile may stand in no list.
+  async function* filesIn(directory, path, first, note, used) {
+    const named = (name) => [...path.map(codec.decodeString), name].join('/');
+    const read = new Map();
+    // By name: how what was listed could not be found.
+    const gone = new Map();
+    // Named like swap files of no other file: taken for a page's own when they are listed twice.
+    const odd = new Set();
+    for (let tries = 1, calm = 2; calm > 0; tries++) {
+      const again = () => listing(directory).catch((error) => { throw new Torn(`directory ${named('')}: ${message(error)}`); });
+      const listed = tries === 1 ? first : await again();
+      const fresh = [...listed].filter(([name, { kind }]) =>
+        !read.has(name) && !(kind === 'file' && isSwap(name, (other) => listed.has(other) || read.has(other))));
+      // It may be what is new, or one of many that are being deleted: then there is no moment at which all that was read was there.
+      const lost = [...read.keys()].find((name) =>
+        !listed.has(name) && (fresh.length || gone.size || read.get(name) === 'directory'));
+      if (lost !== undefined) throw new Torn(`${named(lost)} was moved or deleted`);
+      if (!fresh.length) calm--;
+      else if (tries > TRIES) {
+        for (const [name] of fresh) note('fileSystem', named(name), gone.get(name) ?? 'it was made while the others were read');
+        return;
+      } else calm = 1;
+      for (const [name, handle] of fresh) {
+        if (handle.kind === 'file' && name.endsWith(SWAP) && !odd.has(name)) {
+          odd.add(name);
+          continue;
         }
+        try { yield* entryOf(handle, [...path, codec.encodeString(name)], note, used); } catch (error) {
+          if (error instanceof Torn) throw error;
+          if (hasGone(error)) {
+            gone.set(name, message(error));
+            calm = 2;
+            continue;
+          }
+          note('fileSystem', named(name), message(error));
+        }
+        read.set(name, handle.kind);
+        gone.delete(name);
       }
     }
   }
 
   async function* entryOf(handle, at, note, used) {
     if (handle.kind === 'directory') {
+      // As with a file: one that cannot be read leaves no line behind.
+      const first = await listing(handle);
       yield JSON.stringify({ t: 'dir', path: at });
-      yield* filesIn(handle, at, note, used);
+      yield* filesIn(handle, at, first, note, used);
       return;
     }
     // Before its head is given out: a file that cannot be read leaves nothing behind.
@@ -130,7 +165,8 @@ const bodies = (() => {
   async function* files(note) {
     if (!navigator.storage?.getDirectory) return;
     const used = { bytes: 0, over: 0 };
-    yield* filesIn(await navigator.storage.getDirectory(), [], note, used);
+    const root = await navigator.storage.getDirectory();
+    yield* filesIn(root, [], await listing(root), note, used);
     if (used.over) note('fileSystem', null, tooMuch(used.over, 'of its files'));
   }
 

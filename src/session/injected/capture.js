@@ -1,6 +1,6 @@
 // Reads what this origin keeps, as lines of JSON in a canonical order (see session/part.rs for the lines), some
-// megabytes per call. Called with {begin: true, budget, session} first, then {budget} until
-// `done`; `session` says where sessionStorage is read (tab_storage.rs). `torn` says that what was given out is to be thrown away:
+// megabytes per call. Called with {begin: true, budget, session, permitted} first, then {budget}
+// until `done`; `session` says where sessionStorage is read (tab_storage.rs), `permitted` whether it is told what the document may do. `torn` says that what was given out is to be thrown away:
 // something changed under the reading.
 const capture = (() => {
   const byCodeUnits = (a, b) => (a < b ? -1 : a > b ? 1 : 0);
@@ -163,7 +163,7 @@ const capture = (() => {
     return { secure: isSecureContext, states: Object.fromEntries(told.filter((t) => t.value).map((t) => t.value)) };
   };
 
-  return async ({ begin, budget, session, ask }) => {
+  return async ({ begin, budget, session, ask, permitted }) => {
     if (ask) return { text: '', done: true, partial: [], auto: [], at: location.origin, permissions: await permissions() };
     const self = capture;
     if (begin) {
@@ -173,7 +173,7 @@ const capture = (() => {
       self.auto = [];
       // Questions that only the browser can answer are asked at once: they are on their way while the rest is read.
       const begun = (answer) => { answer.catch(() => {}); return answer; };
-      self.permitted = begun(permissions());
+      self.permitted = permitted ? begun(permissions()) : undefined;
       const registered = begun((async () => navigator.serviceWorker?.getRegistrations())());
       const { partial, auto } = self;
       const note = (store, key, reason) => partial.push({ store, key, reason });
@@ -187,8 +187,8 @@ const capture = (() => {
         const { value, done } = await source.next();
         if (self.source !== source) throw new bodies.Torn('another reading has begun');
         if (done) {
-          const permitted = await self.permitted;
-          return { text: page.join(''), done, partial: self.partial, auto: self.auto, at: location.origin, permissions: permitted };
+          const told = await self.permitted;
+          return { text: page.join(''), done, partial: self.partial, auto: self.auto, at: location.origin, permissions: told };
         }
         page.push(value + '\n');
         size += value.length;
