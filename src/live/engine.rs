@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
 
 use crate::browser::{Cdp, RawEvent};
-use crate::page::Page;
+use crate::page::{Page, Screen};
 use crate::session::Session;
 
 use super::cast::Cast;
@@ -20,6 +20,7 @@ use super::mailbox;
 use super::pause::Waiting;
 use super::pickers::Open;
 use super::tabs::Tab;
+use super::undo::Follows;
 use super::wire::{FromViewer, Role, ToViewer};
 
 /// Timers are looked at no more often than this.
@@ -100,11 +101,21 @@ pub(super) struct Engine {
     pub downloads: Downloads,
     /// The last number that was given to a tab, dialog or the like.
     pub numbers: u32,
+    /// What listens to the tabs.
+    pub follows: Follows,
+    /// The size that each page had.
+    pub screens: Vec<(Page, Option<Screen>)>,
     touched: Option<Instant>,
 }
 
 impl Engine {
-    pub fn new(session: Session, options: LiveOptions, shared: Arc<Shared>, orders: Orders) -> Self {
+    pub fn new(
+        session: Session,
+        options: LiveOptions,
+        shared: Arc<Shared>,
+        orders: Orders,
+        screens: Vec<(Page, Option<Screen>)>,
+    ) -> Self {
         let bookmarks = options.bookmarks.clone();
         let downloads = Downloads::default();
         Self {
@@ -132,6 +143,8 @@ impl Engine {
             warning: None,
             downloads,
             numbers: 0,
+            follows: Follows::default(),
+            screens,
             touched: None,
         }
     }
@@ -164,7 +177,7 @@ impl Engine {
                 }
             }
         };
-        self.end(reason);
+        self.end(reason).await;
     }
 
     fn take(&mut self, order: Order) {
@@ -213,7 +226,7 @@ impl Engine {
         }
     }
 
-    fn end(mut self, reason: String) {
+    async fn end(mut self, reason: String) {
         self.stop_cast();
         for tab in &self.tabs {
             tab.page.keep_dialogs(None);
@@ -223,6 +236,9 @@ impl Engine {
         }
         self.forbid_downloads();
         self.tell(&ToViewer::Closed { reason });
+        if self.options.goes_on {
+            self.give_back().await;
+        }
         self.shared.folder.remove();
         self.shared.end();
     }
