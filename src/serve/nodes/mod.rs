@@ -54,6 +54,15 @@ pub(super) async fn lives(app: &App, owner: &str) -> Result<bool, SessionError> 
     Ok(app.sessions.node::<node::Node>(owner).await?.is_some_and(|node| node.is_alive()))
 }
 
+/// Whether the server `owner` is there and takes something new.
+pub(super) async fn takes_work(app: &App, owner: &str) -> Result<bool, SessionError> {
+    if !app.nodes.is_other(owner) {
+        return Ok(!app.ending.is_cancelled());
+    }
+    let node = app.sessions.node::<node::Node>(owner).await?;
+    Ok(node.is_some_and(|node| node.is_alive() && !node.ending))
+}
+
 /// Has `request` answered by the server `owner`, whatever it is: bodies are passed on both ways as they come, events too, and where it
 /// asks for a WebSocket that goes on until one side ends it. `node_unavailable` where that server is not to be reached, or where this
 /// request has come here from another server already.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use axum::extract::ws::{Message, WebSocket, WebSocketUpgrade};
-use axum::extract::{Path, Request, State};
+use axum::extract::{Request, State};
 use axum::response::Response;
 use futures_util::{SinkExt, StreamExt};
 use utoipa_axum::router::OpenApiRouter;
@@ -16,6 +16,7 @@ use crate::browser::Bridge;
 use super::super::app::App;
 use super::super::error::{ApiError, ErrorBody};
 use super::super::nodes;
+use super::super::params::Names;
 use super::admin::{Found, admitted};
 use super::key::Opens;
 use super::running::Vm;
@@ -34,11 +35,11 @@ pub(super) fn routes() -> OpenApiRouter<App> {
         (status = 403, body = ErrorBody), (status = 404, body = ErrorBody), (status = 503, body = ErrorBody)))]
 async fn devtools(
     State(app): State<App>,
-    path: Path<(String, String)>,
+    Names(path): Names<(String, String)>,
     upgrade: Result<WebSocketUpgrade, axum::extract::ws::rejection::WebSocketUpgradeRejection>,
     request: Request,
 ) -> Result<Response, ApiError> {
-    let Path((id, token)) = path;
+    let (id, token) = path;
     let upgrade = upgrade.map_err(|_| ApiError::invalid("upgrade", "a WebSocket is wanted here"))?;
     if request.headers().contains_key(axum::http::header::ORIGIN) {
         // Playwright and Puppeteer send none; a page that got hold of the address would.

@@ -281,6 +281,24 @@ impl TimeoutInput {
         Ok(())
     }
 
+    /// Takes of `others` what is `named`; the rest stays as it is.
+    pub(super) fn take(&mut self, others: Self, named: impl Fn(&str) -> bool) {
+        let times = [
+            ("absolute", &mut self.absolute, others.absolute),
+            ("inactive", &mut self.inactive, others.inactive),
+            ("offline", &mut self.offline, others.offline),
+            ("warning", &mut self.warning, others.warning),
+        ];
+        for (name, mine, theirs) in times {
+            if named(name) {
+                *mine = theirs;
+            }
+        }
+        if named("webhook") {
+            self.webhook = others.webhook;
+        }
+    }
+
     /// One of them as a span of time.
     pub(super) fn span(seconds: Option<f64>) -> Option<Duration> {
         seconds.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok())

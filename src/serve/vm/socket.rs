@@ -56,7 +56,7 @@ async fn socket(
     let upgrade = upgrade.protocols([PROTOCOL]).max_message_size(MAX_MESSAGE).max_frame_size(MAX_MESSAGE);
     Ok(upgrade.on_upgrade(move |socket| async move {
         match found {
-            Ok(Found::Here(vm)) => serve(&vm, role(&vm, token.as_deref()), socket).await,
+            Ok(Found::Here(vm)) => serve(&app, &vm, role(&vm, token.as_deref()), socket).await,
             Ok(Found::There(_)) => {}
             // A page is not told why a handshake failed: it is told here.
             Err(error) => refuse(socket, &error).await,
@@ -90,7 +90,9 @@ fn role(vm: &Vm, token: Option<&str>) -> Role {
 
 /// Says why nobody is let in, and closes.
 async fn refuse(mut socket: WebSocket, error: &ApiError) {
+    let ended = error.details.get("reason").and_then(serde_json::Value::as_str);
     let (code, reason) = match error.status {
+        StatusCode::NOT_FOUND if ended.is_some() => (4410, ended.unwrap_or_default()),
         StatusCode::UNAUTHORIZED => (4401, "unauthorized"),
         StatusCode::FORBIDDEN => (4403, "forbidden"),
         StatusCode::NOT_FOUND => (4404, "not_found"),
@@ -101,7 +103,7 @@ async fn refuse(mut socket: WebSocket, error: &ApiError) {
         let closed = ToViewer::Closed { reason: reason.to_owned() };
         let _ = socket.send(text(&closed)).await;
     }
-    let _ = socket.send(Message::Close(Some(CloseFrame { code, reason: reason.into() }))).await;
+    let _ = socket.send(Message::Close(Some(CloseFrame { code, reason: reason.to_owned().into() }))).await;
 }
 
 fn text(message: &ToViewer) -> Message {
@@ -109,14 +111,17 @@ fn text(message: &ToViewer) -> Message {
 }
 
 /// Carries messages both ways until one side ends.
-async fn serve(vm: &Arc<Vm>, role: Role, socket: WebSocket) {
+async fn serve(app: &App, vm: &Arc<Vm>, role: Role, socket: WebSocket) {
     let viewer = vm.live.join(role);
     let (mut sink, mut stream) = socket.split();
     let sends = async {
         while let Some(sent) = viewer.next().await {
             let message = match sent {
                 Sent::Message(message) => text(&addressed(vm, message)),
-                Sent::Frame(frame) => Message::Binary(frame),
+                Sent::Frame(frame) => {
+                    app.metrics.live_picture();
+                    Message::Binary(frame)
+                }
             };
             if sink.send(message).await.is_err() {
                 return;
