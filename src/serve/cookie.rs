@@ -56,8 +56,8 @@ pub(super) fn sent(headers: &HeaderMap) -> Option<&str> {
 
 /// The token that a cookie stands for; none where it is not ours, has run out, or the token was revoked.
 pub(super) async fn token_of(app: &App, cookie: &str) -> Result<Option<TokenInfo>, SessionError> {
-    let Some((said, proof)) = cookie.rsplit_once('.') else { return Ok(None) };
-    let [tenant, id, expires, _] = said.split('.').collect::<Vec<_>>()[..] else { return Ok(None) };
+    let [tenant, id, expires, random, proof] = cookie.splitn(5, '.').collect::<Vec<_>>()[..] else { return Ok(None) };
+    let said = format!("{tenant}.{id}.{expires}.{random}");
     if !app.sessions.is_proven(proof, &[COOKIE, said.as_bytes()]).await? {
         return Ok(None);
     }

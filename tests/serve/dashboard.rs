@@ -1,9 +1,13 @@
 //! The dashboard's door: what its cookie opens, and what other sites cannot do with it.
 
 use reqwest::{Method, StatusCode, header};
+use rhaven::browser::Target;
 use serde_json::json;
 
+use super::browser::{end, evaluate, goto, start, tab};
 use super::rig::{Answered, Rig, sent};
+use super::site::Site;
+use super::vm::in_time;
 
 /// A request as a browser sends it: no token, perhaps with the cookie and the word.
 async fn asked(rig: &Rig, method: Method, path: &str, headers: &[(&str, &str)]) -> Answered {
@@ -114,5 +118,45 @@ async fn nobody_frames_it_and_it_loads_nothing_from_elsewhere() {
     let policy = page.headers[header::CONTENT_SECURITY_POLICY].to_str().unwrap();
     assert!(policy.contains("default-src 'none'") && !policy.contains("frame-ancestors"), "{policy}");
     assert!(!page.headers.contains_key(header::X_FRAME_OPTIONS));
+    rig.stop().await;
+}
+
+/// Waits until that holds in the page.
+async fn until(tab: &Target, what: &str) {
+    let look = format!(
+        "(async () => {{ for (let n = 0; n < 20 && !({what}); n++) await new Promise((go) => setTimeout(go, 50)); return Boolean({what}); }})()"
+    );
+    in_time(what, async { while evaluate(tab.cdp(), &look).await != json!(true) {} }).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_person_signs_in_runs_a_script_in_the_box_sees_its_steps_and_signs_out() {
+    let (rig, site, browser) = (Rig::start().await, Site::start().await, start().await);
+    let (_context, tab) = tab(&browser).await;
+    goto(&tab, &format!("http://{}/", rig.address)).await;
+    until(&tab, "document.querySelector('#token')").await;
+    let sign_in = format!("token.value = '{}'; token.form.requestSubmit()", rig.token);
+    evaluate(tab.cdp(), &sign_in).await;
+    until(&tab, "who.textContent === 'Tenant acme'").await;
+    assert_eq!(evaluate(tab.cdp(), "document.cookie").await, json!(""), "scripts cannot read it");
+    evaluate(tab.cdp(), "location.hash = '#run'").await;
+    until(&tab, "document.querySelector('#script-args')").await;
+    let url = site.url("/");
+    let fill = format!(
+        "document.querySelector('#script').value = 'print(\"begun\"); goto(args.url); title()';
+         document.querySelector('#script-args').value = JSON.stringify({{ url: '{url}' }});
+         [...document.querySelectorAll('button')].find((one) => one.textContent === 'Run').click()"
+    );
+    evaluate(tab.cdp(), &fill).await;
+    until(&tab, "document.querySelector('section pre:not([hidden])')").await;
+    let told = "[document.querySelector('section pre').textContent, ...[...document.querySelectorAll('.steps li')].map((one) => one.textContent)]";
+    let told = evaluate(tab.cdp(), told).await;
+    let told: Vec<&str> = told.as_array().unwrap().iter().map(|line| line.as_str().unwrap()).collect();
+    assert_eq!(told[0], "\"Start\"", "{told:?}");
+    let step = told.iter().position(|line| line.starts_with("goto") && line.contains("after"));
+    assert!(step > told.iter().position(|line| *line == "begun") && told.contains(&"begun"), "{told:?}");
+    evaluate(tab.cdp(), "document.querySelector('#sign-out').click()").await;
+    until(&tab, "document.querySelector('#token')").await;
+    end(browser).await;
     rig.stop().await;
 }

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use tokio::sync::mpsc;
 
 use super::rig::{Rig, policy, sent};
-use super::vm::{end, heard, in_time, made, shown, socket, text, token_of};
+use super::vm::{end, heard, in_time, made, say, shown, socket, text, token_of};
 
 /// A page that tells what it sees of the browser, together with what the request said of it.
 struct Mirror {
@@ -47,7 +47,8 @@ async fn it_is_what_was_asked_and_its_admin_token_says_who_may_what() {
     let answered = sent(rig.request(Method::POST, "/v0/vm").body(asked.to_string())).await;
     assert_eq!(answered.status, StatusCode::OK, "{}", answered.text);
     let live = answered.json();
-    let names: Vec<&String> = live.as_object().unwrap().keys().collect();
+    let mut names: Vec<&String> = live.as_object().unwrap().keys().collect();
+    names.sort();
     assert_eq!(names, ["admin_token", "cdp_url", "embed_url", "session_id", "view_url", "warnings"]);
     assert_eq!(live["warnings"], json!(["search_engine has no meaning here", "touch_gestures has no meaning here"]));
     let seen = in_time("the page", mirror.told.recv()).await.unwrap();
@@ -79,7 +80,10 @@ async fn it_is_what_was_asked_and_its_admin_token_says_who_may_what() {
         let refused = admin(what, body.clone()).await;
         assert_eq!(refused.json()["error"]["code"], code, "{what} {body}: {}", refused.text);
     }
+    say(&mut person, json!({ "type": "take_control" })).await;
+    assert_eq!(heard(&mut person, "error").await["code"], "not_in_control");
     assert_eq!(admin("addRoles", json!([[user], ["control"]])).await.status, StatusCode::OK);
+    say(&mut person, json!({ "type": "take_control" })).await;
     in_time("control", async { while heard(&mut person, "control").await["yours"] != json!(true) {} }).await;
     let no_longer = json!([user, { "control_disabled": true, "priority": 1 }]);
     assert_eq!(admin("setPermissions", no_longer).await.status, StatusCode::OK);
@@ -165,10 +169,13 @@ async fn of_two_that_want_one_profile_the_second_waits_is_the_first_or_is_refuse
     assert_eq!(rest["results"], json!([]));
 
     // At the same time, as a page that is loaded twice asks.
-    let same = json!({ "profile": id, "tag": "one", "timeout": { "offline": 1 } });
+    let same = json!({ "profile": id, "tag": "one" });
     let (one, other) = tokio::join!(made(&rig, &same), made(&rig, &same));
     assert_eq!(one["session_id"], other["session_id"]);
-    // It ends in a second by itself: that is waited for.
+    // Once it is about to end by itself, that is waited for.
+    let path = format!("/live/{}/timeout", text(&one, "session_id"));
+    let set = rig.ask_as(text(&one, "admin_token"), Method::POST, &path, Some(&json!({ "offline": 1 }))).await;
+    assert_eq!(set.status, StatusCode::OK, "{}", set.text);
     let next = made(&rig, &json!({ "profile": id })).await;
     assert_ne!(next["session_id"], one["session_id"]);
     assert_eq!(shown(&rig, text(&one, "session_id")).await["saved"], "full");

@@ -31,6 +31,7 @@ use super::error::ApiError;
 use super::request_id::RequestId;
 
 pub(super) use beat::begin;
+pub(super) use headers::asks_for_socket;
 pub(super) use hop::{Hop, hop};
 pub(super) use known::Nodes;
 

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use axum::extract::ws::{Message, WebSocket, WebSocketUpgrade};
+use axum::extract::ws::{Message, WebSocket};
 use axum::extract::{Request, State};
 use axum::response::Response;
 use futures_util::{SinkExt, StreamExt};
@@ -20,6 +20,7 @@ use super::super::params::Names;
 use super::admin::{Found, admitted};
 use super::key::Opens;
 use super::running::Vm;
+use super::socket::{upgrade, wants_socket};
 
 /// The largest message of a client.
 const MAX_MESSAGE: usize = 64 << 20;
@@ -36,11 +37,10 @@ pub(super) fn routes() -> OpenApiRouter<App> {
 async fn devtools(
     State(app): State<App>,
     Names(path): Names<(String, String)>,
-    upgrade: Result<WebSocketUpgrade, axum::extract::ws::rejection::WebSocketUpgradeRejection>,
     request: Request,
 ) -> Result<Response, ApiError> {
     let (id, token) = path;
-    let upgrade = upgrade.map_err(|_| ApiError::invalid("upgrade", "a WebSocket is wanted here"))?;
+    wants_socket(&request)?;
     if request.headers().contains_key(axum::http::header::ORIGIN) {
         // Playwright and Puppeteer send none; a page that got hold of the address would.
         return Err(ApiError::new("forbidden", "this socket is not for pages"));
@@ -50,7 +50,7 @@ async fn devtools(
         Found::Here(vm) => vm,
     };
     let bridge = vm.live.session().bridge().await?;
-    let upgrade = upgrade.max_message_size(MAX_MESSAGE).max_frame_size(MAX_MESSAGE);
+    let upgrade = upgrade(request).await?.max_message_size(MAX_MESSAGE).max_frame_size(MAX_MESSAGE);
     Ok(upgrade.on_upgrade(move |socket| async move { serve(&vm, bridge, socket).await }))
 }
 

@@ -10,7 +10,7 @@ use crate::browser::{Flavor, LaunchOptions};
 use crate::live::{Live, LiveOptions};
 use crate::page::GotoOptions;
 use crate::session::{
-    Identity, KeySource, Mode, Session, SessionError, SessionOptions, SessionOutcome, StoreConfig, Workspace,
+    KeySource, Mode, Session, SessionError, SessionOptions, SessionOutcome, StoreConfig, Workspace,
     WorkspaceConfig,
 };
 
@@ -209,14 +209,7 @@ fn workspace(app: &App, tenant: &Tenant, record: &Record, keeps_nothing: bool) -
 }
 
 async fn open(workspace: &Workspace, id: &SessionId, plan: &Plan, input: &VmInput) -> Result<Session, ApiError> {
-    let identity = Identity {
-        user_agent: input.user_agent.clone(),
-        locale: input.language()?,
-        color_scheme: input.dark.then(|| "dark".to_owned()),
-        proxy: input.proxy()?,
-        ..Identity::default()
-    };
-    let identity = identity.checked().map_err(|error| ApiError::invalid("user_agent", error.to_string()))?;
+    let identity = input.identity()?;
     let is_read = matches!(plan, Plan::Read(_));
     let mode = if is_read { Mode::ReadOnly } else { Mode::Fail };
     let options = SessionOptions { mode, profile: Some(true), identity, ..SessionOptions::default() };

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade};
-use axum::extract::{Request, State};
+use axum::extract::{FromRequestParts, Request, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::Response;
 use futures_util::{SinkExt, StreamExt};
@@ -41,10 +41,9 @@ pub(super) fn routes() -> OpenApiRouter<App> {
 async fn socket(
     State(app): State<App>,
     Name(id): Name,
-    upgrade: Result<WebSocketUpgrade, axum::extract::ws::rejection::WebSocketUpgradeRejection>,
     request: Request,
 ) -> Result<Response, ApiError> {
-    let upgrade = upgrade.map_err(|_| ApiError::invalid("upgrade", "a WebSocket is wanted here"))?;
+    wants_socket(&request)?;
     if !is_of_own_page(&app, request.headers()) {
         return Err(ApiError::new("forbidden", "this socket is for the page of the live browser, and no other site's"));
     }
@@ -53,7 +52,7 @@ async fn socket(
     if let Ok(Found::There(node)) = &found {
         return nodes::forward(&app, request, node).await;
     }
-    let upgrade = upgrade.protocols([PROTOCOL]).max_message_size(MAX_MESSAGE).max_frame_size(MAX_MESSAGE);
+    let upgrade = upgrade(request).await?.protocols([PROTOCOL]).max_message_size(MAX_MESSAGE).max_frame_size(MAX_MESSAGE);
     Ok(upgrade.on_upgrade(move |socket| async move {
         match found {
             Ok(Found::Here(vm)) => serve(&app, &vm, role(&vm, token.as_deref()), socket).await,
@@ -62,6 +61,21 @@ async fn socket(
             Err(error) => refuse(socket, &error).await,
         }
     }))
+}
+
+/// Fails where the request asks for no WebSocket.
+pub(super) fn wants_socket(request: &Request) -> Result<(), ApiError> {
+    if nodes::asks_for_socket(request.headers()) {
+        return Ok(());
+    }
+    Err(ApiError::invalid("upgrade", "a WebSocket is wanted here"))
+}
+
+/// The request as one that becomes a WebSocket here: it cannot be passed on any more.
+pub(super) async fn upgrade(request: Request) -> Result<WebSocketUpgrade, ApiError> {
+    let (mut parts, _) = request.into_parts();
+    let upgrade = WebSocketUpgrade::from_request_parts(&mut parts, &()).await;
+    upgrade.map_err(|_| ApiError::invalid("upgrade", "a WebSocket of version 13 is wanted here"))
 }
 
 /// Whether the page that asks is one of ours: a browser says so of every socket, and no page can say otherwise.
