@@ -100,7 +100,9 @@ async fn it_is_what_was_asked_and_its_admin_token_says_who_may_what() {
     let mut late = socket(&rig, id, token_of(text(&live, "embed_url")), None).await.unwrap();
     assert_eq!(heard(&mut late, "closed").await["reason"], "absolute");
     let metrics = rig.ask(Method::GET, "/metrics", None).await.text;
-    for line in ["rhaven_live_started_total 1", "rhaven_live_ended_total{reason=\"absolute\"} 1", "rhaven_live_browsers 0"] {
+    for line in
+        ["rhaven_live_started_total 1", "rhaven_live_ended_total{reason=\"absolute\"} 1", "rhaven_live_browsers 0"]
+    {
         assert!(metrics.lines().any(|told| told == line), "{line} in\n{metrics}");
     }
     rig.stop().await;
@@ -127,7 +129,11 @@ async fn what_cannot_be_is_refused_with_its_place_before_anything_is_begun() {
         let refused = rig.post("/v0/vm", &body).await;
         let told = refused.json();
         assert_eq!(refused.status, StatusCode::BAD_REQUEST, "{body}: {told}");
-        assert_eq!((&told["error"]["code"], &told["error"]["path"]), (&json!("invalid_request"), &json!(path)), "{told}");
+        assert_eq!(
+            (&told["error"]["code"], &told["error"]["path"]),
+            (&json!("invalid_request"), &json!(path)),
+            "{told}"
+        );
         assert!(!refused.text.contains("swordfish"), "{told}");
     }
     let code = |told: Value| told["error"]["code"].clone();

@@ -47,7 +47,10 @@ async fn any_server_answers_for_the_live_browsers_of_the_others() {
     // The one that saves the profile is the other server's: that one says no, or that it is there already.
     let busy = other.post("/v0/vm", &json!({ "profile": id })).await;
     let told = busy.json();
-    assert_eq!((busy.status, code(&told), &told["error"]["holder"]), (StatusCode::CONFLICT, &json!("session_busy"), &json!(id)));
+    assert_eq!(
+        (busy.status, code(&told), &told["error"]["holder"]),
+        (StatusCode::CONFLICT, &json!("session_busy"), &json!(id))
+    );
     assert_eq!(made(&other, &json!({ "profile": id, "tag": "one" })).await["session_id"], json!(id));
     end(&other, id).await;
     assert_eq!(heard(&mut person, "closed").await["reason"], "request");
@@ -102,7 +105,11 @@ async fn a_server_that_cannot_be_reached_is_told_and_what_the_store_knows_too() 
     ];
     for refused in asked {
         let told = refused.json();
-        assert_eq!((refused.status, code(&told)), (StatusCode::SERVICE_UNAVAILABLE, &json!("node_unavailable")), "{told}");
+        assert_eq!(
+            (refused.status, code(&told)),
+            (StatusCode::SERVICE_UNAVAILABLE, &json!("node_unavailable")),
+            "{told}"
+        );
         assert_eq!(told["diagnostics"]["retryable"], true);
     }
     end(&first, id).await;
@@ -127,7 +134,8 @@ async fn of_a_server_that_was_killed_the_others_tell_that_its_live_browsers_are_
     let told = left.ask(&token, Method::GET, &path, None).await;
     assert_eq!((&told["termination_reason"], &told["saved"]), (&json!("lost"), &json!("none")), "{told}");
     assert_eq!(left.ask(&token, Method::DELETE, &path, None).await, json!({ "session_id": id }));
-    let admin = left.ask(text(&live, "admin_token"), Method::POST, &format!("/live/{id}/timeout"), Some(json!({}))).await;
+    let admin =
+        left.ask(text(&live, "admin_token"), Method::POST, &format!("/live/{id}/timeout"), Some(json!({}))).await;
     assert_eq!((code(&admin), &admin["error"]["reason"]), (&json!("not_found"), &json!("lost")), "{admin}");
     left.kill();
 }

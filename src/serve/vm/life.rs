@@ -10,8 +10,7 @@ use crate::browser::{Flavor, LaunchOptions};
 use crate::live::{Live, LiveOptions};
 use crate::page::GotoOptions;
 use crate::session::{
-    KeySource, Mode, Session, SessionError, SessionOptions, SessionOutcome, StoreConfig, Workspace,
-    WorkspaceConfig,
+    KeySource, Mode, Session, SessionError, SessionOptions, SessionOutcome, StoreConfig, Workspace, WorkspaceConfig,
 };
 
 use super::super::app::App;
@@ -43,12 +42,7 @@ pub(super) enum Started {
 }
 
 /// Starts one; `is_passed_on` where another server has passed the wish on to this one.
-pub(super) async fn start(
-    app: &App,
-    tenant: &Tenant,
-    input: VmInput,
-    is_passed_on: bool,
-) -> Result<Started, ApiError> {
+pub(super) async fn start(app: &App, tenant: &Tenant, input: VmInput, is_passed_on: bool) -> Result<Started, ApiError> {
     let plan = resolved(app, tenant, input.plan()?).await?;
     let mut turn = None;
     if let Plan::Over(session) | Plan::Onto { save: session, .. } = &plan {

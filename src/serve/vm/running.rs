@@ -130,12 +130,15 @@ impl Vm {
     }
 }
 
+/// Whose turn it is to start one.
+type Turn = tokio::sync::Mutex<()>;
+
 /// The live browsers of this server.
 pub(in crate::serve) struct Vms {
     places: Arc<Semaphore>,
     running: Mutex<BTreeMap<String, Arc<Vm>>>,
     /// Those who are about to have a profile saved, one at a time.
-    starting: Mutex<BTreeMap<(Tenant, SessionId), Weak<tokio::sync::Mutex<()>>>>,
+    starting: Mutex<BTreeMap<(Tenant, SessionId), Weak<Turn>>>,
     most: usize,
 }
 

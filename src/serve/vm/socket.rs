@@ -38,11 +38,7 @@ pub(super) fn routes() -> OpenApiRouter<App> {
 #[utoipa::path(get, path = "/live/{id}/socket", tag = "live browsers",
     params(("id" = String, Path, description = "Its `session_id`")),
     responses((status = 101, description = "A WebSocket"), (status = 400, body = ErrorBody), (status = 403, body = ErrorBody)))]
-async fn socket(
-    State(app): State<App>,
-    Name(id): Name,
-    request: Request,
-) -> Result<Response, ApiError> {
+async fn socket(State(app): State<App>, Name(id): Name, request: Request) -> Result<Response, ApiError> {
     wants_socket(&request)?;
     if !is_of_own_page(&app, request.headers()) {
         return Err(ApiError::new("forbidden", "this socket is for the page of the live browser, and no other site's"));
@@ -52,7 +48,8 @@ async fn socket(
     if let Ok(Found::There(node)) = &found {
         return nodes::forward(&app, request, node).await;
     }
-    let upgrade = upgrade(request).await?.protocols([PROTOCOL]).max_message_size(MAX_MESSAGE).max_frame_size(MAX_MESSAGE);
+    let upgrade =
+        upgrade(request).await?.protocols([PROTOCOL]).max_message_size(MAX_MESSAGE).max_frame_size(MAX_MESSAGE);
     Ok(upgrade.on_upgrade(move |socket| async move {
         match found {
             Ok(Found::Here(vm)) => serve(&app, &vm, role(&vm, token.as_deref()), socket).await,
