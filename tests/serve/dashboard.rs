@@ -143,7 +143,7 @@ async fn a_person_signs_in_runs_a_script_in_the_box_sees_its_steps_and_signs_out
     until(&tab, "document.querySelector('#script-args')").await;
     let url = site.url("/");
     let fill = format!(
-        "document.querySelector('#script').value = 'print(\"begun\"); goto(args.url); title()';
+        "document.querySelector('#script').value = 'print(\"begun\"); step(\"opening\", || goto(args.url)); title()';
          document.querySelector('#script-args').value = JSON.stringify({{ url: '{url}' }});
          [...document.querySelectorAll('button')].find((one) => one.textContent === 'Run').click()"
     );
@@ -153,7 +153,7 @@ async fn a_person_signs_in_runs_a_script_in_the_box_sees_its_steps_and_signs_out
     let told = evaluate(tab.cdp(), told).await;
     let told: Vec<&str> = told.as_array().unwrap().iter().map(|line| line.as_str().unwrap()).collect();
     assert_eq!(told[0], "\"Start\"", "{told:?}");
-    let step = told.iter().position(|line| line.starts_with("goto") && line.contains("after"));
+    let step = told.iter().position(|line| line.starts_with("opening: ") && line.ends_with(" ms"));
     assert!(step > told.iter().position(|line| *line == "begun") && told.contains(&"begun"), "{told:?}");
     evaluate(tab.cdp(), "document.querySelector('#sign-out').click()").await;
     until(&tab, "document.querySelector('#token')").await;
