@@ -13,6 +13,8 @@ mod basics;
 #[path = "browser/support.rs"]
 #[allow(dead_code, reason = "tests of browsers need more of it")]
 mod browser;
+#[path = "serve/dashboard.rs"]
+mod dashboard;
 #[path = "serve/docs.rs"]
 mod docs;
 #[path = "serve/egress.rs"]
@@ -71,6 +73,10 @@ mod tokens;
 mod vault;
 #[path = "serve/vm.rs"]
 mod vm;
+#[path = "serve/vm_contract.rs"]
+mod vm_contract;
+#[path = "serve/vm_nodes.rs"]
+mod vm_nodes;
 #[path = "egress/support.rs"]
 #[allow(dead_code, reason = "tests of the way out need more of it")]
 mod way;

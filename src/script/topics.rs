@@ -91,6 +91,11 @@ const TOPICS: &[Topic] = &[
         text: include_str!("docs/handover.md"),
     },
     Topic {
+        name: "live",
+        doc: "Live browsers over HTTP: profiles, times, tokens, Playwright and Puppeteer, what is saved when, limits, security",
+        text: include_str!("docs/live.md"),
+    },
+    Topic {
         name: "embed",
         doc: "The page of a live browser: its keys, and putting it into a page of yours",
         text: include_str!("docs/embed.md"),

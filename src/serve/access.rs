@@ -99,5 +99,9 @@ impl utoipa::Modify for TokenScheme {
             .description(Some("A token that `rhaven token create` made; it belongs to one tenant."));
         let components = document.components.get_or_insert_default();
         components.add_security_scheme("token", SecurityScheme::Http(bearer.build()));
+        let admin = HttpBuilder::new()
+            .scheme(HttpAuthScheme::Bearer)
+            .description(Some("The `admin_token` of the live browser."));
+        components.add_security_scheme("admin_token", SecurityScheme::Http(admin.build()));
     }
 }

@@ -45,9 +45,10 @@ pub(super) fn routes() -> OpenApiRouter<App> {
 }
 
 fn file(kind: &'static str, text: &'static str) -> impl IntoResponse {
-    let headers: [(HeaderName, &'static str); 4] = [
+    let headers: [(HeaderName, &'static str); 5] = [
         (header::CONTENT_TYPE, kind),
         (header::CONTENT_SECURITY_POLICY, POLICY),
+        (header::X_FRAME_OPTIONS, "DENY"),
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
         (header::REFERRER_POLICY, "no-referrer"),
     ];
@@ -79,6 +80,14 @@ fn person(app: &App, token: &TokenInfo, cookie: &str) -> Person {
     Person { tenant: token.tenant.as_str().to_owned(), scopes, csrf: cookie::word(app, cookie) }
 }
 
+/// Refuses what a page of another site would have somebody's browser do.
+fn own(headers: &HeaderMap) -> Result<(), ApiError> {
+    if cookie::is_own(headers) {
+        return Ok(());
+    }
+    Err(ApiError::new("forbidden", "this is for the dashboard's own page, and no other site's"))
+}
+
 fn refused() -> ApiError {
     ApiError::new("unauthorized", "this token is not known here, was revoked or has run out")
 }
@@ -86,8 +95,14 @@ fn refused() -> ApiError {
 /// Signs in to the dashboard: for its page
 #[utoipa::path(post, path = "/dashboard/sign-in", tag = "server", request_body = SignIn,
     responses((status = 200, body = Person), (status = 400, body = ErrorBody), (status = 401, body = ErrorBody),
-        (status = 413, body = ErrorBody), (status = 503, body = ErrorBody)))]
-async fn sign_in(State(app): State<App>, Body(SignIn { token }): Body<SignIn>) -> Result<Response, ApiError> {
+        (status = 403, body = ErrorBody), (status = 413, body = ErrorBody), (status = 503, body = ErrorBody)))]
+async fn sign_in(
+    State(app): State<App>,
+    headers: HeaderMap,
+    Body(sign_in): Body<SignIn>,
+) -> Result<Response, ApiError> {
+    own(&headers)?;
+    let SignIn { token } = sign_in;
     let found = app.sessions.authenticate(token.trim()).await;
     let found = found.map_err(|_| ApiError::new("store_unavailable", "tokens cannot be looked up just now"))?;
     let token = found.ok_or_else(refused)?;
@@ -96,9 +111,17 @@ async fn sign_in(State(app): State<App>, Body(SignIn { token }): Body<SignIn>) -
     Ok(([(header::SET_COOKIE, set)], Json(person(&app, &token, &cookie))).into_response())
 }
 
-/// Signs out of the dashboard
-#[utoipa::path(post, path = "/dashboard/sign-out", tag = "server", responses((status = 204, description = "Done")))]
-async fn sign_out(State(app): State<App>) -> Result<Response, ApiError> {
+/// Signs out of the dashboard: the cookie opens nothing any more
+#[utoipa::path(post, path = "/dashboard/sign-out", tag = "server",
+    responses((status = 204, description = "Done"), (status = 403, body = ErrorBody), (status = 503, body = ErrorBody)))]
+async fn sign_out(State(app): State<App>, headers: HeaderMap) -> Result<Response, ApiError> {
+    own(&headers)?;
+    let away = |_| ApiError::new("store_unavailable", "nobody can be signed out just now");
+    if let Some(cookie) = cookie::sent(&headers)
+        && let Some(token) = cookie::token_of(&app, cookie).await.map_err(away)?
+    {
+        cookie::sign_out(&app, &token.tenant, cookie).await.map_err(away)?;
+    }
     let set = set(&app, "", 0)?;
     Ok((axum::http::StatusCode::NO_CONTENT, [(header::SET_COOKIE, set)]).into_response())
 }

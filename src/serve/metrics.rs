@@ -52,12 +52,20 @@ struct ByStatus {
     status: &'static str,
 }
 
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ByReason {
+    reason: &'static str,
+}
+
 /// What is counted.
 pub(super) struct Metrics {
     requests: Family<Asked, Counter>,
     durations: Family<ByRoute, Histogram>,
     work: Family<ByKind, Counter>,
     jobs: Family<ByStatus, Counter>,
+    live_started: Counter,
+    live_ended: Family<ByReason, Counter>,
+    live_pictures: Counter,
     store_errors: Counter,
 }
 
@@ -69,6 +77,9 @@ impl Metrics {
             durations: Family::new_with_constructor(histogram),
             work: Family::default(),
             jobs: Family::default(),
+            live_started: Counter::default(),
+            live_ended: Family::default(),
+            live_pictures: Counter::default(),
             store_errors: Counter::default(),
         }
     }
@@ -91,6 +102,21 @@ impl Metrics {
         self.jobs.get_or_create(&ByStatus { status }).inc();
     }
 
+    /// A live browser was started.
+    pub(super) fn live_started(&self) {
+        self.live_started.inc();
+    }
+
+    /// A live browser of this server has ended: `request`, `offline`, `crashed` ..
+    pub(super) fn live_ended(&self, reason: &'static str) {
+        self.live_ended.get_or_create(&ByReason { reason }).inc();
+    }
+
+    /// A picture of a live browser was sent to somebody.
+    pub(super) fn live_picture(&self) {
+        self.live_pictures.inc();
+    }
+
     /// An error is about to be told.
     pub(super) fn failed(&self, code: &str) {
         if STORE_CODES.contains(&code) {
@@ -106,6 +132,10 @@ impl Metrics {
         registry.register_with_unit("request_duration", "How long answers took", Unit::Seconds, durations);
         registry.register("work", "Pieces of work that came to their end", self.work.clone());
         registry.register("jobs", "Jobs that this server saw to their end", self.jobs.clone());
+        let live = self.live_ended.clone();
+        registry.register("live_started", "Live browsers that were started", self.live_started.clone());
+        registry.register("live_ended", "Live browsers that have ended, by why", live);
+        registry.register("live_pictures", "Pictures of live browsers that were sent", self.live_pictures.clone());
         registry.register("store_errors", "Errors of the store", self.store_errors.clone());
         for (name, help, value) in gauges(app) {
             let gauge: Gauge = Gauge::default();
@@ -123,13 +153,14 @@ impl Metrics {
 fn gauges(app: &App) -> Vec<(&'static str, &'static str, usize)> {
     let (totals, load) = (app.pools.totals(), app.slots.load());
     let (heavy, transfers) = (app.heavy.load(), app.transfers.load());
-    let (queued, running) = app.jobs.counts();
+    let ((queued, running), (live, viewers)) = (app.jobs.counts(), app.vms.counts());
     vec![
         ("jobs_queued", "Jobs in this server's hands that wait for a slot", queued),
         ("jobs_running", "Jobs in this server's hands that go on", running),
         ("transfers_running", "Sessions that are read as a whole, sent or taken", heavy.running + transfers.running),
         ("transfers_waiting", "Requests for such that wait for their turn", heavy.waiting + transfers.waiting),
-        ("live_browsers", "Browsers that people watch and steer", app.vms.count()),
+        ("live_browsers", "Browsers that people watch and steer", live),
+        ("live_viewers", "People and clients that are connected to them", viewers),
         ("browsers", "Browsers that run", totals.browsers),
         ("contexts", "Contexts that are open in them", totals.contexts),
         ("warm_sessions", "Sessions that are ready before they are asked for", totals.warm),

@@ -73,6 +73,9 @@ const WORKING: [Told; 3] = [
 /// What begins the paths of operations that do work in a browser.
 const WORK: [&str; 4] = ["/v1/run", "/v1/fetch", "/v1/interact", "/v1/jobs"];
 
+/// What begins the paths at the base of a live browser's address, which have tokens of their own.
+const LIVE: &str = "/live/{id}/";
+
 /// What ends the paths of operations that open whole sessions, and so wait for a place.
 const HEAVY: [&str; 5] = ["/history", "/diff", "/check", "/export", "/import"];
 
@@ -110,6 +113,12 @@ fn complete(path: &str, method: &str, operation: &mut Value) {
         }
         if HEAVY.iter().any(|end| path.ends_with(end)) {
             add(responses, &WORKING[..1]);
+        }
+    }
+    if path.starts_with(LIVE) {
+        add(responses, &ALWAYS);
+        if method == "post" {
+            add(responses, &DOING[1..2]);
         }
     }
     if path == "/metrics" {

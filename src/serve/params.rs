@@ -26,6 +26,20 @@ impl<T: DeserializeOwned> FromRequestParts<App> for Query<T> {
     }
 }
 
+/// The names in the path, of a route that has several.
+pub(super) struct Names<T>(pub(super) T);
+
+impl<T: DeserializeOwned + Send> FromRequestParts<App> for Names<T> {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, ApiError> {
+        match Path::<T>::from_request_parts(parts, app).await {
+            Ok(Path(names)) => Ok(Self(names)),
+            Err(error) => Err(ApiError::invalid("path", format!("UTF-8, percent-encoded, is wanted: {error}"))),
+        }
+    }
+}
+
 /// A name in the path.
 pub(super) struct Name(pub(super) String);
 

@@ -19,6 +19,8 @@ pub enum LivePart {
     Browser,
     /// Which session is meant by the id of a live browser that saved over it.
     Alias,
+    /// That somebody has signed out of what a person signs in to.
+    SignedOut,
 }
 
 impl LivePart {
@@ -26,6 +28,7 @@ impl LivePart {
         match self {
             Self::Browser => "live",
             Self::Alias => "live_alias",
+            Self::SignedOut => "signed_out",
         }
     }
 }

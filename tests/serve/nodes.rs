@@ -64,13 +64,13 @@ async fn a_job_that_waits_is_over_for_all_where_one_has_ended_it() {
 }
 
 /// A server as a process of its own.
-struct Serving {
+pub struct Serving {
     child: Child,
-    url: String,
+    pub url: String,
 }
 
 impl Serving {
-    fn start(home: &Path) -> Self {
+    pub fn start(home: &Path) -> Self {
         let mut command = Command::new(env!("CARGO_BIN_EXE_rhaven"));
         let limits = ["--max-concurrent", "1", "--no-sandbox"];
         command.args(["serve", "--listen", "127.0.0.1:0"]).args(limits).current_dir(home).env_clear();
@@ -82,12 +82,12 @@ impl Serving {
         Self { child, url: url.trim().to_owned() }
     }
 
-    fn kill(mut self) {
+    pub fn kill(mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
     }
 
-    async fn ask(&self, token: &str, method: Method, path: &str, body: Option<Value>) -> Value {
+    pub async fn ask(&self, token: &str, method: Method, path: &str, body: Option<Value>) -> Value {
         let client = reqwest::Client::builder().no_proxy().build().unwrap();
         let request = client.request(method, format!("{}{path}", self.url)).bearer_auth(token);
         let request = body.iter().fold(request, reqwest::RequestBuilder::json);
@@ -125,8 +125,13 @@ async fn until(events: &mut reqwest::Response, text: &str) -> String {
 
 /// A token for scripts; it makes the store.
 fn token(home: &Path) -> String {
+    token_for(home, "run")
+}
+
+/// A token of that scope; it makes the store.
+pub fn token_for(home: &Path, scope: &str) -> String {
     let made = Command::new(env!("CARGO_BIN_EXE_rhaven"))
-        .args(["token", "create", "--tenant", "acme", "--scope", "run"])
+        .args(["token", "create", "--tenant", "acme", "--scope", scope])
         .env_clear()
         .env("HOME", home)
         .env("RHAVEN_HOME", home.join("rhaven"))

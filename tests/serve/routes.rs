@@ -9,12 +9,29 @@ use crate::kept::{import, keep, state};
 use crate::rig::{Answered, Rig};
 
 /// What anybody may ask.
-const PUBLIC: &[&str] = &["/healthz", "/readyz", "/openapi.json", "/docs", "/metrics", "/v1/artifacts/{name}"];
+const PUBLIC: &[&str] = &[
+    "/healthz",
+    "/readyz",
+    "/openapi.json",
+    "/docs",
+    "/metrics",
+    "/v1/artifacts/{name}",
+    "/dashboard/sign-in",
+    "/dashboard/sign-out",
+    "/dashboard/me",
+    "/embed.js",
+    "/live/assets/{name}",
+    "/live/{id}",
+];
+/// What begins the paths that a live browser's own tokens open, and no other.
+const LIVE: &str = "/live/{id}/";
+/// Those of them that want a WebSocket before they look at anything.
+const SOCKETS: &[&str] = &["/live/{id}/socket", "/live/{id}/cdp/{token}"];
 /// What makes a thing where there is none: another tenant gets one of its own.
 const MAKES: &[(&str, &str)] =
     &[("put", "/v1/sessions/{id}/import"), ("put", "/v1/secrets/{name}"), ("put", "/v1/identities/{name}")];
 /// The tags whose operations document every status that they answer.
-const DOCUMENTED: &[&str] = &["sessions", "secrets", "identities"];
+const DOCUMENTED: &[&str] = &["sessions", "secrets", "identities", "live browsers"];
 
 /// An operation of the document.
 struct Operation {
@@ -148,7 +165,17 @@ async fn nobody_comes_in_without_a_token_of_the_tenant_that_opens_it() {
     rig.ask(Method::PUT, "/v1/identities/phone", Some(&json!({"device": "Pixel 7"}))).await;
     let job = rig.post("/v1/jobs", &json!({"kind": "run", "input": {"script": "1"}})).await.json();
     let operations = operations(&rig, job["job_id"].as_str().unwrap()).await;
-    assert!(operations.len() >= 18, "{}", operations.len());
+    let (of_live, operations): (Vec<_>, Vec<_>) =
+        operations.into_iter().partition(|operation| operation.path.starts_with(LIVE));
+    assert!(operations.len() >= 22 && of_live.len() >= 8, "{} {}", operations.len(), of_live.len());
+    for operation in &of_live {
+        for token in ["", &*rig.token] {
+            let answer = operation.ask(&rig, token).await;
+            let is_socket = SOCKETS.contains(&&*operation.path);
+            let wanted = if is_socket { StatusCode::BAD_REQUEST } else { StatusCode::UNAUTHORIZED };
+            assert_eq!(answer.status, wanted, "{operation}: {}", answer.text);
+        }
+    }
 
     let (all_but_the_last, last) = rig.token.split_at(rig.token.len() - 1);
     let near = format!("{all_but_the_last}{}", if last == "A" { "E" } else { "A" });

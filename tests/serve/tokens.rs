@@ -14,6 +14,7 @@ use tracing_subscriber::fmt::MakeWriter;
 
 use crate::kept::{NEEDLE, keep};
 use crate::rig::{Rig, config};
+use crate::vm::{end, heard, in_time, made, socket, text, token_of};
 
 async fn status(rig: &Rig, token: &str) -> StatusCode {
     rig.ask_as(token, Method::GET, "/v1/sessions", None).await.status
@@ -163,6 +164,57 @@ async fn the_text_of_a_token_or_a_secret_is_in_no_file_log_or_error() {
         assert!(kept.iter().all(|file| !holds(file, text)), "{text} in a file");
         assert!(answers.iter().all(|answer| !holds(answer.as_bytes(), text)), "{text} in {answers:?}");
     }
+}
+
+// On one thread, which the log is of.
+#[tokio::test]
+async fn what_opens_a_live_browser_is_in_no_file_log_or_error() {
+    let log = Log::default();
+    let subscriber = tracing_subscriber::fmt().with_max_level(tracing::Level::TRACE).with_writer(log.clone());
+    let _logging = tracing::subscriber::set_default(subscriber.with_ansi(false).finish());
+    let rig = Rig::start().await;
+    let beside = rig.beside(|_| {}).await;
+    let webhook = json!({ "url": "http://127.0.0.1:9/hook-of-swordfish", "bearer": "correct-horse-battery" });
+    let asked = json!({ "profile": true, "http_proxy": "http://me:staple-in-the-proxy@127.0.0.1:9",
+        "start_url": "http://shop.example/?ticket=swordfish-in-the-query", "timeout": { "absolute": 300, "webhook": webhook } });
+    let live = made(&rig, &asked).await;
+    let id = text(&live, "session_id");
+    let opens = |live: &serde_json::Value| {
+        let (embed, view) = (token_of(text(live, "embed_url")), token_of(text(live, "view_url")));
+        let cdp = text(live, "cdp_url").rsplit('/').next().unwrap();
+        [embed, view, cdp, text(live, "admin_token")].map(str::to_owned)
+    };
+    let mut secrets: Vec<String> = opens(&live).into();
+    secrets.extend(opens(&rig.ask(Method::GET, &format!("/v0/vm/{id}"), None).await.json()));
+    let mut answers = Vec::new();
+    // By the server that has it, and by one that passes it on.
+    for rig in [&rig, &beside] {
+        let mut person = socket(rig, id, &secrets[0], None).await.unwrap();
+        heard(&mut person, "hello").await;
+        let cdp = format!("ws://{}/live/{id}/cdp/{}", rig.address, secrets[2]);
+        drop(in_time("a connection", rhaven::browser::Browser::connect(&cdp)).await.unwrap());
+        for token in [&secrets[3], &secrets[0], "x"] {
+            let path = format!("/live/{id}/timeout");
+            let body = json!({ "absolute": "never", "token": token });
+            answers.push(rig.ask_as(token, Method::POST, &path, Some(&body)).await.text);
+            let path = format!("/live/{id}/downloads/1/{token}");
+            answers.push(rig.ask_as("", Method::GET, &path, None).await.text);
+            let path = format!("/live/{id}/cdp/{token}?again={token}");
+            answers.push(rig.ask_as("", Method::GET, &path, None).await.text);
+        }
+    }
+    end(&rig, id).await;
+    beside.stop().await;
+    let mut kept = Vec::new();
+    files(rig.stop().await.path(), &mut kept);
+    let log = log.0.lock().unwrap().clone();
+    let own = ["swordfish", "correct-horse-battery", "staple-in-the-proxy"].map(str::to_owned);
+    for text in secrets.iter().chain(&own) {
+        assert!(!holds(&log, text), "{text} in the log:\n{}", String::from_utf8_lossy(&log));
+        assert!(kept.iter().all(|file| !holds(file, text)), "{text} in a file");
+        assert!(answers.iter().all(|answer| !holds(answer.as_bytes(), text)), "{text} in {answers:?}");
+    }
+    assert!(holds(&log, "a live browser ends") && kept.len() >= 2);
 }
 
 #[tokio::test]

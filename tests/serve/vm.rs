@@ -15,7 +15,7 @@ use super::rig::{Rig, policy};
 use super::site::Site;
 
 /// Nothing here takes longer unless it hangs.
-const SOON: Duration = Duration::from_secs(60);
+const SOON: Duration = Duration::from_mins(1);
 
 pub async fn in_time<T>(what: &str, work: impl Future<Output = T>) -> T {
     tokio::time::timeout(SOON, work).await.unwrap_or_else(|_| panic!("{what} did not happen in time"))
@@ -36,14 +36,14 @@ pub async fn end(rig: &Rig, id: &str) {
     assert_eq!((answered.status, answered.json()), (StatusCode::OK, json!({ "session_id": id })));
 }
 
-async fn shown(rig: &Rig, id: &str) -> Value {
+pub async fn shown(rig: &Rig, id: &str) -> Value {
     let answered = rig.ask(Method::GET, &format!("/v0/vm/{id}"), None).await;
     assert_eq!(answered.status, StatusCode::OK, "{}", answered.text);
     answered.json()
 }
 
 /// A client of its DevTools protocol, with a tab of its own.
-async fn client(live: &Value) -> (Browser, Target) {
+pub async fn client(live: &Value) -> (Browser, Target) {
     let browser = in_time("a connection", Browser::connect(text(live, "cdp_url"))).await.unwrap();
     let context = browser.default_context().await.unwrap();
     let tab = tab_in(&context).await;
@@ -137,7 +137,7 @@ async fn one_profile_is_saved_over_another() {
 #[tokio::test(flavor = "multi_thread")]
 async fn it_ends_by_itself_and_somebody_is_told() {
     let rig = Rig::start().await;
-    let (told, mut hears) = tokio::sync::mpsc::unbounded_channel();
+    let (told, mut calls) = tokio::sync::mpsc::unbounded_channel();
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let hook = format!("http://{}/hook", listener.local_addr().unwrap());
     let heard = axum::routing::post(move |headers: axum::http::HeaderMap, body: String| async move {
@@ -146,7 +146,7 @@ async fn it_ends_by_itself_and_somebody_is_told() {
     tokio::spawn(async move { axum::serve(listener, axum::Router::new().route("/hook", heard)).await.unwrap() });
     let timeout = json!({ "offline": 1, "warning": 1, "webhook": { "url": hook, "bearer": "b-1" } });
     let live = made(&rig, &json!({ "profile": true, "timeout": timeout })).await;
-    let (bearer, body) = in_time("the webhook", hears.recv()).await.unwrap();
+    let (bearer, body) = in_time("the webhook", calls.recv()).await.unwrap();
     assert_eq!(bearer, "Bearer b-1");
     let wanted = json!({ "session_id": live["session_id"], "type": "offline" });
     assert_eq!(serde_json::from_str::<Value>(&body).unwrap(), wanted);

@@ -208,8 +208,9 @@ mod tests {
 
     fn judged(method: &str, params: Value) -> Result<Value, String> {
         let egress = Egress::new("127.0.0.1:3128".parse().unwrap());
-        let message = json!({ "id": 7, "method": method, "params": params, "sessionId": "S" }).to_string();
-        match judge(&message, Some(&egress)) {
+        let mut message = json!({ "id": 7, "method": method, "sessionId": "S" });
+        message["params"] = params;
+        match judge(&message.to_string(), Some(&egress)) {
             Verdict::Pass(command) => {
                 assert_eq!((command.id, command.session.as_deref()), (7, Some("S")));
                 Ok(serde_json::from_str(command.params.get()).unwrap())

@@ -55,7 +55,7 @@ fn without_connection(headers: &HeaderMap) -> HeaderMap {
 }
 
 /// Whether a WebSocket is asked for. Nothing else is passed on that is no HTTP.
-pub(super) fn asks_for_socket(headers: &HeaderMap) -> bool {
+pub(in crate::serve) fn asks_for_socket(headers: &HeaderMap) -> bool {
     let has = |name: HeaderName, wanted: &str| {
         let values = headers.get_all(name);
         let mut words = values.iter().filter_map(|value| value.to_str().ok()).flat_map(|value| value.split(','));

@@ -31,6 +31,7 @@ use super::error::ApiError;
 use super::request_id::RequestId;
 
 pub(super) use beat::begin;
+pub(super) use headers::asks_for_socket;
 pub(super) use hop::{Hop, hop};
 pub(super) use known::Nodes;
 
@@ -52,6 +53,15 @@ pub(super) async fn lives(app: &App, owner: &str) -> Result<bool, SessionError> 
         return Ok(true);
     }
     Ok(app.sessions.node::<node::Node>(owner).await?.is_some_and(|node| node.is_alive()))
+}
+
+/// Whether the server `owner` is there and takes something new.
+pub(super) async fn takes_work(app: &App, owner: &str) -> Result<bool, SessionError> {
+    if !app.nodes.is_other(owner) {
+        return Ok(!app.ending.is_cancelled());
+    }
+    let node = app.sessions.node::<node::Node>(owner).await?;
+    Ok(node.is_some_and(|node| node.is_alive() && !node.ending))
 }
 
 /// Has `request` answered by the server `owner`, whatever it is: bodies are passed on both ways as they come, events too, and where it

@@ -1,10 +1,11 @@
 //! What stands at the base of a live browser's address for whoever has its admin token: its times, and who may do what. Bodies are
 //! Hyperbeam's: arrays of arguments.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::{FromRequestParts, Path, Request, State};
+use axum::extract::{FromRequestParts, Request, State};
 use axum::http::header;
 use axum::http::request::Parts;
 use axum::response::{IntoResponse, Response};
@@ -18,6 +19,7 @@ use crate::live::wire::Role;
 
 use super::super::app::App;
 use super::super::error::{ApiError, ErrorBody};
+use super::super::params::Names;
 use super::super::{json, nodes};
 use super::input::TimeoutInput;
 use super::key::{self, Opens};
@@ -57,8 +59,8 @@ pub(super) async fn admitted(app: &App, id: &str, token: Option<&str>, wanted: &
     if !wanted.contains(&token.opens) {
         return Err(ApiError::new("forbidden", "this token of the live browser does not open that"));
     }
-    if record.ended.is_some() {
-        return Err(missing());
+    if let Some(ended) = record.ended {
+        return Err(missing().with("reason", ended.reason));
     }
     if app.nodes.is_other(&record.node) {
         return Ok(Found::There(record.node));
@@ -75,10 +77,8 @@ impl FromRequestParts<App> for Administered {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, ApiError> {
-        let Path(path) = Path::<Map<String, Value>>::from_request_parts(parts, app)
-            .await
-            .map_err(|error| ApiError::invalid("path", error.to_string()))?;
-        let id = path.get("id").and_then(Value::as_str).unwrap_or_default();
+        let Names(path) = Names::<BTreeMap<String, String>>::from_request_parts(parts, app).await?;
+        let id = path.get("id").map(String::as_str).unwrap_or_default();
         let value = parts.headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
         let token =
             value.and_then(|value| value.split_once(' ')).filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"));
@@ -92,7 +92,7 @@ impl FromRequestParts<App> for Administered {
 #[schema(as = LiveBrowserDone)]
 struct Done {}
 
-/// New times, and whether the counters begin anew.
+/// New times, and whether the counters begin anew. What is not named stays as it is.
 #[derive(ToSchema)]
 #[schema(as = LiveBrowserTimes)]
 #[expect(dead_code, reason = "it is there for its schema")]
@@ -104,7 +104,7 @@ struct NewTimes {
     reset: bool,
 }
 
-/// Sets when a live browser ends by itself
+/// Sets when a live browser ends by itself; what is not named stays as it is
 #[utoipa::path(post, path = "/live/{id}/timeout", tag = "live browsers", security(("admin_token" = [])), request_body = NewTimes,
     params(("id" = String, Path, description = "Its `session_id`")),
     responses((status = 200, body = Done), (status = 401, body = ErrorBody), (status = 403, body = ErrorBody), (status = 404, body = ErrorBody)))]
@@ -123,9 +123,10 @@ async fn timeout(
         Some(Value::Bool(reset)) => reset,
         Some(_) => return Err(ApiError::invalid("reset", "reset: true or false")),
     };
+    let named: Vec<String> = members.keys().cloned().collect();
     let timeouts: TimeoutInput = json::read(Value::Object(members).to_string().as_bytes())?;
     timeouts.check()?;
-    vm.set_times(timeouts, reset);
+    vm.set_times(timeouts, |name| named.iter().any(|named| named == name), reset);
     Ok(Json(Done {}).into_response())
 }
 
@@ -214,10 +215,10 @@ async fn set_permissions(
 async fn remove_user(
     State(app): State<App>,
     Administered { found }: Administered,
-    path: Path<(String, String)>,
+    Names(path): Names<(String, String)>,
     request: Request,
 ) -> Result<Response, ApiError> {
-    let Path((_, user)) = path;
+    let (_, user) = path;
     let vm = match found {
         Found::There(node) => return nodes::forward(&app, request, &node).await,
         Found::Here(vm) => vm,

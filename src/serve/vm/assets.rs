@@ -1,6 +1,5 @@
 //! The live page and what it is made of, and `/embed.js`: the same for every live browser, and nothing of one in them.
 
-use axum::extract::Path;
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use utoipa_axum::router::OpenApiRouter;
@@ -8,6 +7,7 @@ use utoipa_axum::routes;
 
 use super::super::app::App;
 use super::super::error::{ApiError, ErrorBody};
+use super::super::params::Name;
 
 /// What the page may load: what is ours. It may stand in a frame of any site, and does nothing that its token does not open.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; connect-src 'self'; \
@@ -53,7 +53,7 @@ async fn page() -> Response {
 #[utoipa::path(get, path = "/live/assets/{name}", tag = "live browsers", params(("name" = String, Path, description = "its name")),
     responses((status = 200, description = "A module or a style sheet", content_type = "text/javascript", body = String),
         (status = 404, body = ErrorBody)))]
-async fn asset(Path(name): Path<String>) -> Result<Response, ApiError> {
+async fn asset(Name(name): Name) -> Result<Response, ApiError> {
     let found = ASSETS.iter().find(|(asset, ..)| *asset == name);
     let (_, kind, text) = found.ok_or_else(|| ApiError::new("not_found", "there is no such asset"))?;
     Ok(shared(kind, text))

@@ -4,8 +4,8 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use axum::extract::ws::{Message, WebSocket, WebSocketUpgrade};
-use axum::extract::{Path, Request, State};
+use axum::extract::ws::{Message, WebSocket};
+use axum::extract::{Request, State};
 use axum::response::Response;
 use futures_util::{SinkExt, StreamExt};
 use utoipa_axum::router::OpenApiRouter;
@@ -16,9 +16,11 @@ use crate::browser::Bridge;
 use super::super::app::App;
 use super::super::error::{ApiError, ErrorBody};
 use super::super::nodes;
+use super::super::params::Names;
 use super::admin::{Found, admitted};
 use super::key::Opens;
 use super::running::Vm;
+use super::socket::{upgrade, wants_socket};
 
 /// The largest message of a client.
 const MAX_MESSAGE: usize = 64 << 20;
@@ -34,12 +36,11 @@ pub(super) fn routes() -> OpenApiRouter<App> {
         (status = 403, body = ErrorBody), (status = 404, body = ErrorBody), (status = 503, body = ErrorBody)))]
 async fn devtools(
     State(app): State<App>,
-    path: Path<(String, String)>,
-    upgrade: Result<WebSocketUpgrade, axum::extract::ws::rejection::WebSocketUpgradeRejection>,
+    Names(path): Names<(String, String)>,
     request: Request,
 ) -> Result<Response, ApiError> {
-    let Path((id, token)) = path;
-    let upgrade = upgrade.map_err(|_| ApiError::invalid("upgrade", "a WebSocket is wanted here"))?;
+    let (id, token) = path;
+    wants_socket(&request)?;
     if request.headers().contains_key(axum::http::header::ORIGIN) {
         // Playwright and Puppeteer send none; a page that got hold of the address would.
         return Err(ApiError::new("forbidden", "this socket is not for pages"));
@@ -49,7 +50,7 @@ async fn devtools(
         Found::Here(vm) => vm,
     };
     let bridge = vm.live.session().bridge().await?;
-    let upgrade = upgrade.max_message_size(MAX_MESSAGE).max_frame_size(MAX_MESSAGE);
+    let upgrade = upgrade(request).await?.max_message_size(MAX_MESSAGE).max_frame_size(MAX_MESSAGE);
     Ok(upgrade.on_upgrade(move |socket| async move { serve(&vm, bridge, socket).await }))
 }
 

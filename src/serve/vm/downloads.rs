@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use axum::body::Body;
-use axum::extract::{Path, Request, State};
+use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use tokio_util::io::ReaderStream;
@@ -15,6 +15,7 @@ use crate::live::wire::{DownloadState, ToViewer};
 use super::super::app::App;
 use super::super::error::{ApiError, ErrorBody};
 use super::super::nodes;
+use super::super::params::Names;
 use super::admin::{Found, admitted};
 use super::key::Opens;
 use super::running::Vm;
@@ -43,10 +44,10 @@ pub(super) fn addressed(vm: &Vm, mut message: ToViewer) -> ToViewer {
         (status = 401, body = ErrorBody), (status = 403, body = ErrorBody), (status = 404, body = ErrorBody), (status = 503, body = ErrorBody)))]
 async fn download(
     State(app): State<App>,
-    path: Path<(String, String, String)>,
+    Names(path): Names<(String, String, String)>,
     request: Request,
 ) -> Result<Response, ApiError> {
-    let Path((id, download, token)) = path;
+    let (id, download, token) = path;
     let vm = match admitted(&app, &id, Some(&token), &[Opens::Files]).await? {
         Found::There(node) => return nodes::forward(&app, request, &node).await,
         Found::Here(vm) => vm,

@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 use url::Url;
 use utoipa::ToSchema;
 
-use crate::session::IdentityProxy;
+use crate::session::{Identity, IdentityProxy};
 
 use super::super::error::ApiError;
 use super::super::json;
@@ -75,15 +75,15 @@ pub(in crate::serve) struct VmInput {
     fps: Option<u32>,
     /// What it calls itself to sites.
     #[serde(default)]
-    pub(super) user_agent: Option<String>,
+    user_agent: Option<String>,
     #[serde(default)]
-    pub(super) locale: Option<LocaleInput>,
+    locale: Option<LocaleInput>,
     /// A proxy that all goes through: `http://USER:PASSWORD@HOST:PORT`.
     #[serde(default)]
-    pub(super) http_proxy: Option<String>,
+    http_proxy: Option<String>,
     /// Whether it asks sites for dark colours.
     #[serde(default)]
-    pub(super) dark: bool,
+    dark: bool,
     /// The picture alone, without tabs and address bar.
     #[serde(default)]
     pub(super) kiosk: bool,
@@ -198,10 +198,9 @@ impl VmInput {
     /// What can be told to be wrong with it before anything is begun.
     fn check(&self) -> Result<(), ApiError> {
         self.plan()?;
-        self.proxy()?;
+        self.identity()?;
         self.picture()?;
         self.timeout.check()?;
-        self.language()?;
         if let Some(url) = &self.start_url {
             check_address("start_url", url)?;
         }
@@ -219,8 +218,21 @@ impl VmInput {
         self.profile.plan().ok_or_else(|| ApiError::invalid("profile.save", what))
     }
 
+    /// What sites are told, and the way to them.
+    pub(super) fn identity(&self) -> Result<Identity, ApiError> {
+        let identity = Identity {
+            user_agent: self.user_agent.clone(),
+            locale: self.language()?,
+            color_scheme: self.dark.then(|| "dark".to_owned()),
+            proxy: self.proxy()?,
+            ..Identity::default()
+        };
+        // All else of it was looked at.
+        identity.checked().map_err(|error| ApiError::invalid("user_agent", format!("user_agent: {error}")))
+    }
+
     /// The proxy that it goes out through.
-    pub(super) fn proxy(&self) -> Result<Option<IdentityProxy>, ApiError> {
+    fn proxy(&self) -> Result<Option<IdentityProxy>, ApiError> {
         let parsed = self.http_proxy.as_deref().map(IdentityProxy::parse).transpose();
         // The address may hold a password, and is not told.
         parsed.map_err(|error| ApiError::invalid("http_proxy", format!("http_proxy: {error}")))
@@ -243,7 +255,7 @@ impl VmInput {
     }
 
     /// The language that sites are asked for: `de-AT`.
-    pub(super) fn language(&self) -> Result<Option<String>, ApiError> {
+    fn language(&self) -> Result<Option<String>, ApiError> {
         let Some(LocaleInput { language, country }) = &self.locale else { return Ok(None) };
         let letters = |text: &str, lengths: std::ops::RangeInclusive<usize>| {
             lengths.contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_alphabetic())
@@ -279,6 +291,24 @@ impl TimeoutInput {
             check_address("timeout.webhook.url", &webhook.url)?;
         }
         Ok(())
+    }
+
+    /// Takes of `others` what is `named`; the rest stays as it is.
+    pub(super) fn take(&mut self, others: Self, named: impl Fn(&str) -> bool) {
+        let times = [
+            ("absolute", &mut self.absolute, others.absolute),
+            ("inactive", &mut self.inactive, others.inactive),
+            ("offline", &mut self.offline, others.offline),
+            ("warning", &mut self.warning, others.warning),
+        ];
+        for (name, mine, theirs) in times {
+            if named(name) {
+                *mine = theirs;
+            }
+        }
+        if named("webhook") {
+            self.webhook = others.webhook;
+        }
     }
 
     /// One of them as a span of time.

@@ -10,12 +10,12 @@ use crate::browser::{Flavor, LaunchOptions};
 use crate::live::{Live, LiveOptions};
 use crate::page::GotoOptions;
 use crate::session::{
-    Identity, KeySource, Mode, Session, SessionError, SessionOptions, SessionOutcome, StoreConfig, Workspace,
-    WorkspaceConfig,
+    KeySource, Mode, Session, SessionError, SessionOptions, SessionOutcome, StoreConfig, Workspace, WorkspaceConfig,
 };
 
 use super::super::app::App;
 use super::super::error::ApiError;
+use super::super::nodes;
 use super::super::server::SAVING;
 use super::input::VmInput;
 use super::profile::Plan;
@@ -27,6 +27,8 @@ use super::{watch, webhook};
 const SOON: Duration = Duration::from_secs(30);
 /// How long its end may take then.
 const ENDING: Duration = Duration::from_secs(20);
+/// How often is looked whether one of a server that ends has ended.
+const LOOK: Duration = Duration::from_millis(250);
 /// How long the first pages may take to load.
 const ARRIVAL: Duration = Duration::from_secs(30);
 
@@ -35,15 +37,21 @@ pub(super) enum Started {
     New(Arc<Vm>),
     /// One of the same tag, that saves the same profile.
     There(Box<Record>),
+    /// The server of that id is to be asked: it has the one that saves the same profile.
+    Elsewhere(String),
 }
 
-/// Starts one.
-pub(super) async fn start(app: &App, tenant: &Tenant, input: VmInput) -> Result<Started, ApiError> {
+/// Starts one; `is_passed_on` where another server has passed the wish on to this one.
+pub(super) async fn start(app: &App, tenant: &Tenant, input: VmInput, is_passed_on: bool) -> Result<Started, ApiError> {
     let plan = resolved(app, tenant, input.plan()?).await?;
-    if let Plan::Over(session) | Plan::Onto { save: session, .. } = &plan
-        && let Some(there) = free(app, tenant, session, input.tag.as_deref()).await?
-    {
-        return Ok(Started::There(Box::new(there)));
+    let mut turn = None;
+    if let Plan::Over(session) | Plan::Onto { save: session, .. } = &plan {
+        turn = Some(app.vms.turn(tenant, session).await);
+        match free(app, tenant, session, input.tag.as_deref()).await? {
+            Some(Started::Elsewhere(_)) if is_passed_on => return Err(busy(session, None)),
+            Some(other) => return Ok(other),
+            None => {}
+        }
     }
     let place = app.vms.place()?;
     let (session, saves) = match &plan {
@@ -70,11 +78,6 @@ pub(super) async fn start(app: &App, tenant: &Tenant, input: VmInput) -> Result<
             return Err(error);
         }
     };
-    if let Err(error) = keep(app, tenant, &record, &plan).await {
-        live.close("failed").await;
-        workspace.finish(Deadline::after(ENDING)).await;
-        return Err(error.into());
-    }
     let vm = Arc::new(Vm::new(Parts {
         tenant: tenant.clone(),
         record,
@@ -84,7 +87,18 @@ pub(super) async fn start(app: &App, tenant: &Tenant, input: VmInput) -> Result<
         control_disabled: input.control_disable_default,
         place: Some(place),
     }));
+    // Before it is kept: what is kept and is not here has ended.
     app.vms.put(&vm);
+    if let Err(error) = keep(app, tenant, &vm.record, &plan).await {
+        vm.end("failed");
+        vm.live.close("failed").await;
+        workspace.finish(Deadline::after(ENDING)).await;
+        app.vms.remove(&vm.record.id);
+        vm.is_over();
+        return Err(error.into());
+    }
+    drop(turn);
+    app.metrics.live_started();
     app.executions.spawn(go_on(app.clone(), vm.clone(), workspace, matches!(plan, Plan::Nothing)));
     Ok(Started::New(vm))
 }
@@ -93,9 +107,10 @@ pub(super) async fn start(app: &App, tenant: &Tenant, input: VmInput) -> Result<
 async fn resolved(app: &App, tenant: &Tenant, plan: Plan) -> Result<Plan, ApiError> {
     let meant = async |id: SessionId| -> Result<SessionId, ApiError> {
         let id = record::meant(app, tenant, &id).await?;
-        if app.vms.saving(tenant, &id).is_none() {
+        match app.sessions.show(tenant, &id).await {
             // Known from the start of the live browser that saves it, though nothing is saved yet.
-            app.sessions.show(tenant, &id).await?;
+            Err(SessionError::NotFound(_)) if record::is_known(app, tenant, &id).await? => {}
+            shown => drop(shown?),
         }
         Ok(id)
     };
@@ -108,43 +123,61 @@ async fn resolved(app: &App, tenant: &Tenant, plan: Plan) -> Result<Plan, ApiErr
     })
 }
 
-/// Waits for a live browser that saves that session and is about to end. One of the same tag is answered.
-async fn free(app: &App, tenant: &Tenant, session: &SessionId, tag: Option<&str>) -> Result<Option<Record>, ApiError> {
-    let Some(vm) = app.vms.saving(tenant, session) else {
-        return elsewhere(app, tenant, session, tag).await;
-    };
+/// Waits for a live browser that saves that session and is about to end; none once nobody is in the way. One of the same tag is answered.
+async fn free(app: &App, tenant: &Tenant, session: &SessionId, tag: Option<&str>) -> Result<Option<Started>, ApiError> {
+    let Some(vm) = app.vms.saving(tenant, session) else { return elsewhere(app, tenant, session, tag).await };
     if vm.is_ending() || watch::ends_soon(&vm, SOON) {
         if tokio::time::timeout(SOON + ENDING, vm.ended()).await.is_ok() {
             return Ok(None);
         }
     } else if tag.is_some() && vm.record.tag.as_deref() == tag {
-        return Ok(Some(vm.record.clone()));
+        return Ok(Some(Started::There(Box::new(vm.record.clone()))));
     }
-    let message = format!("profile {session} is in use by the live browser {}, which saves it", vm.record.id);
-    Err(ApiError::new("session_busy", message).with("holder", vm.record.id.as_str()))
+    Err(busy(session, Some(&vm.record)))
 }
 
-/// One of another server, of the same tag.
+/// The same where another server has it.
 async fn elsewhere(
     app: &App,
     tenant: &Tenant,
     session: &SessionId,
     tag: Option<&str>,
-) -> Result<Option<Record>, ApiError> {
-    let Some(tag) = tag else { return Ok(None) };
-    for record in record::all(app, tenant).await? {
-        let is_it = record.ended.is_none() && record.saves && record.session.as_ref() == Some(session);
-        if is_it && record.tag.as_deref() == Some(tag) && record.node != app.nodes.id() {
-            return Ok(record::find(app, tenant, &record.id).await?.filter(|record| record.ended.is_none()));
+) -> Result<Option<Started>, ApiError> {
+    let patience = Deadline::after(SAVING);
+    loop {
+        let Some(record) = record::saving(app, tenant, session).await? else { return Ok(None) };
+        if !nodes::takes_work(app, &record.node).await? {
+            // With its server it ends within this time, too.
+            if patience.passed() {
+                return Err(busy(session, Some(&record)));
+            }
+            tokio::time::sleep(LOOK).await;
+        } else if tag.is_some() && record.tag.as_deref() == tag {
+            return Ok(Some(Started::There(Box::new(record))));
+        } else if nodes::is_there(app, &record.node).await? {
+            return Ok(Some(Started::Elsewhere(record.node)));
+        } else {
+            return Err(busy(session, Some(&record)));
         }
     }
-    Ok(None)
+}
+
+fn busy(session: &SessionId, holder: Option<&Record>) -> ApiError {
+    let Some(record) = holder else {
+        return ApiError::new("session_busy", format!("profile {session} is in use by a live browser, which saves it"));
+    };
+    let message = format!("profile {session} is in use by the live browser {}, which saves it", record.id);
+    ApiError::new("session_busy", message).with("holder", record.id.as_str())
 }
 
 /// Makes what is to be opened.
 async fn prepare(app: &App, tenant: &Tenant, plan: &Plan, own: &SessionId) -> Result<(), ApiError> {
     match plan {
-        Plan::Fork(load) => app.sessions.fork(tenant, load, own, None).await.map(drop)?,
+        Plan::Fork(load) => match app.sessions.fork(tenant, load, own, None).await {
+            // Of a profile that is known and not saved yet there is nothing to copy.
+            Ok(_) | Err(SessionError::NotFound(_)) => {}
+            Err(error) => return Err(error.into()),
+        },
         Plan::Onto { load, save } => app.sessions.copy_over(tenant, load, save).await.map(drop)?,
         Plan::Nothing | Plan::New | Plan::Over(_) | Plan::Read(_) => {}
     }
@@ -170,14 +203,7 @@ fn workspace(app: &App, tenant: &Tenant, record: &Record, keeps_nothing: bool) -
 }
 
 async fn open(workspace: &Workspace, id: &SessionId, plan: &Plan, input: &VmInput) -> Result<Session, ApiError> {
-    let identity = Identity {
-        user_agent: input.user_agent.clone(),
-        locale: input.language()?,
-        color_scheme: input.dark.then(|| "dark".to_owned()),
-        proxy: input.proxy()?,
-        ..Identity::default()
-    };
-    let identity = identity.checked().map_err(|error| ApiError::invalid("user_agent", error.to_string()))?;
+    let identity = input.identity()?;
     let is_read = matches!(plan, Plan::Read(_));
     let mode = if is_read { Mode::ReadOnly } else { Mode::Fail };
     let options = SessionOptions { mode, profile: Some(true), identity, ..SessionOptions::default() };
@@ -235,13 +261,15 @@ async fn go_on(app: App, vm: Arc<Vm>, workspace: Workspace, keeps_nothing: bool)
     vm.live.close(reason).await;
     let saved = finish(&vm, &workspace, keeps_nothing).await;
     written(&app, &vm, reason, saved).await;
+    app.metrics.live_ended(reason);
     app.vms.remove(&vm.record.id);
     vm.is_over();
-    if matches!(reason, "absolute" | "inactive" | "offline") {
-        let webhook = vm.times().timeouts.webhook.clone();
-        if let Some(webhook) = webhook {
-            webhook::tell(&app, &vm.tenant, &webhook, &vm.record.id, reason).await;
-        }
+    let webhook = vm.times().timeouts.webhook.clone();
+    let (tenant, id) = (vm.tenant.clone(), vm.record.id.clone());
+    // Its place is another's now, whoever is told of it and however long that takes.
+    drop(vm);
+    if let Some(webhook) = webhook.filter(|_| matches!(reason, "absolute" | "inactive" | "offline")) {
+        webhook::tell(&app, &tenant, &webhook, &id, reason).await;
     }
 }
 

@@ -87,8 +87,7 @@ struct Shown {
     cdp_url: String,
     /// When it was started (RFC 3339).
     creation_date: String,
-    /// When it ended; not there while it goes on.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    /// When it ended; null while it goes on.
     termination_date: Option<String>,
     /// Why it ended: `request`, `absolute`, `inactive`, `offline`, `shutdown`, `crashed`, `lost`.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -135,21 +134,27 @@ struct ListQuery {
 #[utoipa::path(post, path = "/v0/vm", tag = "live browsers", security(("token" = ["vm"])),
     request_body(content = Option<VmInput>, description = "May be left out"),
     responses((status = 200, body = Made), (status = 429, body = ErrorBody), (status = 502, body = ErrorBody), (status = 504, body = ErrorBody)))]
-async fn create(State(app): State<App>, caller: Caller, request: Request) -> Result<Json<Made>, ApiError> {
+async fn create(State(app): State<App>, caller: Caller, request: Request) -> Result<Response, ApiError> {
     caller.needs(Scope::Vm)?;
     if app.ending.is_cancelled() {
         return Err(ApiError::new("browser_unavailable", "this server ends, and starts nothing new"));
     }
-    let (input, warnings) = input::read(&json::bytes(request, app.config.max_body).await?)?;
+    let (parts, body) = request.into_parts();
+    let body = json::bytes(Request::from_parts(parts.clone(), body), app.config.max_body).await?;
+    let (input, warnings) = input::read(&body)?;
     let tenant = caller.tenant().clone();
-    let (starting, of) = (app.clone(), tenant.clone());
+    let (starting, of, is_passed_on) = (app.clone(), tenant.clone(), nodes::has_come_far(&parts));
     // To its end: whoever goes away now leaves a live browser, not half of one.
-    let started = tokio::spawn(async move { Box::pin(life::start(&starting, &of, input)).await }).await;
+    let started = tokio::spawn(async move { Box::pin(life::start(&starting, &of, input, is_passed_on)).await });
+    let started = started.await;
     let started = started.map_err(|_| ApiError::internal("the live browser could not be started"))??;
-    Ok(Json(match started {
-        Started::New(vm) => made(&app, &tenant, &vm.record, warnings),
-        Started::There(record) => made(&app, &tenant, &record, warnings),
-    }))
+    let record = match &started {
+        Started::New(vm) => &vm.record,
+        Started::There(record) => record,
+        // That one knows when it ends the one that is in the way.
+        Started::Elsewhere(node) => return nodes::forward(&app, Request::from_parts(parts, body.into()), node).await,
+    };
+    Ok(Json(made(&app, &tenant, record, warnings)).into_response())
 }
 
 fn made(app: &App, tenant: &Tenant, record: &Record, warnings: Vec<String>) -> Made {
@@ -190,13 +195,24 @@ async fn list(
     caller.needs(Scope::Vm)?;
     let all = record::all(&app, caller.tenant()).await?;
     // One that has ended since is a place in the list all the same.
-    let after = all.iter().find(|record| Some(&record.id) == after_id.as_ref());
-    let after = after.map(|record| (record.created_at.clone(), record.id.clone()));
+    let from = match &after_id {
+        None => 0,
+        Some(id) => {
+            let at = all.iter().position(|record| record.id == *id);
+            let unknown = "after_id names a live browser of an earlier page; there is none by it";
+            at.ok_or_else(|| ApiError::invalid("after_id", unknown))? + 1
+        }
+    };
     let mut going = Vec::new();
-    for record in all {
-        let is_after = after.as_ref().is_none_or(|(at, id)| (&record.created_at, &record.id) > (at, id));
-        if is_after && record.ended.is_none() && !record.of_run && nodes::lives(&app, &record.node).await? {
+    for record in all.into_iter().skip(from).filter(|record| record.ended.is_none() && !record.of_run) {
+        if going.len() > PAGE {
+            break;
+        }
+        if record::goes_on(&app, caller.tenant(), &record).await? {
             going.push(Entry { id: record.id, creation_date: record.created_at });
+        } else {
+            // Its server went without a word: somebody has to write that it has ended.
+            record::find(&app, caller.tenant(), &record.id).await?;
         }
     }
     let next = (going.len() > PAGE).then(|| going[PAGE - 1].id.clone());

@@ -114,12 +114,23 @@ pub(super) async fn put(
     put.await.map(drop)
 }
 
+/// Whether its server has it still: one that is gone has none, and one that could not write how it ended has it no more.
+pub(super) async fn goes_on(app: &App, tenant: &Tenant, record: &Record) -> Result<bool, SessionError> {
+    if record.ended.is_some() {
+        return Ok(false);
+    }
+    if app.nodes.is_other(&record.node) {
+        return nodes::lives(app, &record.node).await;
+    }
+    Ok(app.vms.find(tenant, &record.id).is_some())
+}
+
 /// The one by that id, as it is by now: one whose server is gone has ended.
 pub(super) async fn find(app: &App, tenant: &Tenant, id: &str) -> Result<Option<Record>, SessionError> {
     let Some((record, _)) = app.sessions.live_document::<Record>(tenant, LivePart::Browser, id).await? else {
         return Ok(None);
     };
-    if record.ended.is_some() || nodes::lives(app, &record.node).await? {
+    if record.ended.is_some() || goes_on(app, tenant, &record).await? {
         return Ok(Some(record));
     }
     end(app, tenant, id, "lost", None).await
@@ -190,6 +201,23 @@ pub(super) async fn all(app: &App, tenant: &Tenant) -> Result<Vec<Record>, Sessi
     let mut all: Vec<Record> = app.sessions.live_documents(tenant, LivePart::Browser).await?;
     all.sort_by(|a, b| (&a.created_at, &a.id).cmp(&(&b.created_at, &b.id)));
     Ok(all)
+}
+
+/// The one that saves that session and goes on, on whichever server.
+pub(super) async fn saving(app: &App, tenant: &Tenant, session: &SessionId) -> Result<Option<Record>, SessionError> {
+    for record in all(app, tenant).await? {
+        let saves = record.saves && record.session.as_ref() == Some(session);
+        if saves && goes_on(app, tenant, &record).await? {
+            return Ok(Some(record));
+        }
+    }
+    Ok(None)
+}
+
+/// Whether a live browser of this day saves that session, be there something saved of it or not.
+pub(super) async fn is_known(app: &App, tenant: &Tenant, session: &SessionId) -> Result<bool, SessionError> {
+    let all = all(app, tenant).await?;
+    Ok(all.iter().any(|record| record.saves && record.session.as_ref() == Some(session)))
 }
 
 /// The session that is meant by an id: itself, or the one that the live browser of that id saved over.

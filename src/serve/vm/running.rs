@@ -1,10 +1,10 @@
 //! The live browsers of this server.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Instant;
 
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::sync::{OwnedMutexGuard, OwnedSemaphorePermit, Semaphore, watch};
 
 use crate::base::{SessionId, Tenant};
 use crate::live::Live;
@@ -101,10 +101,10 @@ impl Vm {
         }
     }
 
-    /// When it ends by itself from now on; with `reset` what has passed counts no more.
-    pub(super) fn set_times(&self, timeouts: TimeoutInput, reset: bool) {
+    /// When it ends by itself from now on, as far as that is `named`; with `reset` what has passed counts no more.
+    pub(super) fn set_times(&self, timeouts: TimeoutInput, named: impl Fn(&str) -> bool, reset: bool) {
         let mut times = self.times();
-        times.timeouts = timeouts;
+        times.timeouts.take(timeouts, named);
         if reset {
             times.since = Instant::now();
         }
@@ -156,26 +156,33 @@ impl Vm {
     }
 }
 
+/// Whose turn it is to start one.
+type Turn = tokio::sync::Mutex<()>;
+
 /// The live browsers of this server.
 pub(in crate::serve) struct Vms {
     places: Arc<Semaphore>,
     running: Mutex<BTreeMap<String, Arc<Vm>>>,
+    /// Those who are about to have a profile saved, one at a time.
+    starting: Mutex<BTreeMap<(Tenant, SessionId), Weak<Turn>>>,
     most: usize,
 }
 
 impl Vms {
     /// No more than `most` at a time.
     pub(in crate::serve) fn new(most: usize) -> Self {
-        Self { places: Arc::new(Semaphore::new(most)), running: Mutex::default(), most }
+        Self { places: Arc::new(Semaphore::new(most)), running: Mutex::default(), starting: Mutex::default(), most }
     }
 
     fn running(&self) -> MutexGuard<'_, BTreeMap<String, Arc<Vm>>> {
         self.running.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// How many there are, but for scripts' sessions.
-    pub(in crate::serve) fn count(&self) -> usize {
-        self.running().values().filter(|vm| vm.workspace.is_some()).count()
+    /// How many there are, but for scripts' sessions, and how many people and clients are connected to them.
+    pub(in crate::serve) fn counts(&self) -> (usize, usize) {
+        let all: Vec<Arc<Vm>> = self.running().values().filter(|vm| vm.workspace.is_some()).cloned().collect();
+        let connected = all.iter().map(|vm| vm.live.activity().connected + vm.clients().connected);
+        (all.len(), connected.sum())
     }
 
     /// A place for one more.
@@ -186,6 +193,21 @@ impl Vms {
             error.retry_after = Some(10);
             error
         })
+    }
+
+    /// Waits until nobody else here is about to start one that saves that session: the next one then sees what that came to.
+    pub(super) async fn turn(&self, tenant: &Tenant, session: &SessionId) -> OwnedMutexGuard<()> {
+        let turn = {
+            let mut starting = self.starting.lock().unwrap_or_else(PoisonError::into_inner);
+            starting.retain(|_, turn| turn.strong_count() > 0);
+            let slot = starting.entry((tenant.clone(), session.clone())).or_default();
+            slot.upgrade().unwrap_or_else(|| {
+                let turn = Arc::default();
+                *slot = Arc::downgrade(&turn);
+                turn
+            })
+        };
+        turn.lock_owned().await
     }
 
     pub(super) fn put(&self, vm: &Arc<Vm>) {

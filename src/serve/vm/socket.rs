@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade};
-use axum::extract::{Request, State};
+use axum::extract::{FromRequestParts, Request, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::Response;
 use futures_util::{SinkExt, StreamExt};
@@ -38,13 +38,8 @@ pub(super) fn routes() -> OpenApiRouter<App> {
 #[utoipa::path(get, path = "/live/{id}/socket", tag = "live browsers",
     params(("id" = String, Path, description = "Its `session_id`")),
     responses((status = 101, description = "A WebSocket"), (status = 400, body = ErrorBody), (status = 403, body = ErrorBody)))]
-async fn socket(
-    State(app): State<App>,
-    Name(id): Name,
-    upgrade: Result<WebSocketUpgrade, axum::extract::ws::rejection::WebSocketUpgradeRejection>,
-    request: Request,
-) -> Result<Response, ApiError> {
-    let upgrade = upgrade.map_err(|_| ApiError::invalid("upgrade", "a WebSocket is wanted here"))?;
+async fn socket(State(app): State<App>, Name(id): Name, request: Request) -> Result<Response, ApiError> {
+    wants_socket(&request)?;
     if !is_of_own_page(&app, request.headers()) {
         return Err(ApiError::new("forbidden", "this socket is for the page of the live browser, and no other site's"));
     }
@@ -53,15 +48,31 @@ async fn socket(
     if let Ok(Found::There(node)) = &found {
         return nodes::forward(&app, request, node).await;
     }
-    let upgrade = upgrade.protocols([PROTOCOL]).max_message_size(MAX_MESSAGE).max_frame_size(MAX_MESSAGE);
+    let upgrade =
+        upgrade(request).await?.protocols([PROTOCOL]).max_message_size(MAX_MESSAGE).max_frame_size(MAX_MESSAGE);
     Ok(upgrade.on_upgrade(move |socket| async move {
         match found {
-            Ok(Found::Here(vm)) => serve(&vm, role(&vm, token.as_deref()), socket).await,
+            Ok(Found::Here(vm)) => serve(&app, &vm, role(&vm, token.as_deref()), socket).await,
             Ok(Found::There(_)) => {}
             // A page is not told why a handshake failed: it is told here.
             Err(error) => refuse(socket, &error).await,
         }
     }))
+}
+
+/// Fails where the request asks for no WebSocket.
+pub(super) fn wants_socket(request: &Request) -> Result<(), ApiError> {
+    if nodes::asks_for_socket(request.headers()) {
+        return Ok(());
+    }
+    Err(ApiError::invalid("upgrade", "a WebSocket is wanted here"))
+}
+
+/// The request as one that becomes a WebSocket here: it cannot be passed on any more.
+pub(super) async fn upgrade(request: Request) -> Result<WebSocketUpgrade, ApiError> {
+    let (mut parts, _) = request.into_parts();
+    let upgrade = WebSocketUpgrade::from_request_parts(&mut parts, &()).await;
+    upgrade.map_err(|_| ApiError::invalid("upgrade", "a WebSocket of version 13 is wanted here"))
 }
 
 /// Whether the page that asks is one of ours: a browser says so of every socket, and no page can say otherwise.
@@ -90,7 +101,9 @@ fn role(vm: &Vm, token: Option<&str>) -> Role {
 
 /// Says why nobody is let in, and closes.
 async fn refuse(mut socket: WebSocket, error: &ApiError) {
+    let ended = error.details.get("reason").and_then(serde_json::Value::as_str);
     let (code, reason) = match error.status {
+        StatusCode::NOT_FOUND if ended.is_some() => (4410, ended.unwrap_or_default()),
         StatusCode::UNAUTHORIZED => (4401, "unauthorized"),
         StatusCode::FORBIDDEN => (4403, "forbidden"),
         StatusCode::NOT_FOUND => (4404, "not_found"),
@@ -101,7 +114,7 @@ async fn refuse(mut socket: WebSocket, error: &ApiError) {
         let closed = ToViewer::Closed { reason: reason.to_owned() };
         let _ = socket.send(text(&closed)).await;
     }
-    let _ = socket.send(Message::Close(Some(CloseFrame { code, reason: reason.into() }))).await;
+    let _ = socket.send(Message::Close(Some(CloseFrame { code, reason: reason.to_owned().into() }))).await;
 }
 
 fn text(message: &ToViewer) -> Message {
@@ -109,14 +122,17 @@ fn text(message: &ToViewer) -> Message {
 }
 
 /// Carries messages both ways until one side ends.
-async fn serve(vm: &Arc<Vm>, role: Role, socket: WebSocket) {
+async fn serve(app: &App, vm: &Arc<Vm>, role: Role, socket: WebSocket) {
     let viewer = vm.live.join(role);
     let (mut sink, mut stream) = socket.split();
     let sends = async {
         while let Some(sent) = viewer.next().await {
             let message = match sent {
                 Sent::Message(message) => text(&addressed(vm, message)),
-                Sent::Frame(frame) => Message::Binary(frame),
+                Sent::Frame(frame) => {
+                    app.metrics.live_picture();
+                    Message::Binary(frame)
+                }
             };
             if sink.send(message).await.is_err() {
                 return;
