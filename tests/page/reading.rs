@@ -1,6 +1,6 @@
 //! Reading, extracting, evaluating, pictures.
 
-use rhaven::page::{Schema, ScreenshotOptions, Selector};
+use rhaven::page::{GotoOptions, Schema, ScreenshotOptions, Selector, UrlPattern};
 use serde_json::{Value, json};
 
 use super::support::{Stage, short, soon};
@@ -180,6 +180,20 @@ async fn what_leaves_a_page_has_a_bound() {
         let error = frame.evaluate_within(source, None, 1_000, soon()).await.unwrap_err();
         assert_eq!(error.to_string(), format!("JavaScript failed: {wanted}"), "{source}");
     }
+    stage.end().await;
+}
+
+#[tokio::test]
+async fn javascript_runs_in_a_document_that_came_to_the_process_of_a_frame() {
+    let stage = Stage::isolated().await;
+    stage.serve("/", "<iframe src='OTHER/frame'></iframe>");
+    stage.serve("/frame", "<p>x</p>");
+    stage.serve("/next", "<title>next</title><p>without a script</p>");
+    stage.goto("/").await;
+    let next = format!("http://localhost:{}/next", stage.port);
+    stage.page.main_frame().evaluate(&format!("location = {next:?}"), None, soon()).await.unwrap();
+    stage.page.wait_for_url(&UrlPattern::Glob(next), &GotoOptions::default(), soon()).await.unwrap();
+    assert_eq!(stage.page.main_frame().evaluate("document.title", None, soon()).await.unwrap(), json!("next"));
     stage.end().await;
 }
 
