@@ -37,6 +37,8 @@ pub struct GotoOptions {
     pub wait_until: LoadState,
     /// The `Referer` to send.
     pub referer: Option<String>,
+    /// Whether it is where sites have led to, and nobody's choice: credentials that are for no site in particular are not for it.
+    pub led: bool,
 }
 
 /// Options of every action.
