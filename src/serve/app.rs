@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::base::Tenant;
-use crate::egress::KeptOff;
+use crate::egress::{KeptOff, Upstream};
 use crate::session::Sessions;
 
 use super::ServeConfig;
@@ -109,6 +109,15 @@ impl App {
     }
 
     /// What URLs of this server begin with, without a slash at the end.
+    /// The proxy that the server was started with, for work that says `use_proxy`; `proxy_unavailable` where there is none.
+    pub(super) fn upstream(&self, is_wanted: bool) -> Result<Option<Upstream>, ApiError> {
+        let upstream = self.config.egress.upstream.clone().filter(|_| is_wanted);
+        if is_wanted && upstream.is_none() {
+            return Err(ApiError::new("proxy_unavailable", "this server was started without --proxy"));
+        }
+        Ok(upstream)
+    }
+
     pub(super) fn base_url(&self) -> String {
         self.config.public_url.clone().unwrap_or_else(|| url_of(self.address))
     }
