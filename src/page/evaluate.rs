@@ -29,8 +29,8 @@ impl Inner {
     ) -> Result<Value, CallError> {
         let argument = argument.map_or_else(|| "undefined".to_owned(), literal);
         match most {
-            Some(most) => self.evaluate_bounded(frame, expression, &argument, most).await,
-            None => self.evaluate_freely(frame, expression, &argument).await,
+            Some(most) => Box::pin(self.evaluate_bounded(frame, expression, &argument, most)).await,
+            None => Box::pin(self.evaluate_freely(frame, expression, &argument)).await,
         }
     }
 
