@@ -102,7 +102,7 @@ pub(super) struct ServeArgs {
 }
 
 /// Before there was `--proxy-all`, a proxy was for everything.
-const ONLY_WHO_SAYS_SO: &str = "the proxy is for page requests that say use_proxy; all else goes out without it: --proxy-all (proxy_all) \
+const ONLY_WHO_SAYS_SO: &str = "the proxy is for work that says use_proxy; all else goes out without it: --proxy-all (proxy_all) \
      sends that through it, too";
 
 /// Serves until it is told to end.

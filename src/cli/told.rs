@@ -44,7 +44,7 @@ pub(super) struct Told {
     /// The password for it: the name of a secret
     #[arg(long, value_name = "SECRET", requires = "http_user", value_parser = secret_name)]
     http_password: Option<String>,
-    /// The only site that gets them; without it each that a tab is taken to and that asks
+    /// The only site that gets them; without it the one that a tab is taken to by its address
     #[arg(long, value_name = "ORIGIN", requires = "http_user")]
     http_origin: Option<String>,
     /// The proxy to go out through: http://, https:// or socks5://[USER@]HOST:PORT; `direct` for none

@@ -24,6 +24,9 @@ pub enum DocumentError {
     /// The system gave no thread.
     #[error("no thread to read the document on: {0}")]
     NoThread(String),
+    /// Reading it took longer than anybody waited.
+    #[error("the document was not read in time")]
+    Late,
     /// Reading it broke down.
     #[error("the document could not be read: a part that reads HTML broke down on it")]
     Broken,
@@ -38,6 +41,7 @@ impl DocumentError {
             Self::InvalidSelector(_) => "invalid_selector",
             Self::InvalidField(_) => "invalid_argument",
             Self::NoThread(_) => "runtime",
+            Self::Late => "timeout",
             Self::Broken => "document_unreadable",
         }
     }

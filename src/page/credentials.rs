@@ -1,5 +1,6 @@
 //! User name and password of HTTP: given when the site asks for them that they are for, once per request, and to no other. Where it is
-//! not said which that is, it is any that a tab comes to: by its address, by links, redirects and scripts, popups included.
+//! not said which that is, it is the one that the tab was taken to by its address, and none that links, scripts, redirects to another
+//! host or windows that pages open have led to.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -20,7 +21,7 @@ use super::rpc::{Ack, rpc};
 /// User name and password for a site.
 #[derive(Debug, Clone)]
 pub struct Credentials {
-    /// Scheme, host and port, as `Url::origin` writes them; none for that of the page's main document.
+    /// Scheme, host and port, as `Url::origin` writes them; none for the one that the page was taken to by address.
     pub origin: Option<String>,
     /// The user name.
     pub username: String,
@@ -42,10 +43,10 @@ impl Credentials {
         is_meant.then(|| self.header())
     }
 
-    /// The same of a document that was asked for by its address and answered by asking who we are, where that is the site of nobody
-    /// in particular.
-    pub fn when_asked(&self) -> Option<Zeroizing<String>> {
-        self.origin.is_none().then(|| self.header())
+    /// The same of a document at `url` that has answered by asking who we are, where it is not said which site they are for: `taken`
+    /// is the address that was asked for first, whose site alone gets them.
+    pub fn when_asked(&self, taken: &Url, url: &Url) -> Option<Zeroizing<String>> {
+        (self.origin.is_none() && is_site_of(taken, url)).then(|| self.header())
     }
 
     fn header(&self) -> Zeroizing<String> {
@@ -66,7 +67,8 @@ impl Credentials {
         }
     }
 
-    /// The answer to who asks; `site` is the origin of the main document, or of the one that is about to be.
+    /// The answer to who asks; `site` is the origin that the page was taken to, where that is its main document, or is
+    /// about to be.
     fn answer(&self, challenge: &Challenge, site: Option<&str>, tried: bool) -> Value {
         let wanted = self.origin.as_deref().or(site);
         let asks = origin_of(&challenge.origin);
@@ -106,13 +108,23 @@ fn origin_of(address: &str) -> Option<String> {
     origin.is_tuple().then(|| origin.ascii_serialization())
 }
 
-/// The origin of the main document; of the next one where that is what asks.
+/// Whether `url` is of the site at `taken`: the same origin, or by TLS what was asked for without.
+fn is_site_of(taken: &Url, url: &Url) -> bool {
+    let is_safer = taken.scheme() == "http" && url.scheme() == "https" && taken.host() == url.host();
+    url.origin().is_tuple() && (taken.origin() == url.origin() || is_safer)
+}
+
+/// The origin of the main document, or of the next one where that is what asks, as long as it is of the site that the page was taken
+/// to. A site that it has come to otherwise is anybody's.
 fn site(inner: &Inner, frame: &str, kind: &str, challenge: &Challenge) -> Option<String> {
-    if kind == "Document" && frame == inner.target.id().inner() {
-        return origin_of(&challenge.origin);
-    }
-    let tree = inner.tree();
-    origin_of(&tree.get(&tree.main)?.url)
+    let document = if kind == "Document" && frame == inner.target.id().inner() {
+        challenge.origin.clone()
+    } else {
+        let tree = inner.tree();
+        tree.get(&tree.main)?.url.clone()
+    };
+    let is_its = is_site_of(inner.taken().as_ref()?, &Url::parse(&document).ok()?);
+    is_its.then(|| origin_of(&document))?
 }
 
 /// Answers for one page or frame as long as it is there. To be called before [`Credentials::order`] is sent to it.
@@ -165,7 +177,9 @@ mod tests {
         let basic = |url: &str| own.basic(&Url::parse(url).unwrap()).map(|text| text.to_string());
         assert_eq!(basic("https://shop.example/a?b").as_deref(), Some("Basic bWU6c3dvcmRmaXNo"));
         assert_eq!((basic("http://shop.example/"), basic("https://shop.example.evil.example/")), (None, None));
-        assert!(own.when_asked().is_none() && !format!("{own:?}").contains("swordfish"));
+        let url = |url: &str| Url::parse(url).unwrap();
+        let shop = url("https://shop.example/a");
+        assert!(own.when_asked(&shop, &shop).is_none() && !format!("{own:?}").contains("swordfish"));
 
         let any = Credentials { origin: None, ..own };
         let answer = |origin: &str, site: Option<&str>| {
@@ -179,6 +193,17 @@ mod tests {
             assert_eq!(answer(origin, site), "Default", "{origin} {site:?}");
         }
         // Not unasked.
-        assert!(any.basic(&Url::parse("https://a.example").unwrap()).is_none() && any.when_asked().is_some());
+        assert!(any.basic(&shop).is_none());
+        // Whoever is asked first, and by TLS where that was asked without; nobody else that it leads to.
+        for (taken, asks, gets) in [
+            ("https://shop.example/a", "https://shop.example/b", true),
+            ("http://shop.example/", "https://shop.example/", true),
+            ("https://shop.example/", "http://shop.example/", false),
+            ("https://shop.example/", "https://shop.example:8443/", false),
+            ("https://shop.example/", "https://www.shop.example/", false),
+            ("data:text/html,x", "data:text/html,x", false),
+        ] {
+            assert_eq!(any.when_asked(&url(taken), &url(asks)).is_some(), gets, "{taken} {asks}");
+        }
     }
 }

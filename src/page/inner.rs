@@ -8,6 +8,7 @@ use futures_util::future::join_all;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::sync::{mpsc, oneshot, watch};
+use url::Url;
 
 use crate::base::Deadline;
 use crate::browser::{BrowserError, Cdp, RawEvents, Target, TargetEvent, TargetKind};
@@ -32,6 +33,8 @@ pub(super) struct Inner {
     /// The mouse and the keyboard are one each per page.
     pub input: tokio::sync::Mutex<()>,
     emulation: Mutex<Emulation>,
+    /// Where it was last taken to by address.
+    taken: Mutex<Option<Url>>,
     /// Sees frames in processes of their own before they run.
     greeting: Mutex<Option<Greeting>>,
     /// Who sees to its dialogs.
@@ -61,6 +64,7 @@ impl Inner {
             barriers: Mutex::default(),
             input: tokio::sync::Mutex::default(),
             emulation: Mutex::new(emulation),
+            taken: Mutex::default(),
             greeting: Mutex::default(),
             dialogs: Dialogs::default(),
             target: target.clone(),
@@ -80,6 +84,11 @@ impl Inner {
     /// What its targets tell otherwise than the browser. Never held over an await.
     pub fn emulation(&self) -> MutexGuard<'_, Emulation> {
         self.emulation.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Where it was last taken to by address; not where links, scripts or other sites have led it. Never held over an await.
+    pub fn taken(&self) -> MutexGuard<'_, Option<Url>> {
+        self.taken.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Hands every frame in a process of its own to `greeting` before it runs; those that run already now.

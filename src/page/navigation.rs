@@ -134,6 +134,7 @@ pub(super) async fn goto(
     options: &GotoOptions,
 ) -> Result<Option<u16>, PageError> {
     let address = check_url(url)?;
+    *page.taken() = url::Url::parse(&address).ok().filter(|_| !options.led);
     verb.log.line(format!("navigating to {address:?}"));
     verb.missing = format!("{address} to answer");
     let main = page.main();

@@ -40,6 +40,8 @@ pub struct GotoOptions {
     /// Not to ask the document for its status, which costs a round trip: `goto` answers none then. `Page::status` asks for it, beside
     /// whatever else is asked.
     pub skip_status: bool,
+    /// Whether it is where sites have led to, and nobody's choice: credentials that are for no site in particular are not for it.
+    pub led: bool,
 }
 
 /// Options of every action.

@@ -1,9 +1,12 @@
 //! Execution contexts: finding the one of a frame's world, evaluating the bundle in it once, and calling it.
 
+use std::convert::Infallible;
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures_util::future::join_all;
 use serde_json::{Value, json};
+use tokio::time::sleep;
 
 use crate::browser::{BrowserError, Cdp};
 
@@ -33,6 +36,9 @@ const BUNDLE: &str = concat!(
     include_str!("injected/suggest.js"),
     include_str!("injected/tail.js"),
 );
+
+/// How long to wait for the page's own world before it is asked for, and between two times.
+const WAKE: Duration = Duration::from_millis(50);
 
 /// A world of one document.
 #[derive(Debug, Clone)]
@@ -114,12 +120,32 @@ impl Inner {
             }
             Some(_) => {}
         }
-        self.until(|tree| match find(tree) {
+        let there = self.until(|tree| match find(tree) {
             None => Some(Err(CallError::Lost)),
             Some((cdp, Some(context))) => Some(Ok(World { cdp, context })),
             Some((_, None)) => None,
-        })
-        .await
+        });
+        if !name.is_empty() {
+            return there.await;
+        }
+        tokio::select! {
+            biased;
+            there = there => there,
+            never = self.wake_own_world(frame) => match never {},
+        }
+    }
+
+    /// Has Chromium make and tell the page's own world. It does so by itself, but for a document without scripts that came to a
+    /// process which was there already, as a frame's of the page before: that has none until somebody runs something in it.
+    async fn wake_own_world(&self, frame: &str) -> Infallible {
+        loop {
+            sleep(WAKE).await;
+            let cdp = self.tree().get(frame).map(|node| node.cdp.clone());
+            if let Some(cdp) = cdp {
+                // Without a context it is that of the document that is there now.
+                drop(cdp.call(rpc::<Ack>("Runtime.evaluate", json!({"expression": "0"}))).await);
+            }
+        }
     }
 
     /// Calls `method` of the bundle in the frame's document; answers its tagged JSON.

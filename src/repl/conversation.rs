@@ -117,7 +117,7 @@ impl<'d> Conversation<'d> {
             }
         };
         conversation.greet();
-        let flow = conversation.talk(&mut input).await;
+        let flow = Box::pin(conversation.talk(&mut input)).await;
         input.restore();
         let code = if conversation.is_terminal() { 0 } else { conversation.code };
         End { code, terminated: flow == Flow::Terminated }
@@ -165,7 +165,7 @@ impl<'d> Conversation<'d> {
             self.renew_knowledge().await;
             input.ask(self.prompt(), std::mem::take(&mut self.remember), std::mem::take(&mut self.clear));
             let flow = match self.listen(input).await {
-                Ok(Heard::Text(text)) => self.hear(&text).await,
+                Ok(Heard::Text(text)) => Box::pin(self.hear(&text)).await,
                 Ok(Heard::Cancelled { was_empty }) => {
                     if was_empty {
                         self.note(self.way_out());

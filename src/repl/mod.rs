@@ -130,5 +130,5 @@ pub struct End {
 
 /// Talks until there is nothing more to say. The dialogue is left open, and the terminal as it was found.
 pub async fn converse(dialogue: &mut Dialogue, setup: Setup, signals: &mut UnboundedReceiver<Signal>) -> End {
-    conversation::Conversation::hold(dialogue, setup, signals).await
+    Box::pin(conversation::Conversation::hold(dialogue, setup, signals)).await
 }

@@ -132,9 +132,7 @@ async fn patiently(page: &Page, schema: &Schema, deadline: Deadline) -> Result<E
         let (html, base) = document(page, deadline).await?;
         if html != before {
             before.clone_from(&html);
-            let schema = schema.clone();
-            let work = tokio::task::spawn_blocking(move || heuristic::extract(&html, base.as_ref(), &schema));
-            let read = work.await.map_err(|_| ScriptError::new("internal_error", "the page could not be read"))?;
+            let read = heuristic::extract_by(html, base, schema.clone(), deadline).await;
             found = read.map_err(|error| ScriptError::new(error.code(), error.to_string()))?;
         }
         if !found.data.is_empty() || deadline.remaining() < PAUSE {

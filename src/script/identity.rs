@@ -131,7 +131,7 @@ pub const OPTIONS: [OptionDoc; 11] = [
         default: "none",
         doc: "What one site is answered with that asks for a user name and a password by HTTP: `#{ origin: \"https://shop.example\", \
               username: \"me\", password: #{ secret: \"SHOP\" } }`; the secret is one of the vault. No other site gets them. Without an \
-              origin each site that the tab is taken to.",
+              origin the site that the tab is taken to by address.",
     },
     OptionDoc {
         name: "proxy",

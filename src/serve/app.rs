@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::base::Tenant;
-use crate::egress::KeptOff;
+use crate::egress::{KeptOff, Upstream};
 use crate::session::Sessions;
 
 use super::ServeConfig;
@@ -44,7 +44,8 @@ pub(super) struct Inner {
     pub(super) slots: Slots,
     /// Work without a browser that opens whole sessions, with a queue of its own: nobody is to wait behind browsers for it.
     pub(super) heavy: Slots,
-    /// Sessions that are sent or taken piece by piece, as fast as the client is: a slow one holds nobody's slot.
+    /// Sessions that are sent or taken piece by piece, as fast as the client is: a slow one holds nobody's slot, and
+    /// no tenant has so many that there is none for others.
     pub(super) transfers: Slots,
     /// The servers of this store.
     pub(super) nodes: Nodes,
@@ -72,8 +73,8 @@ impl App {
         let nodes = Nodes::new(address, config.advertise.as_deref(), config.egress.policy.clone());
         let (slots, jobs) = (Slots::new(config.max_concurrent, config.max_queued), Jobs::new(nodes.id()));
         let vms = Vms::new(config.max_live);
-        let beside = |places| Slots::new(places, config.max_queued);
-        let (heavy, transfers) = (beside(HEAVY), beside(TRANSFERS));
+        let heavy = Slots::new(HEAVY, config.max_queued);
+        let transfers = Slots::leaving_room(TRANSFERS, config.max_queued);
         let library = Library::of(config.scripts.clone(), config.max_script);
         let (ending, stopping) = (CancellationToken::new(), CancellationToken::new());
         let (artifacts, metrics, executions) = (Artifacts::new(nodes.id()), Metrics::new(), TaskTracker::new());
@@ -106,6 +107,15 @@ impl App {
     /// A place for a session of `tenant` that is sent or taken piece by piece; waits for its turn.
     pub(super) async fn transfer(&self, tenant: &Tenant) -> Result<Slot, ApiError> {
         place(&self.transfers, tenant).await
+    }
+
+    /// The proxy that the server was started with, for work that says `use_proxy`; `proxy_unavailable` where there is none.
+    pub(super) fn upstream(&self, is_wanted: bool) -> Result<Option<Upstream>, ApiError> {
+        let upstream = self.config.egress.upstream.clone().filter(|_| is_wanted);
+        if is_wanted && upstream.is_none() {
+            return Err(ApiError::new("proxy_unavailable", "this server was started without --proxy"));
+        }
+        Ok(upstream)
     }
 
     /// What URLs of this server begin with, without a slash at the end.

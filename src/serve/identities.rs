@@ -131,12 +131,12 @@ struct IdentityInput {
     secrets: Option<BTreeMap<String, String>>,
 }
 
-/// User name and password, for one site or for those that tabs are taken to.
+/// User name and password, for one site or for the one that a tab is taken to.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct CredentialsInput {
-    /// The only site that gets them, such as `https://shop.example`. None: each site that a tab comes to and that asks for them,
-    /// also where links, redirects, scripts and popups lead, but nothing that pages have in them from elsewhere.
+    /// The only site that gets them, such as `https://shop.example`. None: the site that a tab is taken to by its address (the `url`
+    /// of a request, `goto` in a script), and none that links, redirects, scripts and popups lead to.
     origin: Option<String>,
     /// Without a colon.
     username: String,

@@ -2,7 +2,8 @@
 //!
 //! Tenants take turns; within one it is first come, first served. Of one session of a tenant one piece of work goes on at a time,
 //! in the order in which they came: those behind it wait in the queue and hold no slot meanwhile. The queue is bounded; where it is
-//! full the tenant with most in it gives up its newest place to one that has clearly fewer.
+//! full the tenant with most in it gives up its newest place to one that has clearly fewer. Where a slot may be held for very long,
+//! a tenant has no more of them than are left for others: there is always one for who has none.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::future::Future;
@@ -42,6 +43,10 @@ struct State {
     queues: BTreeMap<Tenant, Queue>,
     /// Sessions that somebody works in.
     busy: BTreeSet<SessionKey>,
+    /// How many slots each tenant has.
+    held: BTreeMap<Tenant, usize>,
+    /// Whether a tenant leaves as many free as it has.
+    leaves_room: bool,
     /// How many requests wait; jobs are counted where they are kept.
     requests: usize,
     /// How long a slot is held, on average over the last ones.
@@ -104,6 +109,7 @@ impl Slot {
 /// A place among those that go on at a time.
 struct Place {
     slots: Slots,
+    tenant: Tenant,
     since: Instant,
 }
 
@@ -112,6 +118,7 @@ impl Drop for Place {
         let lasted = self.since.elapsed();
         self.slots.change(|state| {
             state.free += 1;
+            state.give_back(&self.tenant);
             state.usual = (state.usual * 7 + lasted) / 8;
         });
     }
@@ -159,6 +166,16 @@ impl Drop for Waiting {
 impl Slots {
     /// `slots` at a time, and at most `max_queued` requests that wait.
     pub(super) fn new(slots: usize, max_queued: usize) -> Self {
+        Self::with(slots, max_queued, false)
+    }
+
+    /// The same for what goes on for as long as a client likes: a tenant has at most half of the slots, and of what others have left
+    /// at most half.
+    pub(super) fn leaving_room(slots: usize, max_queued: usize) -> Self {
+        Self::with(slots, max_queued, true)
+    }
+
+    fn with(slots: usize, max_queued: usize, leaves_room: bool) -> Self {
         let state = State {
             slots: slots.max(1),
             free: slots.max(1),
@@ -166,6 +183,8 @@ impl Slots {
             turns: VecDeque::new(),
             queues: BTreeMap::new(),
             busy: BTreeSet::new(),
+            held: BTreeMap::new(),
+            leaves_room,
             requests: 0,
             usual: FIRST_GUESS,
         };
@@ -196,7 +215,7 @@ impl Slots {
         let session = session.map(str::to_owned);
         let id = self.change(|state| {
             let id = state.next_id;
-            let at_once = state.free > 0 && state.is_free(tenant, session.as_ref());
+            let at_once = state.may_begin(tenant) && state.is_free(tenant, session.as_ref());
             if is_request && !at_once && state.requests >= self.0.max_queued {
                 state.make_room(tenant)?;
             }
@@ -214,8 +233,8 @@ impl Slots {
             (change(&mut state), std::iter::from_fn(|| state.grant()).collect::<Vec<_>>())
         };
         // Outside the lock: where nobody waits any more the slot comes back here.
-        for (waiter, key) in granted {
-            let place = Place { slots: self.clone(), since: Instant::now() };
+        for (waiter, tenant, key) in granted {
+            let place = Place { slots: self.clone(), tenant, since: Instant::now() };
             let turn = key.map(|key| Turn { slots: self.clone(), key });
             drop(waiter.granted.send(Slot { turn, place: Some(place) }));
         }
@@ -241,12 +260,27 @@ impl State {
         session.is_none_or(|session| !self.busy.contains(&(tenant.clone(), session.clone())))
     }
 
-    /// The next who may begin, with the session that is now theirs.
-    fn grant(&mut self) -> Option<(Waiter, Option<SessionKey>)> {
+    /// Whether there is a slot for the tenant.
+    fn may_begin(&self, tenant: &Tenant) -> bool {
+        let held = self.held.get(tenant).copied().unwrap_or_default();
+        self.free > if self.leaves_room { held } else { 0 }
+    }
+
+    fn give_back(&mut self, tenant: &Tenant) {
+        let left = self.held.get(tenant).map_or(0, |held| held.saturating_sub(1));
+        if left == 0 {
+            self.held.remove(tenant);
+        } else {
+            self.held.insert(tenant.clone(), left);
+        }
+    }
+
+    /// The next who may begin, whose it is, and the session that is now theirs.
+    fn grant(&mut self) -> Option<(Waiter, Tenant, Option<SessionKey>)> {
         if self.free == 0 {
             return None;
         }
-        let mut turns = self.turns.iter();
+        let mut turns = self.turns.iter().filter(|tenant| self.may_begin(tenant));
         let (tenant, id) = turns.find_map(|tenant| Some((tenant.clone(), self.next_of(tenant)?)))?;
         let waiter = self.take_out(&tenant, id)?;
         if let Some(queue) = self.queues.get_mut(&tenant) {
@@ -255,9 +289,10 @@ impl State {
             self.turns.push_back(tenant.clone());
         }
         self.free -= 1;
-        let key = waiter.session.clone().map(|session| (tenant, session));
+        *self.held.entry(tenant.clone()).or_default() += 1;
+        let key = waiter.session.clone().map(|session| (tenant.clone(), session));
         self.busy.extend(key.clone());
-        Some((waiter, key))
+        Some((waiter, tenant, key))
     }
 
     /// The first of a tenant whose session nobody works in; requests and jobs in turn.

@@ -106,6 +106,26 @@ fn the_queue_is_bounded_and_a_tenant_with_many_makes_room_for_one_with_few() {
 }
 
 #[test]
+fn where_slots_are_held_for_long_there_is_always_one_for_who_has_none() {
+    let slots = Slots::leaving_room(4, 64);
+    let mut waiting: Vec<_> = ["a0", "a1", "a2", "a3"].map(|name| (name, ask(&slots, "a", None))).into();
+    let names = |served: &[(&'static str, Slot)]| served.iter().map(|(name, _)| *name).collect::<Vec<_>>();
+    let mut of_a = served(&mut waiting);
+    assert_eq!((names(&of_a), slots.load()), (vec!["a0", "a1"], Load { running: 2, waiting: 2 }));
+    for name in ["b0", "b1", "c0", "d0"] {
+        waiting.push((name, ask(&slots, &name[..1], None)));
+    }
+    let others = served(&mut waiting);
+    assert_eq!(names(&others), ["b0", "c0"]);
+    // The next slot is for who has none, though others have waited for longer.
+    drop(of_a.pop());
+    let last = served(&mut waiting);
+    assert_eq!(names(&last), ["d0"]);
+    drop((of_a, others, last));
+    assert_eq!(names(&served(&mut waiting)), ["a2", "a3", "b1"]);
+}
+
+#[test]
 fn whoever_goes_leaves_nothing_behind() {
     let slots = Slots::new(1, 2);
     let held = now(&mut ask(&slots, "a", Some("x"))).unwrap();

@@ -3,16 +3,22 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::{PoisonError, RwLock};
+use std::time::Duration;
 
+use tokio::time::{Instant, sleep_until};
 use zeroize::Zeroizing;
 
 use crate::base::{Secret, Tenant};
 use crate::seal::{
-    Context, DataKey, KeyRing, NameKey, NameTag, PassphraseKdf, RootKey, SealError, Sealed, TenantTag, open, seal,
+    Context, DataKey, KeyId, KeyRing, NameKey, NameTag, PassphraseKdf, RootKey, SealError, Sealed, TenantTag, open,
+    seal,
 };
 use crate::store::{DocumentName, Documents, Expected, StoreError};
 
 use super::{SessionError, keyfile};
+
+/// How often the store is asked for keys that nobody here has heard of.
+const PAUSE: Duration = Duration::from_secs(1);
 
 /// Where the root key comes from. A text or a file may hold several, with white space between them (passphrases: one per line):
 /// the first seals, the others only open.
@@ -71,6 +77,8 @@ pub(super) struct Keys {
     /// The check document that was proven last.
     check: RwLock<Sealed>,
     names: NameKey,
+    /// When the store was last asked for a key that is not known here.
+    looked: tokio::sync::Mutex<Option<Instant>>,
 }
 
 impl Keys {
@@ -109,7 +117,8 @@ impl Keys {
         }
         let check = check.ok_or(StoreError::NotFound("key check"))?;
         let names = prove(&ring, &check, &store)?;
-        Ok(Self { source, store, ring: RwLock::new(ring), check: RwLock::new(check), names })
+        let (ring, check, looked) = (RwLock::new(ring), RwLock::new(check), tokio::sync::Mutex::default());
+        Ok(Self { source, store, ring, check, names, looked })
     }
 
     /// The root keys as they are now.
@@ -152,6 +161,27 @@ impl Keys {
         }
         *self.ring.write().unwrap_or_else(PoisonError::into_inner) = ring;
         *self.check.write().unwrap_or_else(PoisonError::into_inner) = check;
+        Ok(())
+    }
+
+    /// Follows the store to the key `id`, where that is not known here. The store is asked once in [`PAUSE`] at the most, whoever
+    /// asks for how many; those who came before it was asked share the answer.
+    pub(super) async fn look_for(&self, id: KeyId, documents: &dyn Documents) -> Result<(), SessionError> {
+        let came = Instant::now();
+        while !self.ring().knows(id) {
+            let until = {
+                let mut looked = self.looked.lock().await;
+                match *looked {
+                    Some(at) if at >= came => return Ok(()),
+                    Some(at) if at.elapsed() < PAUSE => at + PAUSE,
+                    _ => {
+                        *looked = Some(Instant::now());
+                        return self.refresh(documents).await;
+                    }
+                }
+            };
+            sleep_until(until).await;
+        }
         Ok(())
     }
 

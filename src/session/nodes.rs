@@ -76,12 +76,10 @@ impl Sessions {
     }
 
     /// Whether one of the servers of this store said these `fields`. Asks the store where the proof names a key that is not known
-    /// here, as after a change of the root key.
+    /// here, as after a change of the root key; whoever makes such names up has it asked once a second, and not more.
     pub async fn is_proven(&self, proof: &str, fields: &[&[u8]]) -> Result<bool, SessionError> {
         let Some((id, proof)) = read(proof) else { return Ok(false) };
-        if !self.keys().ring().knows(id) {
-            self.follow_keys().await?;
-        }
+        self.keys().look_for(id, self.documents()).await?;
         Ok(self.keys().ring().proof_key(id).is_some_and(|key| key.is_proof(&proof, fields)))
     }
 
@@ -100,10 +98,75 @@ fn read(text: &str) -> Option<(KeyId, Vec<u8>)> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
     use super::*;
+    use crate::seal::{NameTag, Sealed};
     use crate::session::{KeySource, StoreConfig};
+    use crate::store::{Documents, KeptDocument, StoreError};
 
     const SOON: Duration = Duration::from_mins(1);
+
+    /// Counts what is read.
+    struct Counted<'a> {
+        documents: &'a dyn Documents,
+        reads: AtomicUsize,
+    }
+
+    #[async_trait::async_trait]
+    impl Documents for Counted<'_> {
+        async fn get(&self, name: &DocumentName) -> Result<Option<Sealed>, StoreError> {
+            self.reads.fetch_add(1, Ordering::Relaxed);
+            self.documents.get(name).await
+        }
+
+        async fn put(
+            &self,
+            name: &DocumentName,
+            expected: &Expected,
+            value: &Sealed,
+            ttl: Option<Duration>,
+        ) -> Result<(), StoreError> {
+            self.documents.put(name, expected, value, ttl).await
+        }
+
+        async fn remove(&self, name: &DocumentName) -> Result<bool, StoreError> {
+            self.documents.remove(name).await
+        }
+
+        async fn list(
+            &self,
+            tenant: TenantTag,
+            kind: &'static str,
+            after: Option<NameTag>,
+            limit: usize,
+        ) -> Result<Vec<(NameTag, Sealed)>, StoreError> {
+            self.documents.list(tenant, kind, after, limit).await
+        }
+
+        async fn all(&self, after: Option<&KeptDocument>, limit: usize) -> Result<Vec<KeptDocument>, StoreError> {
+            self.documents.all(after, limit).await
+        }
+
+        async fn reseal(&self, kept: &KeptDocument, new: &Sealed) -> Result<bool, StoreError> {
+            self.documents.reseal(kept, new).await
+        }
+    }
+
+    #[tokio::test]
+    async fn keys_that_nobody_has_cost_a_read_now_and_then() {
+        let home = tempfile::tempdir().unwrap();
+        let key = KeySource::MadeOnFirstUse(home.path().join("key"));
+        let sessions = Sessions::open(StoreConfig::Embedded(home.path().join("store")), key).await.unwrap();
+        let counted = Counted { documents: sessions.documents(), reads: AtomicUsize::new(0) };
+        let looks = (1..=50).map(|number| sessions.keys().look_for(KeyId([number; 16]), &counted));
+        assert!(futures_util::future::join_all(looks).await.iter().all(Result::is_ok));
+        // The first is looked for at once, all others together.
+        assert_eq!(counted.reads.load(Ordering::Relaxed), 2);
+        let known = sessions.keys().ring().current_id();
+        sessions.keys().look_for(known, &counted).await.unwrap();
+        assert_eq!(counted.reads.load(Ordering::Relaxed), 2);
+    }
 
     #[tokio::test]
     async fn servers_are_known_until_they_are_removed_also_over_a_change_of_keys() {

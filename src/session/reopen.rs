@@ -43,7 +43,7 @@ impl Session {
 }
 
 async fn load(page: Page, url: String, tabs: Tabs, deadline: Deadline) {
-    let there = GotoOptions { wait_until: LoadState::Commit, ..GotoOptions::default() };
+    let there = GotoOptions { wait_until: LoadState::Commit, led: true, ..GotoOptions::default() };
     let Err(error) = page.goto(&url, &there, deadline).await else { return };
     let why = match error.error {
         // Whoever closed it, or went elsewhere with it, does not miss it.

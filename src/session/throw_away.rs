@@ -6,16 +6,16 @@ use crate::egress::Upstream;
 
 use super::{Identity, Session, SessionError, Workspace};
 
-/// What the throw-away session tells sites, and how it goes out.
-#[derive(Clone, Default)]
+/// What the throw-away session tells sites, and how sessions go out of which nothing else was said.
+#[derive(Default)]
 pub(super) struct Pose {
     identity: Identity,
     through: Option<Upstream>,
 }
 
 impl Workspace {
-    /// What the session of a run that opens none tells sites, and the upstream proxy that it goes through where its identity has none
-    /// of its own. For before it is there.
+    /// What the session of a run that opens none tells sites, and the upstream proxy that all sessions of the run go through whose
+    /// identity has none of its own. For before they are there.
     pub fn pose(&self, identity: Identity, through: Option<Upstream>) {
         self.lock_pose(|pose| *pose = Pose { identity, through });
     }
@@ -33,8 +33,8 @@ impl Workspace {
         if let Some(id) = reopen {
             return self.reopened(turn, &id).await;
         }
-        let Pose { identity, through } = self.lock_pose(|pose| pose.clone());
-        let way = self.way(identity.proxy.as_ref(), through.as_ref()).await?;
+        let identity = self.lock_pose(|pose| pose.identity.clone());
+        let way = self.way(identity.proxy.as_ref(), None).await?;
         let credentials = self.credentials(&identity).await?;
         let spare = if way.is_none() { self.running().spare().await } else { None };
         let (_, room) = self.room(spare, way).await?;
@@ -51,6 +51,11 @@ impl Workspace {
 
     fn lock_pose<T>(&self, look: impl FnOnce(&mut Pose) -> T) -> T {
         look(&mut self.0.pose.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// The upstream proxy of sessions that nothing else was said of.
+    pub(super) fn posed_through(&self) -> Option<Upstream> {
+        self.lock_pose(|pose| pose.through.clone())
     }
 
     /// What the throw-away session's identity means by a secret's name.

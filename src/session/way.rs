@@ -151,8 +151,8 @@ impl KeptIdentity {
 }
 
 impl Workspace {
-    /// How a session goes out whose identity has this proxy; `otherwise` is the upstream proxy of those that have none. None: as the
-    /// browser does. [`SessionError::NoSecret`] where the vault has no such password.
+    /// How a session goes out whose identity has this proxy; `otherwise` is the upstream proxy of those that have none, or that of
+    /// [`Self::pose`]. None: as the browser does. [`SessionError::NoSecret`] where the vault has no such password.
     pub(super) async fn way(
         &self,
         proxy: Option<&IdentityProxy>,
@@ -166,7 +166,7 @@ impl Workspace {
                 };
                 proxy.upstream(password)?
             }
-            None => otherwise.cloned(),
+            None => otherwise.cloned().or_else(|| self.posed_through()),
         };
         let Some(upstream) = upstream else { return Ok(None) };
         // Who has one way out must not find another by naming a proxy.

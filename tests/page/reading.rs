@@ -1,6 +1,6 @@
 //! Reading, extracting, evaluating, pictures.
 
-use rhaven::page::{Schema, ScreenshotOptions, Selector};
+use rhaven::page::{GotoOptions, Schema, ScreenshotOptions, Selector, UrlPattern};
 use serde_json::{Value, json};
 
 use super::support::{Stage, short, soon};
@@ -117,6 +117,83 @@ async fn javascript_runs_and_fails_readably() {
     assert_eq!(stage.eval("typeof kept + typeof __rhaven").await, "undefinedundefined");
     let error = frame.evaluate("new Promise(() => {})", None, short()).await.unwrap_err();
     assert_eq!(error.to_string(), "timeout of 400 ms while waiting for the JavaScript to end");
+    stage.end().await;
+}
+
+/// A page that puts itself in the way of what leaves it.
+const HOSTILE: &str = "<script>const answered = 'x'.repeat(5000), put = (name, change) => Object.defineProperty(...name, { ...change, configurable: true });
+    put([Object.prototype, 'then'], { value(answer) { answer('instead') } });
+    put([Promise.prototype, 'then'], { value(answer) { answer(answered) } });
+    put([Object.prototype, 'a'], { set() { put([this, 'b'], { value: answered, enumerable: true }) } });
+    put([Array.prototype, '0'], { set() { put([this, '0'], { value: answered, enumerable: true }) } });
+    Date.prototype.toISOString = String.prototype.slice = () => answered; String.prototype.split = () => [answered];</script>";
+
+#[tokio::test]
+async fn what_leaves_a_page_has_a_bound() {
+    let stage = Stage::with(HOSTILE).await;
+    let frame = stage.page.main_frame();
+    let within = async |source: &str| {
+        let answer = frame.evaluate_within(source, Some(&json!(10_000)), 1_000, soon()).await;
+        answer.map_err(|error| (error.error.code(), error.to_string()))
+    };
+    // What is the script's own may be a promise by the page's `then`; what it is answered in is not.
+    assert_eq!(within("({ a: 1 })").await, Ok(json!("instead")));
+    let inside = within("({ __proto__: null, a: 1, list: [1, undefined, 2n] })").await;
+    assert_eq!(inside, Ok(json!({"a": 1, "list": [1, null, 2]})));
+    assert_eq!(within("let one = 1; one + 1").await, Ok(json!(2)));
+    assert_eq!(within("async n => n // as given").await, Ok(json!(10_000)));
+    for large in [
+        "({ __proto__: null, list: new Array(1e9) })",
+        "({ __proto__: null, list: Array.from({ length: 200 }, () => 1n) })",
+        "({ __proto__: null, list: Array.from({ length: 200 }, () => () => 1) })",
+        "'x'.repeat(2e8)",
+    ] {
+        assert_eq!(within(large).await.unwrap_err().0, "result_too_large", "{large}");
+    }
+    for throws in [
+        "throw 'x'.repeat(2e8)",
+        "(() => { throw 'x'.repeat(2e8) })()",
+        "() => Promise.reject('x'.repeat(2e8))",
+        "async () => { throw new Error('x'.repeat(2e8)) }",
+        "throw { toString: () => 'x'.repeat(2e8) }",
+    ] {
+        let (code, message) = within(throws).await.unwrap_err();
+        assert_eq!(code, "javascript_error", "{throws}");
+        assert!(message.contains(&"x".repeat(1_000)) && message.len() < 4_200, "{throws}: {} bytes", message.len());
+    }
+    // What closes the brackets that it is run in does not stand beside the bound.
+    for beside in ["0)); (x => x)((('x'.repeat(5000))", "0), 1e9); (x => x)((('x'.repeat(5000))"] {
+        let (code, message) = within(beside).await.unwrap_err();
+        assert_eq!(code, "javascript_error", "{beside}");
+        assert!(message.contains("SyntaxError"), "{beside}: {message}");
+    }
+    stage.end().await;
+    // The same words and lines as without a bound.
+    let stage = Stage::with("<p>x</p>").await;
+    let frame = stage.page.main_frame();
+    for (source, wanted) in [
+        ("1 +\nnope", "ReferenceError: nope is not defined (line 2)"),
+        ("() => {\n  nope }", "ReferenceError: nope is not defined (line 2)"),
+        ("let x = 1; throw new TypeError('no')", "TypeError: no"),
+        ("throw 'words'", "words"),
+    ] {
+        let error = frame.evaluate_within(source, None, 1_000, soon()).await.unwrap_err();
+        assert_eq!(error.to_string(), format!("JavaScript failed: {wanted}"), "{source}");
+    }
+    stage.end().await;
+}
+
+#[tokio::test]
+async fn javascript_runs_in_a_document_that_came_to_the_process_of_a_frame() {
+    let stage = Stage::isolated().await;
+    stage.serve("/", "<iframe src='OTHER/frame'></iframe>");
+    stage.serve("/frame", "<p>x</p>");
+    stage.serve("/next", "<title>next</title><p>without a script</p>");
+    stage.goto("/").await;
+    let next = format!("http://localhost:{}/next", stage.port);
+    stage.page.main_frame().evaluate(&format!("location = {next:?}"), None, soon()).await.unwrap();
+    stage.page.wait_for_url(&UrlPattern::Glob(next), &GotoOptions::default(), soon()).await.unwrap();
+    assert_eq!(stage.page.main_frame().evaluate("document.title", None, soon()).await.unwrap(), json!("next"));
     stage.end().await;
 }
 

@@ -63,7 +63,7 @@ async fn every_server_tells_what_happens_in_a_job_and_passes_wishes_on() {
 async fn nobody_is_believed_to_be_a_server() {
     let rig = Rig::start().await;
     let (id, now) = ("0".repeat(32), jiff::Timestamp::now().as_second());
-    let forged = format!("1 node_{id} node_{id} {now} req_{id} 127.0.0.1 {id}.{id}{id}");
+    let forged = format!("2 node_{id} node_{id} {now} req_{id} 127.0.0.1 a.example {id}.{id}{id}");
     for said in ["", "1", &forged] {
         for path in ["/v1/jobs", "/healthz", "/nothing"] {
             let answer = sent(rig.request(Method::GET, path).header("x-rhaven-node", said)).await;

@@ -23,6 +23,10 @@ async fn answer(State(seen): State<Seen>, uri: Uri, headers: HeaderMap) -> Respo
     let is_in = headers.get(header::AUTHORIZATION).is_some_and(|given| *given == *wanted);
     let host = headers[header::HOST].to_str().unwrap().to_owned();
     seen.lock().unwrap().push((format!("{host}{}", uri.path()), headers));
+    if uri.path() == "/led" {
+        let there = format!("http://{}/page", host.replace("localhost", "127.0.0.1"));
+        return (StatusCode::FOUND, [(header::LOCATION, there)]).into_response();
+    }
     if is_in {
         // As a page would that shows what it was sent.
         return Html(format!("<!doctype html><p>inside with {PASSWORD}")).into_response();
@@ -84,6 +88,15 @@ async fn what_an_identity_gives_sites_goes_with_requests_of_every_kind() {
     assert!(!first.1.contains_key(header::AUTHORIZATION));
     let given = asked.iter().find(|(_, headers)| headers.contains_key(header::AUTHORIZATION)).unwrap();
     assert_eq!(given.1[header::COOKIE], "asked=1", "what came with the question goes with the answer");
+
+    // Where that site leads to is somebody else.
+    for rendered in [false, true] {
+        let led = format!("http://localhost:{port}/led");
+        let more = json!({"identity": "anywhere", "render_js": rendered, "url": led});
+        assert_eq!(fetch("localhost", more).await, (Some(401), false), "{rendered}");
+    }
+    let asked = std::mem::take(&mut *seen_too.lock().unwrap());
+    assert!(asked.len() >= 4 && asked.iter().all(|(_, headers)| !headers.contains_key(header::AUTHORIZATION)));
 
     // A script shows the password no more than a page request does, whatever a site does with it.
     let url = format!("http://127.0.0.1:{port}/page");

@@ -187,7 +187,28 @@ async fn the_proxy_of_the_server_is_for_who_asks_for_it() {
             assert_eq!((of_server.asked().len(), own.asked().len()), (0, 0));
         }
     }
+    // Whatever a script opens, and nothing of one that does not say so.
+    let script = format!("goto(\"{here}\"); session(\"opened\"); goto(\"{here}\"); 7");
+    for (session, use_proxy) in [(Value::Null, true), (json!("ran"), true), (Value::Null, false)] {
+        let body = json!({"script": script, "session": session, "use_proxy": use_proxy});
+        let run = rig.post("/v1/run", &body).await;
+        assert_eq!(run.json()["result"], 7, "{}", run.text);
+        let asked = of_server.asked().len();
+        assert!(if use_proxy { asked >= 2 } else { asked == 0 }, "{body}: {asked}");
+    }
+    let body = json!({"script": format!("goto(\"{here}\")"), "use_proxy": true, "identity": "own"});
+    assert_eq!(rig.post("/v1/run", &body).await.status, 200);
+    assert_eq!((of_server.asked().len(), own.asked().is_empty()), (0, false));
     rig.stop().await;
+
+    let bare = Rig::start().await;
+    let body = json!({"script": "1", "use_proxy": true});
+    for answer in
+        [bare.post("/v1/run", &body).await, bare.post("/v1/jobs", &json!({"kind": "run", "input": body})).await]
+    {
+        assert_eq!((answer.status.as_u16(), &answer.json()["error"]["code"]), (503, &json!("proxy_unavailable")));
+    }
+    bare.stop().await;
 
     let all = Rig::start_with(|config| (config.egress.upstream, config.proxy_all) = (Some(upstream()), true)).await;
     for render_js in [false, true] {

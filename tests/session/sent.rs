@@ -9,6 +9,7 @@ use axum::http::{HeaderMap, StatusCode, Uri, header};
 use axum::response::{Html, IntoResponse, Response};
 use data_encoding::BASE64;
 use rhaven::base::{Secret, Tenant};
+use rhaven::page::{GotoOptions, UrlPattern};
 use rhaven::session::{HttpCredentials, Identity, SecretRef, SessionOptions};
 use serde_json::json;
 
@@ -169,6 +170,17 @@ async fn credentials_are_given_to_the_site_that_they_are_for_and_to_no_other() {
     assert_eq!(with.keys().collect::<Vec<_>>(), ["127.0.0.1/private/data"]);
     goto(&page, &site.other_url("/private")).await;
     assert_eq!(evaluate(&page, "document.title").await, "inside");
+    site.take("authorization");
+    // Nor where it is led to from there.
+    let elsewhere = workspace.session(&id("led"), &anywhere).await.unwrap().page().await.unwrap();
+    goto(&elsewhere, &site.url("/top")).await;
+    let led = format!("location = {:?}", site.other_url("/private"));
+    evaluate(&elsewhere, &led).await;
+    let there = UrlPattern::Glob(site.other_url("/private"));
+    elsewhere.wait_for_url(&there, &GotoOptions::default(), soon()).await.unwrap();
+    assert_eq!(evaluate(&elsewhere, "document.title").await, "outside");
+    let (_, with) = site.take("authorization");
+    assert!(with.keys().all(|path| path.ends_with("favicon.ico")), "{with:?}");
     workspace.finish(soon()).await;
     site.take("authorization");
     set("another").await;

@@ -6,6 +6,7 @@ use serde_json::{Map, Value};
 use url::Url;
 
 use super::super::DocumentError;
+use super::aside::GivenUp;
 use super::dom::Dom;
 use super::model::{Cell, Fact, Labels, Set, Source};
 use super::shapes::{Kind, Output};
@@ -40,8 +41,8 @@ struct Candidate {
 }
 
 impl Page {
-    pub fn read(html: &str, base: Option<&Url>, schema: &Schema) -> Result<Self, DocumentError> {
-        let dom = Dom::parse(html)?;
+    pub fn read(html: &str, base: Option<&Url>, schema: &Schema, given_up: GivenUp) -> Result<Self, DocumentError> {
+        let dom = Dom::parse_until(html, given_up)?;
         let own_base =
             dom.elements.iter().find(|element| element.tag == "base").and_then(|element| element.attr("href"));
         let base = match (own_base, base) {
@@ -69,10 +70,10 @@ impl Page {
         Ok(Self { dom, base, facts, sets, in_records, counts, work: std::cell::Cell::new(0) })
     }
 
-    /// Takes `more` of the work that lists are found with; what it no longer suffices for is missing.
+    /// Takes `more` of the work that lists are found with; what it no longer suffices for is missing. There is none for nobody.
     pub fn has_work(&self, more: usize) -> bool {
         self.work.set(self.work.get().saturating_add(more));
-        self.work.get() <= MAX_WORK
+        self.work.get() <= MAX_WORK && !self.dom.given_up.is_so()
     }
 
     /// One value.
@@ -117,6 +118,9 @@ impl Page {
         let mut best: Option<Candidate> = None;
         let mut cache = Fits::default();
         for (index, fact) in self.facts.iter().enumerate() {
+            if self.dom.given_up.is_so() {
+                return None;
+            }
             let (by_words, by_look) = cache.of(attribute, &fact.labels);
             let place = self.place_factor(fact, attribute) * self.part_factor(fact, attribute);
             let most = by_words.max(by_look) * place;

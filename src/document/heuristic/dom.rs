@@ -5,6 +5,7 @@ use dom_query::{Document, NodeData, NodeId};
 
 use super::super::DocumentError;
 use super::super::tame::tame;
+use super::aside::GivenUp;
 use super::words;
 
 /// Elements beyond this are left out.
@@ -61,6 +62,8 @@ pub struct Dom {
     pub headings: Vec<usize>,
     /// Whether its language puts a comma before decimals.
     pub commas: bool,
+    /// Whether nobody waits for what is read any more.
+    pub given_up: GivenUp,
     text: String,
     /// Where the text ended as the last element did.
     closed: usize,
@@ -74,18 +77,27 @@ enum Step {
 impl Dom {
     /// Parses `html`.
     pub fn parse(html: &str) -> Result<Self, DocumentError> {
+        Self::parse_until(html, GivenUp::default())
+    }
+
+    /// The same for as long as somebody waits for it; else [`DocumentError::Late`].
+    pub fn parse_until(html: &str, given_up: GivenUp) -> Result<Self, DocumentError> {
         let document = Document::from(tame(html)?.as_ref());
         let mut dom = Self {
             elements: Vec::new(),
             linked: Vec::new(),
             headings: Vec::new(),
             commas: false,
+            given_up,
             text: String::new(),
             closed: 0,
         };
         let mut steps = vec![Step::Enter(document.root().id)];
         let mut open: Vec<usize> = Vec::new();
         while let Some(step) = steps.pop() {
+            if dom.given_up.is_so() {
+                return Err(DocumentError::Late);
+            }
             match step {
                 Step::Enter(id) => dom.enter(&document, id, &mut open, &mut steps),
                 Step::Leave(index) => {

@@ -16,7 +16,7 @@ pub fn gather(dom: &Dom, labels: &mut Labels) -> Vec<Fact> {
     let ids = dom.elements.iter().enumerate().filter_map(|(at, element)| Some((element.attr("id")?, at))).collect();
     let mut facts = Gatherer { dom, labels, facts: Vec::new(), pictures: 0, ids };
     for node in 0..dom.elements.len() {
-        if facts.facts.len() > MAX_FACTS {
+        if facts.facts.len() > MAX_FACTS || dom.given_up.is_so() {
             break;
         }
         facts.element(node);

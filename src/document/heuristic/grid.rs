@@ -26,6 +26,9 @@ pub fn gather(dom: &Dom, labels: &mut Labels) -> Vec<Set> {
         element.tag == "table" || matches!(element.attr("role"), Some("table" | "grid"))
     };
     for table in (0..dom.elements.len()).filter(is_table).take(MAX_TABLES) {
+        if dom.given_up.is_so() {
+            break;
+        }
         let rows = rows_of(dom, table);
         sets.extend(upright(dom, labels, table, &rows));
         sets.extend(lying(dom, labels, table, &rows));

@@ -27,7 +27,7 @@ struct Group {
 pub fn gather(dom: &Dom, labels: &mut Labels, telling: &dyn Fn(&str) -> bool) -> Vec<Set> {
     let mut groups = Vec::new();
     for parent in 0..dom.elements.len() {
-        if groups.len() >= MAX_SETS {
+        if groups.len() >= MAX_SETS || dom.given_up.is_so() {
             break;
         }
         if dom.elements[parent].is(&["head", "select", "p", "tr", "dl", "h1", "h2", "h3", "pre", "code"])
@@ -46,7 +46,7 @@ pub fn gather(dom: &Dom, labels: &mut Labels, telling: &dyn Fn(&str) -> bool) ->
     for group in groups {
         let size = |at: &usize| (dom.elements[*at].end - at).min(columns::MAX_IN_ROW) + 8;
         work += group.rows.iter().flatten().map(size).sum::<usize>();
-        if work > MAX_WORK {
+        if work > MAX_WORK || dom.given_up.is_so() {
             break;
         }
         sets.push(set(dom, labels, group, telling));

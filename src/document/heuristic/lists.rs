@@ -262,6 +262,9 @@ fn within(page: &Page, set: &Set, list: &List) -> Option<Vec<Value>> {
     let mut caches: Vec<Fits> = list.attributes.iter().map(|_| Fits::default()).collect();
     let mut best: Option<Match> = None;
     for inner in page.sets.iter().filter(|inner| !inner.row_nodes.is_empty() && !std::ptr::eq(*inner, set)) {
+        if page.dom.given_up.is_so() {
+            return None;
+        }
         if inner.row_nodes.iter().any(|node| row_of(*node).is_none()) {
             continue;
         }
@@ -382,6 +385,9 @@ fn fact<'a>(page: &'a Page, attribute: &Attribute, least: f32) -> Option<(f32, &
     let mut cache = Fits::default();
     let mut best: Option<(f32, &Fact)> = None;
     for fact in &page.facts {
+        if page.dom.given_up.is_so() {
+            return None;
+        }
         let (by_words, by_look) = cache.of(attribute, &fact.labels);
         let score = by_words.max(by_look * 0.8) * if fact.values.len() > 1 { 0.97 } else { 0.9 };
         if score < SURE.max(least) || best.as_ref().is_some_and(|(known, _)| *known >= score) {

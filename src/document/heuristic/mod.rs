@@ -2,6 +2,7 @@
 //! where each was taken from and how sure that is. Nothing is guessed beyond what the page says: what is not sure enough is
 //! missing. Pure and deterministic; time and memory stay within bounds that the size of the page sets, whatever is in it.
 
+mod aside;
 mod choose;
 mod columns;
 mod complete;
@@ -34,10 +35,12 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 use url::Url;
 
+pub use aside::extract_by;
 pub(super) use reading::Reading;
 pub use wanted::{Schema, SchemaError};
 
 use super::DocumentError;
+use aside::GivenUp;
 use choose::Page;
 use wanted::Want;
 
@@ -65,7 +68,16 @@ pub struct Provenance {
 
 /// Looks for what `schema` describes. Blocks: milliseconds for most pages, seconds for the largest. `base` is what addresses are relative to; a `<base>` of the page counts more.
 pub fn extract(html: &str, base: Option<&Url>, schema: &Schema) -> Result<Extraction, DocumentError> {
-    let page = Page::read(html, base, schema)?;
+    extract_until(html, base, schema, GivenUp::default())
+}
+
+fn extract_until(
+    html: &str,
+    base: Option<&Url>,
+    schema: &Schema,
+    given_up: GivenUp,
+) -> Result<Extraction, DocumentError> {
+    let page = Page::read(html, base, schema, given_up)?;
     let mut found = Extraction { data: Map::new(), missing: Vec::new(), sources: Vec::new() };
     let matches = lists::assign(&page, schema);
     for ((name, want), assigned) in schema.fields.iter().zip(matches) {
@@ -79,5 +91,6 @@ pub fn extract(html: &str, base: Option<&Url>, schema: &Schema) -> Result<Extrac
             None => found.missing.push(name.clone()),
         }
     }
-    Ok(found)
+    // What was found until then is not what the page says.
+    if page.dom.given_up.is_so() { Err(DocumentError::Late) } else { Ok(found) }
 }

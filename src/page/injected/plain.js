@@ -1,36 +1,38 @@
-async (value, argument, most) => {
-  // What is built may be as large as the page likes: it is counted on the way, before it leaves the page.
-  const over = {};
-  let left = most;
-  const spend = text => { if (most !== undefined && (left -= text.length + 8) < 0) throw over; return text; };
-  if (typeof value === 'function') value = value(argument);
-  value = await value;
+(value, spend, over = {}) => {
+  // Nothing that is built is assigned to where setters of the page's own prototypes would see it: they could put more into it.
+  const list = (items, count) => {
+    let at = 0;
+    const next = () => at < count ? { __proto__: null, done: false, value: items[at++] } : { __proto__: null, done: true };
+    return [...{ __proto__: null, [Symbol.iterator]: () => ({ __proto__: null, next }) }];
+  };
   const plain = (value, above) => {
     switch (typeof value) {
       case 'string': return spend(value);
       case 'boolean': spend(''); return value;
       case 'number': spend(''); return value - value === 0 ? value : null;
-      case 'bigint': spend(''); return value >= -9007199254740991n && value <= 9007199254740991n ? Number(value) : spend('' + value);
+      case 'bigint': { const text = spend('' + value); return value >= -9007199254740991n && value <= 9007199254740991n ? +text : text; }
+      // In a list it is an item like any other.
       case 'undefined': case 'function': case 'symbol': spend(''); return undefined;
     }
     spend('');
     if (value === null || above.includes(value) || above.length > 60) return null;
     const kind = {}.toString.call(value).slice(8, -1);
     try {
-      if (kind === 'Date') return isNaN(value) ? null : Date.prototype.toISOString.call(value);
+      if (kind === 'Date') return isNaN(value) ? null : spend('' + Date.prototype.toISOString.call(value));
       if (kind === 'RegExp') return spend('' + value);
       if (kind === 'Boolean' || kind === 'Number' || kind === 'String') return plain(value.valueOf(), [...above, value]);
     } catch (error) { if (error === over) throw error; }
-    if (value instanceof Error) return { name: spend('' + value.name), message: spend('' + value.message) };
+    if (value instanceof Error) return { __proto__: null, name: spend('' + value.name), message: spend('' + value.message) };
     if (typeof Node === 'function' && value instanceof Node) return null;
     if (typeof Window === 'function' && value instanceof Window) return null;
     const inside = [...above, value];
     if (kind === 'Set' || Array.isArray(value) || (ArrayBuffer.isView(value) && kind !== 'DataView') || (typeof NodeList === 'function' && (value instanceof NodeList || value instanceof HTMLCollection))) {
-      const out = [];
-      for (const one of value) out[out.length] = plain(one, inside) ?? null;
-      return out;
+      const items = { __proto__: null };
+      let count = 0;
+      for (const one of value) items[count++] = plain(one, inside) ?? null;
+      return list(items, count);
     }
-    const out = {};
+    const out = { __proto__: null };
     if (kind === 'Map') {
       for (const [key, one] of value) { const got = plain(one, inside); if (got !== undefined) out[spend('' + key)] = got; }
       return out;
@@ -42,6 +44,5 @@ async (value, argument, most) => {
     }
     return out;
   };
-  if (most === undefined) return plain(value, []) ?? null;
-  try { return { value: plain(value, []) ?? null }; } catch (error) { if (error === over) return { over: true }; throw error; }
+  return plain(value, []) ?? null;
 }

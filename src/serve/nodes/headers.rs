@@ -17,9 +17,11 @@ const OF_CONNECTION: [HeaderName; 9] = [
     header::UPGRADE,
 ];
 
-/// Those of a request. Its `Host` goes on, as what the client meant.
+/// Those of a request. Its `Host` is that of the server it goes to, which may have a proxy before it that knows it by that name; what
+/// the client meant goes along in [`hop::HEADER`].
 pub(super) fn of_request(headers: &HeaderMap) -> HeaderMap {
     let mut headers = without_connection(headers);
+    headers.remove(header::HOST);
     // Answered where the client is.
     headers.remove(header::EXPECT);
     headers
@@ -92,7 +94,7 @@ mod tests {
         let kept = of_request(&given);
         let mut names: Vec<&str> = kept.keys().map(HeaderName::as_str).collect();
         names.sort_unstable();
-        assert_eq!(names, ["authorization", "host"]);
+        assert_eq!(names, ["authorization"]);
     }
 
     #[test]

@@ -1,5 +1,5 @@
 //! What one server tells another with a request that it passes on: that it is one of this store's, for whom the request is meant, its
-//! id, and whose it is as far as the network goes. Proven by a key below the store's root key, for this request and a few minutes.
+//! id, whose it is as far as the network goes, and which host its client named. Proven by a key below the store's root key, for this request and a few minutes.
 //! It opens nothing: whose the request is is found out by its token, as of any other.
 
 use std::net::IpAddr;
@@ -13,7 +13,9 @@ use super::super::error::ApiError;
 /// The header that tells it.
 pub(super) const HEADER: HeaderName = HeaderName::from_static("x-rhaven-node");
 /// What its text begins with.
-const FORMAT: &str = "1";
+const FORMAT: &str = "2";
+/// The longest name of a host that is passed on, with its port.
+const LONGEST_HOST: usize = 300;
 /// How far the clocks of two servers may be apart, and how long a proof is good, in seconds.
 const SPAN: u64 = 5 * 60;
 
@@ -24,6 +26,8 @@ pub(in crate::serve) struct Hop {
     pub(in crate::serve) request: String,
     /// Who asked the other server.
     pub(in crate::serve) client: Option<IpAddr>,
+    /// The `Host` that the client named.
+    pub(in crate::serve) host: Option<String>,
 }
 
 /// What is told to another server.
@@ -32,6 +36,7 @@ pub(super) struct Said<'a> {
     pub(super) to: &'a str,
     pub(super) request: &'a str,
     pub(super) client: Option<IpAddr>,
+    pub(super) host: Option<&'a str>,
 }
 
 impl Said<'_> {
@@ -40,17 +45,21 @@ impl Said<'_> {
         let at = jiff::Timestamp::now().as_second().to_string();
         let client = self.client.map_or_else(|| "-".to_owned(), |ip| ip.to_string());
         let path = &url[url::Position::BeforePath..url::Position::AfterQuery];
-        let told = [FORMAT, self.from, self.to, &at, self.request, &client];
+        // Words of a text: what has a space in it names no host.
+        let is_word =
+            |host: &&str| !host.is_empty() && host.len() <= LONGEST_HOST && host.bytes().all(|b| b.is_ascii_graphic());
+        let host = self.host.filter(is_word).unwrap_or("-");
+        let told = [FORMAT, self.from, self.to, &at, self.request, &client, host];
         let proof = app.sessions.prove(&fields(&told, method, path));
         let text = format!("{} {proof}", told.join(" "));
-        // Ids, numbers and hex.
+        // Ids, numbers, a host and hex.
         HeaderValue::from_str(&text).unwrap_or_else(|_| HeaderValue::from_static(""))
     }
 }
 
-fn fields<'a>(told: &[&'a str; 6], method: &'a Method, path: &'a str) -> [&'a [u8]; 8] {
-    let [format, from, to, at, request, client] = told.map(str::as_bytes);
-    [format, from, to, at, request, client, method.as_str().as_bytes(), path.as_bytes()]
+fn fields<'a>(told: &[&'a str; 7], method: &'a Method, path: &'a str) -> [&'a [u8]; 9] {
+    let [format, from, to, at, request, client, host] = told.map(str::as_bytes);
+    [format, from, to, at, request, client, host, method.as_str().as_bytes(), path.as_bytes()]
 }
 
 /// What another server of this store told of a request; none where it comes from a client. Whoever says so and proves nothing is
@@ -67,8 +76,8 @@ pub(in crate::serve) async fn hop(
         || ApiError::new("forbidden", format!("{HEADER} is what servers of one store tell each other; leave it out"));
     let text = value.to_str().ok().filter(|_| given.next().is_none()).ok_or_else(refused)?;
     let parts: Vec<&str> = text.split(' ').collect();
-    let [format, from, to, at, id, client, proof] = parts[..] else { return Err(refused()) };
-    let told = [format, from, to, at, id, client];
+    let [format, from, to, at, id, client, host, proof] = parts[..] else { return Err(refused()) };
+    let told = [format, from, to, at, id, client, host];
     let path = uri.path_and_query().map_or("/", |path| path.as_str());
     if format != FORMAT || !app.sessions.is_proven(proof, &fields(&told, method, path)).await? {
         return Err(refused());
@@ -85,5 +94,6 @@ pub(in crate::serve) async fn hop(
     if to != app.nodes.id() {
         return mistaken("the server that this is for is not there any more");
     }
-    Ok(Some(Hop { request: id.to_owned(), client: client.parse().ok() }))
+    let host = (host != "-").then(|| host.to_owned());
+    Ok(Some(Hop { request: id.to_owned(), client: client.parse().ok(), host }))
 }

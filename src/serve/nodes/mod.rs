@@ -17,8 +17,8 @@ mod relay_tests;
 use std::future::Future;
 
 use axum::extract::Request;
-use axum::http::Method;
 use axum::http::request::Parts;
+use axum::http::{Extensions, HeaderMap, Method, header};
 use axum::response::Response;
 use futures_util::FutureExt;
 use reqwest::Url;
@@ -40,6 +40,18 @@ use known::Known;
 /// Whether the request came from another server of this store, which takes this one for whom it is for. It goes no further.
 pub(super) fn has_come_far(parts: &Parts) -> bool {
     parts.extensions.get::<Hop>().is_some()
+}
+
+/// The host that the client named, whichever server it asked.
+pub(super) fn host<'a>(extensions: &'a Extensions, headers: &'a HeaderMap) -> Option<&'a str> {
+    match extensions.get::<Hop>() {
+        Some(hop) => hop.host.as_deref(),
+        None => named_host(headers),
+    }
+}
+
+fn named_host(headers: &HeaderMap) -> Option<&str> {
+    headers.get(header::HOST).and_then(|value| value.to_str().ok())
 }
 
 /// Whether the server `owner` is there and can be asked.
@@ -73,7 +85,8 @@ pub(super) async fn forward(app: &App, mut request: Request, owner: &str) -> Res
     let url = address(&known, path)?;
     let client = super::observe::client(request.extensions(), request.headers(), app);
     let id = request.extensions().get::<RequestId>().map_or("", |id| &id.0);
-    let said = hop::Said { from: app.nodes.id(), to: owner, request: id, client };
+    let host = named_host(request.headers());
+    let said = hop::Said { from: app.nodes.id(), to: owner, request: id, client, host };
     let proof = said.header(app, request.method(), &url);
     request.headers_mut().insert(hop::HEADER, proof);
     let passed = app.nodes.relay().carry(url, request, cut(app, &known)).await;
@@ -91,7 +104,7 @@ pub(super) async fn ask(
     let url = address(&known, asked.uri.path())?;
     let client = super::observe::client(&asked.extensions, &asked.headers, app);
     let id = asked.extensions.get::<RequestId>().map_or("", |id| &id.0);
-    let said = hop::Said { from: app.nodes.id(), to: owner, request: id, client };
+    let said = hop::Said { from: app.nodes.id(), to: owner, request: id, client, host: named_host(&asked.headers) };
     let mut headers = headers::of_request(&asked.headers);
     headers::without_body(&mut headers);
     headers.insert(hop::HEADER, said.header(app, &method, &url));

@@ -38,6 +38,8 @@ struct Behind {
 
 struct Rig {
     front: String,
+    /// Host and port of what is behind.
+    back: String,
     behind: Behind,
     cut: CancellationToken,
 }
@@ -58,13 +60,14 @@ impl Rig {
             .route("/events", get(events))
             .route("/silent", any(silent));
         let base: reqwest::Url = serve(router.with_state(behind.clone())).await.parse().unwrap();
+        let back = base.authority().to_owned();
         let (relay, told) = (Arc::new(Relay::new()), cut.clone());
         let pass = move |request: Request| async move {
             let url = base.join(request.uri().path_and_query().unwrap().as_str()).unwrap();
             let answer = relay.carry(url, request, told.cancelled_owned()).await;
             answer.unwrap_or_else(|error| (StatusCode::SERVICE_UNAVAILABLE, error.to_string()).into_response())
         };
-        Self { front: serve(Router::new().fallback(pass)).await, behind, cut }
+        Self { front: serve(Router::new().fallback(pass)).await, back, behind, cut }
     }
 
     async fn socket(&self) -> WebSocketStream<impl tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin + use<>> {
@@ -204,9 +207,9 @@ async fn requests_and_answers_go_through_without_what_is_about_the_connection() 
     assert_eq!((of_answer("x-own"), of_answer("x-told")), (None, Some("3")));
     assert_eq!(of_answer("content-encoding"), Some("gzip"), "as it came");
     let text = answer.text().await.unwrap();
-    for said in
-        ["host: public.example", "x-mine: 4", "authorization: Bearer x", "x-method: PUT", "x-path: /said?a=%20b&c"]
-    {
+    // As the other server is called; what the client called this one is told beside it.
+    let host = format!("host: {}", rig.back);
+    for said in [&*host, "x-mine: 4", "authorization: Bearer x", "x-method: PUT", "x-path: /said?a=%20b&c"] {
         assert!(text.contains(said), "{said} is missing in\n{text}");
     }
     assert!(!text.contains("te: ") && text.ends_with("\n\n2000000"), "{text}");

@@ -232,7 +232,8 @@ impl ExtractInput {
             let read = llm(visit)?.extract(&html, Some(&base), &schema, &visit.redactor, visit.task.deadline);
             read.await.map_err(|error| Failed::json(error.code(), error.to_string()))?
         } else {
-            read_aside(Output::Json, move || heuristic::extract(&html, Some(&base), &schema)).await?
+            let read = heuristic::extract_by(html, Some(base), schema, visit.task.deadline).await;
+            read.map_err(|error| Failed::json(error.code(), error.to_string()))?
         };
         if found.data.is_empty() {
             let message = format!("nothing on the page fits what the schema describes: {}", found.missing.join(", "));

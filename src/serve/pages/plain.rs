@@ -74,9 +74,10 @@ impl Response {
 /// Asks for the page.
 pub(super) async fn get(way: &WayOut, session: &PlainSession, url: &str) -> Result<Response, ApiError> {
     let mut url: Url = url.parse().map_err(|error| ApiError::invalid("url", format!("{error}")))?;
+    let taken = url.clone();
     for _ in 0..=MOST_REDIRECTS {
         way.check(&url)?;
-        let response = ask(way, session, &url).await?;
+        let response = ask(way, session, (&taken, &url)).await?;
         keep_cookies(session, &url, &response);
         match next(&url, &response)? {
             Some(next) => url = next,
@@ -87,13 +88,13 @@ pub(super) async fn get(way: &WayOut, session: &PlainSession, url: &str) -> Resu
     Err(ApiError::new("navigation_failed", message).with("reason", "too_many_redirects"))
 }
 
-/// Asks once; once more where the site asks who we are, and that is for it.
-async fn ask(way: &WayOut, session: &PlainSession, url: &Url) -> Result<reqwest::Response, ApiError> {
+/// Asks once; once more where the site asks who we are, and that is for it. `taken` is where the first request went.
+async fn ask(way: &WayOut, session: &PlainSession, (taken, url): (&Url, &Url)) -> Result<reqwest::Response, ApiError> {
     let send = async |headers: HeaderMap| {
         way.client().get(url.clone()).headers(headers).send().await.map_err(|error| way.failed(url, &error))
     };
     let response = send(headers(session, url)?).await?;
-    match session.authorization_when_asked() {
+    match session.authorization_when_asked(taken, url) {
         Some(credentials) if asks_who(&response) => {
             // As in a browser: the site may know by them whom it has asked.
             keep_cookies(session, url, &response);

@@ -107,9 +107,7 @@ impl Visit {
 
     /// Whether this server can do what is asked.
     fn is_possible(&self) -> Result<(), ApiError> {
-        if self.input.use_proxy && self.app.config.egress.upstream.is_none() {
-            return Err(ApiError::new("proxy_unavailable", "this server was started without --proxy"));
-        }
+        self.app.upstream(self.input.use_proxy)?;
         if self.input.extraction().needs_llm() && self.app.config.llm.is_none() {
             return Err(ApiError::new("llm_unavailable", LlmError::unset().to_string()));
         }
@@ -129,7 +127,7 @@ impl Visit {
             }
             (None, None) => SessionOptions::default(),
         };
-        let through = self.app.config.egress.upstream.clone().filter(|_| self.input.use_proxy);
+        let through = self.app.upstream(self.input.use_proxy)?;
         let options = SessionOptions { through, ..options };
         let Some(device) = self.input.device else { return Ok(options) };
         let device = Identity { device: Some(device.name().to_owned()), ..Identity::default() };
@@ -268,6 +266,8 @@ impl Visit {
 
     async fn open(&self, workspace: &Workspace, options: &SessionOptions) -> Result<Session, SessionError> {
         if let Some(session) = &self.input.session {
+            // Scripts among the actions may open others, which go the same way.
+            workspace.pose(Identity::default(), options.through.clone());
             return Box::pin(workspace.session(&session.id, options)).await;
         }
         workspace.pose(options.identity.clone(), options.through.clone());

@@ -39,6 +39,10 @@ pub(in crate::serve) struct RunInput {
     /// The identity that the session tells sites from now on; without a session, that of the pages of this run.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) identity: Option<String>,
+    /// Whether what it opens goes through the proxy that the server was started with, where no identity has one of its own.
+    /// `proxy_unavailable` where it was started with none.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(super) use_proxy: bool,
     /// How long it may take, in milliseconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(minimum = 1)]
@@ -120,6 +124,7 @@ impl RunInput {
     /// What can be told to be wrong with it before it is begun.
     pub(in crate::serve) fn check(&self, app: &App) -> Result<(), ApiError> {
         self.timeout(app)?;
+        app.upstream(self.use_proxy)?;
         self.source(app).map(drop)
     }
 

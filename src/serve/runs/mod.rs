@@ -16,7 +16,7 @@ use utoipa_axum::routes;
 
 use crate::base::Deadline;
 use crate::run::{self, Event, Job, Limits, Pauses};
-use crate::session::{Scope, SessionOutcome, Workspace};
+use crate::session::{Identity, Scope, SessionOutcome, Workspace};
 
 use super::access::Caller;
 use super::app::App;
@@ -24,7 +24,6 @@ use super::error::{ApiError, INNER};
 use super::json::Body;
 use super::library::Script;
 use super::request_id::RequestId;
-use super::session_input::SessionInput;
 use super::task::{Answer, Task, Work};
 use super::vm::People;
 use super::{failures, jobs, observe};
@@ -153,14 +152,7 @@ async fn perform(
         Ok(prepared) => prepared,
         Err(failure) => return Err(early(failures::of_run(&failure))),
     };
-    let opened = match (&input.session, &input.identity) {
-        (Some(session), _) => open(task, input, session, workspace).await,
-        (None, Some(name)) => {
-            workspace.identity(name).await.map(|own| workspace.pose(own, None)).map_err(ApiError::from)
-        }
-        (None, None) => Ok(()),
-    };
-    if let Err(error) = opened {
+    if let Err(error) = open(app, task, input, workspace).await {
         let outcomes = workspace.finish(task.finish_by()).await;
         return Err((error, outcomes));
     }
@@ -180,8 +172,18 @@ async fn perform(
     }
 }
 
-/// Opens the session that the request names.
-async fn open(task: &Task, input: &RunInput, session: &SessionInput, workspace: &Workspace) -> Result<(), ApiError> {
+/// Opens the session that the request names; without one its identity is that of pages in none.
+async fn open(app: &App, task: &Task, input: &RunInput, workspace: &Workspace) -> Result<(), ApiError> {
+    let through = app.upstream(input.use_proxy)?;
+    let Some(session) = &input.session else {
+        let identity = match &input.identity {
+            Some(name) => workspace.identity(name).await?,
+            None => Identity::default(),
+        };
+        workspace.pose(identity, through);
+        return Ok(());
+    };
+    workspace.pose(Identity::default(), through);
     let opened = async {
         let options = session.options(workspace, task, input.identity.as_deref()).await?;
         workspace.session(&session.id, &options).await.map(drop).map_err(ApiError::from)

@@ -40,7 +40,7 @@ pub(super) fn routes() -> OpenApiRouter<App> {
     responses((status = 101, description = "A WebSocket"), (status = 400, body = ErrorBody), (status = 403, body = ErrorBody)))]
 async fn socket(State(app): State<App>, Name(id): Name, request: Request) -> Result<Response, ApiError> {
     wants_socket(&request)?;
-    if !is_of_own_page(&app, request.headers()) {
+    if !is_of_own_page(&app, &request) {
         return Err(ApiError::new("forbidden", "this socket is for the page of the live browser, and no other site's"));
     }
     let token = offered(request.headers()).map(str::to_owned);
@@ -76,14 +76,14 @@ pub(super) async fn upgrade(request: Request) -> Result<WebSocketUpgrade, ApiErr
 }
 
 /// Whether the page that asks is one of ours: a browser says so of every socket, and no page can say otherwise.
-fn is_of_own_page(app: &App, headers: &HeaderMap) -> bool {
-    let Some(origin) = headers.get(header::ORIGIN).and_then(|value| value.to_str().ok()) else {
+fn is_of_own_page(app: &App, request: &Request) -> bool {
+    let Some(origin) = request.headers().get(header::ORIGIN).and_then(|value| value.to_str().ok()) else {
         // No browser: it has the token, and nobody's else.
         return true;
     };
     let Ok(origin) = Url::parse(origin) else { return false };
     let is_public = Url::parse(&app.base_url()).is_ok_and(|base| base.origin() == origin.origin());
-    let host = headers.get(header::HOST).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let host = nodes::host(request.extensions(), request.headers()).unwrap_or_default();
     let asked = Url::parse(&format!("{}://{host}", origin.scheme()));
     is_public || asked.is_ok_and(|asked| asked.origin() == origin.origin())
 }

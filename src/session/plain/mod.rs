@@ -137,9 +137,9 @@ impl PlainSession {
     }
 
     /// The same header for a request that goes to a site once more, which has asked who we are, where it is not said for which site
-    /// its credentials are.
-    pub fn authorization_when_asked(&self) -> Option<Zeroizing<String>> {
-        self.credentials.as_ref().and_then(Credentials::when_asked)
+    /// its credentials are: only for the site of `taken`, the address that was asked for first.
+    pub fn authorization_when_asked(&self, taken: &Url, url: &Url) -> Option<Zeroizing<String>> {
+        self.credentials.as_ref().and_then(|credentials| credentials.when_asked(taken, url))
     }
 
     /// The password that it may answer a site with.
