@@ -35,8 +35,13 @@ mod jobs;
 mod kept;
 #[path = "serve/load.rs"]
 mod load;
+#[path = "serve/machine.rs"]
+mod machine;
 #[path = "serve/nodes.rs"]
 mod nodes;
+#[path = "cli/processes.rs"]
+#[allow(dead_code, reason = "tests of the command line need more of it")]
+mod processes;
 #[path = "serve/proxies.rs"]
 mod proxies;
 #[path = "serve/queue.rs"]
@@ -53,6 +58,9 @@ mod rig;
 mod routes;
 #[path = "serve/run.rs"]
 mod run;
+#[path = "store/s3_server.rs"]
+#[allow(dead_code, reason = "tests of stores need more of it")]
+mod s3_server;
 #[path = "serve/scripts.rs"]
 mod scripts;
 #[path = "serve/sessions.rs"]
@@ -69,6 +77,8 @@ mod tokens;
 mod vault;
 #[path = "serve/vm.rs"]
 mod vm;
+#[path = "serve/vm_kept.rs"]
+mod vm_kept;
 #[path = "egress/support.rs"]
 #[allow(dead_code, reason = "tests of the way out need more of it")]
 mod way;

@@ -34,14 +34,19 @@ impl Cdp {
     )]
     pub fn send<C: Command>(&self, command: C) -> Pending<C> {
         let method = command.identifier();
-        let answer = match confined::refused(self.router.egress.as_ref(), &method, &command) {
-            None => self.router.send(&self.session, &method, &command),
-            Some(error) => {
-                let (refused, answer) = oneshot::channel();
-                let _ = refused.send(Err(error));
-                answer
-            }
-        };
+        if let Some(error) = confined::refused(self.router.egress.as_ref(), &method, &command) {
+            let (refused, answer) = oneshot::channel();
+            let _ = refused.send(Err(error));
+            return Pending { method, answer, command: PhantomData };
+        }
+        self.send_unasked(command)
+    }
+
+    /// [`Self::send`], also where the address in it is not of the web: for addresses that stand in our own code.
+    #[expect(clippy::needless_pass_by_value, reason = "as for `send`")]
+    pub(super) fn send_unasked<C: Command>(&self, command: C) -> Pending<C> {
+        let method = command.identifier();
+        let answer = self.router.send(&self.session, &method, &command);
         Pending { method, answer, command: PhantomData }
     }
 

@@ -1,6 +1,6 @@
 //! The one task that a live browser is: it takes orders from viewers, tabs and whoever holds the browser, one after the other.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -15,7 +15,7 @@ use super::dialogs::Shown;
 use super::downloads::Downloads;
 use super::handle::{LiveOptions, Shared};
 use super::hands::{Hands, World};
-use super::keep::Offer;
+use super::keep::{Keeper, Offer};
 use super::mailbox;
 use super::pause::Waiting;
 use super::pickers::Open;
@@ -94,7 +94,12 @@ pub(super) struct Engine {
     /// Who waits for what is copied, and the number of that copy.
     pub copying: Option<(u32, u32)>,
     pub offers: VecDeque<Offer>,
-    pub bookmarks: Vec<String>,
+    /// The addresses that are bookmarked, as far as is known.
+    pub bookmarks: BTreeSet<String>,
+    pub knows_bookmarks: bool,
+    /// What was told last of whether the page in front is bookmarked.
+    pub bookmarked: Option<(String, bool)>,
+    pub keeper: Keeper,
     pub pauses: VecDeque<Waiting>,
     pub warning: Option<ToViewer>,
     pub downloads: Downloads,
@@ -105,7 +110,6 @@ pub(super) struct Engine {
 
 impl Engine {
     pub fn new(session: Session, options: LiveOptions, shared: Arc<Shared>, orders: Orders) -> Self {
-        let bookmarks = options.bookmarks.clone();
         let downloads = Downloads::default();
         Self {
             session,
@@ -127,7 +131,10 @@ impl Engine {
             caret: None,
             copying: None,
             offers: VecDeque::new(),
-            bookmarks,
+            bookmarks: BTreeSet::new(),
+            knows_bookmarks: false,
+            bookmarked: None,
+            keeper: Keeper::default(),
             pauses: VecDeque::new(),
             warning: None,
             downloads,
@@ -164,7 +171,7 @@ impl Engine {
                 }
             }
         };
-        self.end(reason);
+        self.end(reason).await;
     }
 
     fn take(&mut self, order: Order) {
@@ -213,7 +220,7 @@ impl Engine {
         }
     }
 
-    fn end(mut self, reason: String) {
+    async fn end(mut self, reason: String) {
         self.stop_cast();
         for tab in &self.tabs {
             tab.page.keep_dialogs(None);
@@ -223,6 +230,7 @@ impl Engine {
         }
         self.forbid_downloads();
         self.tell(&ToViewer::Closed { reason });
+        std::mem::take(&mut self.keeper).finish().await;
         self.shared.folder.remove();
         self.shared.end();
     }

@@ -17,33 +17,33 @@ use super::site::Site;
 /// Nothing here takes longer unless it hangs.
 const SOON: Duration = Duration::from_secs(60);
 
-async fn in_time<T>(what: &str, work: impl Future<Output = T>) -> T {
+pub async fn in_time<T>(what: &str, work: impl Future<Output = T>) -> T {
     tokio::time::timeout(SOON, work).await.unwrap_or_else(|_| panic!("{what} did not happen in time"))
 }
 
-async fn made(rig: &Rig, body: &Value) -> Value {
+pub async fn made(rig: &Rig, body: &Value) -> Value {
     let answered = rig.post("/v0/vm", body).await;
     assert_eq!(answered.status, StatusCode::OK, "{}", answered.text);
     answered.json()
 }
 
-fn text<'a>(value: &'a Value, name: &str) -> &'a str {
+pub fn text<'a>(value: &'a Value, name: &str) -> &'a str {
     value[name].as_str().unwrap_or_else(|| panic!("{name} in {value}"))
 }
 
-async fn end(rig: &Rig, id: &str) {
+pub async fn end(rig: &Rig, id: &str) {
     let answered = rig.ask(Method::DELETE, &format!("/v0/vm/{id}"), None).await;
     assert_eq!((answered.status, answered.json()), (StatusCode::OK, json!({ "session_id": id })));
 }
 
-async fn shown(rig: &Rig, id: &str) -> Value {
+pub async fn shown(rig: &Rig, id: &str) -> Value {
     let answered = rig.ask(Method::GET, &format!("/v0/vm/{id}"), None).await;
     assert_eq!(answered.status, StatusCode::OK, "{}", answered.text);
     answered.json()
 }
 
 /// A client of its DevTools protocol, with a tab of its own.
-async fn client(live: &Value) -> (Browser, Target) {
+pub async fn client(live: &Value) -> (Browser, Target) {
     let browser = in_time("a connection", Browser::connect(text(live, "cdp_url"))).await.unwrap();
     let context = browser.default_context().await.unwrap();
     let tab = tab_in(&context).await;
@@ -186,10 +186,10 @@ async fn socket(rig: &Rig, id: &str, token: &str, origin: Option<&str>) -> tungs
     Ok(socket)
 }
 
-type Socket = tokio_tungstenite::WebSocketStream<tokio_tungstenite::MaybeTlsStream<tokio::net::TcpStream>>;
+pub type Socket = tokio_tungstenite::WebSocketStream<tokio_tungstenite::MaybeTlsStream<tokio::net::TcpStream>>;
 
 /// The next message of that type; others, and pictures, are passed over.
-async fn heard(socket: &mut Socket, kind: &str) -> Value {
+pub async fn heard(socket: &mut Socket, kind: &str) -> Value {
     in_time(kind, async {
         loop {
             match socket.next().await {
@@ -207,11 +207,11 @@ async fn heard(socket: &mut Socket, kind: &str) -> Value {
     .await
 }
 
-async fn say(socket: &mut Socket, message: Value) {
+pub async fn say(socket: &mut Socket, message: Value) {
     socket.send(Message::text(message.to_string())).await.unwrap();
 }
 
-fn token_of(url: &str) -> &str {
+pub fn token_of(url: &str) -> &str {
     url.split_once("#token=").unwrap().1
 }
 
