@@ -24,7 +24,7 @@ pub enum TargetKind {
     Other(String),
 }
 
-/// A page of Chromium's own, full Chromium's alone, whose scripts may do what no site's may.
+/// A document of Chromium's own, full Chromium's alone, whose scripts may do what no site's may.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum OwnPage {
     /// `chrome.bookmarks` is there.
@@ -34,11 +34,12 @@ pub enum OwnPage {
 }
 
 impl OwnPage {
-    /// Where it is.
-    pub fn address(self) -> &'static str {
+    /// Where it is. Not the page that people see there but a file that it is made of: that page expects to be in a window, and
+    /// Chromium crashes where it is in none.
+    fn address(self) -> &'static str {
         match self {
-            Self::Bookmarks => "chrome://bookmarks/",
-            Self::Passwords => "chrome://password-manager/passwords",
+            Self::Bookmarks => "chrome://bookmarks/strings.m.js",
+            Self::Passwords => "chrome://password-manager/strings.m.js",
         }
     }
 }
@@ -145,7 +146,7 @@ impl Target {
         }
     }
 
-    /// Takes it to a page of Chromium's own, also where a browser has one way out, for which these are no addresses. For tabs of ours
+    /// Takes it to a document of Chromium's own, also where a browser has one way out, for which these are no addresses. For tabs of ours
     /// that nobody else has a hand in.
     pub async fn visit_own(&self, page: OwnPage) -> Result<(), BrowserError> {
         self.cdp().send_unasked(NavigateParams::new(page.address())).await.map(drop)

@@ -80,13 +80,12 @@ impl Engine {
         }
         self.knows_bookmarks = true;
         let (session, orders) = (self.session.clone(), self.orders.clone());
-        tokio::spawn(async move {
-            if let Ok(known) = session.bookmarks(Deadline::after(PATIENCE)).await {
-                orders.then(move |engine| {
-                    engine.bookmarks.extend(known);
-                    engine.tell_bookmarked();
-                });
-            }
+        tokio::task::spawn_blocking(move || {
+            let known = session.bookmarks();
+            orders.then(move |engine| {
+                engine.bookmarks.extend(known);
+                engine.tell_bookmarked();
+            });
         });
     }
 

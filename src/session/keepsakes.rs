@@ -1,5 +1,5 @@
-//! Bookmarks and passwords of a profile session. They are Chromium's to keep: it is told by the pages that it has for them, in a tab of
-//! ours that is in no window, and has them at once. They are saved with the rest of its profile.
+//! Bookmarks and passwords of a profile session. They are Chromium's to keep: it is told by the interfaces that its own pages have, in a
+//! tab of ours that is in no window, and has them at once. They are saved with the rest of its profile.
 
 use std::time::Duration;
 
@@ -19,10 +19,18 @@ const LOOK: Duration = Duration::from_millis(20);
 const NO_PROFILE: &str = "has no profile: bookmarks and passwords are kept by one that was opened with `profile`";
 
 impl Session {
-    /// The addresses that are bookmarked. [`SessionError::Kind`] where it has no profile.
-    pub async fn bookmarks(&self, deadline: Deadline) -> Result<Vec<String>, SessionError> {
-        let found = self.in_own(OwnPage::Bookmarks, "bookmarks", json!({}), deadline).await?;
-        Ok(serde_json::from_value(found).unwrap_or_default())
+    /// The addresses that are bookmarked, as Chromium has last written them: what was done some seconds ago may be missing. None where
+    /// it has no profile. Blocks while the file is read.
+    pub fn bookmarks(&self) -> Vec<String> {
+        let read = self.own().and_then(|own| std::fs::read(own.folder().join("Default/Bookmarks")).ok());
+        let written = read.and_then(|bytes| serde_json::from_slice::<Value>(&bytes).ok()).unwrap_or_default();
+        let (mut found, mut folders) = (Vec::new(), Vec::new());
+        folders.extend(written["roots"].as_object().into_iter().flat_map(serde_json::Map::values));
+        while let Some(node) = folders.pop() {
+            found.extend(node["url"].as_str().map(str::to_owned));
+            folders.extend(node["children"].as_array().into_iter().flatten());
+        }
+        found
     }
 
     /// Bookmarks an address, unless it is already. [`SessionError::Kind`] where it has no profile.
@@ -49,7 +57,7 @@ impl Session {
         self.in_own(OwnPage::Passwords, "password", argument, deadline).await.map(drop)
     }
 
-    /// Does something in a page of Chromium's own.
+    /// Does something in a document of Chromium's own.
     async fn in_own(
         &self,
         page: OwnPage,

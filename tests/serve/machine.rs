@@ -30,6 +30,14 @@ pub struct Machine {
     settings: Vec<(&'static str, String)>,
 }
 
+impl Drop for Machine {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("{}", self.log());
+        }
+    }
+}
+
 impl Machine {
     /// With a store of its own.
     pub fn alone() -> Self {
@@ -49,7 +57,9 @@ impl Machine {
             ("AWS_REGION", REGION.to_owned()),
             ("AWS_EC2_METADATA_DISABLED", "true".to_owned()),
         ];
-        Self { settings, ..Self::alone() }
+        let mut machine = Self::alone();
+        machine.settings = settings;
+        machine
     }
 
     fn command(&self, args: &[&str]) -> Command {
@@ -60,9 +70,9 @@ impl Machine {
         command
     }
 
-    /// A token for live browsers and what they keep; it makes the store.
+    /// A token for live browsers; it makes the store.
     pub fn token(&self) -> String {
-        let args = ["token", "create", "--tenant", "acme", "--scope", "vm", "--scope", "sessions"];
+        let args = ["token", "create", "--tenant", "acme", "--scope", "vm"];
         let made = self.command(&args).output().unwrap();
         let token = String::from_utf8(made.stdout).unwrap().trim().to_owned();
         assert!(token.starts_with("rhvn_"), "{}", String::from_utf8_lossy(&made.stderr));

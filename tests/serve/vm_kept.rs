@@ -25,7 +25,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 const SIGN_IN: &str = "<!doctype html><title>swordfish title</title><form method=post>
     <input id=u name=u autocomplete=username style='position:absolute;left:10px;top:10px;width:200px;height:30px'>
     <input id=p name=p type=password autocomplete=current-password style='position:absolute;left:10px;top:60px;width:200px;height:30px'>
-    </form>";
+    <button style='position:absolute;left:10px;top:110px'>in</button></form>";
 
 /// A site with a form to sign in by; where it is.
 async fn sign_in_site() -> String {

@@ -2,11 +2,6 @@
 ({
   ready: ({ passwords }) => typeof (passwords ? globalThis.chrome?.passwordsPrivate?.addPassword : globalThis.chrome?.bookmarks?.create) === 'function',
 
-  bookmarks: async () => {
-    const all = nodes => nodes.flatMap(node => (node.url ? [node.url] : all(node.children ?? [])));
-    return all(await chrome.bookmarks.getTree());
-  },
-
   // The bar is what people see, so that is where it goes.
   bookmark: async ({ title, url }) => {
     const known = (await chrome.bookmarks.search({ url })).filter(node => node.url === url);
