@@ -22,6 +22,7 @@ use super::wire::{Role, ToViewer, WarningKind};
 
 /// How a session is made live.
 #[derive(Debug, Clone)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a choice of its own")]
 pub struct LiveOptions {
     /// The width of the viewport, in CSS pixels.
     pub width: u32,

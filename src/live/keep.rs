@@ -28,7 +28,10 @@ enum Wish {
 
 /// Takes wishes to Chromium, in their order.
 #[derive(Default)]
-pub(super) struct Keeper(Option<(mpsc::UnboundedSender<(u32, Wish)>, JoinHandle<()>)>);
+pub(super) struct Keeper(Option<Keeping>);
+
+/// Wishes, each with the viewer whose it is, and the task that sees to them.
+type Keeping = (mpsc::UnboundedSender<(u32, Wish)>, JoinHandle<()>);
 
 impl Keeper {
     fn take(&mut self, session: &Session, orders: &Orders, viewer: u32, wish: Wish) {
