@@ -22,9 +22,10 @@ async fn control(person: &Person, wanted: Option<u32>) -> bool {
 
 /// Waits until these are the bookmarks that Chromium has written.
 async fn written(session: &Session, wanted: &[&str]) {
+    let mut looks = tokio::time::interval(Duration::from_millis(20));
     let wait = async {
         while session.bookmarks() != wanted {
-            tokio::time::sleep(Duration::from_millis(20)).await;
+            looks.tick().await;
         }
     };
     soon().race(wait).await.unwrap_or_else(|| panic!("{wanted:?} was wanted, {:?} is there", session.bookmarks()));

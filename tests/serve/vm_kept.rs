@@ -62,7 +62,7 @@ async fn click(person: &mut Socket, y: u32) {
 async fn until(tab: &Target, expression: &str) {
     in_time(expression, async {
         while evaluate(tab.cdp(), expression).await != json!(true) {
-            tokio::time::sleep(Duration::from_millis(20)).await;
+            tokio::task::yield_now().await;
         }
     })
     .await;
@@ -192,9 +192,10 @@ async fn keep_beside(machine: &Machine, live: &Value, site: &Site, word: &str, w
     let (browser, tab) = client(live).await;
     goto(&tab, &site.url("/")).await;
     evaluate(tab.cdp(), &format!("localStorage.word = {word:?}")).await;
+    let mut looks = tokio::time::interval(Duration::from_millis(50));
     in_time("a checkpoint", async {
         while machine.checkpoints() != wanted {
-            tokio::time::sleep(Duration::from_millis(50)).await;
+            looks.tick().await;
         }
     })
     .await;
@@ -227,7 +228,7 @@ async fn a_browser_or_a_server_that_is_killed_leaves_the_last_archive_and_the_st
     browsers.iter().for_each(crate::processes::Process::kill);
     in_time("its end", async {
         while serving.shown(&crashed).await["termination_date"].is_null() {
-            tokio::time::sleep(Duration::from_millis(20)).await;
+            tokio::task::yield_now().await;
         }
     })
     .await;
@@ -285,7 +286,7 @@ async fn by_every_time_that_is_over_all_is_saved_and_whoever_wants_it_waits_for_
         }
         in_time("its end", async {
             while shown(&rig, &id).await["termination_date"].is_null() {
-                tokio::time::sleep(Duration::from_millis(20)).await;
+                tokio::task::yield_now().await;
             }
         })
         .await;
