@@ -25,6 +25,8 @@ mod follow;
 mod forward;
 #[path = "serve/fuzz.rs"]
 mod fuzz;
+#[path = "serve/handover.rs"]
+mod handover;
 #[path = "serve/identities.rs"]
 mod identities;
 #[path = "serve/interact.rs"]

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
 
 use crate::browser::{Cdp, RawEvent};
-use crate::page::Page;
+use crate::page::{Page, Screen};
 use crate::session::Session;
 
 use super::cast::Cast;
@@ -20,6 +20,7 @@ use super::mailbox;
 use super::pause::Waiting;
 use super::pickers::Open;
 use super::tabs::Tab;
+use super::undo::Follows;
 use super::wire::{FromViewer, Role, ToViewer};
 
 /// Timers are looked at no more often than this.
@@ -105,11 +106,21 @@ pub(super) struct Engine {
     pub downloads: Downloads,
     /// The last number that was given to a tab, dialog or the like.
     pub numbers: u32,
+    /// What listens to the tabs.
+    pub follows: Follows,
+    /// The size that each page had.
+    pub screens: Vec<(Page, Option<Screen>)>,
     touched: Option<Instant>,
 }
 
 impl Engine {
-    pub fn new(session: Session, options: LiveOptions, shared: Arc<Shared>, orders: Orders) -> Self {
+    pub fn new(
+        session: Session,
+        options: LiveOptions,
+        shared: Arc<Shared>,
+        orders: Orders,
+        screens: Vec<(Page, Option<Screen>)>,
+    ) -> Self {
         let downloads = Downloads::default();
         Self {
             session,
@@ -139,6 +150,8 @@ impl Engine {
             warning: None,
             downloads,
             numbers: 0,
+            follows: Follows::default(),
+            screens,
             touched: None,
         }
     }
@@ -231,6 +244,9 @@ impl Engine {
         self.forbid_downloads();
         self.tell(&ToViewer::Closed { reason });
         std::mem::take(&mut self.keeper).finish().await;
+        if self.options.goes_on {
+            self.give_back().await;
+        }
         self.shared.folder.remove();
         self.shared.end();
     }

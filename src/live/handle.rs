@@ -10,6 +10,7 @@ use std::time::Instant;
 use futures_util::future::join_all;
 use tokio::sync::{mpsc, watch};
 
+use crate::page::Page;
 use crate::session::{Session, SessionError};
 
 use super::engine::{Engine, Order, Orders};
@@ -43,6 +44,9 @@ pub struct LiveOptions {
     /// The most bytes of all downloads together; one that goes beyond is broken off. They stand where the browser's own folder does,
     /// which may be memory.
     pub most_download_bytes: u64,
+    /// Whether the session goes on after its end, as a script's does: then pages are given back as they were, and `width` and `height`
+    /// are those of the page in front where it has a size of its own.
+    pub goes_on: bool,
 }
 
 impl Default for LiveOptions {
@@ -57,6 +61,7 @@ impl Default for LiveOptions {
             hide_cursor: false,
             keeps: true,
             most_download_bytes: 256 << 20,
+            goes_on: false,
         }
     }
 }
@@ -139,13 +144,17 @@ impl Shared {
 
 impl Live {
     /// Makes an open session live: its tabs, those that come, and what people do in them from now on.
-    pub async fn over(session: Session, options: LiveOptions) -> Result<Self, SessionError> {
+    pub async fn over(session: Session, mut options: LiveOptions) -> Result<Self, SessionError> {
         // There is always one to look at.
-        session.page().await?;
+        let front = session.page().await?;
+        if let Some(screen) = front.emulation().screen.filter(|_| options.goes_on) {
+            (options.width, options.height) = (screen.width, screen.height);
+        }
         let parent = session.context().browser().folder().map_or_else(std::env::temp_dir, Path::to_owned);
         let folder = Folder::make(&parent)?;
         let pages = session.pages();
         let size = (options.width, options.height);
+        let screens = pages.iter().map(|page| (page.clone(), page.emulation().screen)).collect();
         // Before anybody looks: they would see it change.
         join_all(pages.iter().map(|page| fit(page.clone(), size))).await;
         let now = Instant::now();
@@ -157,7 +166,7 @@ impl Live {
             folder,
         });
         let (orders, queue) = mpsc::unbounded_channel();
-        let engine = Engine::new(session.clone(), options, shared.clone(), Orders(orders.downgrade()));
+        let engine = Engine::new(session.clone(), options, shared.clone(), Orders(orders.downgrade()), screens);
         tokio::spawn(engine.run(queue, pages));
         Ok(Self { session, orders, shared })
     }
@@ -222,6 +231,17 @@ impl Live {
         let (pause, waiting) = pause::begin(reason, Orders(self.orders.downgrade()));
         self.then(move |engine| engine.pause(waiting));
         pause
+    }
+
+    /// Brings a tab to the front, where it is one.
+    pub fn bring_to_front(&self, page: &Page) {
+        let target = page.target().id().clone();
+        self.then(move |engine| {
+            let tab = engine.tabs.iter().find(|tab| *tab.page.target().id() == target).map(|tab| tab.id);
+            if let Some(tab) = tab {
+                engine.bring_to_front(tab);
+            }
+        });
     }
 
     /// A download that is whole, by the id that the viewers are told.

@@ -34,6 +34,8 @@ pub(super) enum Act {
     Paste(Cdp, String, Vec<World>),
     /// Presses Control and a letter; the answer says when the page has taken it.
     Shortcut(Cdp, char, oneshot::Sender<()>),
+    /// Nothing: the answer says when the page has taken what was done before.
+    Settled(oneshot::Sender<()>),
 }
 
 /// Where what people do is put in.
@@ -75,8 +77,8 @@ async fn work(mut acts: mpsc::UnboundedReceiver<Act>) {
                 if unanswered.len() < MOST_UNANSWERED
                     && let Some(act) = motion.take(act)
                 {
-                    if matches!(act, Act::Paste(..)) {
-                        // It goes another way than the rest: what was done before has to be taken first.
+                    if matches!(act, Act::Paste(..) | Act::Settled(_)) {
+                        // A paste goes another way than the rest: what was done before has to be taken first.
                         let taken = async { while unanswered.next().await.is_some() {} };
                         let _ = tokio::time::timeout(CLIPBOARD_TIMEOUT, taken).await;
                     }
@@ -141,6 +143,10 @@ async fn perform(act: Act) -> Vec<Pending<Rpc>> {
                 let _ = tokio::time::timeout(CLIPBOARD_TIMEOUT, join_all(sent)).await;
                 let _ = done.send(());
             });
+            Vec::new()
+        }
+        Act::Settled(settled) => {
+            let _ = settled.send(());
             Vec::new()
         }
         Act::Move(..) | Act::Wheel(..) => Vec::new(),

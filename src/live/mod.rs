@@ -22,6 +22,7 @@ mod rpc;
 mod steer;
 mod tabs;
 mod told;
+mod undo;
 mod viewer;
 pub mod wire;
 

@@ -4,6 +4,7 @@ use tokio::sync::oneshot;
 
 use super::engine::{Engine, Orders};
 use super::folder::random_name;
+use super::hands::Act;
 use super::wire::ToViewer;
 
 /// How a pause ended.
@@ -83,7 +84,13 @@ impl Engine {
     /// A person says that it is done.
     pub(super) fn done(&mut self) {
         if let Some(waiting) = self.pauses.pop_front() {
-            let _ = waiting.done.send(());
+            let (settled, taken) = oneshot::channel();
+            self.hands.act(Act::Settled(settled));
+            tokio::spawn(async move {
+                // What the person did last is done before the script goes on.
+                let _ = taken.await;
+                let _ = waiting.done.send(());
+            });
             self.show_pause();
         }
     }

@@ -4,17 +4,18 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::base::Deadline;
-use crate::browser::{Cdp, RawEvent, TargetEvent, TargetEvents, TargetKind};
+use crate::browser::{Cdp, Pending, RawEvent, TargetEvent, TargetEvents, TargetKind};
 use crate::page::{Page, Screen};
 
 use super::address;
 use super::engine::{Engine, Order, Orders};
-use super::rpc::rpc;
+use super::rpc::{Rpc, rpc};
 use super::told::{BINDING, SCRIPT, WORLD};
+use super::undo::{self, Follows};
 use super::wire::{self, FromViewer, ToViewer};
 
 /// How long a page may take to take another size.
-const FIT_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(10);
+pub(super) const FIT_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(10);
 
 /// What is listened to in a tab and in its frames that have processes of their own.
 const EVENTS: [&str; 11] = [
@@ -112,7 +113,7 @@ impl Engine {
         let opened_by = |tab: &&Tab| Some(tab.page.target().id()) == target.opener();
         let opener = self.tabs.iter().find(opened_by).map(|tab| tab.id);
         self.keep_dialogs(&page, id);
-        tokio::spawn(follow(id, cdp.clone(), target.children(), self.orders.clone(), true));
+        self.follows.go(follow(id, cdp.clone(), target.children(), (self.orders.clone(), self.follows.clone()), true));
         let url = page.main_frame().url();
         let tab = Tab {
             id,
@@ -129,6 +130,9 @@ impl Engine {
             opener,
             page,
         };
+        if !self.screens.iter().any(|(known, _)| known.target().id() == tab.page.target().id()) {
+            self.screens.push((tab.page.clone(), tab.page.emulation().screen));
+        }
         self.fit(&tab);
         self.tabs.push(tab);
         self.refresh(id);
@@ -243,6 +247,7 @@ impl Engine {
 
     fn remove_tab(&mut self, at: usize) {
         let tab = self.tabs.remove(at);
+        self.screens.retain(|(page, _)| page.target().id() != tab.page.target().id());
         self.worlds.retain(|(of, _)| *of != tab.id);
         self.close_dialogs(|shown| shown.message.tab == tab.id);
         if self.active == tab.id {
@@ -384,11 +389,11 @@ fn follow(
     id: u32,
     cdp: Cdp,
     mut children: TargetEvents,
-    orders: Orders,
+    (orders, follows): (Orders, Follows),
     is_main: bool,
 ) -> std::pin::Pin<Box<dyn Future<Output = ()> + Send>> {
     let mut events = cdp.raw_events(&EVENTS);
-    set_up(&cdp);
+    let script = set_up(&cdp);
     Box::pin(async move {
         let mut has_children = true;
         loop {
@@ -399,11 +404,13 @@ fn follow(
                 },
                 child = children.next(), if has_children => match child {
                     Some(TargetEvent::Attached(child)) if *child.kind() == TargetKind::Iframe => {
-                        tokio::spawn(follow(id, child.cdp().clone(), child.children(), orders.clone(), false));
+                        let to = (orders.clone(), follows.clone());
+                        follows.go(follow(id, child.cdp().clone(), child.children(), to, false));
                     }
                     Some(_) => {}
                     None => has_children = false,
                 },
+                () = follows.over() => return undo::take_down(&cdp, script).await,
             }
         }
         if is_main {
@@ -412,16 +419,16 @@ fn follow(
     })
 }
 
-/// Puts our script into every document of a session, those that are there included.
-fn set_up(cdp: &Cdp) {
+/// Puts our script into every document of a session, those that are there included; the answer tells its name.
+fn set_up(cdp: &Cdp) -> Pending<Rpc> {
     let script = json!({"source": SCRIPT, "worldName": WORLD, "runImmediately": true});
     for (method, params) in [
         // The system's own dragging would take the mouse away.
         ("Input.setInterceptDrags", json!({"enabled": true})),
         ("Runtime.addBinding", json!({"name": BINDING, "executionContextName": WORLD})),
-        ("Page.addScriptToEvaluateOnNewDocument", script),
         ("Page.setInterceptFileChooserDialog", json!({"enabled": true})),
     ] {
         cdp.send(rpc(method, params)).forget();
     }
+    cdp.send(rpc("Page.addScriptToEvaluateOnNewDocument", script))
 }

@@ -239,6 +239,7 @@ impl Dialogue {
         if is_pause {
             return Vec::new();
         }
+        super::end_showing(&host).await;
         let outcomes = host.workspace.finish(deadline).await;
         host.tell_notices();
         failure::redacted_outcomes(outcomes, &host.redactor)

@@ -184,6 +184,7 @@ async fn perform(
     let none = BTreeSet::new();
     let reason = tokio::select! {
         answer = &mut running => {
+            end_showing(&host).await;
             host.tell_notices();
             return answer;
         }
@@ -193,8 +194,16 @@ async fn perform(
     };
     host.stop.stop_for_good(reason.clone());
     let answer = tokio::time::timeout(NOTICE, running).await;
+    end_showing(&host).await;
     host.tell_notices();
     answer.unwrap_or_else(|_| Err(ScriptFailure::stopped(reason)))
+}
+
+/// Nothing of the script's is shown to people any more: what is saved is how it left things.
+async fn end_showing(host: &Host) {
+    if let Some(handover) = &host.handover {
+        handover.end().await;
+    }
 }
 
 /// The world of the job's script, or of a dialogue.

@@ -4,6 +4,14 @@
 pub fn hint(code: &str) -> Option<&'static str> {
     Some(match code {
         "timeout" => "a longer time is #{ timeout: \"60s\" } or set_default_timeout(..)",
+        "nobody_to_ask" => {
+            "run it by `rhaven serve` (POST /v1/jobs, or POST /v1/run with Accept: text/event-stream), or by `rhaven run` in a terminal"
+        }
+        "human_timeout" => {
+            "somebody has to open the address that the event `pause` told, in time; #{ timeout: \"30m\" } waits longer"
+        }
+        "live_ended" => "the browser ended, or its last page was closed, while a person was asked; run again",
+        "live_elsewhere" => "send the run to the server that is named, or end the live browser: DELETE /v0/vm/ID",
         "strict_violation" => "use one of the unique selectors listed, or \"SELECTOR >> nth=0\" for the first match",
         "invalid_selector" => {
             "CSS by default; text=, role=, label=, placeholder=, testid=, xpath=, nth= and >> chains; quote what has spaces or brackets"

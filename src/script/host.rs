@@ -12,7 +12,7 @@ use tokio::time::Instant;
 
 use crate::base::{Redactor, Secret};
 use crate::document::llm::Llm;
-use crate::session::Workspace;
+use crate::session::{Session, Workspace};
 
 use super::password::{self, Passwords};
 use super::{Console, Event, Handover, Limits, Parts, ScriptError, Stop, Stopper, value};
@@ -70,6 +70,8 @@ pub struct Progress {
     vault: Mutex<BTreeMap<String, Secret>>,
     /// Passwords that were typed in clear.
     pub(super) passwords: Passwords,
+    /// The sessions that are shown until the script ends.
+    pub(super) shown: Mutex<Vec<Session>>,
 }
 
 impl Progress {

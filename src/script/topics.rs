@@ -86,6 +86,11 @@ const TOPICS: &[Topic] = &[
         text: include_str!("docs/jobs.md"),
     },
     Topic {
+        name: "handover",
+        doc: "A script and a person share one browser: pause_for_human, live sessions",
+        text: include_str!("docs/handover.md"),
+    },
+    Topic {
         name: "embed",
         doc: "The page of a live browser: its keys, and putting it into a page of yours",
         text: include_str!("docs/embed.md"),

@@ -152,6 +152,7 @@ impl Workspace {
     {
         let turn = self.turn().await;
         let session = session.latest();
+        self.may_end(&session)?;
         let is_open = {
             let open = self.0.open.borrow();
             let mut all = open.named.iter().map(|(_, session)| session).chain(&open.throw_away);

@@ -35,6 +35,7 @@ impl Workspace {
             named = std::mem::take(&mut open.named);
             retained = std::mem::take(&mut open.retained);
             throw_away = open.throw_away.take();
+            open.lent.clear();
             (open.current, open.reopen) = (None, None);
             open.asked.clear();
             open.finishing = (ended.clone(), named.iter().map(|(_, session)| session.clone()).collect());

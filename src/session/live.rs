@@ -113,7 +113,7 @@ impl Session {
     }
 
     /// Whether both are one.
-    pub(super) fn is_same(&self, other: &Self) -> bool {
+    pub fn is_same(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.0, &other.0)
     }
 

@@ -43,6 +43,7 @@ mod known;
 mod large;
 mod late;
 mod lease;
+mod lent;
 mod listing;
 mod live;
 mod model;

@@ -157,6 +157,7 @@ impl Workspace {
             open.retained.extend(retained.into_iter().flatten());
             open.retained.retain(|opening| !opening.is_lost());
             open.named.clear();
+            open.lent.clear();
             open.ended.clear();
             (open.throw_away, open.current) = (None, None);
         });

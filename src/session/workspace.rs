@@ -56,6 +56,8 @@ pub(super) struct Inner {
 pub(super) struct Open {
     pub(super) named: Vec<(SessionId, Session)>,
     pub(super) throw_away: Option<Session>,
+    /// Those that somebody else has open, by what they were asked by.
+    pub(super) lent: Vec<(SessionId, Session)>,
     pub(super) current: Option<Session>,
     /// Named sessions that a reset has closed: their leases are held, and they can be opened again.
     pub(super) retained: Vec<Opening>,
@@ -244,7 +246,7 @@ impl Workspace {
     /// was last saved, without asking the store, unless its lease was lost meanwhile.
     pub async fn session(&self, id: &SessionId, options: &SessionOptions) -> Result<Session, SessionError> {
         let session = self.session_in(self.turn().await, id, options).await?;
-        if let Some(guard) = &options.guard {
+        if let Some(guard) = options.guard.as_ref().filter(|_| self.may_end(&session).is_ok()) {
             session.guard_by(guard);
         }
         Ok(session)
@@ -256,6 +258,11 @@ impl Workspace {
         id: &SessionId,
         options: &SessionOptions,
     ) -> Result<Session, SessionError> {
+        if let Some(lent) = self.lent(id) {
+            // It is as it is, whatever is asked.
+            self.0.open.send_modify(|open| open.current = Some(lent.clone()));
+            return Ok(lent);
+        }
         let found = {
             let open = self.0.open.borrow();
             let mut sessions = open.named.iter().map(|(_, session)| session);

@@ -25,6 +25,13 @@ async fn a_pause_without_anybody_says_so() {
 }
 
 #[tokio::test]
+async fn nobody_can_be_asked_where_nobody_is_shown_anything() {
+    let failure = script("session(\"a\", #{ live: true }); pause_for_human(\"sign in\")").failure().await;
+    assert_eq!(failure.code, "nobody_to_ask", "{failure:?}");
+    assert!(failure.hint.is_some_and(|hint| hint.contains("rhaven serve")));
+}
+
+#[tokio::test]
 async fn the_check_knows_pause() {
     let failure = script("paus();").failure().await;
     assert_eq!(failure.hint.as_deref(), Some("did you mean pause?"));

@@ -175,7 +175,7 @@ async fn a_webhook_that_the_policy_refuses_is_not_told() {
 }
 
 /// Opens a live page's socket.
-async fn socket(rig: &Rig, id: &str, token: &str, origin: Option<&str>) -> tungstenite::Result<Socket> {
+pub async fn socket(rig: &Rig, id: &str, token: &str, origin: Option<&str>) -> tungstenite::Result<Socket> {
     let mut request = format!("ws://{}/live/{id}/socket", rig.address).into_client_request().unwrap();
     request.headers_mut().insert("sec-websocket-protocol", format!("rhaven.v1, token.{token}").parse().unwrap());
     if let Some(origin) = origin {

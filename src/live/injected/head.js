@@ -6,12 +6,15 @@
     try { globalThis.__rhavenTell(JSON.stringify({ t, ...fields })); } catch { /* The binding goes with the live browser. */ }
   };
   const live = {};
-  Object.defineProperty(globalThis, '__rhavenLive', { value: live });
+  Object.defineProperty(globalThis, '__rhavenLive', { value: live, configurable: true });
+  // The document goes on without it.
+  const over = new AbortController();
+  live.end = () => { over.abort(); delete globalThis.__rhavenLive; };
   const isTop = window === window.top;
 
   // Where the pointer was in this document, for frames whose place in the page cannot be known from within.
   let pointer = null;
-  const on = (type, handler, options) => window.addEventListener(type, handler, { capture: true, passive: false, ...options });
+  const on = (type, handler, options) => window.addEventListener(type, handler, { capture: true, passive: false, signal: over.signal, ...options });
   const deep = event => event.composedPath()[0] ?? event.target;
 
   // The place of this frame in the page; `known` is false where a document of another origin is above.

@@ -98,4 +98,4 @@
     }
   });
   // Its menu would be in no picture, and take what comes next.
-  window.addEventListener('contextmenu', event => event.preventDefault());
+  window.addEventListener('contextmenu', event => event.preventDefault(), { signal: over.signal });

@@ -79,7 +79,7 @@
       if (quiet || !event.isTrusted) return;
       const text = event.defaultPrevented ? event.clipboardData.getData('text/plain') : selection();
       tell('copied', { text });
-    });
+    }, { signal: over.signal });
   }
   live.isFocused = () => document.hasFocus() && !['IFRAME', 'FRAME'].includes(document.activeElement?.tagName);
   // Puts the text where Ctrl+V takes it from; the page does not hear of it.
@@ -136,8 +136,11 @@
       tell('title', { title, icon });
     };
     const watch = () => {
+      if (over.signal.aborted) return;
       facts();
-      new MutationObserver(facts).observe(document.head ?? document.documentElement, { childList: true, subtree: true, characterData: true });
+      const observer = new MutationObserver(facts);
+      over.signal.addEventListener('abort', () => observer.disconnect());
+      observer.observe(document.head ?? document.documentElement, { childList: true, subtree: true, characterData: true });
     };
     if (document.readyState === 'loading') window.addEventListener('DOMContentLoaded', watch);
     else watch();

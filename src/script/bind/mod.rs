@@ -6,6 +6,7 @@ mod call;
 mod emulate;
 mod navigate;
 mod password;
+mod people;
 mod read;
 mod screenshot;
 mod script;
@@ -34,6 +35,7 @@ const VERBS: &[&[(&str, Verb)]] = &[
     navigate::VERBS,
     act::VERBS,
     wait::VERBS,
+    people::VERBS,
     read::VERBS,
     screenshot::VERBS,
     script::VERBS,

@@ -5,11 +5,11 @@ use std::sync::Arc;
 use rhai::{Dynamic, Engine, EvalAltResult, FnPtr, Map};
 
 use super::wait::url_pattern;
-use super::{Answer, Call, Verb};
+use super::{Answer, Call, Verb, people};
 use crate::base::{Deadline, SessionId, Version};
 use crate::page::Page;
 use crate::script::options::Options;
-use crate::script::{Event, Host, ScriptError, bridge, cookies, identity, value};
+use crate::script::{Attach, Event, Host, ScriptError, bridge, cookies, identity, value};
 use crate::session::{
     Admission, GivenState, Guard, Identity, Mode, Partial, Session, SessionError, SessionOptions, SessionOutcome,
     StorageState,
@@ -46,6 +46,11 @@ fn session(call: &Call) -> Answer {
         _ => Mode::Fail,
     };
     let guard = options.fields("check").as_ref().map(guard);
+    let live = options.flag("live");
+    let id = match people::attach(call, id, live)? {
+        Attach::Open(session) => return Ok(Dynamic::from(session)),
+        Attach::Nobody(id) => id,
+    };
     let (identity, anew) = asked(call)?;
     let profile = options.maybe_flag("profile");
     let asked = SessionOptions { ttl, mode, profile, identity, anew, through: None, guard };
@@ -68,6 +73,9 @@ fn session(call: &Call) -> Answer {
     let session = session.latest();
     if with_tabs {
         call.wait(session.reopen_tabs(Deadline::after(call.timeout())))?;
+    }
+    if live {
+        people::show(call, &session)?;
     }
     Ok(Dynamic::from(session))
 }

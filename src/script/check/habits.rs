@@ -45,7 +45,6 @@ const LATER: &[&str] = &[
     "now",
     "read_file",
     "write_file",
-    "pause_for_human",
     "json_parse",
     "json_stringify",
     "csv_parse",

@@ -100,6 +100,14 @@ pub(super) const ENTRIES: &[Entry] = &[
                       nothing where the session is open already.",
             },
             OptionDoc {
+                name: "live",
+                kind: Kind::Flag,
+                default: "false",
+                doc: "Where a live browser (`/v0/vm`) has the session open, or is called so: acts in it, in the same tabs, with whoever else \
+                      does; the other options do not count, and it is the live browser that saves and ends it. Else people may watch \
+                      and steer while the script runs, at an address that is handed out as the event `live`.",
+            },
+            OptionDoc {
                 name: "timeout",
                 kind: Kind::Time,
                 default: "30s, or what set_default_timeout says",

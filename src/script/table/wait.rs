@@ -6,6 +6,7 @@ use crate::script::kind::Kind;
 
 const PATTERN: Param = Param { name: "pattern", kind: Kind::Pattern };
 const STATE: Param = Param { name: "state", kind: Kind::OneOf(LOAD_STATES) };
+const REASON: Param = Param { name: "reason", kind: Kind::Text };
 const TIME: Param = Param { name: "time", kind: Kind::Time };
 
 pub(super) const ENTRIES: &[Entry] = &[
@@ -47,6 +48,23 @@ pub(super) const ENTRIES: &[Entry] = &[
               (no traffic for 500 ms).",
         options: &[TIMEOUT],
         example: "wait_for_load_state(\"networkidle\");",
+        receivers: ON_PAGE,
+    },
+    Entry {
+        name: "pause_for_human",
+        group: Group::Wait,
+        shapes: &[&[REASON], &[REASON, OPTIONS]],
+        returns: "()",
+        doc: "Shows the session to a person, at an address that is handed out as the event `pause`, and waits until the person presses \
+              Done; then the script goes on with what the person did: cookies, tabs, pages. Waiting counts towards the run's time. Where \
+              nobody can be shown anything it is `nobody_to_ask`. `rhaven docs handover` tells more.",
+        options: &[OptionDoc {
+            name: "timeout",
+            kind: Kind::Time,
+            default: "as long as the run may take",
+            doc: "How long to wait before the error `human_timeout`.",
+        }],
+        example: "pause_for_human(\"sign in, please\", #{ timeout: \"10m\" });",
         receivers: ON_PAGE,
     },
     Entry {

@@ -3,7 +3,7 @@
 import { get, post, Refusal } from "./api.js";
 import { acting, element, head, more, path, say, table, time } from "./parts.js";
 
-const OPEN = ["queued", "running"];
+const OPEN = ["queued", "running", "waiting_for_human"];
 
 /** Shows the section in `holder`. */
 export async function show(holder) {

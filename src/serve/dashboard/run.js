@@ -88,6 +88,8 @@ function happened(name, data, steps, outcome) {
   else if (name === "emit") line(steps, name, element("code", {}, JSON.stringify(data.value)));
   else if (name === "session") line(steps, name, `Session ${data.id} is open${data.version ? ` at version ${data.version}` : ""}.`);
   else if (name === "pause") pause(data, steps);
+  else if (name === "pause_over") line(steps, name, data.done ? "The person is done." : "Nobody was done in time.");
+  else if (name === "live") watch(data, steps);
   else if (name === "result") end(outcome, JSON.stringify(data.result ?? null, null, 2), false);
   else if (name === "error") end(outcome, failure(data), true);
 }
@@ -105,9 +107,18 @@ function step(data, steps) {
 
 /** A script that waits for a person: the link to the page where they do it. */
 function pause(data, steps) {
-  const url = URL.canParse(data.url ?? "") ? new URL(data.url) : null;
-  const link = url && /^https?:$/.test(url.protocol) ? element("a", { href: url.href, target: "_blank", rel: "noopener noreferrer" }, "Open the browser") : "";
-  line(steps, "pause", `Waiting for a person: ${data.reason ?? ""} `, link);
+  line(steps, "pause", `Waiting for a person: ${data.reason ?? ""} `, linked(data.url));
+}
+
+/** A session that may be watched while the script runs. */
+function watch(data, steps) {
+  line(steps, "live", `${data.session ? `Session ${data.session}` : "The browser"} can be watched: `, linked(data.url));
+}
+
+function linked(address) {
+  const url = URL.canParse(address ?? "") ? new URL(address) : null;
+  if (!url || !/^https?:$/.test(url.protocol)) return "";
+  return element("a", { href: url.href, target: "_blank", rel: "noopener noreferrer" }, "Open the browser");
 }
 
 function failure(told) {

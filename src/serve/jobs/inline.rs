@@ -17,7 +17,8 @@ use super::super::error::ApiError;
 use super::super::request_id::RequestId;
 use super::super::task::{Answer, Work};
 use super::execution::{Execution, Order, Outcome, Stage, refused};
-use super::record::Record;
+use super::journal::Asked;
+use super::record::{JobStatus, Record};
 use super::stop::Why;
 use super::{kept, live};
 
@@ -28,16 +29,19 @@ pub(in crate::serve) struct Accepted {
     request_id: String,
     /// `async`.
     mode: &'static str,
-    /// `queued`.
+    /// `queued`, or `waiting_for_human` where it became a job for that.
     status: &'static str,
     /// The job that it is now.
     job_id: String,
     /// Where it is told how far it is.
     status_url: String,
+    /// What a person is to do, and where.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pause: Option<Asked>,
 }
 
 /// Does `work` for a request that waits for it. Where the client goes away the work is stopped; where it takes longer than the inline
-/// limit it is a job from then on, and goes on undisturbed.
+/// limit, or waits for a person, of whom only the answer can tell, it is a job from then on, and goes on undisturbed.
 pub(in crate::serve) async fn inline(
     app: &App,
     caller: Caller,
@@ -46,19 +50,25 @@ pub(in crate::serve) async fn inline(
     timeout: Duration,
 ) -> Result<Response, ApiError> {
     let mut execution = begin(app, caller, &id, work, timeout)?;
+    let (mut asked, mut is_first) = (execution.journal.asked(), true);
     loop {
         let gone = execution.stop.on_drop(Why::ClientGone);
-        let ended = tokio::time::timeout(app.config.inline_limit, execution.ended()).await;
+        let ended = tokio::select! {
+            ended = tokio::time::timeout(app.config.inline_limit, execution.ended()) => ended.ok(),
+            Ok(_) = asked.wait_for(Option::is_some), if is_first => None,
+        };
+        is_first = false;
         gone.keep();
         match ended {
-            Ok(Some(ended)) => return answer(id, ended.outcome),
-            Ok(None) => return elsewhere(id, &execution).await,
-            Err(_) => {}
+            Some(Some(ended)) => return answer(id, ended.outcome),
+            Some(None) => return elsewhere(id, &execution).await,
+            None => {}
         }
+        let pause = asked.borrow().clone();
         // A task of its own: a client that goes now leaves a job, not half of one.
         let promoted = tokio::spawn(Box::pin(promote(app.clone(), execution)).in_current_span()).await;
         match promoted.map_err(|_| ApiError::internal("the work could not become a job"))? {
-            Ok(job_id) => return Ok(accepted(id, job_id)),
+            Ok(job_id) => return Ok(accepted(id, job_id, pause)),
             // The store is away: the client is the only one who can be told, and waits on.
             Err(waiting) => execution = waiting,
         }
@@ -102,9 +112,10 @@ pub(super) fn body(id: RequestId, answer: Answer) -> Map<String, Value> {
     body
 }
 
-fn accepted(id: RequestId, job_id: String) -> Response {
+fn accepted(id: RequestId, job_id: String, pause: Option<Asked>) -> Response {
     let status_url = status_url(&job_id);
-    let body = Accepted { request_id: id.0, mode: "async", status: "queued", job_id, status_url };
+    let status = if pause.is_some() { JobStatus::WaitingForHuman.name() } else { "queued" };
+    let body = Accepted { request_id: id.0, mode: "async", status, job_id, status_url, pause };
     (StatusCode::ACCEPTED, Json(body)).into_response()
 }
 
@@ -115,7 +126,7 @@ pub(super) fn status_url(job_id: &str) -> String {
 /// The answer of work that another server does: it has become a job after all.
 pub(super) async fn elsewhere(id: RequestId, execution: &Execution) -> Result<Response, ApiError> {
     match &*execution.stage.lock().await {
-        Stage::Unsure { job } => Ok(accepted(id, job.id().to_owned())),
+        Stage::Unsure { job } => Ok(accepted(id, job.id().to_owned(), None)),
         _ => Err(ApiError::internal("the work is done elsewhere")),
     }
 }
@@ -136,6 +147,7 @@ pub(super) async fn promote(app: App, execution: Execution) -> Result<String, Ex
     let mut record = Record::new(reserved.id().to_owned(), order.work.clone(), order.caller.token_id());
     if has_begun {
         record.begin(app.jobs.claim());
+        record.pause = execution.journal.asked().borrow().clone();
     }
     if let Err(error) = kept::create(&app, tenant, &record).await {
         tracing::warn!(id = order.id, code = error.code(), "a request could not become a job");

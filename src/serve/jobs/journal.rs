@@ -3,7 +3,9 @@
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
+use utoipa::ToSchema;
 
 use super::super::task::{Events, TaskEvent};
 use super::record::JobStatus;
@@ -17,6 +19,17 @@ pub(super) struct Journal {
     state: Mutex<State>,
     /// Told of every change.
     changed: watch::Sender<()>,
+    /// What a person is asked to do now.
+    asked: watch::Sender<Option<Asked>>,
+}
+
+/// What a script waits for that waits for a person.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub(in crate::serve) struct Asked {
+    /// What the person is to do.
+    reason: String,
+    /// Where. Lets in whoever has it, as long as the run may take.
+    url: String,
 }
 
 #[derive(Default)]
@@ -48,7 +61,7 @@ pub(super) struct Since {
 
 impl Journal {
     pub(super) fn new() -> Arc<Self> {
-        Arc::new(Self { state: Mutex::default(), changed: watch::Sender::new(()) })
+        Arc::new(Self { state: Mutex::default(), changed: watch::Sender::new(()), asked: watch::Sender::new(None) })
     }
 
     /// For the work itself to tell.
@@ -59,6 +72,11 @@ impl Journal {
 
     /// Keeps it, and forgets the oldest where there are too many.
     pub(super) fn tell(&self, event: TaskEvent) {
+        match &*event.event {
+            "pause" => drop(self.asked.send_replace(serde_json::from_value(event.data.clone()).ok())),
+            "pause_over" => drop(self.asked.send_replace(None)),
+            _ => {}
+        }
         let data = event.data.to_string();
         {
             let mut state = self.lock();
@@ -101,6 +119,11 @@ impl Journal {
         let told = self.lock().kept.iter().rfind(|told| told.event == "status").map(|told| told.data.clone())?;
         let told: serde_json::Value = serde_json::from_str(&told).ok()?;
         serde_json::from_value(told.get("status")?.clone()).ok()
+    }
+
+    /// What a person is asked to do, now and from now on.
+    pub(super) fn asked(&self) -> watch::Receiver<Option<Asked>> {
+        self.asked.subscribe()
     }
 
     /// Tells of every change from now on.

@@ -12,6 +12,7 @@ use crate::session::SessionError;
 use super::super::app::App;
 use super::super::task::TaskEvent;
 use super::execution::{Ended, Execution, Stage};
+use super::journal::Asked;
 use super::live::Live;
 use super::record::JobStatus;
 use super::stop::Why;
@@ -54,10 +55,15 @@ async fn follow(app: &App, tenant: &Tenant, id: &str, execution: &mut Execution)
     let mut look = interval(LOOK);
     look.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut beaten = Instant::now();
+    let mut asked = execution.journal.asked();
     loop {
         tokio::select! {
             came = execution.ended() => return came,
             _ = look.tick() => {}
+            Ok(()) = asked.changed() => {
+                let now = asked.borrow_and_update().clone();
+                say_asked(app, tenant, id, now).await;
+            }
         }
         // Of a job that waits nothing is to be said; its claim shows whether it is still to be done.
         let begun = stage.try_lock().is_ok_and(|stage| matches!(&*stage, Stage::Begun));
@@ -77,6 +83,21 @@ async fn follow(app: &App, tenant: &Tenant, id: &str, execution: &mut Execution)
             Ok(None) => {}
             Err(error) => tracing::warn!(job = id, code = error.code(), "a job could not be looked at"),
         }
+    }
+}
+
+/// Keeps what a person is asked to do, for who looks at the job. A store that is away is not waited for: the events say it too.
+async fn say_asked(app: &App, tenant: &Tenant, id: &str, asked: Option<Asked>) {
+    let node = app.jobs.node();
+    let said = kept::update(app, tenant, id, |record| {
+        let changes = record.is_run_by(node) && record.pause != asked;
+        if changes {
+            record.pause.clone_from(&asked);
+        }
+        changes
+    });
+    if let Err(error) = said.await {
+        tracing::warn!(job = id, code = error.code(), "whom a job waits for could not be kept");
     }
 }
 

@@ -12,6 +12,7 @@ use crate::session::Scope;
 use super::super::error::ApiError;
 use super::super::task::{Answer, Work};
 use super::execution::Outcome;
+use super::journal::Asked;
 
 /// What a job does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -51,6 +52,8 @@ pub(super) enum JobStatus {
     Queued,
     /// Goes on.
     Running,
+    /// Goes on, and waits for a person: `pause` says for what.
+    WaitingForHuman,
     /// Done.
     Completed,
     /// Done, but for some of what was asked for.
@@ -63,7 +66,7 @@ pub(super) enum JobStatus {
 
 impl JobStatus {
     pub(super) fn is_final(self) -> bool {
-        !matches!(self, Self::Queued | Self::Running)
+        !matches!(self, Self::Queued | Self::Running | Self::WaitingForHuman)
     }
 
     /// As it is written.
@@ -71,6 +74,7 @@ impl JobStatus {
         match self {
             Self::Queued => "queued",
             Self::Running => "running",
+            Self::WaitingForHuman => "waiting_for_human",
             Self::Completed => "completed",
             Self::Partial => "partial",
             Self::Failed => "failed",
@@ -134,6 +138,9 @@ pub(super) struct Record {
     /// The server that began it, also once it is done: what happened in it can be read there for a while.
     #[serde(default)]
     pub(super) begun_by: Option<String>,
+    /// What a person is asked to do in it.
+    #[serde(default)]
+    pub(super) pause: Option<Asked>,
     /// It is to be cancelled: the server that runs it looks.
     #[serde(default)]
     pub(super) cancel: bool,
@@ -193,6 +200,7 @@ impl Record {
             work: Some(work),
             claim: None,
             begun_by: None,
+            pause: None,
             cancel: false,
             answer: None,
             answer_name: None,
@@ -208,6 +216,15 @@ impl Record {
     /// It was done at that time.
     pub(super) fn end(&mut self, status: JobStatus, at: i64) {
         (self.status, self.completed, self.work, self.claim) = (status, Some(at), None, None);
+        self.pause = None;
+    }
+
+    /// How far it is, as it is told.
+    pub(super) fn told_status(&self) -> JobStatus {
+        match (self.status, &self.pause) {
+            (JobStatus::Running, Some(_)) => JobStatus::WaitingForHuman,
+            (status, _) => status,
+        }
     }
 
     /// Whether this server runs it.
@@ -260,6 +277,9 @@ pub(super) struct JobInfo {
     created_at: String,
     started_at: Option<String>,
     completed_at: Option<String>,
+    /// What a person is to do, and where, while it is `waiting_for_human`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pause: Option<Asked>,
     /// Whether `GET /v1/jobs/{id}/result` has an answer.
     result_available: bool,
 }
@@ -269,7 +289,8 @@ impl From<&Record> for JobInfo {
         Self {
             job_id: record.id.clone(),
             job_type: record.kind,
-            status: record.status,
+            status: record.told_status(),
+            pause: record.pause.clone(),
             created_at: told(record.created),
             started_at: record.started.map(told),
             completed_at: record.completed.map(told),

@@ -218,7 +218,7 @@ async fn list_jobs(
             at.ok_or_else(|| ApiError::invalid("after", "after names a job of an earlier page; there is none by it"))?;
         records.drain(..=at);
     }
-    records.retain(|record| query.status.is_none_or(|status| record.status == status));
+    records.retain(|record| query.status.is_none_or(|status| record.told_status() == status));
     let jobs: Vec<JobInfo> = records.iter().take(limit).map(JobInfo::from).collect();
     let next = jobs.last().filter(|_| records.len() > limit).map(|last| last.job_id.clone());
     Ok(Json(JobList { request_id: id.0, jobs, next }))

@@ -94,6 +94,7 @@ function passwordOffer(message) {
 const ENDED = {
   ended: ["This browser was closed", "It was ended by its owner."],
   request: ["This browser was closed", "It was ended by its owner."],
+  done: ["Thank you", "The script goes on by itself. You can close this page."],
   inactive: ["This browser was closed", "Nobody had done anything for a while."],
   offline: ["This browser was closed", "Nobody was connected for a while."],
   absolute: ["This browser was closed", "Its time was up."],

@@ -26,6 +26,7 @@ use super::library::Script;
 use super::request_id::RequestId;
 use super::session_input::SessionInput;
 use super::task::{Answer, Task, Work};
+use super::vm::People;
 use super::{failures, jobs, observe};
 
 use folder::Folder;
@@ -211,7 +212,7 @@ fn job(app: &App, task: &Task, input: &RunInput, script: Script, folder: &Folder
         limits: limits(app, task),
         slow_mo: None,
         pauses: Pauses::default(),
-        handover: None,
+        handover: Some(People::new(app, task.caller.tenant(), task.deadline)),
     }
 }
 

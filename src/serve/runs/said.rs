@@ -17,7 +17,7 @@ const MAX_LOGS: usize = 1 << 20;
 /// A line that a script printed or logged.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub(in crate::serve) struct LogLine {
-    /// `print`, `log`, `step` or `notice`.
+    /// `print`, `log`, `step`, `pause` or `notice`.
     kind: &'static str,
     text: String,
 }

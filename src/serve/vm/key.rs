@@ -11,8 +11,8 @@ use zeroize::Zeroizing;
 
 use crate::base::Tenant;
 
-/// How long one lets somebody in: whoever is in stays.
-const GOOD_FOR: Duration = Duration::from_hours(24);
+/// How long one lets somebody in at most: whoever is in stays.
+pub(super) const GOOD_FOR: Duration = Duration::from_hours(24);
 /// A longer text is no token: nothing is computed from it.
 const LONGEST: usize = 512;
 
@@ -61,9 +61,9 @@ pub(super) fn new_key() -> Zeroizing<String> {
     Zeroizing::new(BASE64URL_NOPAD.encode(&*bytes))
 }
 
-/// A token for the live browser `id` with that key.
-pub(super) fn token(key: &str, tenant: &Tenant, id: &str, opens: Opens) -> String {
-    let expires = (jiff::Timestamp::now() + GOOD_FOR).as_second();
+/// A token for the live browser `id` with that key, good for `span`.
+pub(super) fn token(key: &str, tenant: &Tenant, id: &str, opens: Opens, span: Duration) -> String {
+    let expires = (jiff::Timestamp::now() + span).as_second();
     let signature = BASE64URL_NOPAD.encode(&sign(key, tenant, id, opens, expires));
     let tenant = BASE64URL_NOPAD.encode(tenant.as_str().as_bytes());
     format!("{}{expires}.{tenant}.{signature}", opens.letter())
@@ -111,7 +111,7 @@ mod tests {
     fn a_token_opens_one_thing_of_one_browser() {
         let (key, other) = (new_key(), new_key());
         let tenant = Tenant::new("acme").unwrap();
-        let text = token(&key, &tenant, "one", Opens::View);
+        let text = token(&key, &tenant, "one", Opens::View, GOOD_FOR);
         let read_back = read(&text).unwrap();
         assert_eq!((read_back.opens, &read_back.tenant), (Opens::View, &tenant));
         assert!(read_back.is_of(&key, "one") && !read_back.is_of(&key, "two") && !read_back.is_of(&other, "one"));

@@ -81,14 +81,14 @@ pub(super) async fn start(app: &App, tenant: &Tenant, input: VmInput) -> Result<
     let vm = Arc::new(Vm::new(Parts {
         tenant: tenant.clone(),
         record,
-        workspace,
+        workspace: Some(workspace.clone()),
         live,
         timeouts: input.timeout,
         control_disabled: input.control_disable_default,
-        place,
+        place: Some(place),
     }));
     app.vms.put(&vm);
-    app.executions.spawn(go_on(app.clone(), vm.clone(), matches!(plan, Plan::Nothing)));
+    app.executions.spawn(go_on(app.clone(), vm.clone(), workspace, matches!(plan, Plan::Nothing)));
     Ok(Started::New(vm))
 }
 
@@ -228,7 +228,7 @@ async fn make(session: &Session, input: &VmInput, keeps: bool) -> Result<Live, A
 }
 
 async fn keep(app: &App, tenant: &Tenant, record: &Record, plan: &Plan) -> Result<(), SessionError> {
-    record::put(app, tenant, record).await?;
+    record::put(app, tenant, record, None).await?;
     if let Plan::Over(session) | Plan::Onto { save: session, .. } = plan {
         record::alias(app, tenant, &record.id, session).await?;
     }
@@ -236,19 +236,19 @@ async fn keep(app: &App, tenant: &Tenant, record: &Record, plan: &Plan) -> Resul
 }
 
 /// Goes on until something ends it, and sees to that end.
-async fn go_on(app: App, vm: Arc<Vm>, keeps_nothing: bool) {
+async fn go_on(app: App, vm: Arc<Vm>, workspace: Workspace, keeps_nothing: bool) {
     let none = std::collections::BTreeSet::new();
     let reason = tokio::select! {
         reason = vm.wished() => reason,
         reason = watch::time_out(&vm) => reason,
         () = app.ending.cancelled() => "shutdown",
-        () = vm.workspace.browser_gone() => "crashed",
-        _ = vm.workspace.lease_lost(&none) => "lost",
+        () = workspace.browser_gone() => "crashed",
+        _ = workspace.lease_lost(&none) => "lost",
     };
     vm.end(reason);
     tracing::info!(live = vm.record.id, reason, "a live browser ends");
     vm.live.close(reason).await;
-    let saved = finish(&vm, keeps_nothing).await;
+    let saved = finish(&vm, &workspace, keeps_nothing).await;
     written(&app, &vm, reason, saved).await;
     app.vms.remove(&vm.record.id);
     vm.is_over();
@@ -261,16 +261,16 @@ async fn go_on(app: App, vm: Arc<Vm>, keeps_nothing: bool) {
 }
 
 /// Saves what is to be saved and ends the browser; what was.
-async fn finish(vm: &Vm, keeps_nothing: bool) -> &'static str {
+async fn finish(vm: &Vm, workspace: &Workspace, keeps_nothing: bool) -> &'static str {
     if keeps_nothing {
         // Out of a store in memory, which goes with the workspace.
-        if let Ok(session) = vm.workspace.current().await {
-            let _ = vm.workspace.delete(&session).await;
+        if let Ok(session) = workspace.current().await {
+            let _ = workspace.delete(&session).await;
         }
-        vm.workspace.finish(Deadline::after(ENDING)).await;
+        workspace.finish(Deadline::after(ENDING)).await;
         return "none";
     }
-    let outcomes = vm.workspace.finish(Deadline::after(SAVING)).await;
+    let outcomes = workspace.finish(Deadline::after(SAVING)).await;
     outcomes.first().map_or("none", |outcome| told(&vm.record, outcome))
 }
 

@@ -15,6 +15,7 @@ mod life;
 mod profile;
 mod record;
 mod running;
+mod shared;
 mod socket;
 mod watch;
 mod webhook;
@@ -41,6 +42,7 @@ use key::Opens;
 use life::Started;
 use record::Record;
 pub(super) use running::Vms;
+pub(super) use shared::People;
 
 /// How many are told of at a time.
 const PAGE: usize = 100;
@@ -193,7 +195,7 @@ async fn list(
     let mut going = Vec::new();
     for record in all {
         let is_after = after.as_ref().is_none_or(|(at, id)| (&record.created_at, &record.id) > (at, id));
-        if is_after && record.ended.is_none() && nodes::lives(&app, &record.node).await? {
+        if is_after && record.ended.is_none() && !record.of_run && nodes::lives(&app, &record.node).await? {
             going.push(Entry { id: record.id, creation_date: record.created_at });
         }
     }
@@ -254,7 +256,8 @@ async fn delete(
 
 /// The tenant's by that id.
 async fn find(app: &App, tenant: &Tenant, id: &str) -> Result<Record, ApiError> {
-    record::find(app, tenant, id).await?.ok_or_else(missing)
+    // A script's session that is shown ends with the script.
+    record::find(app, tenant, id).await?.filter(|record| !record.of_run).ok_or_else(missing)
 }
 
 /// Also of those of others: that they are there is nobody else's business.

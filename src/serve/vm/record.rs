@@ -16,6 +16,7 @@ use super::key;
 
 /// How long is told of one that has ended.
 const REMEMBERED: Duration = Duration::from_hours(24);
+const REMEMBERED_OF_RUN: Duration = Duration::from_mins(10);
 /// How often a change is tried that others were quicker with.
 const TRIES: usize = 20;
 
@@ -41,6 +42,9 @@ pub(super) struct Record {
     pub(super) began_with: Option<Version>,
     #[serde(default)]
     pub(super) tag: Option<String>,
+    /// Whether it is a script's session that is shown: it ends with the script.
+    #[serde(default)]
+    pub(super) of_run: bool,
     /// Proves the tokens that let people in.
     key: Zeroizing<String>,
 }
@@ -65,14 +69,25 @@ struct Alias {
 
 impl Record {
     pub(super) fn new(node: &str, session: Option<SessionId>, saves: bool, tag: Option<String>) -> Self {
-        let (id, created_at) = (uuid(), now());
-        let (node, key) = (node.to_owned(), key::new_key());
-        Self { format: 1, id, node, created_at, ended: None, session, saves, began_with: None, tag, key }
+        let (id, created_at, key) = (uuid(), now(), key::new_key());
+        let (node, of_run) = (node.to_owned(), false);
+        let began_with = None;
+        Self { format: 1, id, node, created_at, ended: None, session, saves, began_with, tag, of_run, key }
+    }
+
+    /// Of a script's session that is shown.
+    pub(super) fn of_run(node: &str) -> Self {
+        Self { of_run: true, ..Self::new(node, None, false, None) }
     }
 
     /// A token that opens that of it.
     pub(super) fn token(&self, tenant: &Tenant, opens: key::Opens) -> String {
-        key::token(&self.key, tenant, &self.id, opens)
+        self.token_for(tenant, opens, key::GOOD_FOR)
+    }
+
+    /// One that is good for `span`, and no longer than any.
+    pub(super) fn token_for(&self, tenant: &Tenant, opens: key::Opens, span: Duration) -> String {
+        key::token(&self.key, tenant, &self.id, opens, span.min(key::GOOD_FOR))
     }
 
     /// Whether the token is one of it.
@@ -92,9 +107,14 @@ pub(super) fn now() -> String {
     Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
 }
 
-/// Keeps a new one.
-pub(super) async fn put(app: &App, tenant: &Tenant, record: &Record) -> Result<(), SessionError> {
-    let put = app.sessions.put_live_document(tenant, LivePart::Browser, &record.id, record, Seen::NOTHING, None);
+/// Keeps a new one, for `ttl` where it says so.
+pub(super) async fn put(
+    app: &App,
+    tenant: &Tenant,
+    record: &Record,
+    ttl: Option<Duration>,
+) -> Result<(), SessionError> {
+    let put = app.sessions.put_live_document(tenant, LivePart::Browser, &record.id, record, Seen::NOTHING, ttl);
     put.await.map(drop)
 }
 
@@ -128,8 +148,9 @@ pub(super) async fn end(
             None => left(app, tenant, &record).await?,
         };
         record.ended = Some(Ended { at: now(), reason: reason.to_owned(), saved });
+        let remembered = if record.of_run { REMEMBERED_OF_RUN } else { REMEMBERED };
         let put =
-            app.sessions.put_live_document(tenant, LivePart::Browser, id, &record, seen, Some(REMEMBERED)).await?;
+            app.sessions.put_live_document(tenant, LivePart::Browser, id, &record, seen, Some(remembered)).await?;
         if put.is_some() {
             return Ok(Some(record));
         }

@@ -19,7 +19,8 @@ pub(super) struct Vm {
     pub(super) tenant: Tenant,
     /// As it was made.
     pub(super) record: Record,
-    pub(super) workspace: Workspace,
+    /// None of a script's session, which ends with the script.
+    pub(super) workspace: Option<Workspace>,
     pub(super) live: Live,
     /// When it was made, or its times were last set anew.
     pub(super) times: Mutex<Times>,
@@ -31,7 +32,8 @@ pub(super) struct Vm {
     wish: watch::Sender<Option<&'static str>>,
     /// Its end, once that is written.
     over: watch::Sender<bool>,
-    _place: OwnedSemaphorePermit,
+    /// Given back at its end, whoever still looks at it then.
+    place: Mutex<Option<OwnedSemaphorePermit>>,
 }
 
 /// When it ends by itself.
@@ -40,9 +42,32 @@ pub(super) struct Times {
     pub(super) timeouts: TimeoutInput,
 }
 
-/// The clients of its DevTools protocol.
+/// A script that acts in it, until this is dropped. As long as there is one somebody does something.
+pub(super) struct Guest(Arc<Vm>);
+
+impl Guest {
+    pub(super) fn of(vm: &Arc<Vm>) -> Self {
+        vm.clients().scripts += 1;
+        Self(vm.clone())
+    }
+
+    pub(super) fn vm(&self) -> &Arc<Vm> {
+        &self.0
+    }
+}
+
+impl Drop for Guest {
+    fn drop(&mut self) {
+        let mut clients = self.0.clients();
+        clients.scripts -= 1;
+        (clients.seen, clients.acted) = (Instant::now(), Instant::now());
+    }
+}
+
+/// The clients of its DevTools protocol, and the scripts that act in it.
 pub(super) struct Clients {
     pub(super) connected: usize,
+    pub(super) scripts: usize,
     pub(super) seen: Instant,
     pub(super) acted: Instant,
 }
@@ -51,11 +76,11 @@ pub(super) struct Clients {
 pub(super) struct Parts {
     pub(super) tenant: Tenant,
     pub(super) record: Record,
-    pub(super) workspace: Workspace,
+    pub(super) workspace: Option<Workspace>,
     pub(super) live: Live,
     pub(super) timeouts: TimeoutInput,
     pub(super) control_disabled: bool,
-    pub(super) place: OwnedSemaphorePermit,
+    pub(super) place: Option<OwnedSemaphorePermit>,
 }
 
 impl Vm {
@@ -68,11 +93,11 @@ impl Vm {
             workspace,
             live,
             times: Mutex::new(Times { since: now, timeouts }),
-            clients: Mutex::new(Clients { connected: 0, seen: now, acted: now }),
+            clients: Mutex::new(Clients { connected: 0, scripts: 0, seen: now, acted: now }),
             control_disabled,
             wish: watch::Sender::new(None),
             over: watch::Sender::new(false),
-            _place: place,
+            place: Mutex::new(place),
         }
     }
 
@@ -113,6 +138,7 @@ impl Vm {
 
     /// Its end is written.
     pub(super) fn is_over(&self) {
+        drop(self.place.lock().unwrap_or_else(PoisonError::into_inner).take());
         self.over.send_replace(true);
     }
 
@@ -147,9 +173,9 @@ impl Vms {
         self.running.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// How many there are.
+    /// How many there are, but for scripts' sessions.
     pub(in crate::serve) fn count(&self) -> usize {
-        self.running().len()
+        self.running().values().filter(|vm| vm.workspace.is_some()).count()
     }
 
     /// A place for one more.

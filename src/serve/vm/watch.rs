@@ -54,11 +54,13 @@ pub(super) fn ends_soon(vm: &Vm, span: Duration) -> bool {
 
 fn presence(vm: &Vm, since: Instant) -> Presence {
     let (live, clients) = (vm.live.activity(), vm.clients());
+    // Of a script nobody can tell whether it does something or thinks.
+    let acted = if clients.scripts > 0 { Instant::now() } else { clients.acted };
     Presence {
         since,
-        connected: live.connected + clients.connected > 0,
+        connected: live.connected + clients.connected + clients.scripts > 0,
         seen: live.seen.max(clients.seen).max(since),
-        acted: live.acted.max(clients.acted).max(since),
+        acted: live.acted.max(acted).max(since),
     }
 }
 
