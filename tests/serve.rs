@@ -39,8 +39,13 @@ mod jobs;
 mod kept;
 #[path = "serve/load.rs"]
 mod load;
+#[path = "serve/machine.rs"]
+mod machine;
 #[path = "serve/nodes.rs"]
 mod nodes;
+#[path = "cli/processes.rs"]
+#[allow(dead_code, reason = "tests of the command line need more of it")]
+mod processes;
 #[path = "serve/proxies.rs"]
 mod proxies;
 #[path = "serve/queue.rs"]
@@ -57,6 +62,9 @@ mod rig;
 mod routes;
 #[path = "serve/run.rs"]
 mod run;
+#[path = "store/s3_server.rs"]
+#[allow(dead_code, reason = "tests of stores need more of it")]
+mod s3_server;
 #[path = "serve/scripts.rs"]
 mod scripts;
 #[path = "serve/sessions.rs"]
@@ -75,6 +83,8 @@ mod vault;
 mod vm;
 #[path = "serve/vm_contract.rs"]
 mod vm_contract;
+#[path = "serve/vm_kept.rs"]
+mod vm_kept;
 #[path = "serve/vm_nodes.rs"]
 mod vm_nodes;
 #[path = "egress/support.rs"]

@@ -28,20 +28,24 @@ pub struct Cdp {
 impl Cdp {
     /// Puts the command on the wire now, in the order of the calls; the answer comes with the returned future. Dropping
     /// the future does not take the command back.
+    pub fn send<C: Command>(&self, command: C) -> Pending<C> {
+        let method = command.identifier();
+        if let Some(error) = confined::refused(self.router.egress.as_ref(), &method, &command) {
+            let (refused, answer) = oneshot::channel();
+            let _ = refused.send(Err(error));
+            return Pending { method, answer, command: PhantomData };
+        }
+        self.send_unasked(command)
+    }
+
+    /// [`Self::send`], also where the address in it is not of the web: for addresses that stand in our own code.
     #[expect(
         clippy::needless_pass_by_value,
         reason = "commands are made to be sent; a reference at each call is noise"
     )]
-    pub fn send<C: Command>(&self, command: C) -> Pending<C> {
+    pub(super) fn send_unasked<C: Command>(&self, command: C) -> Pending<C> {
         let method = command.identifier();
-        let answer = match confined::refused(self.router.egress.as_ref(), &method, &command) {
-            None => self.router.send(&self.session, &method, &command),
-            Some(error) => {
-                let (refused, answer) = oneshot::channel();
-                let _ = refused.send(Err(error));
-                answer
-            }
-        };
+        let answer = self.router.send(&self.session, &method, &command);
         Pending { method, answer, command: PhantomData }
     }
 

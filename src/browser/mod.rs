@@ -37,5 +37,5 @@ pub use install::{Found, find, installed, named};
 pub use launch::{Flavor, LaunchOptions};
 pub use profile_dir::ProfileDir;
 pub use reaper::reap;
-pub use target::{Target, TargetEvent, TargetEvents, TargetKind};
+pub use target::{OwnPage, Target, TargetEvent, TargetEvents, TargetKind};
 pub use version::{installed_version, version_number};

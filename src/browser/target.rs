@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use chromiumoxide::cdp::browser_protocol::browser::BrowserContextId;
+use chromiumoxide::cdp::browser_protocol::page::NavigateParams;
 use chromiumoxide::cdp::browser_protocol::target::{CloseTargetParams, TargetId};
 use chromiumoxide::cdp::js_protocol::runtime::RunIfWaitingForDebuggerParams;
 use tokio::sync::{mpsc, watch};
@@ -21,6 +22,26 @@ pub enum TargetKind {
     Iframe,
     /// Dedicated, shared, service worker or anything else, by Chromium's name.
     Other(String),
+}
+
+/// A document of Chromium's own, full Chromium's alone, whose scripts may do what no site's may.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OwnPage {
+    /// `chrome.bookmarks` is there.
+    Bookmarks,
+    /// `chrome.passwordsPrivate` is there.
+    Passwords,
+}
+
+impl OwnPage {
+    /// Where it is. Not the page that people see there but a file that it is made of: that page expects to be in a window, and
+    /// Chromium crashes where it is in none.
+    fn address(self) -> &'static str {
+        match self {
+            Self::Bookmarks => "chrome://bookmarks/strings.m.js",
+            Self::Passwords => "chrome://password-manager/strings.m.js",
+        }
+    }
 }
 
 impl TargetKind {
@@ -123,6 +144,12 @@ impl Target {
         if self.inner.held.swap(false, Ordering::AcqRel) {
             self.cdp().send(RunIfWaitingForDebuggerParams::default()).forget();
         }
+    }
+
+    /// Takes it to a document of Chromium's own, also where a browser has one way out, for which these are no addresses. For tabs of ours
+    /// that nobody else has a hand in.
+    pub async fn visit_own(&self, page: OwnPage) -> Result<(), BrowserError> {
+        self.cdp().send_unasked(NavigateParams::new(page.address())).await.map(drop)
     }
 
     /// Whether it has gone.

@@ -1,6 +1,6 @@
 //! The one task that a live browser is: it takes orders from viewers, tabs and whoever holds the browser, one after the other.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -15,7 +15,7 @@ use super::dialogs::Shown;
 use super::downloads::Downloads;
 use super::handle::{LiveOptions, Shared};
 use super::hands::{Hands, World};
-use super::keep::Offer;
+use super::keep::{Keeper, Offer};
 use super::mailbox;
 use super::pause::Waiting;
 use super::pickers::Open;
@@ -95,7 +95,12 @@ pub(super) struct Engine {
     /// Who waits for what is copied, and the number of that copy.
     pub copying: Option<(u32, u32)>,
     pub offers: VecDeque<Offer>,
-    pub bookmarks: Vec<String>,
+    /// The addresses that are bookmarked, as far as is known.
+    pub bookmarks: BTreeSet<String>,
+    pub knows_bookmarks: bool,
+    /// What was told last of whether the page in front is bookmarked.
+    pub bookmarked: Option<(String, bool)>,
+    pub keeper: Keeper,
     pub pauses: VecDeque<Waiting>,
     pub warning: Option<ToViewer>,
     pub downloads: Downloads,
@@ -116,7 +121,6 @@ impl Engine {
         orders: Orders,
         screens: Vec<(Page, Option<Screen>)>,
     ) -> Self {
-        let bookmarks = options.bookmarks.clone();
         let downloads = Downloads::default();
         Self {
             session,
@@ -138,7 +142,10 @@ impl Engine {
             caret: None,
             copying: None,
             offers: VecDeque::new(),
-            bookmarks,
+            bookmarks: BTreeSet::new(),
+            knows_bookmarks: false,
+            bookmarked: None,
+            keeper: Keeper::default(),
             pauses: VecDeque::new(),
             warning: None,
             downloads,
@@ -236,6 +243,7 @@ impl Engine {
         }
         self.forbid_downloads();
         self.tell(&ToViewer::Closed { reason });
+        std::mem::take(&mut self.keeper).finish().await;
         if self.options.goes_on {
             self.give_back().await;
         }

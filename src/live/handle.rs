@@ -15,7 +15,6 @@ use crate::session::{Session, SessionError};
 
 use super::engine::{Engine, Order, Orders};
 use super::folder::Folder;
-use super::keep::Keepsake;
 use super::mailbox::Mailbox;
 use super::pause::{self, Pause};
 use super::tabs::fit;
@@ -24,6 +23,7 @@ use super::wire::{Role, ToViewer, WarningKind};
 
 /// How a session is made live.
 #[derive(Debug, Clone)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a choice of its own")]
 pub struct LiveOptions {
     /// The width of the viewport, in CSS pixels.
     pub width: u32,
@@ -39,8 +39,8 @@ pub struct LiveOptions {
     pub kiosk: bool,
     /// Whether pages do not show the pointer.
     pub hide_cursor: bool,
-    /// The addresses that are bookmarked already.
-    pub bookmarks: Vec<String>,
+    /// Whether passwords are offered to be kept, and bookmarks taken; in a session whose profile is saved, and in no other.
+    pub keeps: bool,
     /// The most bytes of all downloads together; one that goes beyond is broken off. They stand where the browser's own folder does,
     /// which may be memory.
     pub most_download_bytes: u64,
@@ -59,7 +59,7 @@ impl Default for LiveOptions {
             control_at_once: true,
             kiosk: false,
             hide_cursor: false,
-            bookmarks: Vec::new(),
+            keeps: true,
             most_download_bytes: 256 << 20,
             goes_on: false,
         }
@@ -107,7 +107,6 @@ struct State {
     seen: Instant,
     acted: Instant,
     downloads: HashMap<String, Downloaded>,
-    keepsakes: Vec<Keepsake>,
 }
 
 impl Shared {
@@ -138,10 +137,6 @@ impl Shared {
         self.state().downloads.insert(id, downloaded);
     }
 
-    pub fn keep(&self, keepsake: Keepsake) {
-        self.state().keepsakes.push(keepsake);
-    }
-
     pub fn end(&self) {
         self.ended.send_replace(true);
     }
@@ -163,8 +158,7 @@ impl Live {
         // Before anybody looks: they would see it change.
         join_all(pages.iter().map(|page| fit(page.clone(), size))).await;
         let now = Instant::now();
-        let state =
-            State { roles: HashMap::new(), seen: now, acted: now, downloads: HashMap::new(), keepsakes: Vec::new() };
+        let state = State { roles: HashMap::new(), seen: now, acted: now, downloads: HashMap::new() };
         let shared = Arc::new(Shared {
             state: Mutex::new(state),
             last_viewer: AtomicU32::new(0),
@@ -255,11 +249,6 @@ impl Live {
         self.shared.state().downloads.get(id).cloned()
     }
 
-    /// Bookmarks and passwords that people wanted kept since the last call.
-    pub fn take_keepsakes(&self) -> Vec<Keepsake> {
-        std::mem::take(&mut self.shared.state().keepsakes)
-    }
-
     /// The folder of its downloads and of the files that viewers hand over; removed at its end.
     pub fn folder(&self) -> &Path {
         self.shared.folder.path()
@@ -270,7 +259,7 @@ impl Live {
         *self.shared.ended.borrow()
     }
 
-    /// Ends it: viewers are told why, nothing is cast any more. The session stays open.
+    /// Ends it: viewers are told why, nothing is cast any more, and what they wanted kept is. The session stays open.
     pub async fn close(&self, reason: &str) {
         let mut ended = self.shared.ended.subscribe();
         if self.orders.send(Order::Close(reason.to_owned())).is_ok() {

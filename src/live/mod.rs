@@ -27,7 +27,6 @@ mod viewer;
 pub mod wire;
 
 pub use handle::{Activity, Downloaded, Live, LiveOptions};
-pub use keep::Keepsake;
 pub use mailbox::Sent;
 pub use pause::{Pause, Paused};
 pub use viewer::Viewer;

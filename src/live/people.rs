@@ -17,13 +17,15 @@ impl Engine {
         }
         self.tell_control();
         self.sync_cast();
+        self.look_for_bookmarks();
     }
 
     /// Everything that one who has been there would know.
     fn post_state(&self, number: u32, role: Role, mailbox: &mailbox::Shared) {
         let LiveOptions { width, height, fps, kiosk, hide_cursor, .. } = self.options;
         let (version, viewer) = (VERSION, number);
-        mailbox.post(ToViewer::Hello { version, viewer, role, width, height, fps, kiosk, hide_cursor });
+        let keeps_nothing = !self.keeps();
+        mailbox.post(ToViewer::Hello { version, viewer, role, width, height, fps, kiosk, hide_cursor, keeps_nothing });
         mailbox.post(self.tabs_message());
         mailbox.post(ToViewer::Cursor { cursor: self.cursor.clone() });
         if self.caret.is_some() {
@@ -32,6 +34,9 @@ impl Engine {
         self.dialogs.iter().for_each(|shown| mailbox.post(ToViewer::Dialog(shown.message.clone())));
         if let Some(open) = &self.picker {
             mailbox.post(ToViewer::Picker(open.message.clone()));
+        }
+        if let Some((url, is)) = self.bookmarked.clone() {
+            mailbox.post(ToViewer::Bookmarked { url, is });
         }
         self.downloads.messages().for_each(|message| mailbox.post(message));
         self.warning.iter().cloned().chain(self.pause_message()).for_each(|message| mailbox.post(message));

@@ -37,8 +37,8 @@ impl Engine {
             FromViewer::Files { id, files } => self.files(viewer, id, &files),
             FromViewer::Resize { width, height } => self.resize(width, height),
             FromViewer::Done {} => self.done(),
-            FromViewer::Bookmark {} => self.bookmark(),
-            FromViewer::SavePassword { id, accept } => self.answer_offer(id, accept),
+            FromViewer::Bookmark {} => self.bookmark(viewer),
+            FromViewer::SavePassword { id, accept } => self.answer_offer(viewer, id, accept),
             other => self.go(viewer, other),
         }
     }

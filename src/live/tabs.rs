@@ -91,8 +91,9 @@ impl Engine {
         ToViewer::Tabs { tabs: self.tabs.iter().map(tell).collect() }
     }
 
-    pub(super) fn tell_tabs(&self) {
+    pub(super) fn tell_tabs(&mut self) {
         self.tell(&self.tabs_message());
+        self.tell_bookmarked();
     }
 
     /// Pages have come.

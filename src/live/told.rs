@@ -91,7 +91,6 @@ enum Told {
     },
     Password {
         origin: String,
-        action: String,
         username: String,
         password: String,
     },
@@ -118,8 +117,8 @@ impl Engine {
             Told::Picker(wanted) if is_front => self.open_picker(world, wanted),
             Told::Unpicked { token } => self.picker_gone(&world, token),
             Told::Copied { text } => self.copied(text),
-            Told::Password { origin, action, username, password } => {
-                self.offer(origin, action, username, Secret::new("password", password));
+            Told::Password { origin, username, password } => {
+                self.offer(origin, username, Secret::new("password", password));
             }
             Told::Cursor { .. } | Told::Caret { .. } | Told::Picker(_) => {}
         }

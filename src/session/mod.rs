@@ -36,6 +36,7 @@ pub mod identity;
 mod in_place;
 mod jobs;
 mod kept;
+mod keepsakes;
 mod keyfile;
 mod keys;
 mod known;

@@ -9,7 +9,7 @@ use crate::base::{Deadline, SessionId, reached};
 
 use super::capture::{Captured, snapshot};
 use super::kept::Kept;
-use super::{Change, HistoryEntry, Partial, Saving, Session, SessionError, SessionOutcome, save};
+use super::{Change, HistoryEntry, Partial, Saved, Saving, Session, SessionError, SessionOutcome, save};
 
 /// How long the end of a run waits for a navigation that is under way.
 const SETTLE_TIMEOUT: Duration = Duration::from_secs(3);
@@ -240,6 +240,9 @@ impl Session {
         }
         // What it had a moment ago is all that is left of this run.
         lease.let_run_out().await;
+        if kept.own.is_some() {
+            outcome.saved = Some(Saved::State);
+        }
         if !outcome.kept_in_outbox
             && let Some((_, told)) = &mut outcome.save_error
         {

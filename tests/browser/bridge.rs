@@ -1,6 +1,6 @@
 //! Other clients of a browser of ours, as Playwright and Puppeteer are ones.
 
-use rhaven::browser::{Bridge, Browser};
+use rhaven::browser::{Bridge, Browser, Flavor};
 use serde_json::{Value, json};
 
 use super::support::*;
@@ -118,4 +118,25 @@ async fn clients_are_apart_and_end_with_the_browser() {
         }
     }
     assert_eq!(in_time("the end", other.bridge.next()).await, None);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_tab_that_is_in_no_window_is_ours_before_anybody_can_say_so() {
+    let browser = start_with(&options(Flavor::Full)).await;
+    let (context, _ours) = tab(&browser).await;
+    let mut client = Client::of(&browser, "").await;
+    client.call(None, "Target.setDiscoverTargets", json!({ "discover": true })).await;
+    client.call(None, "Target.setAutoAttach", attach()).await;
+    let unseen = context.new_hidden_target().await.unwrap();
+    let all = client.call(None, "Target.getTargets", json!({})).await;
+    let told = client.events.iter().any(|event| event.to_string().contains(unseen.id().inner()));
+    assert!(!told, "{:?} {all}", client.events);
+    let taken = json!({ "targetId": unseen.id().inner(), "flatten": true });
+    let taken = client.call(None, "Target.attachToTarget", taken).await;
+    let by = taken["result"]["sessionId"].as_str().map(str::to_owned);
+    let by = by.as_deref().unwrap_or_else(|| panic!("{taken}"));
+    let spoken = client.call(Some(by), "Runtime.evaluate", json!({ "expression": "1" })).await;
+    assert_eq!(spoken["error"]["code"], -32001, "{spoken}");
+    drop(client);
+    end(browser).await;
 }

@@ -19,6 +19,10 @@ impl PartialEq for Process {
 }
 
 impl Process {
+    pub fn pid(&self) -> u32 {
+        self.pid
+    }
+
     /// SIGKILL.
     pub fn kill(&self) {
         self.signal(rustix::process::Signal::KILL);

@@ -2,8 +2,11 @@
 
 use std::time::Duration;
 
+use rhaven::base::Secret;
+use rhaven::live::Paused;
 use rhaven::live::wire::{Role, ToViewer, WarningKind};
-use rhaven::live::{Keepsake, Paused};
+use rhaven::page::GotoOptions;
+use rhaven::session::Session;
 use serde_json::json;
 
 use super::stage::{Person, Stage, soon};
@@ -15,6 +18,17 @@ async fn control(person: &Person, wanted: Option<u32>) -> bool {
             _ => None,
         })
         .await
+}
+
+/// Waits until these are the bookmarks that Chromium has written.
+async fn written(session: &Session, wanted: &[&str]) {
+    let mut looks = tokio::time::interval(Duration::from_millis(20));
+    let wait = async {
+        while session.bookmarks() != wanted {
+            looks.tick().await;
+        }
+    };
+    soon().race(wait).await.unwrap_or_else(|| panic!("{wanted:?} was wanted, {:?} is there", session.bookmarks()));
 }
 
 async fn refused(person: &Person) {
@@ -85,10 +99,10 @@ async fn one_is_in_control_and_the_others_look_on() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_script_waits_for_a_person_and_what_people_keep_is_handed_out() {
+async fn a_script_waits_for_a_person_and_what_people_keep_is_kept() {
     let sign_in = "<title>Sign in</title><form action=/in onsubmit='event.preventDefault(); window.sent = 1'>
         <input id=u autocomplete=username value=ann><input id=p type=password><button>in</button></form>";
-    let stage = Stage::with(sign_in).await;
+    let stage = Stage::with_profile(sign_in).await;
     let person = stage.person();
     let pause = stage.live.pause("sign in, please");
     let taken_back = stage.live.pause("nobody waits for this");
@@ -108,18 +122,35 @@ async fn a_script_waits_for_a_person_and_what_people_keep_is_handed_out() {
         .await;
     assert_eq!((offer.1.clone(), offer.2.as_str()), (stage.url(""), "ann"));
     person.say(json!({"type": "save_password", "id": offer.0, "accept": true}));
+    // Kept one after the other, so the password is as soon as the bookmark is.
     person.say(json!({"type": "bookmark"}));
-    person.told(|message| matches!(message, ToViewer::Bookmarked { is: true, .. }).then_some(())).await;
-    let kept = stage.live.take_keepsakes();
-    let [Keepsake::Password { origin, action, username, password }, Keepsake::Bookmark { title, url }] = &kept[..]
-    else {
-        panic!("{kept:?}");
+    let url = stage.url("/");
+    let told = |wanted: bool, url: String| {
+        move |message: &ToViewer| match message {
+            ToViewer::Bookmarked { url: told, is } if *told == url => (*is == wanted).then_some(()),
+            _ => None,
+        }
     };
-    assert_eq!((origin, action, username.as_str()), (&stage.url(""), &stage.url("/in"), "ann"));
-    assert_eq!(password.expose(), "hunter22");
-    assert!(!format!("{kept:?}").contains("hunter22"));
-    assert_eq!((title.as_str(), url), ("Sign in", &stage.url("/")));
-    assert!(stage.live.take_keepsakes().is_empty());
+    person.told(told(true, url.clone())).await;
+    let session = stage.live.session();
+    written(session, &[&url]).await;
+    // Chromium fills it in, once somebody does something in the page.
+    stage.page.goto(&stage.url("/?again"), &GotoOptions::default(), soon()).await.unwrap();
+    person.told(told(false, stage.url("/?again"))).await;
+    person.click((300.0, 300.0));
+    stage.until("p.value == 'hunter22' && u.value == 'ann'").await;
+    // Another one takes its place.
+    session
+        .keep_password(&stage.url(""), "ann", &Secret::new("password", "swordfish".to_owned()), soon())
+        .await
+        .unwrap();
+    stage.page.goto(&url, &GotoOptions::default(), soon()).await.unwrap();
+    person.told(told(true, url.clone())).await;
+    person.click((300.0, 300.0));
+    stage.until("p.value == 'swordfish'").await;
+    person.say(json!({"type": "bookmark"}));
+    person.told(told(false, url)).await;
+    written(session, &[]).await;
 
     person.say(json!({"type": "done"}));
     assert_eq!(soon().race(pause.done()).await, Some(Paused::Done));
@@ -130,4 +161,22 @@ async fn a_script_waits_for_a_person_and_what_people_keep_is_handed_out() {
     stage.end().await;
     let ended = tokio::time::timeout(Duration::from_secs(20), waits).await.unwrap().unwrap();
     assert_eq!(ended, Paused::Ended);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn where_nothing_is_kept_nothing_is_offered_to_be() {
+    let stage = Stage::with("<input id=p type=password>").await;
+    let person = stage.person();
+    person.told(|message| matches!(message, ToViewer::Hello { keeps_nothing: true, .. }).then_some(())).await;
+    person.click(stage.middle("#p").await);
+    person.say(json!({"type": "text", "text": "hunter22"}));
+    person.press("Enter", "Enter", 0);
+    person.say(json!({"type": "bookmark"}));
+    let offered = person.told(|message| match message {
+        ToViewer::PasswordOffer { .. } => Some("a password".to_owned()),
+        ToViewer::Error { message, .. } => Some(message.clone()),
+        _ => None,
+    });
+    assert!(offered.await.starts_with("nothing is kept of this browser"));
+    stage.end().await;
 }

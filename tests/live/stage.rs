@@ -10,12 +10,12 @@ use axum::extract::{Request, State};
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use futures_util::FutureExt;
-use rhaven::base::{Deadline, Tenant};
+use rhaven::base::{Deadline, SessionId, Tenant};
 use rhaven::browser::{Flavor, LaunchOptions};
 use rhaven::live::wire::{FrameHead, FromViewer, Role, ToViewer};
 use rhaven::live::{Live, LiveOptions, Sent, Viewer};
 use rhaven::page::{GotoOptions, Page};
-use rhaven::session::{KeySource, LeaseTimes, Saving, StoreConfig, Workspace, WorkspaceConfig};
+use rhaven::session::{KeySource, LeaseTimes, Saving, SessionOptions, StoreConfig, Workspace, WorkspaceConfig};
 use serde_json::{Value, json};
 
 /// Nothing here takes longer unless it hangs.
@@ -37,8 +37,17 @@ pub struct Stage {
 }
 
 impl Stage {
-    /// A live browser whose page shows `html`.
+    /// A live browser whose page shows `html`. It keeps nothing.
     pub async fn with(html: &str) -> Self {
+        Self::of(html, false).await
+    }
+
+    /// The same with a profile that is kept.
+    pub async fn with_profile(html: &str) -> Self {
+        Self::of(html, true).await
+    }
+
+    async fn of(html: &str, is_kept: bool) -> Self {
         let pages = Pages::default();
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
@@ -58,7 +67,12 @@ impl Stage {
             lease: LeaseTimes::default(),
             outbox: None,
         });
-        let session = workspace.current().await.unwrap();
+        let session = if is_kept {
+            let options = SessionOptions { profile: Some(true), ..SessionOptions::default() };
+            workspace.session(&SessionId::new("kept").unwrap(), &options).await.unwrap()
+        } else {
+            workspace.current().await.unwrap()
+        };
         let page = session.page().await.unwrap();
         let options = LiveOptions { width: 800, height: 600, ..LiveOptions::default() };
         let live = Live::over(session, options).await.unwrap();

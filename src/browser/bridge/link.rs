@@ -21,6 +21,9 @@ const MAX_WAITING: usize = 64 << 20;
 const OF_TARGETS: [&str; 4] =
     ["Target.targetCreated", "Target.targetInfoChanged", "Target.targetDestroyed", "Target.targetCrashed"];
 
+/// The kind of a tab that is in no window.
+const UNSEEN: &str = "other";
+
 /// One client.
 pub(in crate::browser) struct Link {
     /// Its session on the browser, which it does not know of: to it that is the connection.
@@ -65,6 +68,8 @@ struct Attached<'a> {
 struct Info<'a> {
     #[serde(borrow)]
     target_id: &'a str,
+    #[serde(borrow, rename = "type", default)]
+    kind: &'a str,
 }
 
 #[derive(Deserialize)]
@@ -140,8 +145,9 @@ impl Link {
         (session != self.root).then_some(session)
     }
 
-    fn hides(&self, target: Option<&str>) -> bool {
-        target.is_some_and(|target| (self.hidden)(target))
+    /// Tabs in no window are of this kind. They are ours, and Chromium tells of them before anybody can know their ids.
+    fn hides(&self, target: &Info<'_>) -> bool {
+        target.kind == UNSEEN || (self.hidden)(target.target_id)
     }
 }
 
@@ -224,7 +230,7 @@ impl Links {
         match method {
             "Target.attachedToTarget" => {
                 let Ok(attached) = serde_json::from_str::<Attached<'_>>(params) else { return true };
-                if link.hides(Some(attached.target_info.target_id)) {
+                if link.hides(&attached.target_info) {
                     let detach = json!({ "sessionId": attached.session_id });
                     router.push(router.next_id(), "Runtime.runIfWaitingForDebugger", &(), attached.session_id);
                     router.push(router.next_id(), "Target.detachFromTarget", &detach, session);
@@ -239,7 +245,8 @@ impl Links {
             }
             _ if OF_TARGETS.contains(&method) => {
                 let Ok(about) = serde_json::from_str::<OfTarget<'_>>(params) else { return true };
-                !link.hides(about.target_id.or(about.target_info.map(|info| info.target_id)))
+                let by_id = about.target_id.map(|target_id| Info { target_id, kind: "" });
+                !about.target_info.or(by_id).is_some_and(|target| link.hides(&target))
             }
             _ => true,
         }

@@ -109,8 +109,7 @@
     const names = fields.filter(field => ['text', 'email', 'tel'].includes(field.type) && field.value);
     const before = names.filter(field => field.compareDocumentPosition(secrets[0]) & Node.DOCUMENT_POSITION_FOLLOWING);
     const name = names.find(field => /username/.test(field.autocomplete)) ?? before.at(-1) ?? names[0];
-    const action = new URL(secrets[0].form?.getAttribute('action') || '', document.baseURI).href;
-    tell('password', { origin: location.origin, action, username: name?.value ?? '', password: last.value });
+    tell('password', { origin: location.origin, username: name?.value ?? '', password: last.value });
   };
   const inputs = root => Array.from(root.querySelectorAll('input'));
   on('submit', event => {

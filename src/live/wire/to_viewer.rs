@@ -28,6 +28,9 @@ pub enum ToViewer {
         /// Whether it does not show the pointer.
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         hide_cursor: bool,
+        /// Whether there is no profile that bookmarks and passwords could be kept in.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        keeps_nothing: bool,
     },
     /// All tabs, whenever something about them has changed.
     Tabs {
@@ -99,7 +102,7 @@ pub enum ToViewer {
         /// The user's name there; may be empty.
         username: String,
     },
-    /// Whether an address is bookmarked, after `bookmark`.
+    /// Whether an address is bookmarked: after `bookmark`, and of the page in front when one that is comes or goes.
     Bookmarked {
         /// The address.
         url: String,

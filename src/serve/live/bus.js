@@ -32,6 +32,8 @@ export const state = {
   viewers: 1,
   tabs: [],
   bookmarked: null,
+  /** Whether there is a profile for bookmarks. */
+  keeps: true,
   /** connecting, playing, reconnecting or closed. */
   link: "connecting",
 };
@@ -52,6 +54,7 @@ on("hello", (message) => {
   state.role = message.role;
   state.width = message.width;
   state.height = message.height;
+  state.keeps = message.keeps_nothing !== true;
 });
 on("tabs", (message) => {
   state.tabs = message.tabs;

@@ -25,6 +25,7 @@ const shown = (tab) => (!tab || tab.url === "about:blank" ? "" : tab.url);
 
 function star(tab) {
   const is = state.bookmarked?.is === true && state.bookmarked.url === tab?.url;
+  by("star").hidden = !state.keeps;
   by("star").setAttribute("aria-pressed", String(is));
   by("star").title = is ? "Remove the bookmark" : "Bookmark this page";
   by("star").disabled = !state.steering || !tab || !/^https?:/.test(tab.url);

@@ -68,7 +68,10 @@ pub(super) async fn start(app: &App, tenant: &Tenant, input: VmInput, is_passed_
     let workspace = workspace(app, tenant, &record, matches!(plan, Plan::Nothing))?;
     let opened = open(&workspace, record.session.as_ref().unwrap_or(&own), &plan, &input).await;
     let made = match opened {
-        Ok(session) => make(&session, &input).await,
+        Ok(session) => {
+            record.began_with = session.version();
+            make(&session, &input, saves).await
+        }
         Err(error) => Err(error),
     };
     let live = match made {
@@ -107,10 +110,10 @@ pub(super) async fn start(app: &App, tenant: &Tenant, input: VmInput, is_passed_
 async fn resolved(app: &App, tenant: &Tenant, plan: Plan) -> Result<Plan, ApiError> {
     let meant = async |id: SessionId| -> Result<SessionId, ApiError> {
         let id = record::meant(app, tenant, &id).await?;
-        match app.sessions.show(tenant, &id).await {
+        match there(app, tenant, &id).await {
             // Known from the start of the live browser that saves it, though nothing is saved yet.
             Err(SessionError::NotFound(_)) if record::is_known(app, tenant, &id).await? => {}
-            shown => drop(shown?),
+            shown => shown?,
         }
         Ok(id)
     };
@@ -121,6 +124,17 @@ async fn resolved(app: &App, tenant: &Tenant, plan: Plan) -> Result<Plan, ApiErr
         Plan::Fork(id) => Plan::Fork(meant(id).await?),
         Plan::Onto { load, save } => Plan::Onto { load: meant(load).await?, save: meant(save).await? },
     })
+}
+
+/// It is there; with what one that was killed has left, which whoever only loads it would not find.
+async fn there(app: &App, tenant: &Tenant, id: &SessionId) -> Result<(), SessionError> {
+    if app.vms.saving(tenant, id).is_none() && !app.sessions.left(tenant, id).await?.is_empty() {
+        match app.sessions.recover(tenant, id, app.config.workspace.profile_ttl).await {
+            Ok(_) | Err(SessionError::Busy { .. } | SessionError::NotFound(_)) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    app.sessions.show(tenant, id).await.map(drop)
 }
 
 /// Waits for a live browser that saves that session and is about to end; none once nobody is in the way. One of the same tag is answered.
@@ -211,7 +225,7 @@ async fn open(workspace: &Workspace, id: &SessionId, plan: &Plan, input: &VmInpu
 }
 
 /// Makes an open session live, with its first pages on their way.
-async fn make(session: &Session, input: &VmInput) -> Result<Live, ApiError> {
+async fn make(session: &Session, input: &VmInput, keeps: bool) -> Result<Live, ApiError> {
     let picture = input.picture()?;
     let options = LiveOptions {
         width: picture.width,
@@ -220,6 +234,7 @@ async fn make(session: &Session, input: &VmInput) -> Result<Live, ApiError> {
         control_at_once: !input.control_disable_default,
         kiosk: input.kiosk,
         hide_cursor: input.hide_cursor,
+        keeps,
         ..LiveOptions::default()
     };
     let live = Live::over(session.clone(), options).await?;

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
-use crate::base::{SessionId, Tenant};
+use crate::base::{SessionId, Tenant, Version};
 use crate::session::{LivePart, Saved, Seen, SessionError};
 
 use super::super::app::App;
@@ -37,6 +37,9 @@ pub(super) struct Record {
     /// Whether that is saved.
     #[serde(default)]
     pub(super) saves: bool,
+    /// The version of that session that it began with.
+    #[serde(default)]
+    pub(super) began_with: Option<Version>,
     #[serde(default)]
     pub(super) tag: Option<String>,
     /// Whether it is a script's session that is shown: it ends with the script.
@@ -68,7 +71,8 @@ impl Record {
     pub(super) fn new(node: &str, session: Option<SessionId>, saves: bool, tag: Option<String>) -> Self {
         let (id, created_at, key) = (uuid(), now(), key::new_key());
         let (node, of_run) = (node.to_owned(), false);
-        Self { format: 1, id, node, created_at, ended: None, session, saves, tag, of_run, key }
+        let began_with = None;
+        Self { format: 1, id, node, created_at, ended: None, session, saves, began_with, tag, of_run, key }
     }
 
     /// Of a script's session that is shown.
@@ -170,12 +174,19 @@ async fn find_as_it_stands(app: &App, tenant: &Tenant, id: &str) -> Result<Optio
     Ok(read.map(|(record, _)| record))
 }
 
-/// What there is of the profile of one that has not said: the last archive, where nothing was saved of its state since.
+/// What was saved of one that has not said: where its state waits to become a version, or has become one since, that. A whole archive is
+/// of its own last moment, when it died before it could say so.
 async fn left(app: &App, tenant: &Tenant, record: &Record) -> Result<String, SessionError> {
     let Some(session) = record.session.as_ref().filter(|_| record.saves) else { return Ok("none".to_owned()) };
+    if !app.sessions.left(tenant, session).await?.is_empty() {
+        return Ok(name(Saved::State).to_owned());
+    }
     let saved = match app.sessions.show(tenant, session).await {
-        Ok(info) if !info.left.is_empty() => Saved::State,
-        Ok(info) => info.profile.map_or(Saved::None, |profile| profile.saved),
+        Ok(info) if Some(info.version) == record.began_with => Saved::None,
+        Ok(info) => {
+            let is_next = info.version == record.began_with.map_or(Version(1), Version::next);
+            info.profile.map_or(Saved::State, |profile| if is_next { profile.saved } else { Saved::State })
+        }
         Err(SessionError::NotFound(_)) => Saved::None,
         Err(error) => return Err(error),
     };
@@ -193,7 +204,13 @@ pub(super) fn name(saved: Saved) -> &'static str {
 
 /// What of the profile of one that goes on is saved: as it was last archived.
 pub(super) async fn saved_so_far(app: &App, tenant: &Tenant, record: &Record) -> Result<String, SessionError> {
-    left(app, tenant, record).await
+    let Some(session) = record.session.as_ref().filter(|_| record.saves) else { return Ok("none".to_owned()) };
+    let saved = match app.sessions.show(tenant, session).await {
+        Ok(info) => info.profile.map_or(Saved::None, |profile| profile.saved),
+        Err(SessionError::NotFound(_)) => Saved::None,
+        Err(error) => return Err(error),
+    };
+    Ok(name(saved).to_owned())
 }
 
 /// All of a tenant, oldest first; those of servers that are gone too.

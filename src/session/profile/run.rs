@@ -98,6 +98,11 @@ impl OwnBrowser {
         &self.browser
     }
 
+    /// Its user-data directory.
+    pub(in crate::session) fn folder(&self) -> std::path::PathBuf {
+        self.dir.path()
+    }
+
     pub(in crate::session) fn gate(&self) -> &Arc<Gate> {
         &self.gate
     }
