@@ -32,7 +32,8 @@ pub(super) async fn time_out(vm: &Vm) -> &'static str {
         match next {
             Some((kind, at)) if at <= now => return name(kind),
             Some(first @ (kind, at)) if warning.is_some_and(|warning| at - now <= warning) => {
-                if warned.replace(first) != Some(first) {
+                let is_new = warned.replace(first) != Some(first);
+                if is_new {
                     vm.live.warn(kind, (at - now).as_secs().max(1));
                 }
             }
