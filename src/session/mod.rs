@@ -86,6 +86,7 @@ mod throw_away;
 mod tokens;
 mod vault;
 mod versions;
+mod visit;
 mod visited;
 mod vms;
 mod waiting;
