@@ -3,6 +3,8 @@
 // Helpers of tests fail tests, as the tests themselves do.
 #![allow(clippy::expect_used, clippy::panic)]
 
+#[path = "cli/attach.rs"]
+mod attach;
 #[path = "cli/audit.rs"]
 mod audit;
 #[path = "cli/check.rs"]
@@ -29,6 +31,8 @@ mod key;
 mod kill;
 #[path = "cli/left.rs"]
 mod left;
+#[path = "cli/live.rs"]
+mod live;
 #[path = "cli/new.rs"]
 mod new;
 #[path = "cli/normal.rs"]

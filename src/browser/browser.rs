@@ -95,12 +95,20 @@ impl Browser {
 
     /// The context of the user-data directory itself, which a kept directory remembers. It cannot be disposed of.
     pub async fn default_context(&self) -> Result<Context, BrowserError> {
+        Ok(Context::of(self, self.default_context_id().await?))
+    }
+
+    /// The same of a browser that others use: the tabs that are in it already come through [`Context::targets`], too, and run.
+    pub async fn default_context_as_found(&self) -> Result<Context, BrowserError> {
+        Ok(Context::as_found(self, self.default_context_id().await?))
+    }
+
+    async fn default_context_id(&self) -> Result<BrowserContextId, BrowserError> {
         let contexts = self.cdp().call(GetBrowserContextsParams::default()).await?;
-        let id = contexts.default_browser_context_id.ok_or_else(|| BrowserError::Protocol {
+        contexts.default_browser_context_id.ok_or_else(|| BrowserError::Protocol {
             method: "Target.getBrowserContexts".to_owned(),
             reason: "no default context was named".to_owned(),
-        })?;
-        Ok(Context::of(self, id))
+        })
     }
 
     /// Which binary it is; empty for a remote one.

@@ -64,6 +64,12 @@ impl Context {
         Self { browser: browser.clone(), id, targets }
     }
 
+    /// One that others have made, with what is in it.
+    pub(super) fn as_found(browser: &Browser, id: BrowserContextId) -> Self {
+        let targets = browser.registry().follow_as_found(&id);
+        Self { browser: browser.clone(), id, targets }
+    }
+
     /// Chromium's id.
     pub fn id(&self) -> &BrowserContextId {
         &self.id

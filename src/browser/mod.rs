@@ -9,6 +9,7 @@ mod browser;
 mod cdp;
 mod confined;
 mod context;
+mod dial;
 mod error;
 mod fetch;
 mod flags;

@@ -252,6 +252,24 @@ impl Registry {
         context
     }
 
+    /// Follows a context from now on that others have made: what is in it counts as having come.
+    pub(super) fn follow_as_found(&self, id: &BrowserContextId) -> Arc<ContextTargets> {
+        let mut state = lock(&self.state);
+        let State { contexts, targets, ended, .. } = &mut *state;
+        let context = contexts.entry(id.clone()).or_insert_with(|| {
+            let context = ContextTargets::new();
+            let found = targets.values().filter(|entry| entry.parent.is_none()).map(|entry| &entry.target);
+            found
+                .filter(|target| target.context_id() == Some(id))
+                .for_each(|target| context.hub(target).attached(target));
+            Arc::new(context)
+        });
+        if *ended {
+            context.end(&BrowserError::TargetGone);
+        }
+        context.clone()
+    }
+
     /// Whether a context is followed.
     pub(super) fn knows(&self, id: &BrowserContextId) -> bool {
         lock(&self.state).contexts.contains_key(id)

@@ -6,13 +6,13 @@ use std::sync::Mutex;
 
 use futures_util::{SinkExt, StreamExt};
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
-use tokio::net::TcpStream;
 use tokio::net::unix::pipe;
 use tokio::sync::Notify;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
-use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async_with_config};
+use tokio_tungstenite::{WebSocketStream, client_async_with_config};
 
+use super::dial::{Stream, dial};
 use super::router::lock;
 
 /// What ends a message on the pipe. JSON texts never contain it.
@@ -104,13 +104,13 @@ pub(super) async fn read_pipe(receiver: pipe::Receiver, mut handle: impl FnMut(&
 }
 
 /// A connection to a remote browser.
-pub(super) type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
+pub(super) type Socket = WebSocketStream<Box<dyn Stream>>;
 
-/// Connects with Nagle's algorithm off (it would hold back each message until the one before is acknowledged) and without
-/// limits on the size of messages, which Chromium does not split.
+/// Connects, without limits on the size of messages, which Chromium does not split.
 pub(super) async fn connect(address: &str) -> io::Result<Socket> {
     let config = WebSocketConfig::default().max_message_size(None).max_frame_size(None);
-    let (socket, _) = connect_async_with_config(address, Some(config), true).await.map_err(io::Error::other)?;
+    let stream = dial(address).await?;
+    let (socket, _) = client_async_with_config(address, stream, Some(config)).await.map_err(io::Error::other)?;
     Ok(socket)
 }
 

@@ -16,6 +16,7 @@ Examples:
   rhaven watch orders.rhai                     run it again at every change
   rhaven repl --session acme                   try things out, keep what worked
   rhaven session show acme                     what is kept, by name
+  rhaven session open acme --live              sign in by hand, where there is no display too
   rhaven serve --scripts ./scripts             all of it over HTTP
   rhaven docs click                            how a function of the script surface works
 

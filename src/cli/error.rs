@@ -135,7 +135,7 @@ impl CliError {
             Self::NotConfirmed { .. } => "give --yes".to_owned(),
             Self::NoDisplay => "set DISPLAY, use xvfb-run, or leave --headed out".to_owned(),
             Self::NoWindow(_) => {
-                "over ssh: ssh -X; nobody has to look: xvfb-run; or sign in where there is a display, then \
+                "`--live` serves a page to sign in on; over ssh: ssh -X; nobody has to look: xvfb-run; or sign in where there is a display, then \
                                   `rhaven session export` there and `rhaven session import` here"
                     .to_owned()
             }

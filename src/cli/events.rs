@@ -78,10 +78,20 @@ impl Events {
                 terminal.note(&format!("session {id}: {from}"));
             }
             Event::Notice { text } => terminal.note(&format!("{} {text}", terminal.paint(Tone::Warning, "note:"))),
-            Event::Live { url, .. } => terminal.note(&format!("{} {url}", terminal.paint(Tone::Faint, "watch:"))),
+            Event::Live { session, url } => {
+                let id = session.as_deref().unwrap_or("the throw-away session");
+                let place = if url.is_empty() { "in the window" } else { &url };
+                terminal.say(&format!("{} {id}: {place}", terminal.paint(Tone::Strong, "live:")));
+            }
+            // With --quiet, too: somebody is waited for.
             Event::Pause { reason, url } => {
-                terminal.note(&format!("{} {reason}", terminal.paint(Tone::Warning, "waiting for a person:")));
-                terminal.note(&format!("  {url}"));
+                terminal.say(&format!("{} {reason}", terminal.paint(Tone::Warning, "pause:")));
+                if !url.is_empty() {
+                    terminal.say(&url);
+                }
+            }
+            Event::PauseOver { done: true } => {
+                terminal.note(&format!("{indent}{} done", terminal.paint(Tone::Faint, "pause:")));
             }
             Event::Verb { .. } | Event::SessionOpened { .. } | Event::PauseOver { .. } => {}
         }

@@ -8,6 +8,7 @@ use std::time::Duration;
 use super::args::session_id;
 use super::environment::Environment;
 use super::error::CliError;
+use super::hand_over::LivePages;
 use super::secrets;
 use super::settings::Settings;
 use super::terminal::Terminal;
@@ -86,7 +87,7 @@ impl JobArgs {
                 env.insert(name, value);
             }
         }
-        let limits = Limits::default();
+        let (limits, headed) = (Limits::default(), self.headed || settings.headed);
         Ok(Job {
             source: script.text,
             name: script.name,
@@ -96,11 +97,11 @@ impl JobArgs {
             env,
             session: self.session,
             secrets,
-            workspace: workspace(launch(self.headed || settings.headed, settings, environment)?, holder, settings),
+            workspace: workspace(launch(headed, settings, environment)?, holder, settings),
             limits: Limits { wall_time: settings.timeout.unwrap_or(limits.wall_time), ..limits },
             slow_mo: self.slow_mo.or(settings.slow_mo),
             pauses: Pauses::default(),
-            handover: None,
+            handover: Some(LivePages::new(terminal, false, headed)),
             llm: llm(settings)?,
         })
     }

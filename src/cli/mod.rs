@@ -2,6 +2,7 @@
 //! reads the environment and writes to the terminal. Knows no Chromium and no Rhai: it makes jobs and shows reports.
 
 mod args;
+mod attach;
 mod browser;
 mod check;
 mod completions;
@@ -11,12 +12,14 @@ mod doctor;
 mod environment;
 mod error;
 mod events;
+mod hand_over;
 mod identity;
 mod install;
 mod interrupt;
 mod job;
 mod key;
 mod keys;
+mod live_page;
 mod logs;
 mod man;
 mod new;

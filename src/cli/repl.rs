@@ -8,6 +8,7 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use super::Outcome;
+use super::attach::AttachArgs;
 use super::config::FILE_NAME;
 use super::environment::Environment;
 use super::error::CliError;
@@ -30,6 +31,7 @@ Examples:
   rhaven repl                                  type goto(\"https://example.com\"), then title()
   rhaven repl --session acme                   with a session, which is saved at the end
   echo 'goto(\"https://example.com\"); title()' | rhaven repl
+  rhaven repl --attach 5f0c..                  in a live browser of a server, whose token is in RHAVEN_TOKEN
   rhaven docs repl                             commands, keys, what is kept
 
 .help lists the commands, Tab completes, Ctrl-C stops a verb, Ctrl-D ends. `.save FILE` writes what worked as a script. \
@@ -41,6 +43,8 @@ From a pipe: values as JSON lines on stdout; the exit code is that of the first 
 pub(super) struct ReplArgs {
     #[command(flatten)]
     job: JobArgs,
+    #[command(flatten)]
+    attach: AttachArgs,
 }
 
 /// Talks until the end, then saves and closes.
@@ -53,9 +57,19 @@ pub(super) async fn execute(
     let script = Script { text: String::new(), name: NAME.to_owned(), import_root: environment.working_folder.clone() };
     let job = args.job.job(script, "rhaven repl".to_owned(), settings, environment, terminal)?;
     let mut interrupts = Interrupts::catch_all().map_err(|error| no_signals(&error))?;
+    let attached = tokio::select! {
+        attached = args.attach.browser(environment) => attached?,
+        _ = interrupts.which() => return Ok(INTERRUPTED),
+    };
     // What dead runs left is cleared away while this one starts.
     let reaping = tokio::task::spawn_blocking(crate::browser::reap);
-    let workspace = Workspace::new(job.workspace.clone());
+    let workspace = match attached {
+        Some(browser) => {
+            terminal.note("attached to a live browser, which goes on when this ends; what is in it its server saves");
+            Workspace::visiting(job.workspace.clone(), browser)
+        }
+        None => Workspace::new(job.workspace.clone()),
+    };
     let trace = Trace::default();
     let setup = setup(&job, trace.clone(), settings, environment, terminal);
     let unread = CancellationToken::new();

@@ -8,6 +8,7 @@ use super::Outcome;
 use super::environment::Environment;
 use super::error::CliError;
 use super::events::Events;
+use super::hand_over::LivePages;
 use super::interrupt::{INTERRUPTED, Interrupts};
 use super::job::{JobArgs, Script, TimeArgs, read_import};
 use super::repl::{Paused, no_signals};
@@ -63,6 +64,7 @@ pub(super) async fn execute(
     let holder = format!("rhaven run {}", script.name);
     let mut job = args.job.job(script, holder, settings, environment, terminal)?;
     args.time.limit(&mut job);
+    job.handover = Some(LivePages::new(terminal, true, job.workspace.launch.headed));
     let import_root = job.import_root.clone();
     let trace = Trace::default();
     let mut paused = Paused::take(&mut job, &trace, settings, environment, terminal);

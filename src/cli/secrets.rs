@@ -42,8 +42,14 @@ pub(super) fn collect(
 }
 
 fn read_file(path: &Path) -> Result<Vec<(String, String)>, CliError> {
+    parse(&read_private("the secrets file", path)?)
+        .map_err(|line| CliError::SecretsLine { path: path.to_owned(), line })
+}
+
+/// The text of a file that only its owner can read.
+pub(super) fn read_private(what: &'static str, path: &Path) -> Result<String, CliError> {
     let unreadable = |error: std::io::Error| CliError::File {
-        what: "the secrets file",
+        what,
         path: path.to_owned(),
         verb: "read",
         reason: error.to_string(),
@@ -52,8 +58,7 @@ fn read_file(path: &Path) -> Result<Vec<(String, String)>, CliError> {
     if mode & OTHERS != 0 {
         return Err(CliError::SecretsReadable { path: path.to_owned(), mode });
     }
-    parse(&std::fs::read_to_string(path).map_err(unreadable)?)
-        .map_err(|line| CliError::SecretsLine { path: path.to_owned(), line })
+    std::fs::read_to_string(path).map_err(unreadable)
 }
 
 /// `NAME=VALUE` lines, values taken literally; blank lines and those that begin with `#` are skipped. The error is the

@@ -52,6 +52,9 @@ pub(super) struct ServeArgs {
     /// How many more may wait; those beyond are answered 429 [default: 64]
     #[arg(long, value_name = "N")]
     pub max_queued: Option<u32>,
+    /// How many live browsers there are at a time; 0 for none, and those beyond are answered 429 [default: 8]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(0..=1024))]
+    pub max_live: Option<u32>,
     /// Work that takes longer turns into a job [default: 15s]
     #[arg(long, value_name = "TIME", value_parser = parse_duration)]
     pub inline_limit: Option<Duration>,
@@ -119,7 +122,7 @@ pub(super) async fn execute(
     let config = config(&given, settings, environment)?;
     // What dead runs left is cleared away while this begins.
     let reaping = tokio::task::spawn_blocking(crate::browser::reap);
-    let server = Box::pin(Server::bind(config)).await.map_err(|error| failed(&error))?;
+    let server = Box::pin(Server::bind(config)).await.map_err(|error| not_listening(&error))?;
     first_token(&server, settings, terminal).await?;
     let url = server.url();
     if terminal.json {
@@ -182,6 +185,7 @@ fn config(given: &Given, settings: &Settings, environment: &Environment) -> Resu
         max_body: count(given.max_body, usual.max_body),
         max_concurrent: count(given.max_concurrent, usual.max_concurrent),
         max_queued: count(given.max_queued, usual.max_queued),
+        max_live: count(given.max_live, usual.max_live),
         inline_limit: given.inline_limit.unwrap_or(usual.inline_limit),
         run_timeout,
         max_run_timeout: given.max_timeout.unwrap_or(usual.max_run_timeout).max(run_timeout),
@@ -190,7 +194,8 @@ fn config(given: &Given, settings: &Settings, environment: &Environment) -> Resu
     })
 }
 
-fn failed(error: &ServeError) -> Box<Failure> {
+/// Why a server, or the page of a live session, is not there.
+pub(super) fn not_listening(error: &ServeError) -> Box<Failure> {
     let hint = match error {
         ServeError::Listen { .. } => Some("another: --listen 127.0.0.1:7301, or port 0 for any free one".to_owned()),
         ServeError::Session(error) => return Box::new(session_failure(error)),

@@ -275,6 +275,10 @@ impl Conversation<'_> {
             self.problem("the browser stays as it is while the script stands in it; start it with --headed or without");
             return Flow::On;
         }
+        if self.dialogue.workspace().is_visiting() {
+            self.problem("the browser is that of a server and stays as it is; its live page shows it");
+            return Flow::On;
+        }
         let headed = !self.headed;
         let launch = match (self.setup.launches)(headed) {
             Ok(launch) => launch,

@@ -207,6 +207,11 @@ impl<'d> Conversation<'d> {
                     self.say_above(input, self.way_out());
                 }
                 Came::Signal(signal) => return Err(self.meaning(signal)),
+                Came::BrowserGone if workspace.is_visiting() => {
+                    self.say_above(input, "the live browser, or its server, has ended: nothing is left to be driven");
+                    self.fail(3);
+                    return Err(Flow::Quit);
+                }
                 Came::BrowserGone => {
                     let text = "the browser died; a new one starts with the next verb; sessions are as last saved";
                     self.say_above(input, text);

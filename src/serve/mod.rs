@@ -43,3 +43,4 @@ mod vm;
 
 pub use config::ServeConfig;
 pub use server::{ServeError, Server};
+pub use vm::{LiveAddress, LivePage};

@@ -46,6 +46,15 @@ impl<S: Sync> FromRequestParts<S> for RequestId {
     }
 }
 
+/// Gives an error's answer its text, where requests are not told apart.
+pub(super) async fn tell(request: Request, next: Next) -> Response {
+    let mut response = next.run(request).await;
+    match response.extensions_mut().remove::<ApiError>() {
+        Some(error) => error.render(&RequestId::new()).into_response(),
+        None => response,
+    }
+}
+
 /// What is logged within has this id, of a request or a job.
 pub(super) fn named(id: &str) -> Span {
     // As an error, so that it is there however little is logged.

@@ -154,7 +154,7 @@ async fn end(app: &App, connections: &TaskTracker) {
 }
 
 /// Serves one connection until it ends, or the server does and it is between two requests.
-async fn serve(stream: TcpStream, peer: SocketAddr, router: Router, ending: CancellationToken) {
+pub(super) async fn serve(stream: TcpStream, peer: SocketAddr, router: Router, ending: CancellationToken) {
     // Answers are small and whole.
     let _ = stream.set_nodelay(true);
     let service = hyper::service::service_fn(move |mut request: hyper::Request<Incoming>| {

@@ -53,6 +53,9 @@ pub enum SessionError {
         /// What it is instead.
         is: &'static str,
     },
+    /// The browser is somebody else's, who opens and saves what is in it.
+    #[error("session {0} cannot be opened here: the browser is that of a live browser, which has a session of its own")]
+    Visiting(SessionId),
     /// A name that cannot be.
     #[error(transparent)]
     Id(#[from] IdError),
@@ -238,7 +241,7 @@ impl SessionError {
             Self::NoVersion { .. } => "version_not_found",
             Self::ReadOnly(_) | Self::OpenForWriting(_) | Self::Fixed { id: Some(_), .. } => "session_read_only",
             Self::AuthRequired { .. } => "auth_required",
-            Self::Kind { .. } => "session_kind",
+            Self::Kind { .. } | Self::Visiting(_) => "session_kind",
             Self::Late { .. } => "timeout",
             Self::ProfileDirty { .. } => "profile_dirty",
             Self::ProfileNewer { .. } => "profile_newer",

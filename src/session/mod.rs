@@ -87,6 +87,7 @@ mod throw_away;
 mod tokens;
 mod vault;
 mod versions;
+mod visit;
 mod visited;
 mod vms;
 mod waiting;

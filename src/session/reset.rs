@@ -139,6 +139,15 @@ impl Workspace {
         }
     }
 
+    /// Gives back what a reset has kept of a session and nobody will open again.
+    pub(super) async fn let_go(&self, id: &SessionId) {
+        let mut gone = Vec::new();
+        self.0.open.send_modify(|open| gone.extend(open.retained.extract_if(.., |opening| opening.answers_to(id))));
+        for opening in gone {
+            opening.release().await;
+        }
+    }
+
     /// Closes every session and retains what the named ones are opened from. For whoever has the turn.
     async fn close_all(&self) {
         let (sessions, running) = {

@@ -51,6 +51,11 @@ impl Room {
         Ok(Self::of(context, tabs, way))
     }
 
+    /// One of somebody else's: closing it closes nothing.
+    pub(super) fn of_others(context: Context, tabs: Tabs) -> Self {
+        Self { context, tabs, way: None, is_given_away: AtomicBool::new(true) }
+    }
+
     /// Its oldest page; a new one where there is none.
     pub(super) async fn page(&self) -> Result<Page, SessionError> {
         match self.tabs.pages().into_iter().next() {

@@ -16,12 +16,15 @@ use super::emulate::Own;
 use super::kept::Opening;
 use super::restorer::Gate;
 use super::room::Room;
+use super::visit;
 use super::way::Way;
 
 /// A browser that is starting or has started.
 pub(super) struct Running {
     /// None where nothing was started, nor will be.
     launching: Option<Launching>,
+    /// That of somebody else: our connection to it.
+    visited: Option<Browser>,
     ready: Shared<BoxFuture<'static, Result<Ready, BrowserError>>>,
     /// Made and closed rooms.
     pub(super) chores: Arc<Chores>,
@@ -63,13 +66,22 @@ impl Running {
             Ok(Ready { gate: Gate::new(browser.clone(), Own::of_browser(headed), headed), browser })
         };
         let (ready, chores, spare) = (ready.boxed().shared(), Arc::default(), Mutex::default());
-        Arc::new(Self { launching: Some(launching), ready, chores, spare, headed })
+        Arc::new(Self { launching: Some(launching), visited: None, ready, chores, spare, headed })
+    }
+
+    /// One that somebody else has: its tabs are used, and it goes on when this is closed.
+    pub(super) fn visit(browser: Browser) -> Arc<Self> {
+        let gate = Gate::new(browser.clone(), Own::of_browser(true), true);
+        let ready = futures_util::future::ready(Ok(Ready { gate, browser: browser.clone() })).boxed().shared();
+        let (chores, spare, visited) = (Arc::default(), Mutex::default(), Some(browser));
+        Arc::new(Self { launching: None, visited, ready, chores, spare, headed: true })
     }
 
     /// One that never starts.
     pub(super) fn refused(why: BrowserError) -> Arc<Self> {
         let ready = futures_util::future::ready(Err(why)).boxed().shared();
-        Arc::new(Self { launching: None, ready, chores: Arc::default(), spare: Mutex::default(), headed: false })
+        let (chores, spare) = (Arc::default(), Mutex::default());
+        Arc::new(Self { launching: None, visited: None, ready, chores, spare, headed: false })
     }
 
     /// As it is now; none while it is still starting.
@@ -98,6 +110,7 @@ impl Running {
     pub(super) async fn room(&self, spare: Option<Spare>, way: Option<Way>) -> Result<(Ready, Room), BrowserError> {
         let ready = self.ready().await?;
         let room = match spare {
+            _ if self.visited.is_some() => visit::room(&ready.gate).await?,
             Some(Spare::Room(room)) if way.is_none() && !room.context.is_forgotten() => room,
             _ => Room::open(&ready.gate, &self.chores, way).await?,
         };
@@ -134,6 +147,10 @@ impl Running {
         std::mem::take(&mut *self.spare.lock().unwrap_or_else(PoisonError::into_inner)).abort_all();
         if let Some(launching) = &self.launching {
             launching.close(deadline).await;
+        }
+        if let Some(visited) = &self.visited {
+            // Ours of it is the connection.
+            visited.close(deadline).await;
         }
         self.chores.done().await;
     }

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use chromiumoxide::cdp::browser_protocol::browser::BrowserContextId;
 use chromiumoxide::cdp::browser_protocol::target::CloseTargetParams;
-use tokio::sync::{Notify, watch};
 use tokio::sync::mpsc::UnboundedReceiver;
+use tokio::sync::{Notify, watch};
 
 use crate::base::Deadline;
 use crate::browser::{BrowserError, Context, Target, TargetEvent};
@@ -55,6 +55,8 @@ struct Inner {
 struct State {
     /// Whether tabs that come are these.
     takes_in: bool,
+    /// Whether somebody else answers the dialogs of their pages.
+    leaves_dialogs: bool,
     /// Tabs that have been asked for and not yet been claimed.
     outstanding: usize,
     /// Attached tabs that may be among those asked for: attaching and the answer to the request come in either order.
@@ -89,6 +91,16 @@ impl Tabs {
     /// Follows the tabs of `context`.
     pub(super) fn follow(context: Context, hidden: HiddenIds, own: Own) -> Self {
         Self::follow_as(context, hidden, own, State { takes_in: true, ..State::default() })
+    }
+
+    /// Follows the tabs of a browser that is somebody else's, who sees to its dialogs.
+    pub(super) fn visit(context: Context, hidden: HiddenIds, own: Own) -> Self {
+        Self::follow_as(context, hidden, own, State { takes_in: true, leaves_dialogs: true, ..State::default() })
+    }
+
+    /// Wakes who waits for it whenever a tab has come, or has become a page.
+    pub(super) fn arrived(&self) -> &Notify {
+        &self.0.arrived
     }
 
     /// Follows the tabs of a context that others were in; takes in nothing before [`Self::begin`].
@@ -277,6 +289,9 @@ impl Tabs {
     fn add(&self, page: &Page) {
         let mut state = self.state();
         let main = page.target().id().inner().clone();
+        if state.leaves_dialogs {
+            page.keep_dialogs(Some(Box::new(|_| true)));
+        }
         state.commits.push(Commits { main, top: None, queue: page.commits() });
         state.pages.push(page.clone());
         drop(state);

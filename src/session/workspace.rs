@@ -22,7 +22,7 @@ use super::room::Room;
 use super::running::{Ready, Running, Spare};
 use super::throw_away::Pose;
 use super::way::{Way, Ways};
-use super::{Identity, Session, SessionError, SessionOutcome, Sessions, sweep};
+use super::{Identity, Session, SessionError, SessionOutcome, Sessions, sweep, visit};
 
 /// The sessions of one run. Cheap to clone.
 #[derive(Clone)]
@@ -72,6 +72,8 @@ pub(super) struct Open {
     pub(super) ended: Vec<SessionOutcome>,
     /// What was closed before the end of the run, and the sessions that are saved at it; then what became of all of them.
     pub(super) finishing: (Vec<SessionOutcome>, Vec<Session>),
+    /// Whether the browser is somebody else's.
+    pub(super) visiting: bool,
     /// The end of the run: a browser that goes is no accident any more.
     pub(super) ending: bool,
 }
@@ -119,8 +121,9 @@ impl Workspace {
         }
         let mut running = None;
         self.0.open.send_modify(|open| {
-            let launch = open.launch.clone();
-            running = Some(open.running.get_or_insert_with(|| self.begin(launch)).clone());
+            let (launch, visiting) = (open.launch.clone(), open.visiting);
+            let begin = || if visiting { visit::is_over() } else { self.begin(launch) };
+            running = Some(open.running.get_or_insert_with(begin).clone());
         });
         running.unwrap_or_else(|| self.begin(None))
     }
@@ -265,6 +268,9 @@ impl Workspace {
         }
         let found = {
             let open = self.0.open.borrow();
+            if open.visiting {
+                return Err(SessionError::Visiting(id.clone()));
+            }
             let mut sessions = open.named.iter().map(|(_, session)| session);
             sessions.find(|session| session.answers_to(id)).cloned()
         };
@@ -414,15 +420,6 @@ impl Workspace {
             opening.named.ttl = ttl;
             opening
         })
-    }
-
-    /// Gives back what a reset has kept of a session and nobody will open again.
-    pub(super) async fn let_go(&self, id: &SessionId) {
-        let mut gone = Vec::new();
-        self.0.open.send_modify(|open| gone.extend(open.retained.extract_if(.., |opening| opening.answers_to(id))));
-        for opening in gone {
-            opening.release().await;
-        }
     }
 
     /// Opens the session again that the next verb is to have.

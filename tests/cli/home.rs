@@ -133,17 +133,42 @@ pub fn said(command: &mut Command) -> Said {
 pub struct Running {
     child: Child,
     out: BufReader<std::process::ChildStdout>,
+    /// What was heard of stderr.
+    heard: String,
 }
 
 impl Running {
     pub fn start(command: &mut Command) -> Self {
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the binary starts");
         let out = BufReader::new(child.stdout.take().expect("a pipe"));
-        Self { child, out }
+        Self { child, out, heard: String::new() }
     }
 
     pub fn pid(&self) -> u32 {
         self.child.id()
+    }
+
+    /// What it reads, where that is a pipe.
+    pub fn input(&mut self) -> std::process::ChildStdin {
+        self.child.stdin.take().expect("a pipe")
+    }
+
+    /// Waits for a line on stderr with that in it.
+    pub fn hears(&mut self, text: &str) -> String {
+        let err = self.child.stderr.as_mut().expect("a pipe");
+        let mut line = Vec::new();
+        // Byte by byte: the rest is for `end`.
+        for byte in err.bytes() {
+            line.push(byte.expect("a byte"));
+            if line.ends_with(b"\n") {
+                let whole = String::from_utf8(std::mem::take(&mut line)).expect("text");
+                self.heard.push_str(&whole);
+                if whole.contains(text) {
+                    return whole.trim_end().to_owned();
+                }
+            }
+        }
+        panic!("no {text:?} in stderr:\n{}", self.heard)
     }
 
     /// Waits for the next line on stdout; empty at its end.
@@ -163,7 +188,8 @@ impl Running {
         let mut out = String::new();
         self.out.read_to_string(&mut out).expect("the rest of stdout");
         let output = self.child.wait_with_output().expect("an end");
-        Said { out, ..Said::of(output) }
+        let rest = Said::of(output);
+        Said { out, err: self.heard + rest.err.as_str(), ..rest }
     }
 
     /// Goes away without reading the rest, and waits for the end.
@@ -174,7 +200,7 @@ impl Running {
 
     /// SIGKILL after `moment`, `before` being called just before it; the lines that came until then.
     pub fn kill_after(self, moment: Duration, before: impl FnOnce()) -> Vec<String> {
-        let Self { mut child, out } = self;
+        let Self { mut child, out, .. } = self;
         let (ended, end) = std::sync::mpsc::channel();
         let reader = std::thread::spawn(move || {
             // The last line may have been cut by the kill: then it was not acknowledged.

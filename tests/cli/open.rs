@@ -19,7 +19,7 @@ const ASKS: &str = "<!doctype html><title>Who is there</title><style>input { pos
 /// Greets whoever gave the right one, and remembers it in every way.
 const GREETS: &str = "<!doctype html><title>Welcome in</title><script>
   localStorage.setItem('local', 'kept'); sessionStorage.setItem('tab', 'kept'); document.cookie = 'long=kept; max-age=999';</script>";
-const KNOWS: &str = "[document.cookie.split('; ').sort().join(), localStorage.getItem('local'), sessionStorage.getItem('tab')].join('|')";
+pub const KNOWS: &str = "[document.cookie.split('; ').sort().join(), localStorage.getItem('local'), sessionStorage.getItem('tab')].join('|')";
 
 /// A display that nobody looks at.
 struct Display {
@@ -85,7 +85,7 @@ async fn enter(Query(given): Query<Vec<(String, String)>>) -> impl IntoResponse 
 }
 
 /// A site of its own, and its address.
-fn site() -> (tokio::runtime::Runtime, String) {
+pub fn site() -> (tokio::runtime::Runtime, String) {
     let runtime =
         tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("a runtime");
     let routes = Router::new()

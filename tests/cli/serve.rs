@@ -13,9 +13,9 @@ use crate::home::Home;
 use crate::processes::{browsers_of, outlived};
 
 /// A server that runs, and what it has written.
-struct Serving {
+pub struct Serving {
     child: Child,
-    host: String,
+    pub host: String,
     lines: mpsc::Receiver<String>,
     seen: Vec<String>,
 }
@@ -34,7 +34,7 @@ fn command(home: &Home, more: &[&str]) -> Command {
 }
 
 impl Serving {
-    fn start(home: &Home, more: &[&str]) -> Self {
+    pub fn start(home: &Home, more: &[&str]) -> Self {
         let mut child = command(home, more).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it starts");
         let mut url = String::new();
         BufReader::new(child.stdout.take().expect("a pipe")).read_line(&mut url).expect("a line");
@@ -63,7 +63,7 @@ impl Serving {
     }
 
     /// The token that it has shown.
-    fn token(&mut self) -> String {
+    pub fn token(&mut self) -> String {
         self.line("rhvn_").trim().to_owned()
     }
 
@@ -80,13 +80,17 @@ impl Serving {
         stream
     }
 
-    fn signal(&self, signal: Signal) {
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    pub fn signal(&self, signal: Signal) {
         let pid = i32::try_from(self.child.id()).ok().and_then(rustix::process::Pid::from_raw).expect("a pid");
         rustix::process::kill_process(pid, signal).expect("the process is there");
     }
 
     /// The exit code, and all that it wrote.
-    fn end(mut self) -> (Option<i32>, Vec<String>) {
+    pub fn end(mut self) -> (Option<i32>, Vec<String>) {
         let code = self.child.wait().expect("an end").code();
         let mut seen = std::mem::take(&mut self.seen);
         seen.extend(self.lines.iter());

@@ -119,3 +119,19 @@ fn a_terminal_that_is_gone_ends_a_run() {
 fn a_terminal_that_is_gone_ends_a_watch() {
     hangs_up(&["watch"]);
 }
+
+#[test]
+fn enter_says_that_a_person_is_done() {
+    let home = Home::new();
+    let script = "goto(args.base + \"/login\"); pause_for_human(\"look at it\"); goto(args.base + \"/form\"); \"went \" + \"on\"";
+    home.write("human.rhai", script);
+    let mut terminal = Terminal::start(&home, &["run", "human.rhai", "--arg", &format!("base={}", home.site())]);
+    terminal.sees("pause: look at it");
+    terminal.sees("or Enter here, when it is done");
+    let browsers = browsers_of(terminal.pid());
+    assert!(!browsers.is_empty() && !went_on(&home), "{}", terminal.screen());
+    terminal.line("");
+    assert_eq!(terminal.ends(), 0, "{}", terminal.screen());
+    assert!(terminal.screen().contains("\"went on\"") && went_on(&home), "{}", terminal.screen());
+    assert_eq!(outlived(&browsers, Duration::from_secs(5)), []);
+}

@@ -5,7 +5,6 @@ use axum::response::{IntoResponse, Response};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::super::app::App;
 use super::super::error::{ApiError, ErrorBody};
 use super::super::params::Name;
 
@@ -31,7 +30,7 @@ assets! {
     "panels.css": CSS, "parent.js": JS, "pickers.js": JS, "pointer.js": JS, "tabs.js": JS, "toolbar.js": JS,
 }
 
-pub(super) fn routes() -> OpenApiRouter<App> {
+pub(super) fn routes<S: Clone + Send + Sync + 'static>() -> OpenApiRouter<S> {
     OpenApiRouter::new().routes(routes!(page)).routes(routes!(asset)).routes(routes!(embed))
 }
 

@@ -10,6 +10,7 @@ use tokio_util::io::ReaderStream;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use crate::live::Live;
 use crate::live::wire::{DownloadState, ToViewer};
 
 use super::super::app::App;
@@ -18,22 +19,25 @@ use super::super::nodes;
 use super::super::params::Names;
 use super::admin::{Found, admitted};
 use super::key::Opens;
-use super::running::Vm;
+use super::socket::Shown;
 
 pub(super) fn routes() -> OpenApiRouter<App> {
     OpenApiRouter::new().routes(routes!(download))
 }
 
 /// The message with the address at which the download is got, where it tells of one that is whole.
-pub(super) fn addressed(vm: &Vm, mut message: ToViewer) -> ToViewer {
+pub(super) fn addressed(shown: &impl Shown, mut message: ToViewer) -> ToViewer {
     if let ToViewer::Download(download) = &mut message
         && download.state == DownloadState::Completed
     {
-        let token = vm.record.token(&vm.tenant, Opens::Files);
-        // Below the page's own address: the page resolves it.
-        download.href = Some(format!("{}/downloads/{}/{token}", vm.record.id, download.id));
+        download.href = Some(shown.href(&download.id));
     }
     message
+}
+
+/// Where a download is got: below the page's own address, which resolves it.
+pub(super) fn href(live: &str, download: &str, token: &str) -> String {
+    format!("{live}/downloads/{download}/{token}")
 }
 
 /// Something that was downloaded in a live browser
@@ -52,8 +56,13 @@ async fn download(
         Found::There(node) => return nodes::forward(&app, request, &node).await,
         Found::Here(vm) => vm,
     };
+    sent(&vm.live, &download).await
+}
+
+/// Sends what was downloaded.
+pub(super) async fn sent(live: &Live, download: &str) -> Result<Response, ApiError> {
     let missing = || ApiError::new("not_found", "there is no such download");
-    let found = vm.live.downloaded(&download).ok_or_else(missing)?;
+    let found = live.downloaded(download).ok_or_else(missing)?;
     let file = tokio::fs::File::open(&found.path).await.map_err(|_| missing())?;
     let mut name = String::new();
     for byte in found.name.bytes() {

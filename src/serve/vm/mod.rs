@@ -3,7 +3,7 @@
 //! What is asked (`input`, `profile`) becomes a session that is open in a browser of its own (`life`), which people watch and steer
 //! (`crate::live` over `socket`) and clients drive (`devtools`), until somebody, a time (`watch`) or an accident ends it. What is told
 //! of it is kept in the store (`record`), so that every server of the store can answer for it; what only its own server has is
-//! forwarded there. Who may do what by which token is `key`'s.
+//! forwarded there. Who may do what by which token is `key`'s. `local` shows one session alone, without a server around it.
 
 mod admin;
 mod assets;
@@ -12,6 +12,7 @@ mod downloads;
 mod input;
 mod key;
 mod life;
+mod local;
 mod profile;
 mod record;
 mod running;
@@ -41,6 +42,7 @@ use input::VmInput;
 use key::Opens;
 use life::Started;
 use record::Record;
+pub use local::{LiveAddress, LivePage};
 pub(super) use running::Vms;
 pub(super) use shared::People;
 

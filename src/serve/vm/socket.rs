@@ -1,7 +1,5 @@
 //! What a live page is connected by: a WebSocket over which the picture comes and the input goes.
 
-use std::sync::Arc;
-
 use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade};
 use axum::extract::{FromRequestParts, Request, State};
 use axum::http::{HeaderMap, StatusCode, header};
@@ -12,14 +10,14 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::live::wire::{FromViewer, Role, ToViewer};
-use crate::live::{Sent, Viewer};
+use crate::live::{Live, Sent, Viewer};
 
 use super::super::app::App;
 use super::super::error::{ApiError, ErrorBody};
 use super::super::nodes;
 use super::super::params::Name;
 use super::admin::{Found, admitted};
-use super::downloads::addressed;
+use super::downloads::{addressed, href};
 use super::key::{self, Opens};
 use super::running::Vm;
 
@@ -40,19 +38,15 @@ pub(super) fn routes() -> OpenApiRouter<App> {
     responses((status = 101, description = "A WebSocket"), (status = 400, body = ErrorBody), (status = 403, body = ErrorBody)))]
 async fn socket(State(app): State<App>, Name(id): Name, request: Request) -> Result<Response, ApiError> {
     wants_socket(&request)?;
-    if !is_of_own_page(&app, &request) {
-        return Err(ApiError::new("forbidden", "this socket is for the page of the live browser, and no other site's"));
-    }
+    check_origin(&app.base_url(), nodes::host(request.extensions(), request.headers()), request.headers())?;
     let token = offered(request.headers()).map(str::to_owned);
     let found = admitted(&app, &id, token.as_deref(), &[Opens::View, Opens::Control]).await;
     if let Ok(Found::There(node)) = &found {
         return nodes::forward(&app, request, node).await;
     }
-    let upgrade =
-        upgrade(request).await?.protocols([PROTOCOL]).max_message_size(MAX_MESSAGE).max_frame_size(MAX_MESSAGE);
-    Ok(upgrade.on_upgrade(move |socket| async move {
+    Ok(prepared(upgrade(request).await?).on_upgrade(move |socket| async move {
         match found {
-            Ok(Found::Here(vm)) => serve(&app, &vm, role(&vm, token.as_deref()), socket).await,
+            Ok(Found::Here(vm)) => carry(&*vm, role(&vm, token.as_deref()), socket, || app.metrics.live_picture()).await,
             Ok(Found::There(_)) => {}
             // A page is not told why a handshake failed: it is told here.
             Err(error) => refuse(socket, &error).await,
@@ -75,21 +69,60 @@ pub(super) async fn upgrade(request: Request) -> Result<WebSocketUpgrade, ApiErr
     upgrade.map_err(|_| ApiError::invalid("upgrade", "a WebSocket of version 13 is wanted here"))
 }
 
+/// What is shown over a socket, and steered.
+pub(super) trait Shown: Send + Sync {
+    /// What people look at.
+    fn live(&self) -> &Live;
+
+    /// The address at which a download is got, as the page resolves it.
+    fn href(&self, download: &str) -> String;
+
+    /// Somebody wants it to go on.
+    fn acted(&self) {}
+}
+
+impl Shown for Vm {
+    fn live(&self) -> &Live {
+        &self.live
+    }
+
+    fn href(&self, download: &str) -> String {
+        href(&self.record.id, download, &self.record.token(&self.tenant, Opens::Files))
+    }
+
+    fn acted(&self) {
+        Vm::acted(self);
+    }
+}
+
+/// Speaks what the page speaks, and takes as much as it may send.
+pub(super) fn prepared(upgrade: WebSocketUpgrade) -> WebSocketUpgrade {
+    upgrade.protocols([PROTOCOL]).max_message_size(MAX_MESSAGE).max_frame_size(MAX_MESSAGE)
+}
+
+/// Refuses pages of other sites; `host` is what it was asked for as.
+pub(super) fn check_origin(base_url: &str, host: Option<&str>, headers: &HeaderMap) -> Result<(), ApiError> {
+    if is_of_own_page(base_url, host, headers) {
+        return Ok(());
+    }
+    Err(ApiError::new("forbidden", "this socket is for the page of the live browser, and no other site's"))
+}
+
 /// Whether the page that asks is one of ours: a browser says so of every socket, and no page can say otherwise.
-fn is_of_own_page(app: &App, request: &Request) -> bool {
-    let Some(origin) = request.headers().get(header::ORIGIN).and_then(|value| value.to_str().ok()) else {
+fn is_of_own_page(base_url: &str, host: Option<&str>, headers: &HeaderMap) -> bool {
+    let Some(origin) = headers.get(header::ORIGIN).and_then(|value| value.to_str().ok()) else {
         // No browser: it has the token, and nobody's else.
         return true;
     };
     let Ok(origin) = Url::parse(origin) else { return false };
-    let is_public = Url::parse(&app.base_url()).is_ok_and(|base| base.origin() == origin.origin());
-    let host = nodes::host(request.extensions(), request.headers()).unwrap_or_default();
+    let is_public = Url::parse(base_url).is_ok_and(|base| base.origin() == origin.origin());
+    let host = host.unwrap_or_default();
     let asked = Url::parse(&format!("{}://{host}", origin.scheme()));
     is_public || asked.is_ok_and(|asked| asked.origin() == origin.origin())
 }
 
 /// The token that is offered as a protocol: an address would end up in logs.
-fn offered(headers: &HeaderMap) -> Option<&str> {
+pub(super) fn offered(headers: &HeaderMap) -> Option<&str> {
     let all = headers.get_all(header::SEC_WEBSOCKET_PROTOCOL).iter().filter_map(|value| value.to_str().ok());
     all.flat_map(|value| value.split(',')).find_map(|protocol| protocol.trim().strip_prefix(TOKEN))
 }
@@ -100,7 +133,7 @@ fn role(vm: &Vm, token: Option<&str>) -> Role {
 }
 
 /// Says why nobody is let in, and closes.
-async fn refuse(mut socket: WebSocket, error: &ApiError) {
+pub(super) async fn refuse(mut socket: WebSocket, error: &ApiError) {
     let ended = error.details.get("reason").and_then(serde_json::Value::as_str);
     let (code, reason) = match error.status {
         StatusCode::NOT_FOUND if ended.is_some() => (4410, ended.unwrap_or_default()),
@@ -122,15 +155,15 @@ fn text(message: &ToViewer) -> Message {
 }
 
 /// Carries messages both ways until one side ends.
-async fn serve(app: &App, vm: &Arc<Vm>, role: Role, socket: WebSocket) {
-    let viewer = vm.live.join(role);
+pub(super) async fn carry(shown: &impl Shown, role: Role, socket: WebSocket, pictured: impl Fn() + Sync) {
+    let viewer = shown.live().join(role);
     let (mut sink, mut stream) = socket.split();
     let sends = async {
         while let Some(sent) = viewer.next().await {
             let message = match sent {
-                Sent::Message(message) => text(&addressed(vm, message)),
+                Sent::Message(message) => text(&addressed(shown, message)),
                 Sent::Frame(frame) => {
-                    app.metrics.live_picture();
+                    pictured();
                     Message::Binary(frame)
                 }
             };
@@ -143,7 +176,7 @@ async fn serve(app: &App, vm: &Arc<Vm>, role: Role, socket: WebSocket) {
     let takes = async {
         while let Some(Ok(message)) = stream.next().await {
             match message {
-                Message::Text(text) => take(vm, &viewer, &text),
+                Message::Text(text) => take(shown, &viewer, &text),
                 Message::Close(_) => return,
                 Message::Binary(_) | Message::Ping(_) | Message::Pong(_) => {}
             }
@@ -155,11 +188,11 @@ async fn serve(app: &App, vm: &Arc<Vm>, role: Role, socket: WebSocket) {
     }
 }
 
-fn take(vm: &Vm, viewer: &Viewer, text: &str) {
+fn take(shown: &impl Shown, viewer: &Viewer, text: &str) {
     match serde_json::from_str::<FromViewer>(text) {
         Ok(message) => {
             if matches!(message, FromViewer::Ping { active: true, .. }) {
-                vm.acted();
+                shown.acted();
             }
             viewer.take(message);
         }
