@@ -17,6 +17,10 @@ mod browser;
 mod docs;
 #[path = "serve/egress.rs"]
 mod egress;
+#[path = "serve/embed.rs"]
+mod embed;
+#[path = "serve/embed_profiles.rs"]
+mod embed_profiles;
 #[path = "serve/fetch.rs"]
 mod fetch;
 #[path = "serve/follow.rs"]
@@ -33,10 +37,14 @@ mod interact;
 mod jobs;
 #[path = "serve/kept.rs"]
 mod kept;
+#[path = "../examples/live_profiles/backend.rs"]
+mod live_profiles;
 #[path = "serve/load.rs"]
 mod load;
 #[path = "serve/nodes.rs"]
 mod nodes;
+#[path = "serve/onlooker.rs"]
+mod onlooker;
 #[path = "serve/proxies.rs"]
 mod proxies;
 #[path = "serve/queue.rs"]
