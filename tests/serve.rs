@@ -8,11 +8,15 @@
     reason = "a test says what it wants by failing"
 )]
 
+#[path = "serve/axe.rs"]
+mod axe;
 #[path = "serve/basics.rs"]
 mod basics;
 #[path = "browser/support.rs"]
 #[allow(dead_code, reason = "tests of browsers need more of it")]
 mod browser;
+#[path = "serve/clients.rs"]
+mod clients;
 #[path = "serve/docs.rs"]
 mod docs;
 #[path = "serve/egress.rs"]
@@ -77,6 +81,8 @@ mod tokens;
 mod vault;
 #[path = "serve/vm.rs"]
 mod vm;
+#[path = "serve/vm_rights.rs"]
+mod vm_rights;
 #[path = "egress/support.rs"]
 #[allow(dead_code, reason = "tests of the way out need more of it")]
 mod way;

@@ -10,7 +10,7 @@ use crate::page::{Page, Screen};
 use super::address;
 use super::engine::{Engine, Order, Orders};
 use super::rpc::rpc;
-use super::told::{BINDING, SCRIPT, WORLD};
+use super::told::{BINDING, PAGE_SCRIPT, SCRIPT, WORLD};
 use super::wire::{self, FromViewer, ToViewer};
 
 /// How long a page may take to take another size.
@@ -259,7 +259,7 @@ impl Engine {
     /// Where the one in control wants to go, and what becomes of tabs.
     pub(super) fn go(&mut self, viewer: u32, message: FromViewer) {
         match message {
-            FromViewer::Navigate { url } => self.navigate(viewer, &url),
+            FromViewer::Navigate { url, tab } => self.navigate(viewer, &url, tab.unwrap_or(self.active)),
             FromViewer::Back {} => self.go_to(self.active_tab().and_then(|tab| tab.back)),
             FromViewer::Forward {} => self.go_to(self.active_tab().and_then(|tab| tab.forward)),
             FromViewer::Reload {} => match self.active_tab().filter(|tab| tab.crashed) {
@@ -277,13 +277,14 @@ impl Engine {
         }
     }
 
-    fn navigate(&mut self, viewer: u32, url: &str) {
+    fn navigate(&mut self, viewer: u32, url: &str, tab: u32) {
         let url = match address::read(url) {
             Ok(url) => url,
             Err(why) => return self.refuse(viewer, "refused_address", why),
         };
-        match self.active_tab() {
+        match self.tabs.iter().find(|known| known.id == tab) {
             Some(tab) if !tab.crashed => self.load(viewer, &tab.cdp, &url),
+            None if tab != self.active => self.refuse(viewer, "gone", "that tab has gone"),
             other => {
                 let instead = other.map(|tab| tab.id);
                 self.open_tab(viewer, Some(url), instead);
@@ -419,6 +420,7 @@ fn set_up(cdp: &Cdp) {
         ("Input.setInterceptDrags", json!({"enabled": true})),
         ("Runtime.addBinding", json!({"name": BINDING, "executionContextName": WORLD})),
         ("Page.addScriptToEvaluateOnNewDocument", script),
+        ("Page.addScriptToEvaluateOnNewDocument", json!({"source": PAGE_SCRIPT, "runImmediately": true})),
         ("Page.setInterceptFileChooserDialog", json!({"enabled": true})),
     ] {
         cdp.send(rpc(method, params)).forget();

@@ -199,6 +199,15 @@ impl Window {
         frame.locator(&selector).click(&ClickOptions { position, ..ClickOptions::default() }, soon()).await.unwrap();
     }
 
+    /// Makes it so wide, in bright colours or dark ones.
+    pub async fn size(&self, width: u32, scheme: &str) {
+        let change = |emulation: &mut rhaven::page::Emulation| {
+            emulation.screen = Some(Screen { width, height: 800, scale: 1.0, mobile: false });
+            emulation.color_scheme = Some(scheme.to_owned());
+        };
+        self.page.emulate(change, soon()).await.unwrap();
+    }
+
     /// Presses keys, one after the other.
     pub async fn press(&self, keys: &[&str]) {
         for key in keys {

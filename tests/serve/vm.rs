@@ -17,21 +17,21 @@ use super::site::Site;
 /// Nothing here takes longer unless it hangs.
 const SOON: Duration = Duration::from_secs(60);
 
-async fn in_time<T>(what: &str, work: impl Future<Output = T>) -> T {
+pub async fn in_time<T>(what: &str, work: impl Future<Output = T>) -> T {
     tokio::time::timeout(SOON, work).await.unwrap_or_else(|_| panic!("{what} did not happen in time"))
 }
 
-async fn made(rig: &Rig, body: &Value) -> Value {
+pub async fn made(rig: &Rig, body: &Value) -> Value {
     let answered = rig.post("/v0/vm", body).await;
     assert_eq!(answered.status, StatusCode::OK, "{}", answered.text);
     answered.json()
 }
 
-fn text<'a>(value: &'a Value, name: &str) -> &'a str {
+pub fn text<'a>(value: &'a Value, name: &str) -> &'a str {
     value[name].as_str().unwrap_or_else(|| panic!("{name} in {value}"))
 }
 
-async fn end(rig: &Rig, id: &str) {
+pub async fn end(rig: &Rig, id: &str) {
     let answered = rig.ask(Method::DELETE, &format!("/v0/vm/{id}"), None).await;
     assert_eq!((answered.status, answered.json()), (StatusCode::OK, json!({ "session_id": id })));
 }
@@ -175,7 +175,7 @@ async fn a_webhook_that_the_policy_refuses_is_not_told() {
 }
 
 /// Opens a live page's socket.
-async fn socket(rig: &Rig, id: &str, token: &str, origin: Option<&str>) -> tungstenite::Result<Socket> {
+pub async fn socket(rig: &Rig, id: &str, token: &str, origin: Option<&str>) -> tungstenite::Result<Socket> {
     let mut request = format!("ws://{}/live/{id}/socket", rig.address).into_client_request().unwrap();
     request.headers_mut().insert("sec-websocket-protocol", format!("rhaven.v1, token.{token}").parse().unwrap());
     if let Some(origin) = origin {
@@ -186,10 +186,10 @@ async fn socket(rig: &Rig, id: &str, token: &str, origin: Option<&str>) -> tungs
     Ok(socket)
 }
 
-type Socket = tokio_tungstenite::WebSocketStream<tokio_tungstenite::MaybeTlsStream<tokio::net::TcpStream>>;
+pub type Socket = tokio_tungstenite::WebSocketStream<tokio_tungstenite::MaybeTlsStream<tokio::net::TcpStream>>;
 
 /// The next message of that type; others, and pictures, are passed over.
-async fn heard(socket: &mut Socket, kind: &str) -> Value {
+pub async fn heard(socket: &mut Socket, kind: &str) -> Value {
     in_time(kind, async {
         loop {
             match socket.next().await {
@@ -207,11 +207,11 @@ async fn heard(socket: &mut Socket, kind: &str) -> Value {
     .await
 }
 
-async fn say(socket: &mut Socket, message: Value) {
+pub async fn say(socket: &mut Socket, message: Value) {
     socket.send(Message::text(message.to_string())).await.unwrap();
 }
 
-fn token_of(url: &str) -> &str {
+pub fn token_of(url: &str) -> &str {
     url.split_once("#token=").unwrap().1
 }
 
