@@ -100,10 +100,11 @@ async fn the_live_page_keeps_nobody_out() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_dashboard_keeps_nobody_out() {
-    let (rig, person) = tokio::join!(Rig::start(), Onlooker::start());
-    let axe = source();
+    let (rig, pages, person) = tokio::join!(Rig::start(), Pages::start(), Onlooker::start());
+    let (site, axe) = (pages.serve("/", "<script>localStorage.kept = 1</script>"), source());
     let live = rig.post("/v0/vm", &json!({})).await.json();
-    let script = json!({ "script": "step(\"one\", || print(\"hello\")); 42", "session": { "id": "shop" } });
+    let script = format!("step(\"one\", || goto({site:?})); 42");
+    let script = json!({ "script": script, "session": { "id": "shop" } });
     let job = rig.post("/v1/jobs", &json!({ "kind": "run", "input": script })).await;
     assert_eq!(job.status, 202, "{}", job.text);
     let window = person.open(&format!("http://{}/", rig.address)).await;
