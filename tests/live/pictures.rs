@@ -122,3 +122,41 @@ async fn pictures_follow_what_changes_and_who_keeps_up() {
     drop((second, third));
     stage.end().await;
 }
+
+/// Width and height of a JPEG, as its frame header says.
+fn pixels(jpeg: &[u8]) -> (u16, u16) {
+    let mut at = 2;
+    loop {
+        let (marker, length) = (jpeg[at + 1], u16::from_be_bytes([jpeg[at + 2], jpeg[at + 3]]));
+        if (0xc0..=0xc2).contains(&marker) {
+            let side = |from: usize| u16::from_be_bytes([jpeg[from], jpeg[from + 1]]);
+            return (side(at + 7), side(at + 5));
+        }
+        at += 2 + usize::from(length);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn pictures_are_as_sharp_as_the_screen_that_they_are_for() {
+    let stage = Stage::with(MOVING).await;
+    let person = stage.person();
+    let until = async |scale: &str, wanted: (u16, u16)| {
+        stage.until(&format!("devicePixelRatio == {scale} && innerWidth == 700 && innerHeight == 500")).await;
+        loop {
+            let picture = person.picture().await;
+            let (head, jpeg) = FrameHead::of(&picture).unwrap();
+            person.acknowledge(&picture);
+            if (head.width, head.height) == (700, 500) && pixels(jpeg) == wanted {
+                return;
+            }
+        }
+    };
+    person.say(json!({"type": "resize", "width": 700, "height": 500, "scale": 2}));
+    until("2", (1400, 1000)).await;
+    person.say(json!({"type": "resize", "width": 700, "height": 500, "scale": 1}));
+    until("1", (700, 500)).await;
+    // Never more pixels than it may have.
+    person.say(json!({"type": "resize", "width": 1600, "height": 1000, "scale": 3}));
+    stage.until("innerWidth == 1600 && devicePixelRatio > 1 && innerWidth * innerHeight * devicePixelRatio ** 2 <= 1920 * 1080 + 1").await;
+    stage.end().await;
+}
