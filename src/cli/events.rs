@@ -78,7 +78,12 @@ impl Events {
                 terminal.note(&format!("session {id}: {from}"));
             }
             Event::Notice { text } => terminal.note(&format!("{} {text}", terminal.paint(Tone::Warning, "note:"))),
-            Event::Verb { .. } | Event::SessionOpened { .. } => {}
+            Event::Live { url, .. } => terminal.note(&format!("{} {url}", terminal.paint(Tone::Faint, "watch:"))),
+            Event::Pause { reason, url } => {
+                terminal.note(&format!("{} {reason}", terminal.paint(Tone::Warning, "waiting for a person:")));
+                terminal.note(&format!("  {url}"));
+            }
+            Event::Verb { .. } | Event::SessionOpened { .. } | Event::PauseOver { .. } => {}
         }
     }
 

@@ -100,6 +100,7 @@ impl JobArgs {
             limits: Limits { wall_time: settings.timeout.unwrap_or(limits.wall_time), ..limits },
             slow_mo: self.slow_mo.or(settings.slow_mo),
             pauses: Pauses::default(),
+            handover: None,
             llm: llm(settings)?,
         })
     }

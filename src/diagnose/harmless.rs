@@ -12,7 +12,10 @@ pub fn harmless(event: Event) -> Event {
         Event::Verb { call, line } => Event::Verb { call: text(call), line },
         Event::StepStarted { name } => Event::StepStarted { name: text(name) },
         Event::StepEnded { name, millis, ok } => Event::StepEnded { name: text(name), millis, ok },
-        same @ (Event::Emit { .. } | Event::SessionOpened { .. }) => same,
+        Event::Pause { reason, url } => Event::Pause { reason: text(reason), url },
+        same @ (Event::Emit { .. } | Event::SessionOpened { .. } | Event::Live { .. } | Event::PauseOver { .. }) => {
+            same
+        }
     }
 }
 

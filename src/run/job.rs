@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::Value;
@@ -9,7 +10,7 @@ use serde_json::Value;
 use super::Pauses;
 use crate::base::{Secret, SessionId};
 use crate::document::llm::Llm;
-use crate::script::Limits;
+use crate::script::{Handover, Limits};
 use crate::session::WorkspaceConfig;
 
 /// A script with all that it needs.
@@ -41,4 +42,6 @@ pub struct Job {
     pub llm: Option<Llm>,
     /// Who takes over where the script says `pause()`.
     pub pauses: Pauses,
+    /// Who shows its sessions to people: `pause_for_human(..)`, `session(.., #{ live: true })`. It is ended with the script.
+    pub handover: Option<Arc<dyn Handover>>,
 }

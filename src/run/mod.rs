@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
-pub use crate::script::{Event, Limits, Place, StackFrame};
+pub use crate::script::{Attach, Event, Handing, Handover, Limits, Place, ScriptError, StackFrame};
 pub use dialogue::{Change, Dialogue, Pauses, Turn};
 pub use failure::ALSO;
 pub use job::Job;
@@ -215,6 +215,7 @@ fn host(workspace: &Workspace, job: Job, redactor: Redactor, events: impl Fn(Eve
         working_folder: job.working_folder,
         slow_mo: job.slow_mo,
         pauses: job.pauses.hook(),
+        handover: job.handover,
         llm: job.llm,
         progress: Progress::default(),
     }

@@ -50,6 +50,25 @@ pub enum Event {
         /// The version that was restored; none where it is new.
         version: Option<u64>,
     },
+    /// A session of the run is shown to people from now on, until the script ends.
+    Live {
+        /// The session's id; none of a throw-away one.
+        session: Option<String>,
+        /// Where they see and steer it. Lets in whoever has it.
+        url: String,
+    },
+    /// The script waits for a person.
+    Pause {
+        /// What the person is to do.
+        reason: String,
+        /// Where. Lets in whoever has it.
+        url: String,
+    },
+    /// It waits no more: somebody has said that it is done, or nobody came in time.
+    PauseOver {
+        /// Whether somebody has said that it is done.
+        done: bool,
+    },
     /// Something that the user should be told once.
     Notice {
         /// In words.

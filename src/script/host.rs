@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use serde_json::Value;
@@ -15,7 +15,7 @@ use crate::document::llm::Llm;
 use crate::session::Workspace;
 
 use super::password::{self, Passwords};
-use super::{Console, Event, Limits, Parts, ScriptError, Stop, Stopper, value};
+use super::{Console, Event, Handover, Limits, Parts, ScriptError, Stop, Stopper, value};
 
 /// The world of one running script.
 pub struct Host {
@@ -47,6 +47,8 @@ pub struct Host {
     pub slow_mo: Option<Duration>,
     /// Who is handed the dialogue of a `pause()`; called on the script's thread.
     pub pauses: Option<Box<dyn Fn(Console) + Send + Sync>>,
+    /// Who shows its sessions to people; none where nobody can be asked.
+    pub handover: Option<Arc<dyn Handover>>,
     /// The language model that it may ask.
     pub llm: Option<Llm>,
     /// What changes while it runs.
@@ -115,7 +117,8 @@ impl Host {
             Event::StepStarted { name } => Event::StepStarted { name: redact(name) },
             Event::StepEnded { name, millis, ok } => Event::StepEnded { name: redact(name), millis, ok },
             Event::Verb { call, line } => Event::Verb { call: redact(call), line },
-            opened @ Event::SessionOpened { .. } => opened,
+            Event::Pause { reason, url } => Event::Pause { reason: redact(reason), url },
+            same @ (Event::SessionOpened { .. } | Event::Live { .. } | Event::PauseOver { .. }) => same,
         };
         (self.events)(event);
     }

@@ -50,6 +50,7 @@ impl Stage {
             name: "script".into(),
             workspace,
             pauses: None,
+            handover: None,
             llm: None,
             runtime: tokio::runtime::Handle::current(),
             stop: Stopper::default(),

@@ -53,6 +53,7 @@ pub fn script(text: &str) -> Script {
         limits: Limits::default(),
         slow_mo: None,
         pauses: Pauses::default(),
+        handover: None,
         llm: None,
     };
     Script { job, cancel: CancellationToken::new(), on_event: Box::new(|_| {}), folder }

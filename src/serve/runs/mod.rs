@@ -211,6 +211,7 @@ fn job(app: &App, task: &Task, input: &RunInput, script: Script, folder: &Folder
         limits: limits(app, task),
         slow_mo: None,
         pauses: Pauses::default(),
+        handover: None,
     }
 }
 

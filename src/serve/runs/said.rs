@@ -51,6 +51,13 @@ impl Said {
                 ("step", json!({ "name": name, "state": state, "duration_ms": millis }))
             }
             Event::SessionOpened { id, version } => ("session", json!({ "id": id, "version": version })),
+            // The address lets in whoever has it: for who listens, not for what is kept.
+            Event::Live { session, url } => ("live", json!({ "session": session, "url": url })),
+            Event::Pause { reason, url } => {
+                self.log("pause", format!("waits for a person: {reason}"));
+                ("pause", json!({ "reason": reason, "url": url }))
+            }
+            Event::PauseOver { done } => ("pause_over", json!({ "done": done })),
             Event::Verb { .. } => return,
         };
         events.tell(TaskEvent { event: name.to_owned(), data });
