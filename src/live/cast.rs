@@ -119,8 +119,7 @@ impl Engine {
 
     /// Sees to it that the tab in front is cast, where somebody looks, and nothing else is.
     pub(super) fn sync_cast(&mut self) {
-        let scale = self.scale.unwrap_or(1.0);
-        let size = (scaled(self.options.width, scale), scaled(self.options.height, scale));
+        let size = (self.options.width, self.options.height);
         let wanted = self.is_looked_at().then(|| self.active_tab()).flatten().filter(|tab| !tab.crashed);
         let wanted = wanted.map(|tab| (tab.id, tab.cdp.clone()));
         let quality = self.cast.quality;
@@ -236,11 +235,6 @@ impl Engine {
             self.restart_cast();
         }
     }
-}
-
-#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a side of some thousands, by 3 at most")]
-fn scaled(side: u32, scale: f64) -> u32 {
-    (f64::from(side) * scale).ceil() as u32
 }
 
 /// The binary message of a picture.

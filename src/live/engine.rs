@@ -78,8 +78,6 @@ pub(super) struct Engine {
     pub viewers: BTreeMap<u32, Watcher>,
     /// Who is in control.
     pub holder: Option<u32>,
-    /// Pixels for a CSS pixel, where a viewer has said how many.
-    pub scale: Option<f64>,
     pub tabs: Vec<Tab>,
     /// The tab in front.
     pub active: u32,
@@ -117,7 +115,6 @@ impl Engine {
             hands: Hands::new(),
             viewers: BTreeMap::new(),
             holder: None,
-            scale: None,
             tabs: Vec::new(),
             active: 0,
             cast: Cast::default(),

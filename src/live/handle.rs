@@ -152,7 +152,7 @@ impl Live {
         let pages = session.pages();
         let size = (options.width, options.height);
         // Before anybody looks: they would see it change.
-        join_all(pages.iter().map(|page| fit(page.clone(), size, None))).await;
+        join_all(pages.iter().map(|page| fit(page.clone(), size))).await;
         let now = Instant::now();
         let state =
             State { roles: HashMap::new(), seen: now, acted: now, downloads: HashMap::new(), keepsakes: Vec::new() };

@@ -16,9 +16,6 @@ use super::wire::{FromViewer, ImeKind, Mouse, MouseKind, ToViewer, TouchKind, To
 /// How long after the page took the keys what was copied may still come.
 const COPY_GRACE: Duration = Duration::from_millis(300);
 
-/// More pixels for a CSS pixel than this nobody sees.
-const SHARPEST: f64 = 3.0;
-
 /// No wheel turns further at once.
 const FARTHEST: f64 = 10_000.0;
 
@@ -38,7 +35,7 @@ impl Engine {
             FromViewer::Pick { id, values } => self.pick(id, &values),
             FromViewer::PickCancel { id } => self.unpick(id),
             FromViewer::Files { id, files } => self.files(viewer, id, &files),
-            FromViewer::Resize { width, height, scale } => self.resize(width, height, scale),
+            FromViewer::Resize { width, height } => self.resize(width, height),
             FromViewer::Done {} => self.done(),
             FromViewer::Bookmark {} => self.bookmark(),
             FromViewer::SavePassword { id, accept } => self.answer_offer(id, accept),
@@ -196,17 +193,12 @@ impl Engine {
         }
     }
 
-    fn resize(&mut self, width: u32, height: u32, scale: Option<f64>) {
+    fn resize(&mut self, width: u32, height: u32) {
         let (width, height) = (width.clamp(100, 4096), height.clamp(100, 4096));
-        let (pixels, most) = (width * height, self.options.most_pixels);
-        // Sharper only as far as the picture does not grow beyond what it may be.
-        let sharpest = (f64::from(most) / f64::from(pixels)).sqrt().min(SHARPEST);
-        let scale = scale.filter(|scale| scale.is_finite()).or(self.scale).map(|scale| scale.min(sharpest).max(1.0));
-        let is_same = (width, height, scale) == (self.options.width, self.options.height, self.scale);
-        if pixels > most || is_same {
+        if width * height > self.options.most_pixels || (width, height) == (self.options.width, self.options.height) {
             return;
         }
-        (self.options.width, self.options.height, self.scale) = (width, height, scale);
+        (self.options.width, self.options.height) = (width, height);
         self.tabs.iter().for_each(|tab| self.fit(tab));
         self.sync_cast();
     }

@@ -136,7 +136,7 @@ impl Engine {
 
     /// Gives a tab the size that all have.
     pub(super) fn fit(&self, tab: &Tab) {
-        tokio::spawn(fit(tab.page.clone(), (self.options.width, self.options.height), self.scale));
+        tokio::spawn(fit(tab.page.clone(), (self.options.width, self.options.height)));
     }
 
     pub(super) fn bring_to_front(&mut self, id: u32) {
@@ -371,10 +371,9 @@ impl Engine {
 }
 
 /// Gives a page this size; one that has gone or hangs takes none.
-pub(super) async fn fit(page: Page, (width, height): (u32, u32), scale: Option<f64>) {
+pub(super) async fn fit(page: Page, (width, height): (u32, u32)) {
     let fit = |emulation: &mut crate::page::Emulation| {
-        let (own, mobile) = emulation.screen.map_or((1.0, false), |screen| (screen.scale, screen.mobile));
-        let scale = scale.unwrap_or(own);
+        let (scale, mobile) = emulation.screen.map_or((1.0, false), |screen| (screen.scale, screen.mobile));
         emulation.screen = Some(Screen { width, height, scale, mobile });
     };
     let _ = page.emulate(fit, Deadline::after(FIT_TIMEOUT)).await;

@@ -137,9 +137,6 @@ pub enum FromViewer {
         width: u32,
         /// Height.
         height: u32,
-        /// Pixels of the picture for a CSS pixel, 1 to 3, as far as the picture stays within the limit; none for as many as now.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        scale: Option<f64>,
     },
     /// Whether the viewer's page can be seen; pictures come only while it can.
     Visible {

@@ -188,10 +188,10 @@ export function setMatch(is) {
   if (is) resizeSoon(0);
 }
 
-/** Asks for another size of the remote viewport, within what the server allows, as sharp as this screen is. */
+/** Asks for another size of the remote viewport, within what the server allows. */
 export function resize(width, height) {
   const whole = (value) => Math.max(200, Math.round(value));
-  return send("resize", { width: whole(width), height: whole(height), scale: window.devicePixelRatio || 1 });
+  return send("resize", { width: whole(width), height: whole(height) });
 }
 
 function resizeSoon(wait) {
