@@ -21,6 +21,8 @@ test: ## every test, in real Chromium and with a real Redis; installs what it ne
 	@.ci/install redis
 	@.ci/install moto
 	@.ci/install schemathesis
+	@.ci/install axe
+	@.ci/install clients
 	@.ci/install nextest
 	cargo nextest run --locked
 	cargo test --locked --quiet --doc
@@ -50,6 +52,8 @@ soak: ## the tests of crashes and concurrency at length: two to three hours
 	@.ci/install redis
 	@.ci/install moto
 	@.ci/install schemathesis
+	@.ci/install axe
+	@.ci/install clients
 	@.ci/install nextest
 	RHAVEN_SOAK_KILLS=500 RHAVEN_SOAK_POINTS=1 RHAVEN_SOAK_RERUNS=200 RHAVEN_SOAK_RECORDS=100000 RHAVEN_SOAK_REQUESTS=500 PROPTEST_CASES=20000 \
 		cargo nextest run --locked --profile soak

@@ -8,6 +8,8 @@
     reason = "a test says what it wants by failing"
 )]
 
+#[path = "serve/axe.rs"]
+mod axe;
 #[path = "serve/basics.rs"]
 mod basics;
 #[path = "browser/support.rs"]
@@ -15,10 +17,16 @@ mod basics;
 mod browser;
 #[path = "serve/dashboard.rs"]
 mod dashboard;
+#[path = "serve/clients.rs"]
+mod clients;
 #[path = "serve/docs.rs"]
 mod docs;
 #[path = "serve/egress.rs"]
 mod egress;
+#[path = "serve/embed.rs"]
+mod embed;
+#[path = "serve/embed_profiles.rs"]
+mod embed_profiles;
 #[path = "serve/fetch.rs"]
 mod fetch;
 #[path = "serve/follow.rs"]
@@ -37,6 +45,8 @@ mod interact;
 mod jobs;
 #[path = "serve/kept.rs"]
 mod kept;
+#[path = "../examples/live_profiles/backend.rs"]
+mod live_profiles;
 #[path = "serve/load.rs"]
 mod load;
 #[path = "serve/machine.rs"]
@@ -46,6 +56,8 @@ mod nodes;
 #[path = "cli/processes.rs"]
 #[allow(dead_code, reason = "tests of the command line need more of it")]
 mod processes;
+#[path = "serve/onlooker.rs"]
+mod onlooker;
 #[path = "serve/proxies.rs"]
 mod proxies;
 #[path = "serve/queue.rs"]
@@ -87,6 +99,8 @@ mod vm_contract;
 mod vm_kept;
 #[path = "serve/vm_nodes.rs"]
 mod vm_nodes;
+#[path = "serve/vm_rights.rs"]
+mod vm_rights;
 #[path = "egress/support.rs"]
 #[allow(dead_code, reason = "tests of the way out need more of it")]
 mod way;

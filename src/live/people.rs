@@ -116,7 +116,7 @@ impl Engine {
 fn text_of(message: &FromViewer) -> Option<&str> {
     match message {
         FromViewer::Text { text } | FromViewer::Paste { text } | FromViewer::Ime { text, .. } => Some(text),
-        FromViewer::Navigate { url } | FromViewer::TabNew { url: Some(url) } => Some(url),
+        FromViewer::Navigate { url, .. } | FromViewer::TabNew { url: Some(url) } => Some(url),
         FromViewer::DialogAnswer { text, .. } => text.as_deref(),
         FromViewer::Key(key) => key.text.as_deref(),
         _ => None,

@@ -185,9 +185,10 @@ impl Engine {
         });
     }
 
-    /// The page says what was copied.
+    /// The page says what was copied: to who asked for it, or, where a button of the page did it, to who is in control.
     pub(super) fn copied(&mut self, text: String) {
-        if let Some((viewer, _)) = self.copying.take() {
+        let asked = self.copying.take().map(|(viewer, _)| viewer);
+        if let Some(viewer) = asked.or(self.holder) {
             self.tell_one(viewer, ToViewer::Clipboard { text });
         }
     }

@@ -10,7 +10,7 @@ use crate::page::{Page, Screen};
 use super::address;
 use super::engine::{Engine, Order, Orders};
 use super::rpc::{Rpc, rpc};
-use super::told::{BINDING, SCRIPT, WORLD};
+use super::told::{BINDING, PAGE_SCRIPT, SCRIPT, WORLD};
 use super::undo::{self, Follows};
 use super::wire::{self, FromViewer, ToViewer};
 
@@ -265,7 +265,7 @@ impl Engine {
     /// Where the one in control wants to go, and what becomes of tabs.
     pub(super) fn go(&mut self, viewer: u32, message: FromViewer) {
         match message {
-            FromViewer::Navigate { url } => self.navigate(viewer, &url),
+            FromViewer::Navigate { url, tab } => self.navigate(viewer, &url, tab.unwrap_or(self.active)),
             FromViewer::Back {} => self.go_to(self.active_tab().and_then(|tab| tab.back)),
             FromViewer::Forward {} => self.go_to(self.active_tab().and_then(|tab| tab.forward)),
             FromViewer::Reload {} => match self.active_tab().filter(|tab| tab.crashed) {
@@ -283,13 +283,14 @@ impl Engine {
         }
     }
 
-    fn navigate(&mut self, viewer: u32, url: &str) {
+    fn navigate(&mut self, viewer: u32, url: &str, tab: u32) {
         let url = match address::read(url) {
             Ok(url) => url,
             Err(why) => return self.refuse(viewer, "refused_address", why),
         };
-        match self.active_tab() {
+        match self.tabs.iter().find(|known| known.id == tab) {
             Some(tab) if !tab.crashed => self.load(viewer, &tab.cdp, &url),
+            None if tab != self.active => self.refuse(viewer, "gone", "that tab has gone"),
             other => {
                 let instead = other.map(|tab| tab.id);
                 self.open_tab(viewer, Some(url), instead);
@@ -420,7 +421,7 @@ fn follow(
 }
 
 /// Puts our script into every document of a session, those that are there included; the answer tells its name.
-fn set_up(cdp: &Cdp) -> Pending<Rpc> {
+fn set_up(cdp: &Cdp) -> [Pending<Rpc>; 2] {
     let script = json!({"source": SCRIPT, "worldName": WORLD, "runImmediately": true});
     for (method, params) in [
         // The system's own dragging would take the mouse away.
@@ -430,5 +431,6 @@ fn set_up(cdp: &Cdp) -> Pending<Rpc> {
     ] {
         cdp.send(rpc(method, params)).forget();
     }
-    cdp.send(rpc("Page.addScriptToEvaluateOnNewDocument", script))
+    let page = json!({"source": PAGE_SCRIPT, "runImmediately": true});
+    [script, page].map(|script| cdp.send(rpc("Page.addScriptToEvaluateOnNewDocument", script)))
 }

@@ -18,6 +18,9 @@ pub(super) const BINDING: &str = "__rhavenTell";
 pub(super) const SCRIPT: &str =
     concat!(include_str!("injected/head.js"), include_str!("injected/pickers.js"), include_str!("injected/told.js"));
 
+/// What of it is in the pages' own world.
+pub(super) const PAGE_SCRIPT: &str = include_str!("injected/page.js");
+
 /// Longer texts are nothing that viewers could use.
 const LONGEST: usize = 300;
 
@@ -116,11 +119,11 @@ impl Engine {
             }
             Told::Picker(wanted) if is_front => self.open_picker(world, wanted),
             Told::Unpicked { token } => self.picker_gone(&world, token),
-            Told::Copied { text } => self.copied(text),
+            Told::Copied { text } if is_front => self.copied(text),
             Told::Password { origin, username, password } => {
                 self.offer(origin, username, Secret::new("password", password));
             }
-            Told::Cursor { .. } | Told::Caret { .. } | Told::Picker(_) => {}
+            Told::Cursor { .. } | Told::Caret { .. } | Told::Picker(_) | Told::Copied { .. } => {}
         }
     }
 

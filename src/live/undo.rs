@@ -45,7 +45,7 @@ impl Follows {
 }
 
 /// Takes out of a session what was set up in it.
-pub(super) async fn take_down(cdp: &Cdp, script: Pending<Rpc>) {
+pub(super) async fn take_down(cdp: &Cdp, scripts: [Pending<Rpc>; 2]) {
     for (method, params) in [
         ("Input.setInterceptDrags", json!({"enabled": false})),
         ("Page.setInterceptFileChooserDialog", json!({"enabled": false})),
@@ -53,10 +53,12 @@ pub(super) async fn take_down(cdp: &Cdp, script: Pending<Rpc>) {
     ] {
         cdp.send(rpc(method, params)).forget();
     }
-    let Ok(added) = script.await else { return };
-    let params = json!({"identifier": added["identifier"]});
-    // The last of them: once it is answered all are.
-    let _ = cdp.send(rpc("Page.removeScriptToEvaluateOnNewDocument", params)).await;
+    for script in scripts {
+        let Ok(added) = script.await else { return };
+        let params = json!({"identifier": added["identifier"]});
+        // The last of them: once it is answered all are.
+        let _ = cdp.send(rpc("Page.removeScriptToEvaluateOnNewDocument", params)).await;
+    }
 }
 
 impl Engine {

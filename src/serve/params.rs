@@ -29,11 +29,11 @@ impl<T: DeserializeOwned> FromRequestParts<App> for Query<T> {
 /// The names in the path, of a route that has several.
 pub(super) struct Names<T>(pub(super) T);
 
-impl<T: DeserializeOwned + Send> FromRequestParts<App> for Names<T> {
+impl<S: Send + Sync, T: DeserializeOwned + Send> FromRequestParts<S> for Names<T> {
     type Rejection = ApiError;
 
-    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, ApiError> {
-        match Path::<T>::from_request_parts(parts, app).await {
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
+        match Path::<T>::from_request_parts(parts, state).await {
             Ok(Path(names)) => Ok(Self(names)),
             Err(error) => Err(ApiError::invalid("path", format!("UTF-8, percent-encoded, is wanted: {error}"))),
         }
@@ -43,11 +43,11 @@ impl<T: DeserializeOwned + Send> FromRequestParts<App> for Names<T> {
 /// A name in the path.
 pub(super) struct Name(pub(super) String);
 
-impl FromRequestParts<App> for Name {
+impl<S: Send + Sync> FromRequestParts<S> for Name {
     type Rejection = ApiError;
 
-    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, ApiError> {
-        match Path::<String>::from_request_parts(parts, app).await {
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
+        match Path::<String>::from_request_parts(parts, state).await {
             Ok(Path(name)) => Ok(Self(name)),
             Err(error) => Err(ApiError::invalid("path", format!("UTF-8, percent-encoded, is wanted: {error}"))),
         }

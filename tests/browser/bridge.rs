@@ -140,3 +140,35 @@ async fn a_tab_that_is_in_no_window_is_ours_before_anybody_can_say_so() {
     drop(client);
     end(browser).await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_that_goes_by_tabs_does_not_wait_for_a_page_that_is_hidden() {
+    let browser = start().await;
+    let (context, ours) = tab(&browser).await;
+    let hidden = tab_in(&context).await;
+    let mut client = Client::of(&browser, hidden.id().inner()).await;
+    // As Puppeteer does: tabs first, then the page in each, and it is ready when it has one for each tab.
+    let mut params = attach();
+    params["filter"] = json!([{ "type": "page", "exclude": true }, {}]);
+    client.call(None, "Target.setAutoAttach", params.clone()).await;
+    let attached = client.events.iter().filter(|event| event["method"] == "Target.attachedToTarget");
+    let tabs = attached.filter(|event| event["params"]["targetInfo"]["type"] == "tab");
+    let mut tabs: Vec<String> = tabs.map(|tab| tab["params"]["sessionId"].as_str().unwrap().to_owned()).collect();
+    params["filter"] = json!([{}]);
+    for tab in &tabs {
+        client.call(Some(tab), "Target.setAutoAttach", params.clone()).await;
+    }
+    let [(target, _)] = client.attached()[..] else { panic!("{:?}", client.attached()) };
+    assert_eq!(target, ours.id().inner());
+    let gone = client.events.iter().filter(|event| event["method"] == "Target.detachedFromTarget");
+    let gone: Vec<&Value> = gone.map(|event| &event["params"]).collect();
+    let [gone] = gone[..] else { panic!("{gone:?}") };
+    tabs.retain(|tab| gone["sessionId"] == tab.as_str());
+    assert_eq!(tabs.len(), 1, "the tab of the hidden page has gone");
+    let destroyed = client.events.iter().find(|event| event["method"] == "Target.targetDestroyed").unwrap();
+    assert_eq!(destroyed["params"]["targetId"], gone["targetId"]);
+    let unknown = client.call(Some(&tabs[0]), "Target.getTargetInfo", json!({})).await;
+    assert_eq!(unknown["error"]["code"], -32001);
+    drop((client, context));
+    end(browser).await;
+}

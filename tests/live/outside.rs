@@ -168,3 +168,47 @@ async fn dialogs_wait_for_who_is_in_control_and_for_nobody_else() {
     drop((person, other));
     stage.end().await;
 }
+
+const BY_SCRIPT: &str = "<!doctype html><style>* { position: absolute; left: 10px; width: 200px; height: 30px; margin: 0 }
+        #o { top: 10px } #m { top: 60px } #s { top: 110px } #c { top: 160px } #l { top: 210px } datalist { display: none }</style>
+    <button id=o onclick='d.showPicker()'>a day</button><button id=m onclick='s.showPicker()'>a menu</button>
+    <select id=s><option>One<option>Two</select><button id=c onclick=\"navigator.clipboard.writeText('by a button')\">copy</button>
+    <input id=l list=q><datalist id=q><option>Apple<option value=Pear label='A pear'></datalist>
+    <input id=d type=date style='opacity:0;top:300px'>
+    <script>window.log = []; for (const kind of ['input', 'change']) addEventListener(kind, event => log.push(kind + ' ' + event.target.id));
+        window.asIs = String(HTMLInputElement.prototype.showPicker) + (() => { try { d.showPicker(); } catch (error) { return error.name; } })();</script>";
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_page_opens_or_copies_by_script_reaches_the_viewer() {
+    let stage = Stage::with(BY_SCRIPT).await;
+    let person = stage.person();
+    // To the page it is Chromium's own: it refuses without a person's gesture.
+    assert_eq!(stage.eval("asIs").await, "function () { [native code] }NotAllowedError");
+    person.click(stage.middle("#o").await);
+    let day = picker(&person).await;
+    assert_eq!((day.kind, day.rect.y), (PickerKind::Date, 300.0));
+    pick(&person, &day, "2031-05-06");
+    stage.until("d.value == '2031-05-06' && log.join() == 'input d,change d'").await;
+    person.click(stage.middle("#m").await);
+    let menu = picker(&person).await;
+    pick(&person, &menu, &menu.options[1].value);
+    stage.until("s.value == 'Two'").await;
+
+    person.click(stage.middle("#c").await);
+    let copied = person.told(|message| match message {
+        ToViewer::Clipboard { text } => Some(text.clone()),
+        _ => None,
+    });
+    assert_eq!(copied.await, "by a button");
+
+    // What a field offers.
+    person.click(stage.middle("#l").await);
+    stage.until("document.activeElement === l").await;
+    person.press("ArrowDown", "ArrowDown", 0);
+    let offered = picker(&person).await;
+    let labels: Vec<_> = offered.options.iter().map(|option| option.label.as_str()).collect();
+    assert_eq!((offered.kind, labels), (PickerKind::Select, vec!["Apple", "A pear"]));
+    pick(&person, &offered, &offered.options[1].value);
+    stage.until("l.value == 'Pear' && log.includes('change l')").await;
+    stage.end().await;
+}

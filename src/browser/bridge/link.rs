@@ -1,6 +1,6 @@
 //! Which sessions and calls are a client's, and what waits for it.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
@@ -29,6 +29,8 @@ pub(in crate::browser) struct Link {
     /// Its session on the browser, which it does not know of: to it that is the connection.
     root: String,
     hidden: Box<dyn Fn(&str) -> bool + Send + Sync>,
+    /// Chromium's tabs around pages that are hidden.
+    husks: Mutex<HashSet<String>>,
     queue: mpsc::UnboundedSender<String>,
     waiting: AtomicUsize,
     over: CancellationToken,
@@ -42,6 +44,8 @@ pub(in crate::browser) struct Links(Mutex<State>);
 struct State {
     /// By session.
     sessions: HashMap<String, Arc<Link>>,
+    /// Chromium's tabs, which hold pages, by the session that a client has on one.
+    tabs: HashMap<String, String>,
     /// By the id that the call has on the wire.
     calls: HashMap<u64, Call>,
 }
@@ -112,7 +116,8 @@ impl Link {
     ) -> (Arc<Self>, mpsc::UnboundedReceiver<String>) {
         let (queue, receiver) = mpsc::unbounded_channel();
         let (root, waiting, over) = (root.to_owned(), AtomicUsize::new(0), CancellationToken::new());
-        (Arc::new(Self { root, hidden, queue, waiting, over }), receiver)
+        let husks = Mutex::default();
+        (Arc::new(Self { root, hidden, husks, queue, waiting, over }), receiver)
     }
 
     pub(super) fn root(&self) -> &str {
@@ -147,7 +152,7 @@ impl Link {
 
     /// Tabs in no window are of this kind. They are ours, and Chromium tells of them before anybody can know their ids.
     fn hides(&self, target: &Info<'_>) -> bool {
-        target.kind == UNSEEN || (self.hidden)(target.target_id)
+        target.kind == UNSEEN || (self.hidden)(target.target_id) || lock(&self.husks).contains(target.target_id)
     }
 }
 
@@ -158,8 +163,10 @@ impl Links {
 
     pub(super) fn remove(&self, link: &Arc<Link>) {
         let mut state = lock(&self.0);
-        state.sessions.retain(|_, owner| !Arc::ptr_eq(owner, link));
-        state.calls.retain(|_, call| !Arc::ptr_eq(&call.link, link));
+        let State { sessions, tabs, calls } = &mut *state;
+        sessions.retain(|_, owner| !Arc::ptr_eq(owner, link));
+        tabs.retain(|session, _| sessions.contains_key(session));
+        calls.retain(|_, call| !Arc::ptr_eq(&call.link, link));
     }
 
     /// Puts a client's command on the wire, under an id of ours.
@@ -234,14 +241,21 @@ impl Links {
                     let detach = json!({ "sessionId": attached.session_id });
                     router.push(router.next_id(), "Runtime.runIfWaitingForDebugger", &(), attached.session_id);
                     router.push(router.next_id(), "Target.detachFromTarget", &detach, session);
+                    self.lose_tab(router, link, session);
                     return false;
                 }
-                lock(&self.0).sessions.insert(attached.session_id.to_owned(), link.clone());
+                let mut state = lock(&self.0);
+                state.sessions.insert(attached.session_id.to_owned(), link.clone());
+                if attached.target_info.kind == "tab" {
+                    state.tabs.insert(attached.session_id.to_owned(), attached.target_info.target_id.to_owned());
+                }
                 true
             }
             "Target.detachedFromTarget" => {
                 let Ok(detached) = serde_json::from_str::<Detached<'_>>(params) else { return true };
-                lock(&self.0).sessions.remove(detached.session_id).is_some()
+                let mut state = lock(&self.0);
+                state.tabs.remove(detached.session_id);
+                state.sessions.remove(detached.session_id).is_some()
             }
             _ if OF_TARGETS.contains(&method) => {
                 let Ok(about) = serde_json::from_str::<OfTarget<'_>>(params) else { return true };
@@ -250,6 +264,25 @@ impl Links {
             }
             _ => true,
         }
+    }
+}
+
+impl Links {
+    /// To its client a tab whose page is hidden has gone: who goes by tabs, as Puppeteer does, waits for the page in each.
+    fn lose_tab(&self, router: &Router, link: &Arc<Link>, session: &str) {
+        let target = {
+            let mut state = lock(&self.0);
+            let Some(target) = state.tabs.remove(session) else { return };
+            state.sessions.remove(session);
+            target
+        };
+        let detach = json!({ "sessionId": session });
+        router.push(router.next_id(), "Runtime.runIfWaitingForDebugger", &(), session);
+        router.push(router.next_id(), "Target.detachFromTarget", &detach, &link.root);
+        let detached = json!({ "sessionId": session, "targetId": target });
+        link.tell(json!({ "method": "Target.detachedFromTarget", "params": detached }).to_string());
+        link.tell(json!({ "method": "Target.targetDestroyed", "params": { "targetId": target } }).to_string());
+        lock(&link.husks).insert(target);
     }
 }
 

@@ -1,5 +1,6 @@
   // Pickers. Chromium's own would be in no picture; it is kept from opening and the viewer's page draws one.
   const DATES = ['date', 'time', 'datetime-local', 'month', 'week'];
+  const OFFERING = ['text', 'search', 'url', 'tel', 'email', 'number'];
   let picked = null;
   let tokens = 0;
 
@@ -7,6 +8,10 @@
     !element.disabled && getComputedStyle(element).appearance !== 'base-select';
   const isField = element => element instanceof HTMLInputElement && !element.disabled && !element.readOnly &&
     (element.type === 'color' || DATES.includes(element.type));
+
+  // A field that offers what is in a list; what Chromium shows while one types would be in no picture either, and is not shown.
+  const isOffering = element => element instanceof HTMLInputElement && !element.disabled && !element.readOnly &&
+    OFFERING.includes(element.type) && element.list?.options.length > 0;
 
   const choices = element => Array.from(element.options, (option, index) => ({
     label: option.label || option.text, value: String(index), selected: option.selected,
@@ -20,6 +25,11 @@
     const told = { kind, token: tokens, value: element.value, ...rectOf(element) };
     if (kind === 'select') {
       told.options = choices(element);
+    } else if (kind === 'list') {
+      told.kind = 'select';
+      told.options = Array.from(element.list.options, (option, index) => ({
+        label: option.label || option.value, value: String(index), selected: option.value === element.value, disabled: option.disabled,
+      }));
     } else {
       told.min = element.min || undefined;
       told.max = element.max || undefined;
@@ -35,7 +45,11 @@
     const { element, kind } = picked;
     picked = null;
     if (!element.isConnected) return false;
-    if (kind === 'select') {
+    if (kind === 'list') {
+      const option = element.list?.options[Number(values[0])];
+      if (!option) return false;
+      element.value = option.value;
+    } else if (kind === 'select') {
       const index = Number(values[0]);
       if (!(index in element.options) || element.selectedIndex === index) return index in element.options;
       element.selectedIndex = index;
@@ -78,7 +92,9 @@
   on('click', event => {
     const element = deep(event);
     const input = element instanceof Element ? element.closest('input') : null;
-    if (!input || !isField(input) || !(event.isTrusted || navigator.userActivation.isActive)) return;
+    if (!input || !(event.isTrusted || navigator.userActivation.isActive)) return;
+    if (isOffering(input) && event.detail > 0 && onIndicator(input, event)) open(input, 'list');
+    if (!isField(input)) return;
     event.preventDefault();
     if (input.type === 'color' || onIndicator(input, event)) open(input, input.type);
   });
@@ -95,7 +111,19 @@
       if (!asks && !(event.key === ' ' && plain)) return;
       event.preventDefault();
       open(element, element.type);
+    } else if (isOffering(element) && (asks || (plain && event.key === 'ArrowDown' && element.type !== 'number'))) {
+      event.preventDefault();
+      open(element, 'list');
     }
+  });
+  // The page asks for one by `showPicker`.
+  on('rhaven-picker', event => {
+    event.stopImmediatePropagation();
+    const element = deep(event);
+    const kind = isMenu(element) ? 'select' : isField(element) ? element.type : isOffering(element) ? 'list' : null;
+    if (!kind || !navigator.userActivation.isActive) return;
+    event.preventDefault();
+    open(element, kind);
   });
   // Its menu would be in no picture, and take what comes next.
   window.addEventListener('contextmenu', event => event.preventDefault(), { signal: over.signal });

@@ -81,6 +81,11 @@
       tell('copied', { text });
     }, { signal: over.signal });
   }
+  // The page copies by itself, at a person's press on its own button.
+  on('rhaven-copied', event => {
+    event.stopImmediatePropagation();
+    if (typeof event.detail === 'string') tell('copied', { text: event.detail });
+  });
   live.isFocused = () => document.hasFocus() && !['IFRAME', 'FRAME'].includes(document.activeElement?.tagName);
   // Puts the text where Ctrl+V takes it from; the page does not hear of it.
   live.hold = text => {

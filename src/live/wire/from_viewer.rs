@@ -66,10 +66,13 @@ pub enum FromViewer {
     Copy {},
     /// Cut what is selected; answered by `clipboard`.
     Cut {},
-    /// Take the active tab to an address: `http:`, `https:`, `data:` and `about:blank`; without a scheme `https:` is meant.
+    /// Take a tab to an address: `http:`, `https:`, `data:` and `about:blank`; without a scheme `https:` is meant.
     Navigate {
         /// The address.
         url: String,
+        /// Which tab; none for the active one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        tab: Option<u32>,
     },
     /// One page back.
     Back {},

@@ -146,11 +146,9 @@ export function tabsOf({ call, state, listen }) {
     async update(tabId, changes) {
       const [id, wanted] = typeof tabId === "object" && tabId !== null ? [undefined, tabId] : [tabId, changes ?? {}];
       const tab = known(id);
-      const was = all().find((one) => one.active);
-      if (wanted.url !== undefined || wanted.active || wanted.highlighted) await front(tab.id);
-      if (wanted.url !== undefined) await call("navigate", { url: wanted.url });
-      // A tab that was in the background stays there unless it is asked for.
-      if (wanted.url !== undefined && !tab.active && !wanted.active && was) await front(was.id);
+      if (wanted.active || wanted.highlighted) await front(tab.id);
+      // A tab that is in the background stays there unless it is asked for.
+      if (wanted.url !== undefined) await call("navigate", { url: wanted.url, tab: tab.id });
       return wanted.url === undefined ? known(tab.id) : { ...known(tab.id), pendingUrl: wanted.url };
     },
     async remove(tabIds) {

@@ -137,6 +137,8 @@ function pasted(event) {
 }
 
 async function copied(message) {
+  // Nothing was selected there: what is on the clipboard here stays.
+  if (!message.text) return;
   try {
     await navigator.clipboard.writeText(message.text);
     say("Copied.");

@@ -9,7 +9,7 @@ import { stayHere } from "./notices.js";
 const VERSION = 1;
 /** What the page around may send to the browser, with the fields that each has. */
 const MESSAGES = {
-  navigate: { url: "string" },
+  navigate: { url: "string", tab: "number?" },
   back: {},
   forward: {},
   reload: {},
@@ -119,8 +119,9 @@ function checked(type, fields) {
   for (const [name, wanted] of Object.entries(known)) {
     const value = fields?.[name];
     if (value === undefined && wanted.endsWith("?")) continue;
-    const sound = wanted === "number" ? Number.isFinite(value) : typeof value === wanted.replace("?", "");
-    if (!sound) throw new TypeError(`“${type}” wants ${name}: ${wanted.replace("?", "")}`);
+    const kind = wanted.replace("?", "");
+    const sound = kind === "number" ? Number.isFinite(value) : typeof value === kind;
+    if (!sound) throw new TypeError(`“${type}” wants ${name}: ${kind}`);
     made[name] = value;
   }
   return made;

@@ -63,7 +63,10 @@ pub(super) fn new_key() -> Zeroizing<String> {
 
 /// A token for the live browser `id` with that key, good for `span`.
 pub(super) fn token(key: &str, tenant: &Tenant, id: &str, opens: Opens, span: Duration) -> String {
-    let expires = (jiff::Timestamp::now() + span).as_second();
+    until(key, tenant, id, opens, (jiff::Timestamp::now() + span).as_second())
+}
+
+fn until(key: &str, tenant: &Tenant, id: &str, opens: Opens, expires: i64) -> String {
     let signature = BASE64URL_NOPAD.encode(&sign(key, tenant, id, opens, expires));
     let tenant = BASE64URL_NOPAD.encode(tenant.as_str().as_bytes());
     format!("{}{expires}.{tenant}.{signature}", opens.letter())
@@ -121,6 +124,10 @@ mod tests {
         assert!(!read(&raised).unwrap().is_of(&key, "one"));
         let later = text.replacen(&text[1..2], "9", 1);
         assert!(read(&later).is_none_or(|token| !token.is_of(&key, "one")));
+        // One that was good once.
+        let now = jiff::Timestamp::now().as_second();
+        assert!(read(&until(&key, &tenant, "one", Opens::Control, now)).is_none());
+        assert!(read(&until(&key, &tenant, "one", Opens::Control, now + 60)).unwrap().is_of(&key, "one"));
         for bad in ["", ".", "v1.YQ.x", "x99999999999.YQ.x", "v99999999999.YQ", &"v".repeat(600)] {
             assert!(read(bad).is_none_or(|token| !token.is_of(&key, "one")), "{bad}");
         }
