@@ -23,7 +23,10 @@ fn pause_for_human(call: &Call) -> Answer {
     let asked = call.wait(ask(&*handover, &session, shown, call.options().time("timeout").map(Deadline::after)));
     call.host.tell(Event::PauseOver { done: asked.is_ok() });
     if !is_shown(call, &session) {
-        call.wait(async { Ok::<_, ScriptError>(handover.hide(session).await) })?;
+        call.wait(async {
+            handover.hide(session).await;
+            Ok::<_, ScriptError>(())
+        })?;
     }
     asked.map(Dynamic::from)
 }

@@ -147,7 +147,7 @@ pub(super) async fn promote(app: App, execution: Execution) -> Result<String, Ex
     let mut record = Record::new(reserved.id().to_owned(), order.work.clone(), order.caller.token_id());
     if has_begun {
         record.begin(app.jobs.claim());
-        record.pause = execution.journal.asked().borrow().clone();
+        record.pause.clone_from(&execution.journal.asked().borrow());
     }
     if let Err(error) = kept::create(&app, tenant, &record).await {
         tracing::warn!(id = order.id, code = error.code(), "a request could not become a job");
