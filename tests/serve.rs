@@ -99,6 +99,8 @@ mod vm_contract;
 mod vm_kept;
 #[path = "serve/vm_nodes.rs"]
 mod vm_nodes;
+#[path = "serve/vm_peers.rs"]
+mod vm_peers;
 #[path = "serve/vm_rights.rs"]
 mod vm_rights;
 #[path = "egress/support.rs"]

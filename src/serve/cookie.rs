@@ -8,6 +8,7 @@ use axum::http::{HeaderMap, header};
 use data_encoding::{BASE64URL_NOPAD, HEXLOWER};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
+use url::Url;
 
 use crate::base::Tenant;
 use crate::session::{LivePart, Seen, SessionError, TokenInfo};
@@ -16,7 +17,9 @@ use super::app::App;
 use super::request_id::random_id;
 
 /// The cookie.
-pub(super) const NAME: &str = "rhaven";
+const NAME: &str = "rhaven";
+/// The same where all of the host is ours, and goes over TLS: no other host of its site, and no page that came in clear, can put one there.
+const OF_HOST: &str = "__Host-rhaven";
 /// The header with the word.
 const WORD: &str = "x-rhaven-csrf";
 /// How long one is signed in.
@@ -47,11 +50,18 @@ pub(super) fn word(app: &App, cookie: &str) -> String {
     app.sessions.prove(&[CSRF, cookie.as_bytes()])
 }
 
+/// What it is called where URLs of the server begin with `base`.
+pub(super) fn called(base: &str) -> &'static str {
+    let is_alone = Url::parse(base).is_ok_and(|base| base.scheme() == "https" && base.path() == "/");
+    if is_alone { OF_HOST } else { NAME }
+}
+
 /// The cookie that came with a request.
-pub(super) fn sent(headers: &HeaderMap) -> Option<&str> {
+pub(super) fn sent<'a>(app: &App, headers: &'a HeaderMap) -> Option<&'a str> {
+    let called = called(&app.base_url());
     let all = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
     let mut pairs = all.flat_map(|value| value.split(';')).filter_map(|pair| pair.trim().split_once('='));
-    pairs.find(|(name, _)| *name == NAME).map(|(_, value)| value).filter(|value| value.len() <= LONGEST)
+    pairs.find(|(name, _)| *name == called).map(|(_, value)| value).filter(|value| value.len() <= LONGEST)
 }
 
 /// The token that a cookie stands for; none where it is not ours, has run out, or the token was revoked.
@@ -90,11 +100,28 @@ pub(super) fn is_own(headers: &HeaderMap) -> bool {
 
 /// Whose a request is that came from the dashboard: the cookie alone says nothing, since pages of others can have it sent.
 pub(super) async fn person(app: &App, headers: &HeaderMap) -> Result<Option<TokenInfo>, SessionError> {
-    let (Some(cookie), Some(word)) = (sent(headers), headers.get(WORD).and_then(|value| value.to_str().ok())) else {
+    let (Some(cookie), Some(word)) = (sent(app, headers), headers.get(WORD).and_then(|value| value.to_str().ok()))
+    else {
         return Ok(None);
     };
     if !is_own(headers) || !app.sessions.is_proven(word, &[CSRF, cookie.as_bytes()]).await? {
         return Ok(None);
     }
     token_of(app, cookie).await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_where_the_host_is_ours_is_it_the_hosts() {
+        for (base, wanted) in [
+            ("https://rhaven.example", OF_HOST),
+            ("https://site.example/rhaven", NAME),
+            ("http://127.0.0.1:7300", NAME),
+        ] {
+            assert_eq!(called(base), wanted, "{base}");
+        }
+    }
 }

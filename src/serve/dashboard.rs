@@ -21,6 +21,7 @@ const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; c
                       base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 const JS: &str = "text/javascript; charset=utf-8";
 const CSS: &str = "text/css; charset=utf-8";
+const NO_STORE: &str = "no-store";
 const HTML: &str = "text/html; charset=utf-8";
 
 /// Path, content type, text.
@@ -45,8 +46,11 @@ pub(super) fn routes() -> OpenApiRouter<App> {
 }
 
 fn file(kind: &'static str, text: &'static str) -> impl IntoResponse {
-    let headers: [(HeaderName, &'static str); 5] = [
+    // After signing out a page is not to come back out of the browser's memory.
+    let cached = if kind == HTML { NO_STORE } else { "no-cache" };
+    let headers: [(HeaderName, &'static str); 6] = [
         (header::CONTENT_TYPE, kind),
+        (header::CACHE_CONTROL, cached),
         (header::CONTENT_SECURITY_POLICY, POLICY),
         (header::X_FRAME_OPTIONS, "DENY"),
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
@@ -108,7 +112,9 @@ async fn sign_in(
     let token = found.ok_or_else(refused)?;
     let cookie = cookie::made(&app, &token);
     let set = set(&app, &cookie, cookie::LASTS.as_secs())?;
-    Ok(([(header::SET_COOKIE, set)], Json(person(&app, &token, &cookie))).into_response())
+    let no_store = HeaderValue::from_static(NO_STORE);
+    Ok(([(header::SET_COOKIE, set), (header::CACHE_CONTROL, no_store)], Json(person(&app, &token, &cookie)))
+        .into_response())
 }
 
 /// Signs out of the dashboard: the cookie opens nothing any more
@@ -117,7 +123,7 @@ async fn sign_in(
 async fn sign_out(State(app): State<App>, headers: HeaderMap) -> Result<Response, ApiError> {
     own(&headers)?;
     let away = |_| ApiError::new("store_unavailable", "nobody can be signed out just now");
-    if let Some(cookie) = cookie::sent(&headers)
+    if let Some(cookie) = cookie::sent(&app, &headers)
         && let Some(token) = cookie::token_of(&app, cookie).await.map_err(away)?
     {
         cookie::sign_out(&app, &token.tenant, cookie).await.map_err(away)?;
@@ -129,11 +135,13 @@ async fn sign_out(State(app): State<App>, headers: HeaderMap) -> Result<Response
 /// Who is signed in to the dashboard
 #[utoipa::path(get, path = "/dashboard/me", tag = "server",
     responses((status = 200, body = Person), (status = 401, body = ErrorBody), (status = 503, body = ErrorBody)))]
-async fn me(State(app): State<App>, headers: HeaderMap) -> Result<Json<Person>, ApiError> {
-    let cookie = cookie::sent(&headers).ok_or_else(refused)?;
+async fn me(State(app): State<App>, headers: HeaderMap) -> Result<Response, ApiError> {
+    let cookie = cookie::sent(&app, &headers).ok_or_else(refused)?;
     let found = cookie::token_of(&app, cookie).await;
     let found = found.map_err(|_| ApiError::new("store_unavailable", "tokens cannot be looked up just now"))?;
-    Ok(Json(person(&app, &found.ok_or_else(refused)?, cookie)))
+    let person = person(&app, &found.ok_or_else(refused)?, cookie);
+    // It has the word that goes with the cookie.
+    Ok(([(header::CACHE_CONTROL, NO_STORE)], Json(person)).into_response())
 }
 
 /// The header that keeps the cookie so long.
@@ -141,6 +149,9 @@ fn set(app: &App, cookie: &str, seconds: u64) -> Result<HeaderValue, ApiError> {
     let base = app.base_url();
     let secure = if base.starts_with("https:") { "; Secure" } else { "" };
     let path = url::Url::parse(&base).map_or_else(|_| "/".to_owned(), |url| url.path().to_owned());
-    let text = format!("{}={cookie}; Path={path}; Max-Age={seconds}; HttpOnly; SameSite=Strict{secure}", cookie::NAME);
+    let text = format!(
+        "{}={cookie}; Path={path}; Max-Age={seconds}; HttpOnly; SameSite=Strict{secure}",
+        cookie::called(&base)
+    );
     HeaderValue::from_str(&text).map_err(|_| ApiError::internal("the cookie cannot be sent"))
 }

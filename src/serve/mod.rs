@@ -21,6 +21,7 @@ mod jobs;
 mod json;
 mod library;
 mod metrics;
+mod moved;
 mod nodes;
 mod observe;
 mod openapi;

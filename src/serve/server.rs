@@ -18,6 +18,7 @@ use tokio_util::task::TaskTracker;
 use crate::session::{SessionError, Sessions};
 
 use super::app::{App, url_of};
+use super::moved::{Counted, Moved};
 use super::observe::Peer;
 use super::{ServeConfig, jobs, nodes, router};
 
@@ -157,8 +158,11 @@ async fn end(app: &App, connections: &TaskTracker) {
 pub(super) async fn serve(stream: TcpStream, peer: SocketAddr, router: Router, ending: CancellationToken) {
     // Answers are small and whole.
     let _ = stream.set_nodelay(true);
+    let moved = Moved::default();
+    let stream = Counted::new(stream, moved.clone());
     let service = hyper::service::service_fn(move |mut request: hyper::Request<Incoming>| {
         request.extensions_mut().insert(Peer(peer));
+        request.extensions_mut().insert(moved.clone());
         let service = TowerToHyperService::new(router.clone());
         async move { hyper::service::Service::call(&service, request.map(Body::new) as Request).await as Answered }
     });

@@ -91,7 +91,7 @@ pub(super) async fn snapshot(
 
 /// What is kept with the state.
 pub(super) fn beside(tabs: &Tabs) -> Beside {
-    let tabs = tabs.pages().iter().map(|page| page.main_frame().url()).collect();
+    let tabs = tabs.wanted().addresses(&tabs.pages());
     Beside { tabs, ..Beside::default() }
 }
 

@@ -38,6 +38,15 @@ pub(super) struct Seed {
     pub(super) key: Option<DataKey>,
 }
 
+/// What came of copying a session over another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CopiedOver {
+    /// The version that was the other's newest before.
+    pub before: Version,
+    /// Its newest version by now.
+    pub version: Version,
+}
+
 /// What is to become of a part that cannot be opened.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Damaged {
@@ -69,8 +78,13 @@ impl Sessions {
     }
 
     /// Makes what the newest version of `id` holds the newest version of `onto`, which has to exist; what that held is a version before
-    /// it. Answers that newest version. [`SessionError::Busy`] where somebody else has `onto`.
-    pub async fn copy_over(&self, tenant: &Tenant, id: &SessionId, onto: &SessionId) -> Result<Version, SessionError> {
+    /// it. [`SessionError::Busy`] where somebody else has `onto`. Where it fails, `onto` holds what it held.
+    pub async fn copy_over(
+        &self,
+        tenant: &Tenant,
+        id: &SessionId,
+        onto: &SessionId,
+    ) -> Result<CopiedOver, SessionError> {
         let Some(seed) = self.seed(tenant, id, None).await? else {
             return Err(SessionError::NotFound(id.clone()));
         };
@@ -94,7 +108,7 @@ impl Sessions {
         lease: &Lease,
         seed: Seed,
         over: Stored,
-    ) -> Result<Version, SessionError> {
+    ) -> Result<CopiedOver, SessionError> {
         let Seed { source, mut index, sealed, .. } = seed;
         let Some(source) = source else { return Err(SessionError::NotFound(id.clone())) };
         let target = Target { sessions: self, tenant, id, ttl: over.record.ttl(), lease };
@@ -111,15 +125,26 @@ impl Sessions {
         let commit = target.commit(&record, &over.key, Some(over.version), &index, new_parts)?;
         let committed = self.records().commit(&target.name(), &commit).await?;
         reached("copy.committed");
-        self.tidy(&committed.orphaned).await;
-        if shares_blobs {
-            // As of a fork: where the source's version went meanwhile, its blobs may have gone too.
-            let now = self.records().read(&self.name(tenant, &source.record.id), Some(source.version)).await?;
-            if now.is_none_or(|now| now.fence != source.fence) {
-                return Err(self.missing(tenant, &source.record.id, source.version).await);
-            }
+        // As of a fork: where the source's version went meanwhile, its blobs may have gone too.
+        if shares_blobs && let Err(error) = self.is_kept(tenant, &source).await {
+            // What it held is what it holds again: the same parts at their places.
+            let back = target.commit(&over.record, &over.key, Some(version), &over.index, Vec::new())?;
+            let back = self.records().commit(&target.name(), &back).await?;
+            self.tidy(&committed.orphaned).await;
+            self.tidy(&back.orphaned).await;
+            return Err(error);
         }
-        Ok(version)
+        self.tidy(&committed.orphaned).await;
+        Ok(CopiedOver { before: over.version, version })
+    }
+
+    /// Fails where that version of a session is there no more.
+    async fn is_kept(&self, tenant: &Tenant, source: &Stored) -> Result<(), SessionError> {
+        let now = self.records().read(&self.name(tenant, &source.record.id), Some(source.version)).await?;
+        match now {
+            Some(now) if now.fence == source.fence => Ok(()),
+            _ => Err(self.missing(tenant, &source.record.id, source.version).await),
+        }
     }
 
     /// Makes a session of a run's state.

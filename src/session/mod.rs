@@ -100,6 +100,7 @@ mod workspace;
 pub use audit::{Audit, Damage, VersionAudit};
 pub use devices::{DEVICES, Device};
 pub use error::SessionError;
+pub use forks::CopiedOver;
 pub use given::check_cookies;
 pub use guard::{Admission, Guard, SigningIn};
 pub use identities::{IdentityInfo, identity_name};

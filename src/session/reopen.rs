@@ -1,5 +1,8 @@
 //! The tabs that were open when a session was saved, opened again for who asks for them.
 
+use std::collections::{HashMap, VecDeque};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
 use crate::base::{Deadline, show_duration};
 use crate::page::{GotoOptions, LoadState, Page, PageError};
 
@@ -19,26 +22,82 @@ impl Session {
     /// Opens the tabs again that were open when what it was restored from was saved, those at http and https addresses. All begin to load at
     /// once, the oldest in the current page. Waits until that one has committed, no longer than to `deadline`, and for no other. One that
     /// does not load by then is a notice. To be called after [`Workspace::admit`]: the pages are to be those of who is signed in.
-    pub async fn reopen_tabs(&self, deadline: Deadline) -> Result<(), SessionError> {
-        self.unless_closed(self.reopen(deadline)).await
+    ///
+    /// From the call on, before anything of it is waited for, those tabs count as open at these addresses when the session is saved, until they
+    /// are there, go elsewhere or are closed: one whose site is away for a while is not lost by that.
+    pub fn reopen_tabs(&self, deadline: Deadline) -> impl Future<Output = Result<(), SessionError>> + Send + use<> {
+        let session = self.clone();
+        let stored = self.0.kept.as_ref().and_then(|kept| kept.opened.stored());
+        let urls = stored.into_iter().flat_map(|stored| stored.index.beside.tabs.iter());
+        let urls: Vec<String> = urls.filter(|url| origin_of(url).is_some()).cloned().collect();
+        self.0.room.tabs.wanted().expect(&urls);
+        async move { session.unless_closed(session.reopen(urls, deadline)).await }
     }
 
-    async fn reopen(&self, deadline: Deadline) -> Result<(), SessionError> {
-        let Some(stored) = self.0.kept.as_ref().and_then(|kept| kept.opened.stored()) else { return Ok(()) };
-        let (mut urls, tabs) =
-            (stored.index.beside.tabs.iter().filter(|url| origin_of(url).is_some()), &self.0.room.tabs);
+    async fn reopen(&self, urls: Vec<String>, deadline: Deadline) -> Result<(), SessionError> {
+        let (mut urls, tabs) = (urls.into_iter(), &self.0.room.tabs);
         let first = {
             let _one_at_a_time = self.0.busy.lock().await;
             let Some(url) = urls.next() else { return Ok(()) };
-            let first = tokio::spawn(load(self.0.room.page().await?, url.clone(), tabs.clone(), deadline));
+            let page = self.0.room.page().await?;
+            tabs.wanted().opened(&page);
+            let first = tokio::spawn(load(page, url, tabs.clone(), deadline));
             // One after the other, so that they have the order that they had.
             for url in urls {
-                tokio::spawn(load(Box::pin(tabs.open_page()).await?, url.clone(), tabs.clone(), deadline));
+                let page = Box::pin(tabs.open_page()).await?;
+                tabs.wanted().opened(&page);
+                tokio::spawn(load(page, url, tabs.clone(), deadline));
             }
             first
         };
         first.await.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()));
         Ok(())
+    }
+}
+
+/// Tabs that are wanted back, and are not there yet.
+#[derive(Debug, Default)]
+pub(super) struct Wanted(Mutex<State>);
+
+#[derive(Debug, Default)]
+struct State {
+    /// Those that nothing has been opened for, in their order.
+    next: VecDeque<String>,
+    /// The others, by the id of their target.
+    opened: HashMap<String, String>,
+}
+
+impl Wanted {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn expect(&self, urls: &[String]) {
+        self.state().next = urls.iter().cloned().collect();
+    }
+
+    /// That page is for the first of those that nothing has been opened for.
+    fn opened(&self, page: &Page) {
+        let mut state = self.state();
+        if let Some(url) = state.next.pop_front() {
+            state.opened.insert(page.target().id().inner().clone(), url);
+        }
+    }
+
+    /// Where the tabs are that a save keeps: those at nothing of the web are at what was wanted of them.
+    pub(super) fn addresses(&self, pages: &[Page]) -> Vec<String> {
+        let mut state = self.state();
+        let mut addresses = Vec::new();
+        for page in pages {
+            let (url, id) = (page.main_frame().url(), page.target().id().inner());
+            if origin_of(&url).is_some() {
+                // It is there, or somebody went elsewhere with it.
+                state.opened.remove(id);
+            }
+            addresses.push(state.opened.get(id).cloned().unwrap_or(url));
+        }
+        addresses.extend(state.next.iter().cloned());
+        addresses
     }
 }
 

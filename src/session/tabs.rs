@@ -17,10 +17,11 @@ use super::SessionError;
 use super::aside::{Guest, GuestTab, HiddenIds, HiddenTab};
 use super::emulate::{KeptIdentity, Own, Told, grant_geolocation};
 use super::permissions::Permissions;
+use super::reopen::Wanted;
 use super::storage_key::Position;
 use super::tab_held::Held;
 use super::tab_storage::TabStorages;
-use super::visited::Visited;
+use super::visited::{Visited, has_password};
 
 /// How long a popup may take to take another identity.
 const LATE_TIMEOUT: Duration = Duration::from_secs(10);
@@ -45,6 +46,7 @@ struct Inner {
     own: Own,
     told: Told,
     storages: TabStorages,
+    wanted: Wanted,
     state: Mutex<State>,
     arrived: Notify,
     /// Counts the pages that came.
@@ -118,6 +120,7 @@ impl Tabs {
             own,
             told: Told::default(),
             storages: TabStorages::default(),
+            wanted: Wanted::default(),
             state: Mutex::new(state),
             arrived: Notify::new(),
             added: watch::Sender::new(0),
@@ -187,6 +190,11 @@ impl Tabs {
     /// The sessionStorage of the tabs.
     pub(super) fn storages(&self) -> &TabStorages {
         &self.0.storages
+    }
+
+    /// Those of them that are wanted back.
+    pub(super) fn wanted(&self) -> &Wanted {
+        &self.0.wanted
     }
 
     /// What the browser tells sites by itself.
@@ -467,11 +475,6 @@ impl Drop for Asked<'_> {
             }
         }
     }
-}
-
-/// Whether an address has a user's name or a password in it.
-fn has_password(url: &str) -> bool {
-    url.contains('@') && url::Url::parse(url).is_ok_and(|url| !url.username().is_empty() || url.password().is_some())
 }
 
 /// The origin of an http or https URL with a slash at its end, which is also its first-party storage key.

@@ -28,3 +28,8 @@ impl Visited {
         }
     }
 }
+
+/// Whether an address has a user's name or a password in it.
+pub(super) fn has_password(url: &str) -> bool {
+    url.contains('@') && url::Url::parse(url).is_ok_and(|url| !url.username().is_empty() || url.password().is_some())
+}

@@ -60,6 +60,8 @@ pub fn config(home: &std::path::Path) -> ServeConfig {
     let mut config = ServeConfig::new("127.0.0.1:0".parse().unwrap(), workspace);
     // The sites of the tests are on this machine.
     config.egress.policy = policy(&PolicyOptions { allow_private: true, ..PolicyOptions::default() });
+    // Sockets of tests are not read all the time.
+    config.live_patience = Duration::from_mins(10);
     config
 }
 

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt};
 use reqwest::{Method, StatusCode};
+use rhaven::base::{SessionId, Tenant, Version};
 use rhaven::browser::{Browser, Target};
 use rhaven::session::Scope;
 use serde_json::{Value, json};
@@ -123,6 +124,22 @@ async fn one_profile_is_saved_over_another() {
         end(&rig, text(&live, "session_id")).await;
         ids.push(text(&live, "session_id").to_owned());
     }
+    // Where no browser starts nothing becomes of it: neither of the one that was to be saved over, nor of a copy.
+    let home = rig.stop().await;
+    let rig =
+        Rig::start_over(home, |config| config.workspace.launch.executable = Some("/nowhere/chromium".into())).await;
+    for save in [json!(ids[1]), json!(true)] {
+        let refused = rig.post("/v0/vm", &json!({ "profile": { "load": ids[0], "save": save } })).await;
+        assert!(refused.status.is_server_error(), "{}", refused.text);
+    }
+    let (tenant, over) = (Tenant::new("acme").unwrap(), SessionId::new(ids[1].as_str()).unwrap());
+    let differs = rig.sessions.diff(&tenant, &over, Some(Version(1)), None).await.unwrap();
+    assert_eq!((differs.to, differs.changes), (Version(3), vec![]), "what it was, with both in its history");
+    let kept = rig.ask(Method::GET, "/v1/sessions", None).await.json();
+    assert_eq!(kept["sessions"].as_array().unwrap().len(), 2, "{kept}");
+    let home = rig.stop().await;
+    let rig = Rig::start_over(home, |_| {}).await;
+
     let live = made(&rig, &json!({ "profile": { "load": ids[0], "save": ids[1] } })).await;
     end(&rig, text(&live, "session_id")).await;
     let live = made(&rig, &json!({ "profile": { "load": ids[1] } })).await;
@@ -257,6 +274,13 @@ async fn a_token_opens_what_it_says_and_no_more() {
     let sent_away = format!("/live/{id}/users/2");
     assert_eq!(rig.ask_as(text(&live, "admin_token"), Method::DELETE, &sent_away, None).await.status, StatusCode::OK);
     assert_eq!(heard(&mut looker, "closed").await["reason"], "removed");
+    // What was said of somebody holds when they come back.
+    let mut again = socket(&rig, id, view, Some(&here)).await.unwrap();
+    assert_eq!(heard(&mut again, "closed").await["reason"], "forbidden");
+    let mut again = socket(&rig, id, control, Some(&here)).await.unwrap();
+    assert_eq!(heard(&mut again, "hello").await["role"], "view");
+    let mut new = socket(&rig, id, token_of(text(&shown(&rig, id).await, "embed_url")), None).await.unwrap();
+    assert_eq!(heard(&mut new, "hello").await["role"], "control");
     // Other tenants, and tokens without the scope.
     let stranger = rig.token_of("other", &Scope::ALL).await;
     let path = format!("/v0/vm/{id}");

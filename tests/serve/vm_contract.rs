@@ -71,6 +71,8 @@ async fn it_is_what_was_asked_and_its_admin_token_says_who_may_what() {
         ("addRoles", json!([["1"]]), "invalid_request"),
         ("addRoles", json!([[user], ["owner"]]), "invalid_request"),
         ("removeRoles", json!({}), "invalid_request"),
+        ("removeRoles", json!([[user], ["control"], true]), "invalid_request"),
+        ("addRoles", json!([[user], ["control"], 1]), "invalid_request"),
         ("setPermissions", json!([user, { "control_disabled": 1 }]), "invalid_request"),
         ("setPermissions", json!(["77", {}]), "not_found"),
         ("timeout", json!({ "reset": 1 }), "invalid_request"),
@@ -82,7 +84,7 @@ async fn it_is_what_was_asked_and_its_admin_token_says_who_may_what() {
     }
     say(&mut person, json!({ "type": "take_control" })).await;
     assert_eq!(heard(&mut person, "error").await["code"], "not_in_control");
-    assert_eq!(admin("addRoles", json!([[user], ["control"]])).await.status, StatusCode::OK);
+    assert_eq!(admin("addRoles", json!([[user], ["control"], true])).await.status, StatusCode::OK);
     say(&mut person, json!({ "type": "take_control" })).await;
     in_time("control", async { while heard(&mut person, "control").await["yours"] != json!(true) {} }).await;
     let no_longer = json!([user, { "control_disabled": true, "priority": 1 }]);

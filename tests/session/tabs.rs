@@ -63,14 +63,16 @@ async fn tabs_are_opened_again_and_find_what_they_left() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn tabs_that_are_still_loading_at_the_end_stay_kept() {
-    let rig = Rig::start().await;
-    let (one, two) = (rig.url("/?tab=1"), rig.other_url("/?tab=2"));
+    let (rig, gone) = (Rig::start().await, Rig::start().await);
+    let (one, two, away) = (rig.url("/?tab=1"), rig.other_url("/?tab=2"), gone.url("/"));
     rig.run(async |session, page| {
         goto(&page, &one).await;
         evaluate(&page, "localStorage.setItem('token', 'one')").await;
+        popup(&session, &page, &away, "noopener").await;
         popup(&session, &page, &two, "noopener").await;
     })
     .await;
+    drop(gone);
     let outcome = rig
         .run(async |session, page| {
             session.reopen_tabs(soon()).await.unwrap();
@@ -78,8 +80,18 @@ async fn tabs_that_are_still_loading_at_the_end_stay_kept() {
         })
         .await;
     assert!(outcome.updated);
-    let info = rig.sessions().await.unwrap().show(&Tenant::default(), &id("acme")).await.unwrap();
-    assert_eq!(info.tabs, [rig.url("/"), rig.other_url("/")]);
+    let tabs = async || rig.sessions().await.unwrap().show(&Tenant::default(), &id("acme")).await.unwrap().tabs;
+    assert_eq!(tabs().await, [rig.url("/"), away.clone(), rig.other_url("/")], "one site is away for a while");
+    // It ends before anything was opened.
+    let outcome = rig
+        .run(async |session, page| {
+            drop(session.reopen_tabs(soon()));
+            goto(&page, &one).await;
+            evaluate(&page, "localStorage.setItem('token', 'again')").await;
+        })
+        .await;
+    assert!(outcome.updated);
+    assert_eq!(tabs().await[1..], [rig.url("/"), away, rig.other_url("/")]);
     // A session without anything kept has none.
     let workspace = rig.workspace();
     let session = workspace.session(&id("new"), &SessionOptions::default()).await.unwrap();

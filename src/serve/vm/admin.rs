@@ -132,7 +132,7 @@ async fn timeout(
 
 /// Gives people roles
 #[utoipa::path(post, path = "/live/{id}/addRoles", tag = "live browsers", security(("admin_token" = [])),
-    request_body(content = Vec<Object>, description = "`[[user ids], [roles]]`: `[[\"1\"], [\"control\"]]`"),
+    request_body(content = Vec<Object>, description = "`[[user ids], [roles]]`: `[[\"1\"], [\"control\"]]`; with `true` behind them the others lose the role"),
     params(("id" = String, Path, description = "Its `session_id`")),
     responses((status = 200, body = Done), (status = 401, body = ErrorBody), (status = 403, body = ErrorBody), (status = 404, body = ErrorBody)))]
 async fn add_roles(
@@ -171,9 +171,20 @@ async fn set_roles(app: &App, found: Found, request: Request, role: Role) -> Res
     if let Some(other) = roles.iter().find(|role| *role != CONTROL) {
         return Err(ApiError::invalid("[1]", format!("there is one role, {CONTROL:?}; found {other:?}")));
     }
-    for user in &users {
-        vm.live.set_role(viewer(&vm, user)?, role);
+    let is_exclusive = match arguments.get(2) {
+        None | Some(Value::Bool(false)) => false,
+        Some(Value::Bool(true)) if role == Role::Control => true,
+        Some(_) => {
+            let what = "[2]: whether the others lose the role: true or false, and true for addRoles only";
+            return Err(ApiError::invalid("[2]", what));
+        }
+    };
+    let meant = users.iter().map(|user| viewer(&vm, user)).collect::<Result<Vec<_>, _>>()?;
+    if is_exclusive {
+        let others = vm.live.viewers().into_iter().map(|(other, _)| other).filter(|other| !meant.contains(other));
+        others.for_each(|other| set_role(&vm, other, Role::View));
     }
+    meant.into_iter().for_each(|user| set_role(&vm, user, role));
     Ok(Json(Done {}).into_response())
 }
 
@@ -203,7 +214,7 @@ async fn set_permissions(
     if let Some(disabled) = permissions.get("control_disabled") {
         let wanted = || ApiError::invalid("[1].control_disabled", "control_disabled: true or false");
         let role = if disabled.as_bool().ok_or_else(wanted)? { Role::View } else { Role::Control };
-        vm.live.set_role(viewer, role);
+        set_role(&vm, viewer, role);
     }
     Ok(Json(Done {}).into_response())
 }
@@ -223,8 +234,16 @@ async fn remove_user(
         Found::There(node) => return nodes::forward(&app, request, &node).await,
         Found::Here(vm) => vm,
     };
-    vm.live.remove(viewer(&vm, &user)?, "removed");
+    let user = viewer(&vm, &user)?;
+    vm.links.remove(user);
+    vm.live.remove(user, "removed");
     Ok(Json(Done {}).into_response())
+}
+
+/// What somebody may from now on, also when the link is lost and found again.
+fn set_role(vm: &Vm, viewer: u32, role: Role) {
+    vm.links.set_role(viewer, role);
+    vm.live.set_role(viewer, role);
 }
 
 /// The viewer of that number.

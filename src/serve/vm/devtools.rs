@@ -4,10 +4,12 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use axum::body::Bytes;
 use axum::extract::ws::{Message, WebSocket};
 use axum::extract::{Request, State};
 use axum::response::Response;
-use futures_util::{SinkExt, StreamExt};
+use futures_util::stream::SplitSink;
+use futures_util::{FutureExt, SinkExt, StreamExt};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -19,6 +21,7 @@ use super::super::nodes;
 use super::super::params::Names;
 use super::admin::{Found, admitted};
 use super::key::Opens;
+use super::peer::{Peer, READING};
 use super::running::Vm;
 use super::socket::{upgrade, wants_socket};
 
@@ -50,8 +53,9 @@ async fn devtools(
         Found::Here(vm) => vm,
     };
     let bridge = vm.live.session().bridge().await?;
+    let peer = Peer::of(request.extensions(), app.config.live_patience);
     let upgrade = upgrade(request).await?.max_message_size(MAX_MESSAGE).max_frame_size(MAX_MESSAGE);
-    Ok(upgrade.on_upgrade(move |socket| async move { serve(&vm, bridge, socket).await }))
+    Ok(upgrade.on_upgrade(move |socket| async move { serve(&vm, bridge, socket, &peer).await }))
 }
 
 /// A client that is connected.
@@ -72,19 +76,30 @@ impl Drop for Client {
     }
 }
 
-/// Carries messages both ways until one side ends. A client that closes the browser ends it in order.
-async fn serve(vm: &Arc<Vm>, mut bridge: Bridge, socket: WebSocket) {
+/// Carries messages both ways until one side ends, or the other is there no more.
+async fn serve(vm: &Arc<Vm>, bridge: Bridge, socket: WebSocket, peer: &Peer) {
     let _client = Client::of(vm);
+    let over = async {
+        vm.ended().await;
+        tokio::time::sleep(READING).await;
+    };
+    tokio::select! {
+        () = carry(vm, bridge, socket, peer) => {}
+        () = peer.gone() => {}
+        () = over => {}
+    }
+}
+
+/// A client that closes the browser ends it in order.
+async fn carry(vm: &Vm, mut bridge: Bridge, socket: WebSocket, peer: &Peer) {
     let closing = bridge.closing().clone();
     let (mut sink, mut stream) = socket.split();
+    let mut beat = peer.beat();
     loop {
-        tokio::select! {
+        let sent = tokio::select! {
+            _ = beat.tick() => Message::Ping(Bytes::new()),
             told = bridge.next() => match told {
-                Some(told) => {
-                    if sink.send(Message::text(told)).await.is_err() {
-                        break;
-                    }
-                }
+                Some(told) => Message::text(told),
                 None => break,
             },
             asked = stream.next() => match asked {
@@ -92,15 +107,30 @@ async fn serve(vm: &Arc<Vm>, mut bridge: Bridge, socket: WebSocket) {
                     vm.acted();
                     vm.live.session().touched();
                     bridge.send(&text);
+                    continue;
                 }
-                Some(Ok(Message::Binary(_) | Message::Ping(_) | Message::Pong(_))) => {}
+                Some(Ok(Message::Binary(_) | Message::Ping(_) | Message::Pong(_))) => continue,
                 Some(Ok(Message::Close(_)) | Err(_)) | None => break,
             },
             () = closing.cancelled() => {
+                // It waits for the answer, which is on its way already.
+                let _ = tokio::time::timeout(READING, the_rest(&mut bridge, &mut sink, peer)).await;
                 vm.end("request");
                 break;
             }
+        };
+        if !peer.send(&mut sink, sent).await {
+            break;
         }
     }
-    let _ = sink.close().await;
+    let _ = tokio::time::timeout(READING, sink.close()).await;
+}
+
+/// Sends what waits for the client by now.
+async fn the_rest(bridge: &mut Bridge, sink: &mut SplitSink<WebSocket, Message>, peer: &Peer) {
+    while let Some(Some(told)) = bridge.next().now_or_never() {
+        if !peer.send(sink, Message::text(told)).await {
+            return;
+        }
+    }
 }

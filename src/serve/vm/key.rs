@@ -50,6 +50,8 @@ pub(super) struct Token<'a> {
     pub(super) opens: Opens,
     pub(super) tenant: Tenant,
     expires: i64,
+    /// What tells it from others for the same.
+    pub(super) link: &'a str,
     signature: &'a str,
 }
 
@@ -67,9 +69,18 @@ pub(super) fn token(key: &str, tenant: &Tenant, id: &str, opens: Opens, span: Du
 }
 
 fn until(key: &str, tenant: &Tenant, id: &str, opens: Opens, expires: i64) -> String {
-    let signature = BASE64URL_NOPAD.encode(&sign(key, tenant, id, opens, expires));
+    let mut link = [0; 8];
+    // Without randomness it is one with others of its second.
+    let _ = getrandom::fill(&mut link);
+    let link = BASE64URL_NOPAD.encode(&link);
+    let signature = BASE64URL_NOPAD.encode(&sign(key, tenant, id, &head(opens, expires, &link)));
     let tenant = BASE64URL_NOPAD.encode(tenant.as_str().as_bytes());
-    format!("{}{expires}.{tenant}.{signature}", opens.letter())
+    format!("{}.{tenant}.{signature}", head(opens, expires, &link))
+}
+
+/// What a token says but for whose it is.
+fn head(opens: Opens, expires: i64, link: &str) -> String {
+    format!("{}{expires}-{link}", opens.letter())
 }
 
 /// Reads a token; none where it is not one, or has run out.
@@ -81,25 +92,26 @@ pub(super) fn read(text: &str) -> Option<Token<'_>> {
     let (tenant, signature) = rest.split_once('.')?;
     let letter = head.chars().next()?;
     let opens = Opens::ALL.into_iter().find(|opens| opens.letter() == letter)?;
-    let expires: i64 = head.get(letter.len_utf8()..)?.parse().ok()?;
+    let (expires, link) = head.get(letter.len_utf8()..)?.split_once('-')?;
+    let expires: i64 = expires.parse().ok()?;
     let tenant = String::from_utf8(BASE64URL_NOPAD.decode(tenant.as_bytes()).ok()?).ok()?;
     let tenant = Tenant::new(tenant).ok()?;
-    (expires > jiff::Timestamp::now().as_second()).then_some(Token { opens, tenant, expires, signature })
+    (expires > jiff::Timestamp::now().as_second()).then_some(Token { opens, tenant, expires, link, signature })
 }
 
 impl Token<'_> {
     /// Whether it is one of the live browser `id` with that key.
     pub(super) fn is_of(&self, key: &str, id: &str) -> bool {
         let Ok(given) = BASE64URL_NOPAD.decode(self.signature.as_bytes()) else { return false };
-        let right = sign(key, &self.tenant, id, self.opens, self.expires);
+        let right = sign(key, &self.tenant, id, &head(self.opens, self.expires, self.link));
         !right.is_empty() && bool::from(right.ct_eq(&given))
     }
 }
 
-fn sign(key: &str, tenant: &Tenant, id: &str, opens: Opens, expires: i64) -> Vec<u8> {
+fn sign(key: &str, tenant: &Tenant, id: &str, head: &str) -> Vec<u8> {
     // A key of any length will do.
     let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(key.as_bytes()) else { return Vec::new() };
-    for part in [tenant.as_str(), id, &format!("{}{expires}", opens.letter())] {
+    for part in [tenant.as_str(), id, head] {
         mac.update(&(part.len() as u64).to_be_bytes());
         mac.update(part.as_bytes());
     }
@@ -119,6 +131,11 @@ mod tests {
         assert_eq!((read_back.opens, &read_back.tenant), (Opens::View, &tenant));
         assert!(read_back.is_of(&key, "one") && !read_back.is_of(&key, "two") && !read_back.is_of(&other, "one"));
         assert!(text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte)), "{text}");
+        // Each is one of its own, which nobody can make another of.
+        let second = token(&key, &tenant, "one", Opens::View, GOOD_FOR);
+        assert_ne!(read(&second).unwrap().link, read_back.link);
+        let other_link = text.replacen(read_back.link, read(&second).unwrap().link, 1);
+        assert!(!read(&other_link).unwrap().is_of(&key, "one"));
         // Another letter, time or tenant is another token.
         let raised = format!("c{}", &text[1..]);
         assert!(!read(&raised).unwrap().is_of(&key, "one"));

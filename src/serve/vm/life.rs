@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use data_encoding::BASE64;
 
-use crate::base::{Deadline, Secret, SessionId, Tenant, with_causes};
+use crate::base::{Deadline, Secret, SessionId, Tenant, Version, with_causes};
 use crate::browser::{Flavor, LaunchOptions};
 use crate::live::{Live, LiveOptions};
 use crate::page::GotoOptions;
@@ -23,10 +23,12 @@ use super::record::{self, Record};
 use super::running::{Parts, Vm};
 use super::{watch, webhook};
 
-/// How long a holder that is about to end is waited for.
+/// How long is waited until a holder that is about to end begins with that.
 const SOON: Duration = Duration::from_secs(30);
-/// How long its end may take then.
+/// How long an end may take beside its saving.
 const ENDING: Duration = Duration::from_secs(20);
+/// How long people may take to be sent away; what is to be saved is saved all the same.
+const LEAVING: Duration = Duration::from_secs(10);
 /// How often is looked whether one of a server that ends has ended.
 const LOOK: Duration = Duration::from_millis(250);
 /// How long the first pages may take to load.
@@ -43,11 +45,15 @@ pub(super) enum Started {
 
 /// Starts one; `is_passed_on` where another server has passed the wish on to this one.
 pub(super) async fn start(app: &App, tenant: &Tenant, input: VmInput, is_passed_on: bool) -> Result<Started, ApiError> {
+    unless_ending(app)?;
     let plan = resolved(app, tenant, input.plan()?).await?;
     let mut turn = None;
     if let Plan::Over(session) | Plan::Onto { save: session, .. } = &plan {
-        turn = Some(app.vms.turn(tenant, session).await);
-        match free(app, tenant, session, input.tag.as_deref()).await? {
+        let free = async {
+            turn = Some(app.vms.turn(tenant, session).await);
+            free(app, tenant, session, input.tag.as_deref()).await
+        };
+        match app.ending.run_until_cancelled(free).await.unwrap_or_else(|| Err(ending()))? {
             Some(Started::Elsewhere(_)) if is_passed_on => return Err(busy(session, None)),
             Some(other) => return Ok(other),
             None => {}
@@ -64,46 +70,62 @@ pub(super) async fn start(app: &App, tenant: &Tenant, input: VmInput, is_passed_
     if saves && record.session.is_none() {
         record.session = Some(own.clone());
     }
-    prepare(app, tenant, &plan, &own).await?;
     let workspace = workspace(app, tenant, &record, matches!(plan, Plan::Nothing))?;
-    let opened = open(&workspace, record.session.as_ref().unwrap_or(&own), &plan, &input).await;
-    let made = match opened {
-        Ok(session) => {
-            record.began_with = session.version();
-            make(&session, &input, saves).await
+    unless_ending(app)?;
+    let prepared = prepare(app, tenant, &plan, &own).await?;
+    let begun = async {
+        let session = open(&workspace, record.session.as_ref().unwrap_or(&own), &plan, &input).await?;
+        record.began_with = session.version();
+        let live = make(&session, &input, saves).await?;
+        let vm = Arc::new(Vm::new(Parts {
+            tenant: tenant.clone(),
+            record,
+            workspace: Some(workspace.clone()),
+            live,
+            timeouts: input.timeout,
+            control_disabled: input.control_disable_default,
+            place: Some(place),
+        }));
+        // Before it is kept: what is kept and is not here has ended.
+        app.vms.put(&vm);
+        if let Err(error) = keep(app, tenant, &vm.record, &plan).await {
+            give_up(app, &vm).await;
+            return Err(error.into());
         }
-        Err(error) => Err(error),
+        Ok(vm)
     };
-    let live = match made {
-        Ok(live) => live,
+    let vm = match Box::pin(begun).await {
+        Ok(vm) => vm,
         Err(error) => {
             workspace.finish(Deadline::after(ENDING)).await;
+            undo(app, tenant, prepared).await;
             return Err(error);
         }
     };
-    let vm = Arc::new(Vm::new(Parts {
-        tenant: tenant.clone(),
-        record,
-        workspace: Some(workspace.clone()),
-        live,
-        timeouts: input.timeout,
-        control_disabled: input.control_disable_default,
-        place: Some(place),
-    }));
-    // Before it is kept: what is kept and is not here has ended.
-    app.vms.put(&vm);
-    if let Err(error) = keep(app, tenant, &vm.record, &plan).await {
-        vm.end("failed");
-        vm.live.close("failed").await;
-        workspace.finish(Deadline::after(ENDING)).await;
-        app.vms.remove(&vm.record.id);
-        vm.is_over();
-        return Err(error.into());
-    }
     drop(turn);
     app.metrics.live_started();
     app.executions.spawn(go_on(app.clone(), vm.clone(), workspace, matches!(plan, Plan::Nothing)));
     Ok(Started::New(vm))
+}
+
+fn unless_ending(app: &App) -> Result<(), ApiError> {
+    if app.ending.is_cancelled() { Err(ending()) } else { Ok(()) }
+}
+
+fn ending() -> ApiError {
+    ApiError::new("browser_unavailable", "this server ends, and starts nothing new")
+}
+
+/// Ends one that could not be kept: nobody is told of it.
+async fn give_up(app: &App, vm: &Vm) {
+    vm.end("lost");
+    let _ = tokio::time::timeout(LEAVING, vm.live.close("lost")).await;
+    app.vms.remove(&vm.record.id);
+    // It may be there by now, be it that only the answer was lost.
+    if let Err(error) = record::end(app, &vm.tenant, &vm.record.id, "lost", Some("none")).await {
+        tracing::warn!(live = vm.record.id, code = error.code(), "the end of a live browser is lost");
+    }
+    vm.is_over();
 }
 
 /// The plan with the sessions that are meant; those that are loaded have to be there.
@@ -139,15 +161,22 @@ async fn there(app: &App, tenant: &Tenant, id: &SessionId) -> Result<(), Session
 
 /// Waits for a live browser that saves that session and is about to end; none once nobody is in the way. One of the same tag is answered.
 async fn free(app: &App, tenant: &Tenant, session: &SessionId, tag: Option<&str>) -> Result<Option<Started>, ApiError> {
-    let Some(vm) = app.vms.saving(tenant, session) else { return elsewhere(app, tenant, session, tag).await };
-    if vm.is_ending() || watch::ends_soon(&vm, SOON) {
-        if tokio::time::timeout(SOON + ENDING, vm.ended()).await.is_ok() {
-            return Ok(None);
+    let begins = Deadline::after(SOON);
+    loop {
+        let Some(vm) = app.vms.saving(tenant, session) else { return elsewhere(app, tenant, session, tag).await };
+        if vm.is_ending() {
+            if tokio::time::timeout(SAVING + ENDING, vm.ended()).await.is_err() {
+                return Err(busy(session, Some(&vm.record)));
+            }
+        } else if watch::ends_soon(&vm, begins.remaining()) {
+            // Somebody may come back to it meanwhile.
+            let _ = tokio::time::timeout(LOOK, vm.wished()).await;
+        } else if tag.is_some() && vm.record.tag.as_deref() == tag {
+            return Ok(Some(Started::There(Box::new(vm.record.clone()))));
+        } else {
+            return Err(busy(session, Some(&vm.record)));
         }
-    } else if tag.is_some() && vm.record.tag.as_deref() == tag {
-        return Ok(Some(Started::There(Box::new(vm.record.clone()))));
     }
-    Err(busy(session, Some(&vm.record)))
 }
 
 /// The same where another server has it.
@@ -184,18 +213,51 @@ fn busy(session: &SessionId, holder: Option<&Record>) -> ApiError {
     ApiError::new("session_busy", message).with("holder", record.id.as_str())
 }
 
+/// What was made to be opened: of no use where nothing comes of it.
+enum Prepared {
+    Nothing,
+    /// A session of its own.
+    Own(SessionId),
+    /// A version of another, which was at the other version before.
+    Over(SessionId, Version),
+}
+
 /// Makes what is to be opened.
-async fn prepare(app: &App, tenant: &Tenant, plan: &Plan, own: &SessionId) -> Result<(), ApiError> {
-    match plan {
+async fn prepare(app: &App, tenant: &Tenant, plan: &Plan, own: &SessionId) -> Result<Prepared, ApiError> {
+    Ok(match plan {
+        Plan::New => Prepared::Own(own.clone()),
         Plan::Fork(load) => match app.sessions.fork(tenant, load, own, None).await {
             // Of a profile that is known and not saved yet there is nothing to copy.
-            Ok(_) | Err(SessionError::NotFound(_)) => {}
+            Ok(_) | Err(SessionError::NotFound(_)) => Prepared::Own(own.clone()),
             Err(error) => return Err(error.into()),
         },
-        Plan::Onto { load, save } => app.sessions.copy_over(tenant, load, save).await.map(drop)?,
-        Plan::Nothing | Plan::New | Plan::Over(_) | Plan::Read(_) => {}
+        Plan::Onto { load, save } => {
+            Prepared::Over(save.clone(), app.sessions.copy_over(tenant, load, save).await?.before)
+        }
+        Plan::Nothing | Plan::Over(_) | Plan::Read(_) => Prepared::Nothing,
+    })
+}
+
+/// Makes it as if nothing had been begun.
+async fn undo(app: &App, tenant: &Tenant, prepared: Prepared) {
+    let (id, undone) = match prepared {
+        Prepared::Nothing => return,
+        Prepared::Own(id) => {
+            let deleted = app.sessions.delete(tenant, &id).await;
+            (id, deleted)
+        }
+        Prepared::Over(id, before) => {
+            let back = app.sessions.rollback(tenant, &id, before).await;
+            (id, back.map(drop))
+        }
+    };
+    match undone {
+        Ok(()) | Err(SessionError::NotFound(_)) => {}
+        Err(error) => {
+            let code = error.code();
+            tracing::warn!(session = %id, code, "what a start that failed had made stays: {}", with_causes(&error));
+        }
     }
-    Ok(())
 }
 
 /// A workspace whose browser is its own: others' sessions would be seen by whoever speaks its DevTools protocol.
@@ -238,14 +300,16 @@ async fn make(session: &Session, input: &VmInput, keeps: bool) -> Result<Live, A
         ..LiveOptions::default()
     };
     let live = Live::over(session.clone(), options).await?;
-    let (session, url) = (session.clone(), input.start_url.clone());
+    let deadline = Deadline::after(ARRIVAL);
     // Whoever asked need not wait for a site, and sees in the picture what came of it.
+    let Some(url) = input.start_url.clone() else {
+        // From now on those tabs are known, and a save keeps them.
+        let reopened = session.reopen_tabs(deadline);
+        tokio::spawn(async move { drop(reopened.await) });
+        return Ok(live);
+    };
+    let session = session.clone();
     tokio::spawn(async move {
-        let deadline = Deadline::after(ARRIVAL);
-        let Some(url) = url else {
-            let _ = session.reopen_tabs(deadline).await;
-            return;
-        };
         if let Ok(page) = session.page().await {
             let _ = page.goto(&url, &GotoOptions::default(), deadline).await;
         }
@@ -273,7 +337,9 @@ async fn go_on(app: App, vm: Arc<Vm>, workspace: Workspace, keeps_nothing: bool)
     };
     vm.end(reason);
     tracing::info!(live = vm.record.id, reason, "a live browser ends");
-    vm.live.close(reason).await;
+    if tokio::time::timeout(LEAVING, vm.live.close(reason)).await.is_err() {
+        tracing::warn!(live = vm.record.id, "people could not be sent away in time");
+    }
     let saved = finish(&vm, &workspace, keeps_nothing).await;
     written(&app, &vm, reason, saved).await;
     app.metrics.live_ended(reason);

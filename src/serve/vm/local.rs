@@ -27,11 +27,12 @@ use super::super::nodes;
 use super::super::request_id::{self, random_id};
 use super::super::server::{ServeError, serve};
 use super::key::{self, Opens};
+use super::peer::{Peer, READING};
 use super::socket::{self, Shown};
 use super::{assets, downloads};
 
-/// How long whoever looks on may take to hear of the end.
-const READING: Duration = Duration::from_secs(2);
+/// How long whoever looks on may be silent.
+const PATIENCE: Duration = Duration::from_mins(1);
 /// How long accepting waits where the system has no descriptor left.
 const BREATH: Duration = Duration::from_millis(100);
 
@@ -131,6 +132,10 @@ impl Shown for Local {
     fn href(&self, download: &str) -> String {
         downloads::href(&self.0.id, download, &self.token(Opens::Files))
     }
+
+    async fn over(&self) {
+        self.0.ending.cancelled().await;
+    }
 }
 
 fn router(page: Local) -> Router {
@@ -166,13 +171,13 @@ async fn watch(
     let host = nodes::host(request.extensions(), request.headers());
     socket::check_origin(&url_of(page.0.address), host, request.headers())?;
     let admitted = page.admits(&id, socket::offered(request.headers()), Opens::Control);
-    let sockets = page.0.sockets.clone();
+    let (sockets, peer) = (page.0.sockets.clone(), Peer::of(request.extensions(), PATIENCE));
     Ok(socket::prepared(upgrade).on_upgrade(move |socket| async move {
         let served = async {
             match admitted {
-                Ok(()) => socket::carry(&page, Role::Control, socket, || {}).await,
+                Ok(()) => socket::carry(&page, Role::Control, socket, &peer, || {}).await,
                 // A page is not told why a handshake failed: it is told here.
-                Err(error) => socket::refuse(socket, &error).await,
+                Err(error) => socket::refuse(socket, &error, &peer).await,
             }
         };
         sockets.track_future(served).await;

@@ -12,7 +12,9 @@ mod downloads;
 mod input;
 mod key;
 mod life;
+mod links;
 mod local;
+mod peer;
 mod profile;
 mod record;
 mod running;
@@ -138,17 +140,14 @@ struct ListQuery {
     responses((status = 200, body = Made), (status = 429, body = ErrorBody), (status = 502, body = ErrorBody), (status = 504, body = ErrorBody)))]
 async fn create(State(app): State<App>, caller: Caller, request: Request) -> Result<Response, ApiError> {
     caller.needs(Scope::Vm)?;
-    if app.ending.is_cancelled() {
-        return Err(ApiError::new("browser_unavailable", "this server ends, and starts nothing new"));
-    }
     let (parts, body) = request.into_parts();
     let body = json::bytes(Request::from_parts(parts.clone(), body), app.config.max_body).await?;
     let (input, warnings) = input::read(&body)?;
     let tenant = caller.tenant().clone();
     let (starting, of, is_passed_on) = (app.clone(), tenant.clone(), nodes::has_come_far(&parts));
-    // To its end: whoever goes away now leaves a live browser, not half of one.
-    let started = tokio::spawn(async move { Box::pin(life::start(&starting, &of, input, is_passed_on)).await });
-    let started = started.await;
+    // To its end: whoever goes away now leaves a live browser, not half of one. The server's end waits for it, too.
+    let start = async move { Box::pin(life::start(&starting, &of, input, is_passed_on)).await };
+    let started = tokio::spawn(app.executions.track_future(start)).await;
     let started = started.map_err(|_| ApiError::internal("the live browser could not be started"))??;
     let record = match &started {
         Started::New(vm) => &vm.record,

@@ -12,6 +12,7 @@ use crate::session::Workspace;
 
 use super::super::error::ApiError;
 use super::input::TimeoutInput;
+use super::links::Links;
 use super::record::Record;
 
 /// A live browser of this server.
@@ -28,6 +29,8 @@ pub(super) struct Vm {
     pub(super) clients: Mutex<Clients>,
     /// Who joins does not steer at once.
     pub(super) control_disabled: bool,
+    /// What was said of people by the links that they came by.
+    pub(super) links: Links,
     /// A wish that it ends, and why; the first one counts.
     wish: watch::Sender<Option<&'static str>>,
     /// Its end, once that is written.
@@ -95,6 +98,7 @@ impl Vm {
             times: Mutex::new(Times { since: now, timeouts }),
             clients: Mutex::new(Clients { connected: 0, scripts: 0, seen: now, acted: now }),
             control_disabled,
+            links: Links::default(),
             wish: watch::Sender::new(None),
             over: watch::Sender::new(false),
             place: Mutex::new(place),

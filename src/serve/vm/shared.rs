@@ -175,6 +175,8 @@ impl Inner {
         // Nobody new is let in; this much is done also where the rest is not waited for.
         self.app.vms.remove(&vm.record.id);
         forget(&self.app, vm);
+        // Also whoever does not read what they are told then.
+        vm.is_over();
         vm.live.close("done").await;
     }
 }
@@ -196,6 +198,7 @@ impl Drop for Inner {
         for vm in self.shown().drain(..) {
             let (app, of) = (self.app.clone(), vm.clone());
             self.app.vms.remove(&vm.record.id);
+            vm.is_over();
             self.app.executions.spawn_on(
                 async move {
                     of.live.close("done").await;

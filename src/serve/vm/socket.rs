@@ -1,9 +1,13 @@
 //! What a live page is connected by: a WebSocket over which the picture comes and the input goes.
 
-use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade};
+use std::sync::Arc;
+
+use axum::body::Bytes;
+use axum::extract::ws::{CloseFrame, Message, Utf8Bytes, WebSocket, WebSocketUpgrade};
 use axum::extract::{FromRequestParts, Request, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::Response;
+use futures_util::stream::SplitSink;
 use futures_util::{SinkExt, StreamExt};
 use url::Url;
 use utoipa_axum::router::OpenApiRouter;
@@ -19,6 +23,8 @@ use super::super::params::Name;
 use super::admin::{Found, admitted};
 use super::downloads::{addressed, href};
 use super::key::{self, Opens};
+use super::missing;
+use super::peer::{Peer, READING};
 use super::running::Vm;
 
 /// What both sides speak.
@@ -27,6 +33,10 @@ const PROTOCOL: &str = "rhaven.v1";
 const TOKEN: &str = "token.";
 /// The largest message: files of 32 MiB in base64, with what is around them.
 const MAX_MESSAGE: usize = 48 << 20;
+/// A longer message is not read where others' sockets are waited for.
+const LONG: usize = 256 << 10;
+/// What the last message says to whoever did not read: it may come again.
+const SLOW: &str = "slow";
 
 pub(super) fn routes() -> OpenApiRouter<App> {
     OpenApiRouter::new().routes(routes!(socket))
@@ -44,12 +54,16 @@ async fn socket(State(app): State<App>, Name(id): Name, request: Request) -> Res
     if let Ok(Found::There(node)) = &found {
         return nodes::forward(&app, request, node).await;
     }
+    let peer = Peer::of(request.extensions(), app.config.live_patience);
     Ok(prepared(upgrade(request).await?).on_upgrade(move |socket| async move {
-        match found {
-            Ok(Found::Here(vm)) => carry(&*vm, role(&vm, token.as_deref()), socket, || app.metrics.live_picture()).await,
-            Ok(Found::There(_)) => {}
+        let seated = found.and_then(|found| match found {
+            Found::Here(vm) => Seat::of(vm, token.as_deref().unwrap_or_default()),
+            Found::There(_) => Err(missing()),
+        });
+        match seated {
+            Ok((seat, role)) => carry(&seat, role, socket, &peer, || app.metrics.live_picture()).await,
             // A page is not told why a handshake failed: it is told here.
-            Err(error) => refuse(socket, &error).await,
+            Err(error) => refuse(socket, &error, &peer).await,
         }
     }))
 }
@@ -77,21 +91,65 @@ pub(super) trait Shown: Send + Sync {
     /// The address at which a download is got, as the page resolves it.
     fn href(&self, download: &str) -> String;
 
+    /// Resolves once nothing is shown any more.
+    fn over(&self) -> impl Future<Output = ()> + Send;
+
+    /// A viewer has come by the socket.
+    fn joined(&self, _viewer: u32) {}
+
+    /// It has gone.
+    fn left(&self, _viewer: u32) {}
+
     /// Somebody wants it to go on.
     fn acted(&self) {}
 }
 
-impl Shown for Vm {
+/// A live browser for somebody who came by a link.
+struct Seat {
+    vm: Arc<Vm>,
+    link: String,
+    /// Whether what is done there keeps it from its end.
+    counts: bool,
+}
+
+impl Seat {
+    /// For who has that token, which was looked at; and what they may. `forbidden` for who was sent away.
+    fn of(vm: Arc<Vm>, token: &str) -> Result<(Self, Role), ApiError> {
+        let token = key::read(token).ok_or_else(missing)?;
+        let role = vm.links.role(token.link, token.opens, vm.control_disabled);
+        let role = role.ok_or_else(|| ApiError::new("forbidden", "whoever came by this link was sent away"))?;
+        let counts = token.opens == Opens::Control;
+        Ok((Self { link: token.link.to_owned(), counts, vm }, role))
+    }
+}
+
+impl Shown for Seat {
     fn live(&self) -> &Live {
-        &self.live
+        &self.vm.live
     }
 
     fn href(&self, download: &str) -> String {
-        href(&self.record.id, download, &self.record.token(&self.tenant, Opens::Files))
+        let Vm { record, tenant, .. } = &*self.vm;
+        href(&record.id, download, &record.token(tenant, Opens::Files))
+    }
+
+    async fn over(&self) {
+        self.vm.ended().await;
+    }
+
+    fn joined(&self, viewer: u32) {
+        self.vm.links.joined(viewer, &self.link);
+    }
+
+    fn left(&self, viewer: u32) {
+        self.vm.links.left(viewer);
     }
 
     fn acted(&self) {
-        Vm::acted(self);
+        // Who may only look on does not keep it.
+        if self.counts {
+            self.vm.acted();
+        }
     }
 }
 
@@ -109,7 +167,7 @@ pub(super) fn check_origin(base_url: &str, host: Option<&str>, headers: &HeaderM
 }
 
 /// Whether the page that asks is one of ours: a browser says so of every socket, and no page can say otherwise.
-fn is_of_own_page(base_url: &str, host: Option<&str>, headers: &HeaderMap) -> bool {
+pub(in crate::serve) fn is_of_own_page(base_url: &str, host: Option<&str>, headers: &HeaderMap) -> bool {
     let Some(origin) = headers.get(header::ORIGIN).and_then(|value| value.to_str().ok()) else {
         // No browser: it has the token, and nobody's else.
         return true;
@@ -127,13 +185,8 @@ pub(super) fn offered(headers: &HeaderMap) -> Option<&str> {
     all.flat_map(|value| value.split(',')).find_map(|protocol| protocol.trim().strip_prefix(TOKEN))
 }
 
-fn role(vm: &Vm, token: Option<&str>) -> Role {
-    let opens = token.and_then(key::read).map(|token| token.opens);
-    if opens == Some(Opens::Control) && !vm.control_disabled { Role::Control } else { Role::View }
-}
-
 /// Says why nobody is let in, and closes.
-pub(super) async fn refuse(mut socket: WebSocket, error: &ApiError) {
+pub(super) async fn refuse(socket: WebSocket, error: &ApiError, peer: &Peer) {
     let ended = error.details.get("reason").and_then(serde_json::Value::as_str);
     let (code, reason) = match error.status {
         StatusCode::NOT_FOUND if ended.is_some() => (4410, ended.unwrap_or_default()),
@@ -143,60 +196,101 @@ pub(super) async fn refuse(mut socket: WebSocket, error: &ApiError) {
         // It may be there again in a moment.
         _ => (1013, "try again"),
     };
-    if code != 1013 {
-        let closed = ToViewer::Closed { reason: reason.to_owned() };
-        let _ = socket.send(text(&closed)).await;
+    let (mut sink, _stream) = socket.split();
+    let says = async {
+        if code != 1013 {
+            peer.send(&mut sink, text(&ToViewer::Closed { reason: reason.to_owned() })).await;
+        }
+        peer.send(&mut sink, closing(code, reason)).await;
+    };
+    tokio::select! {
+        () = says => {}
+        () = peer.gone() => {}
     }
-    let _ = socket.send(Message::Close(Some(CloseFrame { code, reason: reason.to_owned().into() }))).await;
+}
+
+fn closing(code: u16, reason: &str) -> Message {
+    Message::Close(Some(CloseFrame { code, reason: reason.to_owned().into() }))
 }
 
 fn text(message: &ToViewer) -> Message {
     Message::text(serde_json::to_string(message).unwrap_or_default())
 }
 
-/// Carries messages both ways until one side ends.
-pub(super) async fn carry(shown: &impl Shown, role: Role, socket: WebSocket, pictured: impl Fn() + Sync) {
+/// Carries messages both ways until one side ends, or the other is there no more.
+pub(super) async fn carry(shown: &impl Shown, role: Role, socket: WebSocket, peer: &Peer, pictured: impl Fn() + Sync) {
     let viewer = shown.live().join(role);
-    let (mut sink, mut stream) = socket.split();
-    let sends = async {
-        while let Some(sent) = viewer.next().await {
-            let message = match sent {
-                Sent::Message(message) => text(&addressed(shown, message)),
-                Sent::Frame(frame) => {
-                    pictured();
-                    Message::Binary(frame)
-                }
-            };
-            if sink.send(message).await.is_err() {
-                return;
-            }
-        }
-        let _ = sink.close().await;
-    };
+    shown.joined(viewer.number());
+    let (sink, mut stream) = socket.split();
     let takes = async {
         while let Some(Ok(message)) = stream.next().await {
             match message {
-                Message::Text(text) => take(shown, &viewer, &text),
+                Message::Text(text) => take(shown, &viewer, text).await,
                 Message::Close(_) => return,
                 Message::Binary(_) | Message::Ping(_) | Message::Pong(_) => {}
             }
         }
     };
+    let over = async {
+        shown.over().await;
+        // Whoever reads is told first.
+        tokio::time::sleep(READING).await;
+    };
     tokio::select! {
-        () = sends => {}
+        () = sends(shown, &viewer, sink, peer, pictured) => {}
         () = takes => {}
+        () = peer.gone() => {}
+        () = over => {}
     }
+    shown.left(viewer.number());
 }
 
-fn take(shown: &impl Shown, viewer: &Viewer, text: &str) {
-    match serde_json::from_str::<FromViewer>(text) {
+/// Sends what there is for the viewer until that is all.
+async fn sends(
+    shown: &impl Shown,
+    viewer: &Viewer,
+    mut sink: SplitSink<WebSocket, Message>,
+    peer: &Peer,
+    pictured: impl Fn() + Sync,
+) {
+    let mut beat = peer.beat();
+    loop {
+        let message = tokio::select! {
+            biased;
+            _ = beat.tick() => Message::Ping(Bytes::new()),
+            sent = viewer.next() => match sent {
+                Some(Sent::Message(ToViewer::Closed { reason })) if reason == SLOW => closing(1013, SLOW),
+                Some(Sent::Message(message)) => text(&addressed(shown, message)),
+                Some(Sent::Frame(frame)) => {
+                    pictured();
+                    Message::Binary(frame)
+                }
+                None => break,
+            },
+        };
+        if !peer.send(&mut sink, message).await {
+            return;
+        }
+    }
+    let _ = sink.close().await;
+}
+
+async fn take(shown: &impl Shown, viewer: &Viewer, text: Utf8Bytes) {
+    let read = |text: &str| serde_json::from_str::<FromViewer>(text).map_err(|error| error.to_string());
+    let read = if text.len() < LONG {
+        read(text.as_str())
+    } else {
+        let read = tokio::task::spawn_blocking(move || read(&text)).await;
+        read.unwrap_or_else(|_| Err("it cannot be read".to_owned()))
+    };
+    match read {
         Ok(message) => {
             if matches!(message, FromViewer::Ping { active: true, .. }) {
                 shown.acted();
             }
             viewer.take(message);
         }
-        Err(error) => viewer.misunderstood(&error.to_string()),
+        Err(error) => viewer.misunderstood(&error),
     }
 }
 

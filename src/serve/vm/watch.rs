@@ -10,6 +10,8 @@ use super::running::Vm;
 
 /// How often is looked: people come and go at any time.
 const LOOK: Duration = Duration::from_millis(500);
+/// By how much an end has to move for its warning to be sent anew.
+const MOVED: Duration = Duration::from_secs(2);
 
 /// What is known of who is there.
 #[derive(Debug, Clone, Copy)]
@@ -25,15 +27,19 @@ pub(super) async fn time_out(vm: &Vm) -> &'static str {
     let mut warned: Option<(WarningKind, Instant)> = None;
     loop {
         let now = Instant::now();
-        let (next, warning) = {
+        let (next, before) = {
             let times = vm.times();
-            (next(&times.timeouts, &presence(vm, times.since)), TimeoutInput::span(times.timeouts.warning))
+            let next = next(&times.timeouts, &presence(vm, times.since));
+            (next, next.and_then(|(kind, _)| warned_before(&times.timeouts, kind)))
         };
         match next {
             Some((kind, at)) if at <= now => return name(kind),
-            Some(first @ (kind, at)) if warning.is_some_and(|warning| at - now <= warning) => {
-                let is_new = warned.replace(first) != Some(first);
-                if is_new {
+            Some(first @ (kind, at)) if before.is_some_and(|before| at - now <= before) => {
+                let is_told = |(told, then): (WarningKind, Instant)| {
+                    told == kind && at.max(then).duration_since(at.min(then)) < MOVED
+                };
+                if !warned.is_some_and(is_told) {
+                    warned = Some(first);
                     vm.live.warn(kind, (at - now).as_secs().max(1));
                 }
             }
@@ -75,6 +81,16 @@ fn next(timeouts: &TimeoutInput, presence: &Presence) -> Option<(WarningKind, In
         (WarningKind::Offline, offline),
     ];
     all.into_iter().filter_map(|(kind, at)| Some((kind, at?))).min_by_key(|(_, at)| *at)
+}
+
+/// How long before that end is warned: within the latter half of the time only, or it would be said all the time.
+fn warned_before(timeouts: &TimeoutInput, kind: WarningKind) -> Option<Duration> {
+    let of = match kind {
+        WarningKind::Absolute => timeouts.absolute,
+        WarningKind::Inactive => timeouts.inactive,
+        WarningKind::Offline => timeouts.offline,
+    };
+    Some(TimeoutInput::span(timeouts.warning)?.min(TimeoutInput::span(of)? / 2))
 }
 
 fn name(kind: WarningKind) -> &'static str {
