@@ -25,7 +25,7 @@ fn commands_answer() {
     };
     check(".help", ".snapshot [SELECTOR]");
     check(".help click", "click(selector, #{..})");
-    check(".help repl", "Ctrl-D");
+    check(".help repl", "repl --attach VM_ID");
     check(".helo", "did you mean .help?");
     check("exit", ".quit ends the REPL");
     check(".vars", "args");
