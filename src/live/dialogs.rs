@@ -5,10 +5,14 @@ use std::time::Duration;
 use crate::page::{DialogEvent, OpenDialog, Page};
 
 use super::engine::Engine;
+use super::mailbox::cut;
 use super::wire::{Dialog, DialogKind, ToViewer};
 
 /// Who looked may come back so long after a connection was lost; then a dialog is answered as if nobody had looked.
 const PATIENCE: Duration = Duration::from_secs(10);
+
+/// What is shown of a text in a dialog, in bytes.
+const LONGEST: usize = 4096;
 
 /// A dialog that is shown.
 pub(super) struct Shown {
@@ -46,9 +50,11 @@ impl Engine {
             "beforeunload" => DialogKind::Beforeunload,
             _ => DialogKind::Alert,
         };
-        let message = if kind == DialogKind::Beforeunload { String::new() } else { dialog.message.clone() };
-        let default = (kind == DialogKind::Prompt).then(|| dialog.default.clone());
-        let message = Dialog { id: self.number(), kind, message, default, url: dialog.url.clone(), tab };
+        let message =
+            if kind == DialogKind::Beforeunload { String::new() } else { cut(&dialog.message, LONGEST).to_owned() };
+        let default = (kind == DialogKind::Prompt).then(|| cut(&dialog.default, LONGEST).to_owned());
+        let message =
+            Dialog { id: self.number(), kind, message, default, url: cut(&dialog.url, LONGEST).to_owned(), tab };
         self.tell(&ToViewer::Dialog(message.clone()));
         self.dialogs.push(Shown { message, dialog });
         if self.viewers.is_empty() {

@@ -1,5 +1,7 @@
 //! Downloads: into the live browser's own folder, told to the viewers, taken by whoever serves them.
 
+use std::collections::HashMap;
+
 use serde::Deserialize;
 use serde_json::json;
 
@@ -14,9 +16,18 @@ use super::wire::{Download, DownloadState, ToViewer};
 /// More than these at once are not remembered for who joins.
 const MOST: usize = 50;
 
-/// The downloads so far, by Chromium's name for each.
+/// More than these are not taken at all.
+const MOST_EVER: usize = 1000;
+
+/// The downloads so far, by Chromium's name for each, and what there is room for.
 #[derive(Default)]
-pub(super) struct Downloads(Vec<(String, Download)>);
+pub(super) struct Downloads {
+    told: Vec<(String, Download)>,
+    /// The bytes of each, told or not.
+    bytes: HashMap<String, u64>,
+    /// The bytes that viewers have handed over.
+    uploaded: u64,
+}
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -37,7 +48,30 @@ struct Went {
 
 impl Downloads {
     pub fn messages(&self) -> impl Iterator<Item = ToViewer> {
-        self.0.iter().map(|(_, download)| ToViewer::Download(download.clone()))
+        self.told.iter().map(|(_, download)| ToViewer::Download(download.clone()))
+    }
+
+    /// Whether so many bytes more may be handed over; then they count.
+    pub fn takes_upload(&mut self, bytes: usize, most: u64) -> bool {
+        let bytes = bytes as u64;
+        let fits = self.all().saturating_add(bytes) <= most;
+        if fits {
+            self.uploaded += bytes;
+        }
+        fits
+    }
+
+    fn all(&self) -> u64 {
+        self.bytes.values().fold(self.uploaded, |all, bytes| all.saturating_add(*bytes))
+    }
+
+    fn remember(&mut self, guid: String, download: Download) {
+        if self.told.len() >= MOST {
+            let is_over =
+                |(_, old): &(_, Download)| matches!(old.state, DownloadState::Completed | DownloadState::Canceled);
+            self.told.remove(self.told.iter().position(is_over).unwrap_or(0));
+        }
+        self.told.push((guid, download));
     }
 }
 
@@ -80,37 +114,57 @@ impl Engine {
 
     fn download_began(&mut self, begun: Begun) {
         let is_ours = |page: &crate::page::Page| page.frames().iter().any(|frame| frame.id() == begun.frame_id);
-        if !self.session.pages().iter().any(is_ours) {
+        // A popup that was opened for it alone is gone by now; in a browser of its own all are its own.
+        if !self.session.is_profile() && !self.session.pages().iter().any(is_ours) {
             return;
         }
+        if self.downloads.bytes.len() >= MOST_EVER {
+            return self.cancel_download(&begun.guid);
+        }
+        self.downloads.bytes.insert(begun.guid.clone(), 0);
         let name = plain_name(&begun.suggested_filename);
         let download =
             Download { id: random_name(), name, state: DownloadState::Started, received: 0, total: None, href: None };
         self.tell(&ToViewer::Download(download.clone()));
-        if self.downloads.0.len() >= MOST {
-            self.downloads.0.remove(0);
-        }
-        self.downloads.0.push((begun.guid, download));
+        self.downloads.remember(begun.guid, download);
+    }
+
+    fn cancel_download(&self, guid: &str) {
+        let context = self.session.context();
+        let params = json!({"guid": guid, "browserContextId": context.id()});
+        context.browser().cdp().send(rpc("Browser.cancelDownload", params)).forget();
     }
 
     fn download_went(&mut self, went: &Went) {
-        let all: u64 = self.downloads.0.iter().map(|(_, download)| download.received).sum();
-        let Some((_, download)) = self.downloads.0.iter_mut().find(|(guid, _)| *guid == went.guid) else { return };
-        download.received = bytes(went.received_bytes);
-        download.total = Some(bytes(went.total_bytes)).filter(|total| *total > 0);
-        download.state = match went.state.as_str() {
+        let Some(so_far) = self.downloads.bytes.get_mut(&went.guid) else { return };
+        *so_far = if went.state == "canceled" { 0 } else { bytes(went.received_bytes) };
+        let is_too_much = self.downloads.all() > self.options.most_download_bytes;
+        let path = self.shared.folder.downloads().join(&went.guid);
+        let state = match went.state.as_str() {
+            "completed" if is_too_much => {
+                // Whole before anybody could stop it.
+                self.downloads.bytes.insert(went.guid.clone(), 0);
+                let path = path.clone();
+                tokio::task::spawn_blocking(move || drop(std::fs::remove_file(path)));
+                DownloadState::Canceled
+            }
             "completed" => DownloadState::Completed,
             "canceled" => DownloadState::Canceled,
-            _ => DownloadState::Progress,
+            _ => {
+                if is_too_much {
+                    self.cancel_download(&went.guid);
+                }
+                DownloadState::Progress
+            }
         };
+        let of_it = |(guid, _): &&mut (String, Download)| *guid == went.guid;
+        let Some((_, download)) = self.downloads.told.iter_mut().find(of_it) else { return };
+        download.received = bytes(went.received_bytes);
+        download.total = Some(bytes(went.total_bytes)).filter(|total| *total > 0);
+        download.state = state;
         let message = download.clone();
-        if message.state == DownloadState::Completed {
-            let path = self.shared.folder.downloads().join(&went.guid);
+        if state == DownloadState::Completed {
             self.shared.downloaded(message.id.clone(), Downloaded { path, name: message.name.clone() });
-        } else if message.state == DownloadState::Progress && all > self.options.most_download_bytes {
-            let context = self.session.context();
-            let params = json!({"guid": went.guid, "browserContextId": context.id()});
-            context.browser().cdp().send(rpc("Browser.cancelDownload", params)).forget();
         }
         self.tell(&ToViewer::Download(message));
     }
@@ -119,4 +173,24 @@ impl Engine {
 #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a count of bytes")]
 fn bytes(count: f64) -> u64 {
     count.max(0.0) as u64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_not_told_any_more_counts_and_what_is_handed_over_does() {
+        let mut downloads = Downloads::default();
+        for number in 0..2 * MOST {
+            let (id, name) = (random_name(), "a".to_owned());
+            let state = DownloadState::Started;
+            downloads.bytes.insert(number.to_string(), 10);
+            downloads.remember(number.to_string(), Download { id, name, state, received: 0, total: None, href: None });
+        }
+        assert_eq!((downloads.messages().count(), downloads.all()), (MOST, 20 * MOST as u64));
+        assert!(downloads.takes_upload(100, 1200));
+        assert!(!downloads.takes_upload(101, 1200));
+        assert_eq!(downloads.all(), 1100);
+    }
 }

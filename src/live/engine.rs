@@ -16,7 +16,7 @@ use super::downloads::Downloads;
 use super::handle::{LiveOptions, Shared};
 use super::hands::{Hands, World};
 use super::keep::{Keeper, Offer};
-use super::mailbox;
+use super::mailbox::{self, LONGEST_ERROR, cut};
 use super::pause::Waiting;
 use super::pickers::Open;
 use super::tabs::Tab;
@@ -29,7 +29,7 @@ const LEAST_PAUSE: Duration = Duration::from_millis(10);
 /// Something for the engine to do.
 pub(super) enum Order {
     /// A viewer has come.
-    Joined(u32, Role, mailbox::Shared),
+    Joined(u32, Watcher),
     /// It has gone.
     Left(u32),
     /// It has sent something.
@@ -63,10 +63,17 @@ impl Orders {
     }
 }
 
-/// A viewer, as the engine has it.
+/// A viewer, as the engine has it. Dropped, it is told that all is over, whatever became of the engine.
 pub(super) struct Watcher {
     pub role: Role,
     pub mailbox: mailbox::Shared,
+}
+
+impl Drop for Watcher {
+    fn drop(&mut self) {
+        // After another last word it is nothing.
+        self.mailbox.post(ToViewer::Closed { reason: "ended".to_owned() });
+    }
 }
 
 /// The state of a live browser.
@@ -110,6 +117,11 @@ pub(super) struct Engine {
     pub follows: Follows,
     /// The size that each page had.
     pub screens: Vec<(Page, Option<Screen>)>,
+    /// Tabs that are being opened.
+    pub opening: usize,
+    /// When the tabs were told last, and when they are to be next.
+    pub tabs_told: Option<Instant>,
+    pub tabs_due: Option<Instant>,
     touched: Option<Instant>,
 }
 
@@ -152,6 +164,9 @@ impl Engine {
             numbers: 0,
             follows: Follows::default(),
             screens,
+            opening: 0,
+            tabs_told: None,
+            tabs_due: None,
             touched: None,
         }
     }
@@ -178,18 +193,22 @@ impl Engine {
                     None => break "ended".to_owned(),
                 },
                 Ok(()) = added.changed() => self.look_for_pages(),
+                () = until(self.tabs_due) => self.tell_tabs_now(),
                 () = until(due) => {
                     ticked = Instant::now();
                     self.pump();
                 }
             }
         };
+        let shared = self.shared.clone();
         self.end(reason).await;
+        // Before the orders that are left are dropped: who joins now finds one or the other.
+        shared.end();
     }
 
     fn take(&mut self, order: Order) {
         match order {
-            Order::Joined(number, role, mailbox) => self.joined(number, role, mailbox),
+            Order::Joined(number, watcher) => self.joined(number, watcher),
             Order::Left(number) => self.left(number),
             Order::From(number, message) => self.said(number, message),
             Order::Room => self.pump(),
@@ -220,7 +239,8 @@ impl Engine {
 
     /// Tells one viewer that something was not done.
     pub fn refuse(&self, viewer: u32, code: &str, message: impl Into<String>) {
-        self.tell_one(viewer, ToViewer::Error { code: code.to_owned(), message: message.into() });
+        let message = cut(&message.into(), LONGEST_ERROR).to_owned();
+        self.tell_one(viewer, ToViewer::Error { code: code.to_owned(), message });
     }
 
     /// Somebody has done something: what the session keeps may change.
@@ -234,6 +254,8 @@ impl Engine {
     }
 
     async fn end(mut self, reason: String) {
+        self.shared.begin_end();
+        self.let_go();
         self.stop_cast();
         for tab in &self.tabs {
             tab.page.keep_dialogs(None);
@@ -248,7 +270,6 @@ impl Engine {
             self.give_back().await;
         }
         self.shared.folder.remove();
-        self.shared.end();
     }
 }
 

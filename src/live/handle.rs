@@ -5,21 +5,31 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
 use tokio::sync::{mpsc, watch};
+use tokio_util::sync::CancellationToken;
 
 use crate::page::Page;
 use crate::session::{Session, SessionError};
 
-use super::engine::{Engine, Order, Orders};
+use super::engine::{Engine, Order, Orders, Watcher};
 use super::folder::Folder;
 use super::mailbox::Mailbox;
 use super::pause::{self, Pause};
 use super::tabs::fit;
 use super::viewer::Viewer;
 use super::wire::{Role, ToViewer, WarningKind};
+
+/// More than these do not look on at once.
+const MOST_VIEWERS: usize = 100;
+
+/// How long the end may take to begin: the engine is never busy for so long, so something is wrong with it.
+const BEGINS: Duration = Duration::from_secs(10);
+
+/// How long it may take once it has begun; more than all that it waits for together.
+const ENDS: Duration = Duration::from_secs(30);
 
 /// How a session is made live.
 #[derive(Debug, Clone)]
@@ -98,8 +108,27 @@ pub struct Live {
 pub(super) struct Shared {
     state: Mutex<State>,
     last_viewer: AtomicU32,
-    ended: watch::Sender<bool>,
+    stage: watch::Sender<Stage>,
+    /// It is to end, or ends: nothing new is begun.
+    pub closing: CancellationToken,
     pub folder: Folder,
+}
+
+/// How far it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Stage {
+    Live,
+    Ending,
+    Ended,
+}
+
+/// Tells of the end of the engine, be it a panic.
+struct AtEnd(Arc<Shared>);
+
+impl Drop for AtEnd {
+    fn drop(&mut self) {
+        self.0.end();
+    }
 }
 
 struct State {
@@ -137,8 +166,14 @@ impl Shared {
         self.state().downloads.insert(id, downloaded);
     }
 
+    pub fn begin_end(&self) {
+        self.closing.cancel();
+        self.stage.send_replace(Stage::Ending);
+    }
+
     pub fn end(&self) {
-        self.ended.send_replace(true);
+        self.closing.cancel();
+        self.stage.send_replace(Stage::Ended);
     }
 }
 
@@ -162,12 +197,17 @@ impl Live {
         let shared = Arc::new(Shared {
             state: Mutex::new(state),
             last_viewer: AtomicU32::new(0),
-            ended: watch::Sender::new(false),
+            stage: watch::Sender::new(Stage::Live),
+            closing: CancellationToken::new(),
             folder,
         });
         let (orders, queue) = mpsc::unbounded_channel();
         let engine = Engine::new(session.clone(), options, shared.clone(), Orders(orders.downgrade()), screens);
-        tokio::spawn(engine.run(queue, pages));
+        let at_end = AtEnd(shared.clone());
+        tokio::spawn(async move {
+            let _at_end = at_end;
+            engine.run(queue, pages).await;
+        });
         Ok(Self { session, orders, shared })
     }
 
@@ -180,8 +220,15 @@ impl Live {
     pub fn join(&self, role: Role) -> Viewer {
         let number = self.shared.last_viewer.fetch_add(1, Ordering::Relaxed) + 1;
         let mailbox = Arc::<Mailbox>::default();
-        self.shared.came(number, role);
-        if self.orders.send(Order::Joined(number, role, mailbox.clone())).is_err() || self.has_ended() {
+        // Where nobody takes it, it is dropped, and tells so.
+        let watcher = Watcher { role, mailbox: mailbox.clone() };
+        if self.shared.state().roles.len() >= MOST_VIEWERS {
+            mailbox.post(ToViewer::Closed { reason: "full".to_owned() });
+        } else {
+            self.shared.came(number, role);
+            let _ = self.orders.send(Order::Joined(number, watcher));
+        }
+        if self.has_ended() {
             mailbox.post(ToViewer::Closed { reason: "ended".to_owned() });
         }
         Viewer { number, mailbox, orders: self.orders.clone() }
@@ -256,14 +303,20 @@ impl Live {
 
     /// Whether it has ended.
     pub fn has_ended(&self) -> bool {
-        *self.shared.ended.borrow()
+        *self.shared.stage.borrow() == Stage::Ended
     }
 
-    /// Ends it: viewers are told why, nothing is cast any more, and what they wanted kept is. The session stays open.
+    /// Ends it: viewers are told why, nothing is cast any more, and what they wanted kept is. The session stays open. Waits for that, but
+    /// not without end: whoever saves the session then goes on.
     pub async fn close(&self, reason: &str) {
-        let mut ended = self.shared.ended.subscribe();
-        if self.orders.send(Order::Close(reason.to_owned())).is_ok() {
-            let _ = ended.wait_for(|ended| *ended).await;
+        let mut stage = self.shared.stage.subscribe();
+        self.shared.closing.cancel();
+        if self.orders.send(Order::Close(reason.to_owned())).is_err() {
+            return;
+        }
+        let begun = tokio::time::timeout(BEGINS, stage.wait_for(|stage| *stage != Stage::Live)).await.is_ok();
+        if !begun || tokio::time::timeout(ENDS, stage.wait_for(|stage| *stage == Stage::Ended)).await.is_err() {
+            tracing::warn!("a live browser does not come to its end; it is gone on without");
         }
     }
 

@@ -13,6 +13,12 @@ use super::wire::ToViewer;
 /// More messages than this wait for nobody who still reads.
 const MOST_WAITING: usize = 256;
 
+/// Nor do more bytes than these.
+const MOST_BYTES: usize = 16 << 20;
+
+/// What is told of an error, in bytes: what it is about may be long, and is the viewer's own.
+pub(super) const LONGEST_ERROR: usize = 300;
+
 /// From this round trip on two pictures may be under way at once, or the link would be idle half of the time.
 const FAR: Duration = Duration::from_millis(60);
 
@@ -85,7 +91,8 @@ impl Mailbox {
             return;
         }
         state.messages.retain(|waiting| !replaces(&message, waiting));
-        if state.messages.len() >= MOST_WAITING {
+        let bytes: usize = state.messages.iter().chain([&message]).map(weight).sum();
+        if state.messages.len() >= MOST_WAITING || bytes > MOST_BYTES {
             state.messages.clear();
             state.is_closed = true;
             state.messages.push_back(ToViewer::Closed { reason: "slow".to_owned() });
@@ -188,7 +195,7 @@ impl Mailbox {
 
 /// Whether nobody needs to hear `old` once there is `new`.
 fn replaces(new: &ToViewer, old: &ToViewer) -> bool {
-    use ToViewer::{Caret, Control, Cursor, Download, Pong, Tabs, Warning, WarningOver};
+    use ToViewer::{Caret, Control, Cursor, Download, Error, Pong, Tabs, Warning, WarningOver};
     match (new, old) {
         (Tabs { .. }, Tabs { .. })
         | (Control { .. }, Control { .. })
@@ -197,8 +204,35 @@ fn replaces(new: &ToViewer, old: &ToViewer) -> bool {
         | (Pong { .. }, Pong { .. })
         | (Warning { .. } | WarningOver {}, Warning { .. } | WarningOver {}) => true,
         (Download(new), Download(old)) => new.id == old.id,
+        // Who asks for a thousand things that are not to be had need not be told of each.
+        (Error { .. }, Error { .. }) => new == old,
         _ => false,
     }
+}
+
+/// About how many bytes a message has, by what pages and people fill.
+fn weight(message: &ToViewer) -> usize {
+    let long = |text: &Option<String>| text.as_ref().map_or(0, String::len);
+    let texts = match message {
+        ToViewer::Tabs { tabs } => tabs.iter().map(|tab| tab.title.len() + tab.url.len() + long(&tab.icon)).sum(),
+        ToViewer::Dialog(dialog) => dialog.message.len() + long(&dialog.default) + dialog.url.len(),
+        ToViewer::Picker(picker) => {
+            let of = |choice: &super::wire::Choice| choice.label.len() + choice.value.len() + long(&choice.group) + 50;
+            picker.value.len() + picker.options.iter().map(of).sum::<usize>()
+        }
+        ToViewer::Clipboard { text: long }
+        | ToViewer::Error { message: long, .. }
+        | ToViewer::Pause { reason: long }
+        | ToViewer::Bookmarked { url: long, .. } => long.len(),
+        ToViewer::PasswordOffer { origin, username, .. } => origin.len() + username.len(),
+        _ => 0,
+    };
+    texts + 100
+}
+
+/// So many bytes of a text, or what fits of it.
+pub(super) fn cut(text: &str, most: usize) -> &str {
+    &text[..text.floor_char_boundary(most)]
 }
 
 /// A mailbox that several hold.
@@ -256,6 +290,17 @@ mod tests {
         let closed = ToViewer::Closed { reason: "slow".to_owned() };
         assert_eq!(next(&mailbox), Some(Some((Sent::Message(closed), false))));
         assert_eq!(next(&mailbox), Some(None));
+    }
+
+    #[test]
+    fn few_and_large_messages_are_too_many_as_well() {
+        let mailbox = Mailbox::default();
+        let text = "x".repeat(MOST_BYTES / 4);
+        (0..4).for_each(|_| mailbox.post(ToViewer::Clipboard { text: text.clone() }));
+        let closed = ToViewer::Closed { reason: "slow".to_owned() };
+        assert_eq!(next(&mailbox), Some(Some((Sent::Message(closed), false))));
+        assert_eq!(next(&mailbox), Some(None));
+        assert_eq!((cut("až", 2), cut("až", 3), cut("", 3)), ("a", "až", ""));
     }
 
     #[test]

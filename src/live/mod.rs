@@ -11,6 +11,8 @@ mod engine;
 mod folder;
 mod handle;
 mod hands;
+mod held;
+mod history;
 mod icons;
 mod keep;
 mod keys;

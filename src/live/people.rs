@@ -6,12 +6,13 @@ use super::mailbox;
 use super::wire::{FromViewer, MOST_TEXT_BYTES, Role, ToViewer, VERSION};
 
 impl Engine {
-    pub(super) fn joined(&mut self, number: u32, role: Role, mailbox: mailbox::Shared) {
+    pub(super) fn joined(&mut self, number: u32, watcher: Watcher) {
+        let (role, mailbox) = (watcher.role, watcher.mailbox.clone());
         self.post_state(number, role, &mailbox);
         if let Some((count, picture)) = self.cast.last() {
             mailbox.show(*count, picture);
         }
-        self.viewers.insert(number, Watcher { role, mailbox });
+        self.viewers.insert(number, watcher);
         if self.holder.is_none() && role == Role::Control && self.options.control_at_once {
             self.holder = Some(number);
         }
@@ -49,6 +50,7 @@ impl Engine {
         self.shared.went(number);
         if self.holder == Some(number) {
             self.holder = None;
+            self.let_go();
         }
         self.tell_control();
         self.sync_cast();
@@ -64,6 +66,7 @@ impl Engine {
         self.shared.came(number, role);
         if role == Role::View && self.holder == Some(number) {
             self.holder = None;
+            self.let_go();
         }
         self.tell_control();
     }
@@ -88,12 +91,16 @@ impl Engine {
                 self.pump();
             }
             FromViewer::TakeControl {} if viewer.role == Role::Control => {
+                if self.holder != Some(number) {
+                    self.let_go();
+                }
                 self.holder = Some(number);
                 self.tell_control();
             }
             FromViewer::ReleaseControl {} => {
                 if self.holder == Some(number) {
                     self.holder = None;
+                    self.let_go();
                     self.tell_control();
                 }
             }

@@ -13,6 +13,12 @@ use super::rpc::rpc;
 use super::told::Wanted;
 use super::wire::{File, MOST_FILE_BYTES, Picker, PickerKind, Rect, ToViewer};
 
+/// More files than these are not handed over at once.
+const MOST_FILES: usize = 100;
+
+/// More options than these nobody looks through.
+const MOST_OPTIONS: usize = 2000;
+
 /// A picker that is open.
 pub(super) struct Open {
     pub message: Picker,
@@ -37,7 +43,8 @@ struct Chooser {
 impl Engine {
     pub(super) fn open_picker(&mut self, world: World, wanted: Wanted) {
         let rect = self.placed_at(&wanted.place).unwrap_or_default();
-        let Wanted { kind, token, value, options, min, max, step, .. } = wanted;
+        let Wanted { kind, token, value, mut options, min, max, step, .. } = wanted;
+        options.truncate(MOST_OPTIONS);
         let picker = Picker { id: 0, kind, rect, value, options, multiple: false, min, max, step, accept: None };
         self.show_picker(picker, Field::Value(world, token));
     }
@@ -119,25 +126,36 @@ impl Engine {
     }
 
     /// The files that a viewer hands over.
-    pub(super) fn files(&mut self, viewer: u32, id: u32, files: &[File]) {
+    pub(super) fn files(&mut self, viewer: u32, id: u32, mut files: Vec<File>) {
         let Some(Open { field: Field::Files(cdp, node), message }) = self.picker_with(id) else {
             return self.refuse(viewer, "gone", "nobody waits for files any more");
         };
-        let (cdp, node, most) = (cdp.clone(), *node, if message.multiple { files.len() } else { 1 });
-        let encoded: usize = files.iter().map(|file| file.content.len()).sum();
-        if encoded / 4 * 3 > MOST_FILE_BYTES {
-            return self.refuse(viewer, "too_large", format!("files of {MOST_FILE_BYTES} bytes together at most"));
+        let (cdp, node, most) = (cdp.clone(), *node, if message.multiple { MOST_FILES } else { 1 });
+        let bytes = files.iter().map(|file| file.content.len()).sum::<usize>() / 4 * 3;
+        if bytes > MOST_FILE_BYTES || files.len() > MOST_FILES {
+            let most = format!("{MOST_FILES} files of {MOST_FILE_BYTES} bytes together at most");
+            return self.refuse(viewer, "too_large", most);
         }
-        let decode = |file: &File| Some((plain_name(&file.name), BASE64.decode(file.content.as_bytes()).ok()?));
-        let Some(files) = files.iter().take(most).map(decode).collect::<Option<Vec<_>>>() else {
-            return self.refuse(viewer, "not_understood", "a file's content is not base64");
-        };
+        if !self.downloads.takes_upload(bytes, self.options.most_download_bytes) {
+            return self.refuse(viewer, "too_large", "this browser holds as many files as it may");
+        }
+        files.truncate(most);
         self.close_picker();
         let (shared, orders) = (self.shared.clone(), self.orders.clone());
         tokio::spawn(async move {
-            let kept = tokio::task::spawn_blocking(move || shared.folder.keep(&files)).await;
-            let Ok(Ok(paths)) = kept else {
-                return orders.then(move |engine| engine.refuse(viewer, "failed", "the files could not be kept"));
+            // Much to work out: not where others wait for it.
+            let kept = tokio::task::spawn_blocking(move || {
+                let decode = |file: &File| Some((plain_name(&file.name), BASE64.decode(file.content.as_bytes()).ok()?));
+                let files = files.iter().map(decode).collect::<Option<Vec<_>>>();
+                files.map(|files| shared.folder.keep(&files))
+            });
+            let paths = match kept.await {
+                Ok(Some(Ok(paths))) => paths,
+                Ok(None) => {
+                    let why = "a file's content is not base64";
+                    return orders.then(move |engine| engine.refuse(viewer, "not_understood", why));
+                }
+                _ => return orders.then(move |engine| engine.refuse(viewer, "failed", "the files could not be kept")),
             };
             let params = json!({"files": paths, "backendNodeId": node});
             if cdp.call(rpc("DOM.setFileInputFiles", params)).await.is_err() {

@@ -24,6 +24,10 @@ impl Engine {
         match message {
             FromViewer::Mouse(mouse) => self.mouse(&mouse),
             FromViewer::Wheel { x, y, dx, dy, modifiers } => self.wheel((x, y), (dx, dy), modifiers),
+            FromViewer::Key(key) if key.key == "Escape" && self.drag.is_some() => {
+                self.send_drag("dragCancel", 0);
+                self.drag = None;
+            }
             FromViewer::Key(key) => self.send("Input.dispatchKeyEvent", keys::event(&key)),
             FromViewer::Text { text } => self.send("Input.insertText", json!({"text": text})),
             FromViewer::Ime { kind, text, start, end } => self.ime(kind, &text, start, end),
@@ -34,7 +38,7 @@ impl Engine {
             FromViewer::DialogAnswer { id, accept, text } => self.answer_dialog(id, accept, text.as_deref()),
             FromViewer::Pick { id, values } => self.pick(id, &values),
             FromViewer::PickCancel { id } => self.unpick(id),
-            FromViewer::Files { id, files } => self.files(viewer, id, &files),
+            FromViewer::Files { id, files } => self.files(viewer, id, files),
             FromViewer::Resize { width, height } => self.resize(width, height),
             FromViewer::Done {} => self.done(),
             FromViewer::Bookmark {} => self.bookmark(viewer),
@@ -75,7 +79,7 @@ impl Engine {
         });
         let cdp = tab.cdp.clone();
         self.hands.act(match mouse.kind {
-            MouseKind::Move => Act::Move(cdp, params),
+            MouseKind::Move => Act::Move(cdp, "Input.dispatchMouseEvent", params),
             _ => Act::Send(cdp, "Input.dispatchMouseEvent", params),
         });
     }
@@ -106,7 +110,22 @@ impl Engine {
     fn send_drag(&self, kind: &str, modifiers: u8) {
         let ((x, y), modifiers) = (self.mouse, keys::native(modifiers));
         let params = json!({"type": kind, "x": x, "y": y, "data": self.drag, "modifiers": modifiers});
-        self.send("Input.dispatchDragEvent", params);
+        let Some(cdp) = self.active_tab().map(|tab| tab.cdp.clone()) else { return };
+        let method = "Input.dispatchDragEvent";
+        self.hands.act(if kind == "dragOver" {
+            Act::Move(cdp, method, params)
+        } else {
+            Act::Send(cdp, method, params)
+        });
+    }
+
+    /// Lets go of what is held in the tab in front: who held it has left or steers no more, or it is in front no more.
+    pub(super) fn let_go(&mut self) {
+        if self.drag.is_some() {
+            self.send_drag("dragCancel", 0);
+            self.drag = None;
+        }
+        self.hands.act(Act::LetGo);
     }
 
     fn wheel(&mut self, at: (f64, f64), by: (f64, f64), modifiers: u8) {

@@ -1,7 +1,9 @@
 //! The tabs: those that the session has, which one is in front, what viewers are told of them, and where they go.
 
+use std::time::{Duration, Instant};
+
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::base::Deadline;
 use crate::browser::{Cdp, Pending, RawEvent, TargetEvent, TargetEvents, TargetKind};
@@ -9,13 +11,27 @@ use crate::page::{Page, Screen};
 
 use super::address;
 use super::engine::{Engine, Order, Orders};
+use super::history::Asked;
+use super::mailbox::cut;
 use super::rpc::{Rpc, rpc};
 use super::told::{BINDING, PAGE_SCRIPT, SCRIPT, WORLD};
 use super::undo::{self, Follows};
 use super::wire::{self, FromViewer, ToViewer};
 
 /// How long a page may take to take another size.
-pub(super) const FIT_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(10);
+pub(super) const FIT_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// More tabs than these nobody keeps apart; what pages open beyond them is closed again.
+const MOST_TABS: usize = 50;
+
+/// More than these are not opened at once: whoever saves waits for them.
+const MOST_OPENING: usize = 4;
+
+/// Tabs are told no more often: a page may change its title as fast as it likes.
+const TELL_PAUSE: Duration = Duration::from_millis(100);
+
+/// What is told of an address, in bytes.
+const LONGEST_URL: usize = 2048;
 
 /// What is listened to in a tab and in its frames that have processes of their own.
 const EVENTS: [&str; 11] = [
@@ -47,6 +63,8 @@ pub(super) struct Tab {
     pub loading: bool,
     pub back: Option<i64>,
     pub forward: Option<i64>,
+    /// Whether it is being asked where it is in its history.
+    pub asked: Asked,
     pub crashed: bool,
     /// The tab that opened it.
     opener: Option<u32>,
@@ -79,8 +97,8 @@ impl Engine {
     pub(super) fn tabs_message(&self) -> ToViewer {
         let tell = |tab: &Tab| wire::Tab {
             id: tab.id,
-            title: if tab.title.is_empty() { tab.url.clone() } else { tab.title.clone() },
-            url: tab.url.clone(),
+            title: cut(if tab.title.is_empty() { &tab.url } else { &tab.title }, LONGEST_URL).to_owned(),
+            url: cut(&tab.url, LONGEST_URL).to_owned(),
             icon: tab.icon.clone(),
             active: tab.id == self.active,
             loading: tab.loading,
@@ -91,7 +109,16 @@ impl Engine {
         ToViewer::Tabs { tabs: self.tabs.iter().map(tell).collect() }
     }
 
+    /// Tells the tabs; where they were told a moment ago, together with what else changes in this moment.
     pub(super) fn tell_tabs(&mut self) {
+        match self.tabs_told.map(|at| at + TELL_PAUSE).filter(|next| *next > Instant::now()) {
+            Some(next) => self.tabs_due = Some(next),
+            None => self.tell_tabs_now(),
+        }
+    }
+
+    pub(super) fn tell_tabs_now(&mut self) {
+        (self.tabs_told, self.tabs_due) = (Some(Instant::now()), None);
         self.tell(&self.tabs_message());
         self.tell_bookmarked();
     }
@@ -101,7 +128,11 @@ impl Engine {
         let known = |page: &Page| self.tabs.iter().any(|tab| tab.page.target().id() == page.target().id());
         let fresh: Vec<Page> = self.session.pages().into_iter().filter(|page| !known(page)).collect();
         for page in fresh {
-            self.add_tab(page);
+            if self.tabs.len() >= MOST_TABS && page.target().opener().is_some() {
+                tokio::spawn(async move { drop(page.close().await) });
+            } else {
+                self.add_tab(page);
+            }
         }
     }
 
@@ -126,6 +157,7 @@ impl Engine {
             loading: false,
             back: None,
             forward: None,
+            asked: Asked::default(),
             crashed: false,
             opener,
             page,
@@ -148,44 +180,18 @@ impl Engine {
         let Some(tab) = self.tabs.iter().find(|tab| tab.id == id) else { return };
         // What is behind is not drawn.
         tab.cdp.send(rpc("Page.bringToFront", json!({}))).forget();
-        if self.active != id {
-            self.active = id;
-            self.close_picker();
-            self.drag = None;
-            self.set_caret(None);
-            self.viewers.values().for_each(|viewer| viewer.mailbox.forget_picture());
+        if self.active == id {
+            self.sync_cast();
+            return self.tell_tabs();
         }
+        self.let_go();
+        self.active = id;
+        self.close_picker();
+        self.set_caret(None);
+        self.viewers.values().for_each(|viewer| viewer.mailbox.forget_picture());
         self.sync_cast();
-        self.tell_tabs();
-    }
-
-    /// Asks where the tab is in its history.
-    fn refresh(&self, id: u32) {
-        let Some(tab) = self.tabs.iter().find(|tab| tab.id == id) else { return };
-        let (history, orders) = (tab.cdp.send(rpc("Page.getNavigationHistory", json!({}))), self.orders.clone());
-        tokio::spawn(async move {
-            if let Ok(history) = history.await {
-                orders.then(move |engine| engine.placed(id, &history));
-            }
-        });
-    }
-
-    fn placed(&mut self, id: u32, history: &Value) {
-        let Some(tab) = self.tabs.iter_mut().find(|tab| tab.id == id) else { return };
-        let entries = history["entries"].as_array().map(Vec::as_slice).unwrap_or_default();
-        let at = usize::try_from(history["currentIndex"].as_i64().unwrap_or(0)).unwrap_or(0);
-        let entry = |index: Option<usize>| entries.get(index?)?["id"].as_i64();
-        tab.back = entry(at.checked_sub(1));
-        tab.forward = entry(Some(at + 1));
-        if let Some(entry) = entries.get(at) {
-            if let Some(title) = entry["title"].as_str().filter(|title| !title.is_empty()) {
-                title.clone_into(&mut tab.title);
-            }
-            if let Some(url) = entry["url"].as_str().filter(|_| !tab.loading) {
-                url.clone_into(&mut tab.url);
-            }
-        }
-        self.tell_tabs();
+        // At once: the pictures are of this one from here on.
+        self.tell_tabs_now();
     }
 
     /// An event of a tab or of a frame in it.
@@ -266,8 +272,8 @@ impl Engine {
     pub(super) fn go(&mut self, viewer: u32, message: FromViewer) {
         match message {
             FromViewer::Navigate { url, tab } => self.navigate(viewer, &url, tab.unwrap_or(self.active)),
-            FromViewer::Back {} => self.go_to(self.active_tab().and_then(|tab| tab.back)),
-            FromViewer::Forward {} => self.go_to(self.active_tab().and_then(|tab| tab.forward)),
+            FromViewer::Back {} => self.step(-1),
+            FromViewer::Forward {} => self.step(1),
             FromViewer::Reload {} => match self.active_tab().filter(|tab| tab.crashed) {
                 Some(crashed) => self.revive(crashed.id),
                 None => self.post("Page.reload", json!({})),
@@ -308,34 +314,46 @@ impl Engine {
         });
     }
 
-    fn go_to(&self, entry: Option<i64>) {
-        if let Some(entry) = entry {
-            self.post("Page.navigateToHistoryEntry", json!({"entryId": entry}));
-        }
-    }
-
     fn revive(&mut self, id: u32) {
         let url = self.tabs.iter().find(|tab| tab.id == id).map(|tab| tab.url.clone());
         self.open_tab(0, url.filter(|url| address::is_allowed(url)), Some(id));
     }
 
     /// Opens a tab, perhaps in place of another.
-    fn open_tab(&self, viewer: u32, url: Option<String>, instead: Option<u32>) {
-        let (session, orders) = (self.session.clone(), self.orders.clone());
+    fn open_tab(&mut self, viewer: u32, url: Option<String>, instead: Option<u32>) {
+        if instead.is_none() && self.tabs.len() + self.opening >= MOST_TABS {
+            return self.refuse(viewer, "failed", format!("{MOST_TABS} tabs are open, and more are not; close one"));
+        }
+        self.open(viewer, move |engine, page| {
+            let cdp = page.target().cdp().clone();
+            if let Some(url) = url {
+                engine.load(viewer, &cdp, &url);
+            }
+            if let Some(instead) = instead {
+                engine.drop_tab(instead);
+            }
+        });
+    }
+
+    /// Opens a page and goes on with it: of a few at once, and of none any more once it is to end, since who saves then would wait
+    /// for all of them.
+    fn open(&mut self, viewer: u32, then: impl FnOnce(&mut Self, &Page) + Send + 'static) {
+        if self.opening >= MOST_OPENING {
+            return self.refuse(viewer, "failed", "several tabs are being opened already; wait for them");
+        }
+        self.opening += 1;
+        let (session, orders, closing) = (self.session.clone(), self.orders.clone(), self.shared.closing.clone());
         tokio::spawn(async move {
-            let opened = Box::pin(session.open_another()).await;
-            orders.then(move |engine| match opened {
-                Ok(page) => {
-                    engine.look_for_pages();
-                    let cdp = page.target().cdp().clone();
-                    if let Some(url) = url {
-                        engine.load(viewer, &cdp, &url);
+            let Some(opened) = closing.run_until_cancelled(Box::pin(session.open_another())).await else { return };
+            orders.then(move |engine| {
+                engine.opening -= 1;
+                match opened {
+                    Ok(page) => {
+                        engine.look_for_pages();
+                        then(engine, &page);
                     }
-                    if let Some(instead) = instead {
-                        engine.drop_tab(instead);
-                    }
+                    Err(error) => engine.refuse(viewer, "failed", error.to_string()),
                 }
-                Err(error) => engine.refuse(viewer, "failed", error.to_string()),
             });
         });
     }
@@ -356,14 +374,8 @@ impl Engine {
             cdp.send(rpc("Page.close", json!({}))).forget();
             return;
         }
-        let (session, orders) = (self.session.clone(), self.orders.clone());
-        tokio::spawn(async move {
-            // First: without a window Chromium would have nothing to show, and the session would count as left.
-            if let Err(error) = Box::pin(session.open_another()).await {
-                return orders.then(move |engine| engine.refuse(viewer, "failed", error.to_string()));
-            }
-            cdp.send(rpc("Page.close", json!({}))).forget();
-        });
+        // First: without a window Chromium would have nothing to show, and the session would count as left.
+        self.open(viewer, move |_, _| cdp.send(rpc("Page.close", json!({}))).forget());
     }
 
     /// Closes a tab without asking it.
@@ -414,9 +426,13 @@ fn follow(
                 () = follows.over() => return undo::take_down(&cdp, script).await,
             }
         }
-        if is_main {
-            orders.then(move |engine| engine.over(id));
-        }
+        orders.then(move |engine| {
+            if is_main {
+                engine.over(id);
+            } else {
+                engine.worlds.retain(|(_, (session, _))| session.session_id() != cdp.session_id());
+            }
+        });
     })
 }
 

@@ -6,7 +6,7 @@ use crate::base::Secret;
 use crate::browser::{Cdp, RawEvent};
 
 use super::engine::Engine;
-use super::wire::{Caret, Choice, PickerKind, Rect, ToViewer};
+use super::wire::{Caret, Choice, MOST_TEXT_BYTES, PickerKind, Rect, ToViewer};
 
 /// The isolated world that the script runs in.
 pub(super) const WORLD: &str = "rhaven-live";
@@ -23,6 +23,9 @@ pub(super) const PAGE_SCRIPT: &str = include_str!("injected/page.js");
 
 /// Longer texts are nothing that viewers could use.
 const LONGEST: usize = 300;
+
+/// What a page has our script tell is no more than this, in bytes; else it is not listened to.
+const LARGEST: usize = 4 * MOST_TEXT_BYTES;
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -104,6 +107,9 @@ impl Engine {
     pub(super) fn heard(&mut self, tab: u32, cdp: &Cdp, event: &RawEvent) {
         let Some(called) = event.decode::<Called>().filter(|called| called.name == BINDING) else { return };
         let world = (cdp.clone(), called.execution_context_id);
+        if called.payload.len() > LARGEST {
+            return;
+        }
         let Ok(told) = serde_json::from_str::<Told>(&called.payload) else { return };
         let is_front = tab == self.active;
         match told {
@@ -119,7 +125,7 @@ impl Engine {
             }
             Told::Picker(wanted) if is_front => self.open_picker(world, wanted),
             Told::Unpicked { token } => self.picker_gone(&world, token),
-            Told::Copied { text } if is_front => self.copied(text),
+            Told::Copied { text } if is_front && text.len() <= MOST_TEXT_BYTES => self.copied(text),
             Told::Password { origin, username, password } => {
                 self.offer(origin, username, Secret::new("password", password));
             }
@@ -148,9 +154,14 @@ impl Engine {
 
     fn titled(&mut self, tab: u32, title: &str, icon: &str) {
         let Some(tab) = self.tabs.iter_mut().find(|known| known.id == tab) else { return };
-        tab.title = title.chars().take(LONGEST).collect();
+        tab.title = shortened(title);
         let id = tab.id;
         self.look_for_icon(id, icon);
         self.tell_tabs();
     }
+}
+
+/// A title, as long as anybody reads.
+pub(super) fn shortened(title: &str) -> String {
+    title.chars().take(LONGEST).collect()
 }

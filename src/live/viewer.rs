@@ -3,7 +3,7 @@
 use tokio::sync::mpsc;
 
 use super::engine::Order;
-use super::mailbox::{Sent, Shared};
+use super::mailbox::{LONGEST_ERROR, Sent, Shared, cut};
 use super::wire::{FromViewer, ToViewer};
 
 /// A viewer. It leaves when it is dropped.
@@ -43,7 +43,7 @@ impl Viewer {
 
     /// Tells it that what it sent was not understood.
     pub fn misunderstood(&self, message: &str) {
-        let message = message.to_owned();
+        let message = cut(message, LONGEST_ERROR).to_owned();
         self.mailbox.post(ToViewer::Error { code: "not_understood".to_owned(), message });
     }
 }

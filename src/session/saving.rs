@@ -196,7 +196,8 @@ impl Session {
     ) -> Option<SessionOutcome> {
         let kept = self.0.kept.as_ref()?;
         self.0.checkpoints.stop();
-        let _one_at_a_time = self.0.busy.lock().await;
+        // Pages that are being opened are waited for no longer than anything else.
+        let one_at_a_time = deadline.race(self.0.busy.lock()).await;
         if kept.lease.is_none() {
             read();
             let ended = async {
@@ -212,8 +213,13 @@ impl Session {
             self.0.room.tabs.storages().forget_late();
             Box::pin(self.read_checked(kept, deadline)).await
         };
-        let now = deadline.race(reading).await.unwrap_or_else(|| Err(SessionError::Late { id: kept.id.clone() }));
+        let late = || Err(SessionError::Late { id: kept.id.clone() });
+        let now = if one_at_a_time.is_some() { deadline.race(reading).await.unwrap_or_else(late) } else { late() };
         read();
+        if one_at_a_time.is_none() {
+            // What was being written is not to find its lease gone.
+            drop(writing.race(self.0.busy.lock()).await);
+        }
         let mut outcome = match now {
             Ok(Read { draft, failed }) if failed.is_empty() => kept.write_last(draft, writing).await,
             Ok(Read { draft, failed }) => kept.save_aside(draft, failed).await,

@@ -180,3 +180,18 @@ async fn where_nothing_is_kept_nothing_is_offered_to_be() {
     assert!(offered.await.starts_with("nothing is kept of this browser"));
     stage.end().await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_held_is_let_go_when_its_holder_leaves() {
+    let html = "<script>window.log = []; for (const type of ['mousedown', 'mouseup', 'keydown', 'keyup']) \
+        addEventListener(type, event => log.push(type + (event.code ?? event.clientX)))</script>";
+    let stage = Stage::with(html).await;
+    let person = stage.person();
+    person.mouse("down", (100.0, 100.0));
+    person.say(json!({"type": "key", "kind": "down", "key": "a", "code": "KeyA", "modifiers": 0}));
+    person.say(json!({"type": "mouse", "kind": "move", "x": 200, "y": 100, "button": 0, "buttons": 1, "clicks": 1}));
+    stage.until("log.includes('mousedown100') && log.includes('keydownKeyA')").await;
+    drop(person);
+    stage.until("log.includes('mouseup200') && log.includes('keyupKeyA')").await;
+    stage.end().await;
+}

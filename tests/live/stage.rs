@@ -15,7 +15,9 @@ use rhaven::browser::{Flavor, LaunchOptions};
 use rhaven::live::wire::{FrameHead, FromViewer, Role, ToViewer};
 use rhaven::live::{Live, LiveOptions, Sent, Viewer};
 use rhaven::page::{GotoOptions, Page};
-use rhaven::session::{KeySource, LeaseTimes, Saving, SessionOptions, StoreConfig, Workspace, WorkspaceConfig};
+use rhaven::session::{
+    KeySource, LeaseTimes, Saving, SessionOptions, SessionOutcome, StoreConfig, Workspace, WorkspaceConfig,
+};
 use serde_json::{Value, json};
 
 /// Nothing here takes longer unless it hangs.
@@ -127,18 +129,19 @@ impl Stage {
         Person { viewer: self.live.join(Role::Control) }
     }
 
-    /// Ends it all; nothing of it may be left.
-    pub async fn end(self) {
+    /// Ends it all; nothing of it may be left. What became of its session.
+    pub async fn end(self) -> Vec<SessionOutcome> {
         let context = self.live.session().context().clone();
         let (pid, folder) = (context.browser().pid().unwrap(), self.live.folder().to_owned());
         self.live.close("ended").await;
         drop((self.live, self.page, context));
-        self.workspace.finish(soon()).await;
+        let outcomes = self.workspace.finish(soon()).await;
         drop(self.workspace);
         self.server.abort();
         assert_eq!(living_in_group(pid), Vec::<u32>::new(), "processes of the browser live");
         assert!(!folder.exists(), "{} is left", folder.display());
         drop(self.home);
+        outcomes
     }
 }
 

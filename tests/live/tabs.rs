@@ -21,7 +21,7 @@ fn active(tabs: &[Tab]) -> &Tab {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn tabs_are_followed_and_steered() {
     let stage = Stage::with("<title>First</title><a id=a target=_blank href=/second>second</a>").await;
-    stage.serve("/second", "<title>Second</title><body style='background:red'>second<script>onclick = () => document.title = 'Clicked'</script>");
+    stage.serve("/second", "<title>Second</title><body style='background:red'>second<script>onclick = () => document.title = 'Clicked'; setInterval(() => document.body.append('.'), 100)</script>");
     stage.serve(
         "/third",
         "<title>Third</title><script>onbeforeunload = event => event.preventDefault()</script><input id=i>",
@@ -30,7 +30,8 @@ async fn tabs_are_followed_and_steered() {
     let first = tabs(&person, |tabs| tabs.len() == 1 && tabs[0].title == "First").await;
     assert_eq!(first[0].url, stage.url("/"));
 
-    // What opens comes to the front, and is what is shown and steered.
+    // What opens comes to the front, and is what is shown and steered. It moves: of what stands still one picture may have come before
+    // its title did.
     person.click(stage.middle("#a").await);
     let both = tabs(&person, |tabs| tabs.len() == 2 && active(tabs).title == "Second").await;
     let (first, second) = (both[0].id, active(&both).id);
@@ -86,6 +87,17 @@ async fn tabs_are_followed_and_steered() {
     tabs(&person, |tabs| tabs.len() == 1 && active(tabs).title == "Second" && !active(tabs).crashed).await;
     drop(page);
     stage.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_thousand_wishes_for_tabs_keep_nobody_from_saving() {
+    let stage = Stage::with_profile("<title>First</title><script>document.cookie = 'a=1; max-age=1000'</script>").await;
+    let person = stage.person();
+    tabs(&person, |tabs| tabs.len() == 1 && tabs[0].title == "First").await;
+    person.say_all((0..3000).map(|_| json!({"type": "tab_new"})));
+    person.told(|message| matches!(message, ToViewer::Error { code, .. } if code == "failed").then_some(())).await;
+    let outcomes = stage.end().await;
+    assert!(matches!(&outcomes[..], [outcome] if outcome.updated && outcome.save_error.is_none()), "{outcomes:?}");
 }
 
 /// Ends the renderer of a page.
