@@ -260,9 +260,11 @@ async fn a_browser_or_a_server_that_is_killed_leaves_the_last_archive_and_the_st
     assert_eq!(word(&after, &site).await, json!("over"));
     look(&serving, &after, &form).await;
     assert!(!folders.iter().any(|folder| folder.exists()), "what the killed one had is removed: {folders:?}");
-    let nothing = serving.ask(Method::POST, "/v0/vm", Some(json!({ "profile": idle["session_id"] }))).await;
-    assert_eq!(nothing.0, StatusCode::NOT_FOUND, "{}", nothing.1);
+    // Known from its start on, and empty until its first save.
+    let empty = serving.made(json!({ "profile": idle["session_id"] })).await;
+    assert_eq!(word(&empty, &site).await, Value::Null);
     let browsers = serving.browsers();
+    serving.delete(&empty).await;
     serving.delete(&loaded).await;
     serving.delete(&after).await;
     // It stays as it was told.
