@@ -101,6 +101,8 @@ pub(super) struct Engine {
     pub caret: Option<super::wire::Caret>,
     /// Who waits for what is copied, and the number of that copy.
     pub copying: Option<(u32, u32)>,
+    /// Who pressed something last, and when.
+    pub pressed: Option<(u32, Instant)>,
     pub offers: VecDeque<Offer>,
     /// The addresses that are bookmarked, as far as is known.
     pub bookmarks: BTreeSet<String>,
@@ -153,6 +155,7 @@ impl Engine {
             cursor: "default".to_owned(),
             caret: None,
             copying: None,
+            pressed: None,
             offers: VecDeque::new(),
             bookmarks: BTreeSet::new(),
             knows_bookmarks: false,

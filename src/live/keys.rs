@@ -109,6 +109,14 @@ fn key_code(name: &str, code: &str, location: u8) -> i64 {
     {
         return i64::from(u32::from(c.to_ascii_uppercase()));
     }
+    // The table has the keypad as it is without Num Lock: by those numbers a digit would move the caret, and the point delete.
+    if location == 3 {
+        match name.as_bytes() {
+            [digit @ b'0'..=b'9'] => return 96 + i64::from(digit - b'0'),
+            b"." | b"," => return 110,
+            _ => {}
+        }
+    }
     let by_code = USKEYBOARD_LAYOUT.iter().find(|known| !code.is_empty() && known.code == code);
     let found = by_code.or_else(|| USKEYBOARD_LAYOUT.iter().find(|known| known.key == name));
     found.map_or(0, |known| known.key_code)
@@ -138,6 +146,15 @@ mod tests {
         assert_eq!((&all["type"], &all["commands"]), (&json!("rawKeyDown"), &json!(["selectAll"])));
         assert_eq!(down("Z", "KeyZ", CTRL | SHIFT)["commands"], json!(["redo"]));
         assert_eq!(down("a", "KeyA", CTRL | ALT)["commands"], Value::Null);
+    }
+
+    #[test]
+    fn the_keypad_types_digits_with_num_lock_and_moves_without() {
+        let number = |name: &str, code: &str| key_code(name, code, 3);
+        assert_eq!((number("1", "Numpad1"), number("0", "Numpad0"), number("9", "Numpad9")), (97, 96, 105));
+        assert_eq!((number(".", "NumpadDecimal"), number(",", "NumpadDecimal")), (110, 110));
+        assert_eq!((number("End", "Numpad1"), number("Delete", "NumpadDecimal")), (35, 46));
+        assert_eq!((number("+", "NumpadAdd"), number("Enter", "NumpadEnter")), (107, 13));
     }
 
     #[cfg(not(target_os = "macos"))]

@@ -29,9 +29,8 @@ impl Engine {
         mailbox.post(ToViewer::Hello { version, viewer, role, width, height, fps, kiosk, hide_cursor, keeps_nothing });
         mailbox.post(self.tabs_message());
         mailbox.post(ToViewer::Cursor { cursor: self.cursor.clone() });
-        if self.caret.is_some() {
-            mailbox.post(ToViewer::Caret { at: self.caret.clone() });
-        }
+        // None too: a page that comes back has what was there before.
+        mailbox.post(ToViewer::Caret { at: self.caret.clone() });
         self.dialogs.iter().for_each(|shown| mailbox.post(ToViewer::Dialog(shown.message.clone())));
         if let Some(open) = &self.picker {
             mailbox.post(ToViewer::Picker(open.message.clone()));
@@ -75,7 +74,7 @@ impl Engine {
         let viewers = u32::try_from(self.viewers.len()).unwrap_or(u32::MAX);
         for (number, viewer) in &self.viewers {
             let yours = self.holder == Some(*number);
-            viewer.mailbox.post(ToViewer::Control { holder: self.holder, viewers, yours });
+            viewer.mailbox.post(ToViewer::Control { holder: self.holder, viewers, yours, role: viewer.role });
         }
     }
 
@@ -103,6 +102,11 @@ impl Engine {
                     self.let_go();
                     self.tell_control();
                 }
+            }
+            // It steers nothing: who could take control may say so without having it.
+            FromViewer::Done {} if viewer.role == Role::Control => {
+                self.somebody_did();
+                self.done();
             }
             // Done at the mailbox already.
             FromViewer::Ack { .. } | FromViewer::Ping { .. } => {}

@@ -1,6 +1,6 @@
 //! What who is in control does, on its way to the tab in front.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use tokio::sync::oneshot;
@@ -11,16 +11,22 @@ use super::engine::Engine;
 use super::hands::{Act, World};
 use super::keys;
 use super::rpc::rpc;
-use super::wire::{FromViewer, ImeKind, Mouse, MouseKind, ToViewer, TouchKind, TouchPoint};
+use super::wire::{FromViewer, ImeKind, KeyKind, MOST_TEXT_BYTES, Mouse, MouseKind, ToViewer, TouchKind, TouchPoint};
 
 /// How long after the page took the keys what was copied may still come.
 const COPY_GRACE: Duration = Duration::from_millis(300);
+
+/// How long after a press what the page copies is taken for what that press was for: as long as Chromium lets a page copy after one.
+const COPY_WITHIN: Duration = Duration::from_secs(5);
 
 /// No wheel turns further at once.
 const FARTHEST: f64 = 10_000.0;
 
 impl Engine {
     pub(super) fn steer(&mut self, viewer: u32, message: FromViewer) {
+        if is_press(&message) {
+            self.pressed = Some((viewer, Instant::now()));
+        }
         match message {
             FromViewer::Mouse(mouse) => self.mouse(&mouse),
             FromViewer::Wheel { x, y, dx, dy, modifiers } => self.wheel((x, y), (dx, dy), modifiers),
@@ -204,17 +210,21 @@ impl Engine {
         });
     }
 
-    /// The page says what was copied: to who asked for it, or, where a button of the page did it, to who is in control.
+    /// The page says what was copied: to who asked for it, or, where a button of the page did it, to who has just pressed that. One
+    /// press is good for one text, so that a page puts nothing on anybody's clipboard by itself.
     pub(super) fn copied(&mut self, text: String) {
         let asked = self.copying.take().map(|(viewer, _)| viewer);
-        if let Some(viewer) = asked.or(self.holder) {
+        let fresh = |(viewer, at): (u32, Instant)| (at.elapsed() < COPY_WITHIN).then_some(viewer);
+        let holder = self.holder;
+        let to = asked.or_else(|| self.pressed.take().and_then(fresh).filter(|viewer| holder == Some(*viewer)));
+        if let Some(viewer) = to.filter(|_| text.len() <= MOST_TEXT_BYTES) {
             self.tell_one(viewer, ToViewer::Clipboard { text });
         }
     }
 
     fn resize(&mut self, width: u32, height: u32) {
-        let (width, height) = (width.clamp(100, 4096), height.clamp(100, 4096));
-        if width * height > self.options.most_pixels || (width, height) == (self.options.width, self.options.height) {
+        let (width, height) = within(width.clamp(100, 4096), height.clamp(100, 4096), self.options.most_pixels);
+        if (width, height) == (self.options.width, self.options.height) {
             return;
         }
         (self.options.width, self.options.height) = (width, height);
@@ -227,6 +237,29 @@ impl Engine {
         if let Some(tab) = self.active_tab() {
             tab.cdp.send(rpc(method, params)).forget();
         }
+    }
+}
+
+/// A size in the same shape that has no more than so many pixels.
+fn within(width: u32, height: u32, most_pixels: u32) -> (u32, u32) {
+    let pixels = width.saturating_mul(height);
+    if pixels <= most_pixels {
+        return (width, height);
+    }
+    let by = (f64::from(most_pixels) / f64::from(pixels)).sqrt();
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "smaller than what it is made of")]
+    let less = |side: u32| (f64::from(side) * by) as u32;
+    (less(width).max(1), less(height).max(1))
+}
+
+/// Whether it is a press of something, and not only a move over it.
+fn is_press(message: &FromViewer) -> bool {
+    match message {
+        FromViewer::Mouse(mouse) => mouse.kind != MouseKind::Move,
+        FromViewer::Key(key) => key.kind == KeyKind::Down,
+        FromViewer::Touch { kind, .. } => *kind != TouchKind::Move,
+        FromViewer::Copy {} | FromViewer::Cut {} => true,
+        _ => false,
     }
 }
 
@@ -246,4 +279,18 @@ fn named(button: i8) -> &'static str {
 fn held(buttons: u8) -> &'static str {
     const BITS: [(u8, i8); 5] = [(1, 0), (2, 2), (4, 1), (8, 3), (16, 4)];
     BITS.iter().find(|(bit, _)| buttons & bit != 0).map_or("none", |(_, button)| named(*button))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::within;
+
+    #[test]
+    fn a_size_that_is_too_large_becomes_smaller_in_its_shape() {
+        let most = 1920 * 1080;
+        assert_eq!(within(1920, 1080, most), (1920, 1080));
+        let (width, height) = within(2560, 1300, most);
+        assert!(width * height <= most && width * height > most - width - height, "{width} x {height}");
+        assert!((f64::from(width) / f64::from(height) - 2560.0 / 1300.0).abs() < 0.01, "{width} x {height}");
+    }
 }

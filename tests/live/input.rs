@@ -89,6 +89,12 @@ async fn what_is_typed_composed_pasted_and_copied_reaches_the_page() {
     assert_eq!(clipboard(&person).await, "");
     person.say(json!({"type": "paste", "text": "other"}));
     stage.until("p.value == 'other'").await;
+    // The keypad with Num Lock: digits and the point are written, and move nothing.
+    for (key, code) in [("1", "Numpad1"), (".", "NumpadDecimal"), ("5", "Numpad5")] {
+        let told = |kind| json!({"type": "key", "kind": kind, "key": key, "code": code, "location": 3});
+        person.say_all([told("down"), told("up")]);
+    }
+    stage.until("p.value == 'other1.5'").await;
     stage.end().await;
 }
 

@@ -76,6 +76,10 @@ async fn one_is_in_control_and_the_others_look_on() {
     stage.live.set_role(two, Role::View);
     assert!(!control(&second, None).await);
     stage.live.set_role(guest.viewer.number(), Role::Control);
+    // Each hears what it may by now.
+    for (person, wanted) in [(&second, Role::View), (&guest, Role::Control)] {
+        person.told(|message| matches!(message, ToViewer::Control { role, .. } if *role == wanted).then_some(())).await;
+    }
     guest.say(json!({"type": "take_control"}));
     let three = guest.viewer.number();
     assert!(!control(&first, Some(three)).await);
@@ -152,6 +156,8 @@ async fn a_script_waits_for_a_person_and_what_people_keep_is_kept() {
     person.told(told(false, url)).await;
     written(session, &[]).await;
 
+    // It steers nothing, so nobody has to be in control for it.
+    person.say(json!({"type": "release_control"}));
     person.say(json!({"type": "done"}));
     assert_eq!(soon().race(pause.done()).await, Some(Paused::Done));
     person.told(|message| matches!(message, ToViewer::PauseOver {}).then_some(())).await;

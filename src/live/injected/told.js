@@ -73,6 +73,7 @@
     }
     return String(getSelection() ?? '');
   };
+  const MOST_COPIED = 1 << 20;
   let quiet = false;
   for (const type of ['copy', 'cut']) {
     window.addEventListener(type, event => {
@@ -81,10 +82,11 @@
       tell('copied', { text });
     }, { signal: over.signal });
   }
-  // The page copies by itself, at a person's press on its own button.
+  // The page copies by itself, at a person's press on its own button. Any page can say so; only Chromium knows of the press.
   on('rhaven-copied', event => {
     event.stopImmediatePropagation();
-    if (typeof event.detail === 'string') tell('copied', { text: event.detail });
+    const text = event.detail;
+    if (typeof text === 'string' && text.length <= MOST_COPIED && navigator.userActivation.isActive) tell('copied', { text });
   });
   live.isFocused = () => document.hasFocus() && !['IFRAME', 'FRAME'].includes(document.activeElement?.tagName);
   // Puts the text where Ctrl+V takes it from; the page does not hear of it.

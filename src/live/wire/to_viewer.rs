@@ -45,6 +45,8 @@ pub enum ToViewer {
         viewers: u32,
         /// Whether it is the one that reads this.
         yours: bool,
+        /// What the one that reads this may by now.
+        role: Role,
     },
     /// The page asks with a dialog and stands still until it is answered.
     Dialog(Dialog),

@@ -33,12 +33,17 @@ function row(one, holder) {
 
 /** Its page, in a tab of its own that knows nothing of this one. */
 async function open(id) {
-  const made = await get(`v0/${path("vm", id)}`);
-  visit(made.embed_url);
-}
-
-function visit(address) {
-  window.open(sound(address), "_blank", "noopener,noreferrer");
+  // Opened at the press itself: after a wait for the server some browsers take it for an advertisement.
+  const tab = window.open("about:blank", "_blank");
+  if (tab) tab.opener = null;
+  try {
+    const made = await get(`v0/${path("vm", id)}`);
+    if (tab) tab.location.replace(sound(made.embed_url));
+    else await ready("This browser kept the new tab from opening", made.embed_url);
+  } catch (error) {
+    tab?.close();
+    throw error;
+  }
 }
 
 function sound(address) {
@@ -68,13 +73,14 @@ export async function start(holder, session = "") {
   else if (given.keep) body.profile = true;
   if (given.start_url) body.start_url = given.start_url;
   const made = await post("v0/vm", body);
-  for (const warning of made.warnings ?? []) say(typeof warning === "string" ? warning : warning.message);
+  const warnings = (made.warnings ?? []).map((warning) => (typeof warning === "string" ? warning : warning.message));
+  if (warnings.length) say(warnings.join(" "));
   if (holder) await show(holder);
-  await ready(made.embed_url);
+  await ready("The browser has started", made.embed_url);
 }
 
 /** A link to press: by now a browser would take a window that opens by itself for an advertisement. */
-async function ready(address) {
+async function ready(title, address) {
   const link = element("a", { href: sound(address), target: "_blank", rel: "noopener noreferrer" }, "Open it in a tab of its own");
-  await ask("The browser has started", link, "Close");
+  await ask(title, link, "Close");
 }

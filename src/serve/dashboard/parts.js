@@ -58,6 +58,13 @@ export function say(words, bad = false) {
   }, 8000);
 }
 
+/** Gives the focus to the head of the section, after what had it has gone. */
+export function arrive() {
+  const to = by("main").querySelector("h2") ?? by("main");
+  to.tabIndex = -1;
+  to.focus();
+}
+
 /** A button that works on its own: blocked meanwhile, and what went wrong is said. */
 export function acting(words, act, given = {}) {
   const made = button(words, async () => {
@@ -68,6 +75,11 @@ export function acting(words, act, given = {}) {
       say(error.message, true);
     } finally {
       made.disabled = false;
+      // It lost the focus by being blocked, or with what stood here before.
+      if (document.activeElement === document.body && !by("ask").open) {
+        if (made.isConnected) made.focus();
+        else arrive();
+      }
     }
   }, given);
   return made;

@@ -4,17 +4,36 @@ import { get, Refusal, stream } from "./api.js";
 import { acting, button, element, head, say } from "./parts.js";
 
 const EXAMPLE = 'goto("https://example.com/");\ntitle()';
+const MOST_LINES = 2000;
 let running = null;
+/** What is seen of the run: kept while another section is looked at. */
+let seen = null;
+
+function fresh() {
+  return {
+    steps: element("ol", { class: "steps", "aria-label": "What happened", "aria-live": "polite" }),
+    stop: button("Stop", () => running?.abort(), { disabled: true }),
+    outcome: element("pre", { tabIndex: 0, "aria-label": "What it came to", hidden: true }),
+  };
+}
+
+/** Ends what runs and forgets what was written here: the next person is another one. */
+export function forget() {
+  running?.abort();
+  running = null;
+  seen = null;
+  for (const name of ["script", "session", "args", "named"]) delete show[name];
+}
 
 /** Shows the section in `holder`. */
 export async function show(holder) {
   const script = element("textarea", { id: "script", rows: 12, spellcheck: false, value: show.script ?? EXAMPLE, name: "script" });
   const session = element("input", { id: "script-session", type: "text", autocomplete: "off", maxLength: 256, value: show.session ?? "" });
   const args = element("input", { id: "script-args", type: "text", autocomplete: "off", value: show.args ?? "{}", spellcheck: false });
-  const steps = element("ol", { class: "steps", "aria-label": "What happened", "aria-live": "polite" });
-  const stop = button("Stop", () => running?.abort(), { disabled: true });
-  const outcome = element("pre", { tabIndex: 0, "aria-label": "What it came to", hidden: true });
+  seen ??= fresh();
+  const { steps, stop, outcome } = seen;
   const start = acting("Run", async () => {
+    if (running) throw new Error("a script is running here: stop it, or wait for its end");
     Object.assign(show, { script: script.value, session: session.value, args: args.value });
     steps.replaceChildren();
     outcome.hidden = true;
@@ -64,20 +83,24 @@ async function run(given, steps, outcome) {
   } catch {
     throw new Error("the arguments are no JSON object");
   }
-  running = new AbortController();
+  const own = new AbortController();
+  running = own;
   const heard = (name, data) => happened(name, data, steps, outcome);
   try {
-    await stream("v1/run", body, heard, running.signal);
+    await stream("v1/run", body, heard, own.signal);
   } catch (error) {
     if (error.name === "AbortError") line(steps, "status", "Stopped.");
     else if (error instanceof Refusal) end(outcome, error.message, true);
     else throw error;
+  } finally {
+    if (running === own) running = null;
   }
 }
 
 function line(steps, kind, ...words) {
   const made = element("li", { class: kind }, ...words);
   steps.append(made);
+  while (steps.children.length > MOST_LINES) steps.firstElementChild.remove();
   made.scrollIntoView({ block: "nearest" });
   return made;
 }

@@ -45,7 +45,7 @@ export const activeTab = () => state.tabs.find((tab) => tab.active) ?? null;
 export const maySteer = () => state.role !== null && !/view/i.test(state.role);
 
 /** Sends a message to the server; page.js puts the connection here. */
-export const link = { send: () => false, retry() {}, close() {} };
+export const link = { send: () => false, retry() {}, close() {}, unsent: () => 0 };
 
 export const send = (type, fields = {}) => link.send(type, fields);
 
@@ -60,6 +60,8 @@ on("tabs", (message) => {
   state.tabs = message.tabs;
 });
 on("control", (message) => {
+  // It can change at any time: by the embedding page's calls, for one.
+  state.role = message.role ?? state.role;
   state.steering = message.yours === true;
   state.holder = message.holder ?? null;
   state.viewers = Array.isArray(message.viewers) ? message.viewers.length : Number(message.viewers ?? 1);

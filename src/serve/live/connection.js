@@ -4,6 +4,10 @@
 const PAUSES = [500, 1000, 2000, 4000, 8000, 15000];
 const PING_EVERY = 5000;
 const SILENT_FOR = 12000;
+/** After sleep or a change of network a browser waits for minutes. */
+const OPEN_WITHIN = 10000;
+/** One that has been connecting for longer is given up when there may be a way again. */
+const STUCK_AFTER = 3000;
 /** Close codes of ours: the browser does not show a page why a socket was refused, so the server accepts and then says. */
 const FINAL = new Map([
   [4401, "unauthorized"],
@@ -21,6 +25,8 @@ export function connection(address, token, heard) {
   let tries = 0;
   let retryTimer = 0;
   let pingTimer = 0;
+  let openTimer = 0;
+  let began = 0;
   let over = false;
   let visible = true;
   let pinged = 0;
@@ -33,7 +39,13 @@ export function connection(address, token, heard) {
     const made = new WebSocket(address, ["rhaven.v1", `token.${token}`]);
     made.binaryType = "arraybuffer";
     socket = made;
+    began = Date.now();
+    openTimer = setTimeout(() => {
+      if (made === socket) drop();
+    }, OPEN_WITHIN);
     made.onopen = () => {
+      clearTimeout(openTimer);
+      if (made !== socket) return;
       lastHeard = Date.now();
       heard.changed("open");
       watch();
@@ -58,6 +70,11 @@ export function connection(address, token, heard) {
     }
     if (typeof message?.type !== "string") return;
     if (message.type === "hello") tries = 0;
+    // Not the end of the browser: this page was too slow for what it was sent, and may begin anew.
+    if (message.type === "closed" && message.reason === "slow") {
+      drop();
+      return;
+    }
     if (message.type === "pong") {
       heard.changed("measured", Math.max(0, performance.now() - message.t));
       return;
@@ -66,9 +83,17 @@ export function connection(address, token, heard) {
     if (message.type === "closed") finish(message.reason);
   }
 
+  /** Gives the socket up as lost. */
+  function drop() {
+    const dead = socket;
+    lost(0);
+    dead?.close();
+  }
+
   function lost(code) {
     socket = null;
     clearInterval(pingTimer);
+    clearTimeout(openTimer);
     if (over) return;
     if (FINAL.has(code)) {
       finish(FINAL.get(code));
@@ -84,6 +109,7 @@ export function connection(address, token, heard) {
     if (over) return;
     over = true;
     clearTimeout(retryTimer);
+    clearTimeout(openTimer);
     clearInterval(pingTimer);
     socket?.close(1000);
     socket = null;
@@ -94,12 +120,14 @@ export function connection(address, token, heard) {
   function watch() {
     clearInterval(pingTimer);
     pinged = 0;
+    let unsent = 0;
     const beat = () => {
-      if (!visible) return;
+      if (!visible || !socket) return;
+      // Behind a large file nothing is answered; that some of it has gone out is a sign of life.
+      if (socket.bufferedAmount < unsent) lastHeard = Date.now();
+      unsent = socket.bufferedAmount;
       if (pinged > lastHeard && Date.now() - pinged > SILENT_FOR - PING_EVERY) {
-        const dead = socket;
-        lost(0);
-        dead?.close();
+        drop();
         return;
       }
       if (pinged <= lastHeard) pinged = Date.now();
@@ -120,23 +148,28 @@ export function connection(address, token, heard) {
     const former = socket;
     socket = null;
     clearInterval(pingTimer);
+    clearTimeout(openTimer);
     former?.close(1000);
     tries = 0;
     open();
   }
 
+  const stuck = () => !socket || (socket.readyState === WebSocket.CONNECTING && Date.now() - began > STUCK_AFTER);
+
   addEventListener("online", () => {
-    if (!socket) retry();
+    if (stuck()) retry();
   });
   return {
     open,
     send,
     retry,
     close: finish,
+    /** Bytes that are still to go out. */
+    unsent: () => socket?.bufferedAmount ?? 0,
     /** While nobody looks nothing is asked; when somebody looks again, a waiting socket is tried at once. */
     seen(is) {
       visible = is;
-      if (is && !socket) retry();
+      if (is && stuck()) retry();
       else if (is && socket?.readyState === WebSocket.OPEN) watch();
     },
   };

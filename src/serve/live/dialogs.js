@@ -1,11 +1,16 @@
 // What the remote page asks with alert, confirm, prompt and before it is left, and the help.
 
 import { button, by, element } from "./dom.js";
-import { maySteer, on, send, state } from "./bus.js";
-import { focusRemote } from "./keyboard.js";
+import { activeTab, maySteer, on, send, state } from "./bus.js";
+import { apple, focusRemote } from "./keyboard.js";
 
 const box = by("dialog");
+/** What the pages wait for, by number: each tab may have one of its own. */
+const open = new Map();
+/** The one that is shown. */
 let asked = null;
+/** What has been typed into a prompt, so that it is still there when that is drawn anew. */
+let typed = null;
 /** Dialogs of late: a page that asks without end must not hold people. */
 let recent = [];
 
@@ -23,15 +28,26 @@ function title(message) {
 }
 
 function show(message) {
-  asked = message;
+  open.set(message.id, message);
   recent = [...recent.filter((time) => Date.now() - time < 15000), Date.now()];
-  draw();
+  choose();
+}
+
+/** Shows that of the tab in front, else the oldest. */
+function choose() {
+  const all = [...open.values()];
+  const wanted = all.find((one) => one.tab === activeTab()?.id) ?? all[0] ?? null;
+  if (wanted === asked) return;
+  typed = null;
+  asked = wanted;
+  if (asked) draw();
+  else if (box.open) box.close();
 }
 
 function draw() {
   const { kind } = asked;
   const words = kind === "beforeunload" ? "Changes that you made may be lost." : asked.message;
-  const field = kind === "prompt" ? element("input", { type: "text", value: asked.default ?? "", "aria-labelledby": "dialog-text" }) : null;
+  const field = kind === "prompt" ? element("input", { type: "text", value: typed ?? asked.default ?? "", oninput: (event) => (typed = event.target.value), "aria-labelledby": "dialog-text" }) : null;
   const yes = { beforeunload: "Leave" }[kind] ?? "OK";
   const no = { confirm: "Cancel", prompt: "Cancel", beforeunload: "Stay" }[kind];
   const form = element(
@@ -46,7 +62,7 @@ function draw() {
   box.replaceChildren(form);
   box.showModal();
   (field ?? form.querySelector(".strong"))?.focus();
-  field?.select();
+  if (typed === null) field?.select();
 }
 
 function choices(yes, no) {
@@ -65,9 +81,9 @@ function answer(accept, text) {
   if (!asked || !state.steering) return;
   const fields = { id: asked.id, accept };
   if (accept && asked.kind === "prompt") fields.text = text ?? "";
-  hide();
   send("dialog_answer", fields);
-  focusRemote();
+  hide();
+  if (!asked) focusRemote();
 }
 
 function closeTab() {
@@ -76,16 +92,25 @@ function closeTab() {
   send("tab_close", { id: tab });
 }
 
+/** Puts the one that is shown away, for the next. */
 function hide() {
-  asked = null;
-  if (box.open) box.close();
+  open.delete(asked?.id);
+  choose();
+}
+
+function hideAll() {
+  open.clear();
+  choose();
 }
 
 /** The keys that this page keeps for itself. */
 export function help() {
   const rows = [
     ["Esc, Esc", "Leave the remote page: back to the address"],
-    ["F6", "The same"],
+    ["F6", "Round: address, notices, picture"],
+    [apple ? "⌘ with R, L, T, W" : "F5, Ctrl with R, L, T, W", "Reload, address, new tab, close the tab"],
+    [apple ? "⌘ with [ or ]" : "Alt with ← or →", "Back, forward"],
+    ["Ctrl or ⌘ with +, -, 0", "Size of this page, not of the remote one"],
     ["Enter in the address", "Go there, and back into the remote page"],
     ["Ctrl or ⌘ with C, X, V", "Copy, cut and paste between here and there"],
   ];
@@ -103,14 +128,16 @@ export function help() {
 export function start() {
   on("dialog", show);
   on("dialog_closed", (message) => {
-    if (asked?.id === message.id) hide();
+    open.delete(message.id);
+    choose();
   });
-  on("hello", hide);
+  on("tabs", choose);
+  on("hello", hideAll);
   on("local:steering", () => {
     if (asked) draw();
   });
   on("local:link", ({ state: is }) => {
-    if (is === "closed" || is === "waiting") hide();
+    if (is === "closed" || is === "waiting") hideAll();
   });
   box.addEventListener("cancel", (event) => {
     event.preventDefault();

@@ -79,14 +79,23 @@ class Client {
     this.#frame.allowFullscreen = true;
     this.#frame.referrerPolicy = "no-referrer";
     this.tabs = tabsOf({ call: (...given) => this.#steered(...given), state: () => this.#state, listen: (name, act) => this.#listen(name, act) });
-    this.#frame.addEventListener("load", this.#load);
     if (this.#made) {
+      this.#frame.addEventListener("load", this.#load);
       Object.assign(this.#frame.style, { width: "100%", height: "100%", border: "0", display: "block" });
       this.#frame.src = url.href;
       container.append(this.#frame);
+    } else if (this.#frame.src.split("#")[0] === url.href.split("#")[0]) {
+      // With the same address but for its fragment nothing would be loaded.
+      this.#frame.addEventListener("load", () => this.#over || this.#show(), { once: true });
+      this.#frame.src = "about:blank";
     } else {
-      this.#frame.src = url.href;
+      this.#show();
     }
+  }
+
+  #show() {
+    this.#frame.addEventListener("load", this.#load);
+    this.#frame.src = this.#url.href;
   }
 
   connect() {
@@ -124,7 +133,7 @@ class Client {
         port1.onmessage = (event) => this.#heard(event.data);
       }
     };
-    const hello = { rhaven: VERSION, kind: "hello", nonce, token: this.#url.token, frames: typeof this.#options.frameCb === "function" };
+    const hello = { rhaven: VERSION, kind: "hello", nonce, token: this.#url.token, frames: typeof this.#options.frameCb === "function", acknowledges: true };
     this.#frame.contentWindow?.postMessage(hello, this.#url.origin, [port2]);
   }
 
@@ -144,10 +153,19 @@ class Client {
     if (name === "state") this.#changed(detail);
     if (name === "error") for (const listener of this.#listeners.error) listener(detail);
     if (name === "disconnect") this.#ended(detail.reason);
-    if (name === "frame") given.frameCb?.(detail);
+    if (name === "frame") this.#framed(detail);
     if (name === "warning" && detail.kind !== "offline") given.onCloseWarning?.({ type: detail.kind, deadline: deadline(detail.seconds) });
     if (name === "pause") given.onPause?.({ reason: detail.reason });
     if (name === "pause_over") given.onPauseOver?.({});
+  }
+
+  /** The next picture comes when this one has been taken. */
+  #framed(picture) {
+    try {
+      this.#options.frameCb?.(picture);
+    } finally {
+      this.#port?.postMessage({ kind: "shown" });
+    }
   }
 
   #changed(detail) {

@@ -1,5 +1,6 @@
 // Events of a page that embeds a live browser, as messages to it.
 
+const apple = /mac|iphone|ipad/i.test(globalThis.navigator?.userAgentData?.platform ?? globalThis.navigator?.platform ?? "");
 const BITS = { altKey: 1, ctrlKey: 2, metaKey: 4, shiftKey: 8 };
 
 /** The message and its fields for an event in the manner of the DOM's; places are shares of the picture, 0 to 1. */
@@ -24,5 +25,8 @@ export function toMessage(event, width, height) {
 function key(kind, event, modifiers) {
   const { key: name, code = "", location = 0, repeat = false } = event;
   if (typeof name !== "string") throw new TypeError("event.key: a text was wanted");
-  return { kind, key: name, code, location, repeat: repeat === true, modifiers };
+  // AltGr is Ctrl and Alt on Windows, and Option is Alt on a Mac, but what they type is meant.
+  const graph = event.getModifierState?.("AltGraph") || (apple && event.altKey && !event.ctrlKey && !event.metaKey);
+  const typed = kind === "down" && graph && [...name].length === 1 ? { text: name, modifiers: modifiers & ~3 } : { modifiers };
+  return { kind, key: name, code, location, repeat: repeat === true, ...typed };
 }

@@ -1,13 +1,18 @@
 // Files for the remote page: chosen here, read here, sent in one message.
 
 import { button, element, size } from "./dom.js";
-import { send } from "./bus.js";
+import { link, on, send } from "./bus.js";
 
 /** What one message may carry, as the server has it. */
 const MOST = 32 * 1024 * 1024;
+const LOOK_EVERY = 200;
+
+/** What is to be done when the server does not take what is being sent. */
+let failed = () => {};
+on("error", () => failed());
 
 /** The parts of a chooser for files. */
-export function filePicker(message, { cancel, close }) {
+export function filePicker(message, { cancel }) {
   const input = element("input", { type: "file", multiple: message.multiple === true, "aria-label": "Files of this device" });
   if (message.accept) input.accept = message.accept;
   const limit = `The page asks for ${message.multiple ? "files" : "a file"}. Up to ${size(MOST)}${message.multiple ? " together" : ""}.`;
@@ -30,18 +35,48 @@ export function filePicker(message, { cancel, close }) {
       const files = [];
       for (const file of input.files) files.push({ name: file.name, type: file.type, content: await base64(file) });
       if (!send("files", { id: message.id, files })) throw new Error("not connected");
-      close();
+      under();
     } catch {
-      note.textContent = "The files could not be read or sent. Choose them again.";
-      note.classList.add("bad");
-      input.disabled = false;
-      input.value = "";
+      again();
     }
+  }
+
+  /** The panel stays until the server has what it waits for, and closes it. */
+  function under() {
+    const all = link.unsent();
+    const bar = element("progress", { max: Math.max(1, all), value: 0, "aria-label": "Sending" });
+    note.after(bar);
+    const timer = setInterval(() => {
+      bar.value = all - link.unsent();
+      if (!bar.isConnected) clearInterval(timer);
+    }, LOOK_EVERY);
+    failed = () => {
+      failed = () => {};
+      bar.remove();
+      if (note.isConnected) again();
+    };
+  }
+
+  function again() {
+    note.textContent = "The files could not be read or sent. Choose them again.";
+    note.classList.add("bad");
+    input.disabled = false;
+    input.value = "";
+  }
+
+  /** Takes files that were dropped on the page. */
+  function drop(files) {
+    if (input.disabled) return;
+    const some = new DataTransfer();
+    for (const file of message.multiple ? files : [...files].slice(0, 1)) some.items.add(file);
+    input.files = some.files;
+    changed();
+    use.focus();
   }
 
   input.addEventListener("change", changed);
   const row = element("div", { class: "row" }, button("Cancel", cancel), use);
-  return { parts: [note, input, row], begin: () => input.focus(), away: () => {} };
+  return { parts: [note, input, row], begin: () => input.focus(), away: () => {}, drop };
 }
 
 /** A file's bytes in base64. */

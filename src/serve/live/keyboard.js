@@ -17,7 +17,10 @@ const held = new Map();
 let escaped = 0;
 let composing = false;
 
-const apple = /mac|iphone|ipad/i.test(navigator.userAgentData?.platform ?? navigator.platform ?? "");
+/** The text that the remote page copied last, where this browser's clipboard could not take it. */
+let unwritten = null;
+
+export const apple = /mac|iphone|ipad/i.test(navigator.userAgentData?.platform ?? navigator.platform ?? "");
 
 /** Whether the event is the shortcut of copying, cutting or pasting. */
 const shortcut = (event, key) =>
@@ -37,8 +40,8 @@ function sendKey(kind, event) {
     repeat: event.repeat,
     modifiers: modifiers(event),
   };
-  // AltGr is Ctrl and Alt on Windows, but what it types is meant.
-  const graph = event.getModifierState?.("AltGraph");
+  // AltGr is Ctrl and Alt on Windows, and Option is Alt on a Mac, but what they type is meant.
+  const graph = event.getModifierState?.("AltGraph") || (apple && event.altKey && !event.ctrlKey && !event.metaKey);
   if (kind === "down" && graph && [...event.key].length === 1) {
     message.text = event.key;
     message.modifiers &= ~3;
@@ -48,11 +51,9 @@ function sendKey(kind, event) {
 
 function pressed(event) {
   if (event.isComposing || event.keyCode === 229 || ["Process", "Dead", "Unidentified"].includes(event.key)) return;
-  if (event.key === "F6" && !event.ctrlKey && !event.altKey && !event.metaKey) {
-    event.preventDefault();
-    leave();
-    return;
-  }
+  if (isRound(event)) return; // Heard by the whole page.
+  // People who need this page larger must be able to have it so.
+  if (commands(event) && ["+", "=", "-", "_", "0"].includes(event.key)) return;
   if (!state.steering) {
     if (event.key.length === 1 && !event.ctrlKey && !event.metaKey) emit("local:refused");
     return;
@@ -64,9 +65,52 @@ function pressed(event) {
     return;
   }
   event.preventDefault();
+  const meant = browserKey(event);
+  if (meant) {
+    if (!event.repeat) meant();
+    return;
+  }
   held.set(event.code || event.key, { key: event.key, code: event.code, location: event.location });
   sendKey("down", event);
   if (event.key === "Escape" && !event.repeat) twice(event.timeStamp);
+}
+
+const commands = (event) => (apple ? event.metaKey && !event.ctrlKey : event.ctrlKey && !event.metaKey) && !event.altKey;
+
+/** Shortcuts of a browser mean the remote one, whose page would not know what to do with them. */
+function browserKey(event) {
+  const key = event.key.toLowerCase();
+  const command = commands(event);
+  const only = event.altKey && !event.ctrlKey && !event.metaKey && !event.shiftKey;
+  if (key === "f5" && !event.altKey) return () => send("reload");
+  if (command && key === "r") return () => send("reload");
+  if (apple ? command && key === "[" : only && key === "arrowleft") return () => send("back");
+  if (apple ? command && key === "]" : only && key === "arrowright") return () => send("forward");
+  if (!command || event.shiftKey || document.body.classList.contains("kiosk")) return null;
+  const tab = activeTab();
+  if (key === "l") return () => by("address").focus();
+  if (key === "t") return () => send("tab_new");
+  if (key === "w" && tab) return () => send("tab_close", { id: tab.id });
+  return null;
+}
+
+const isRound = (event) => event.key === "F6" && !event.ctrlKey && !event.altKey && !event.metaKey;
+
+/** F6: from the address to what is told beside the picture, into the picture, and out again. */
+function round(event) {
+  if (!isRound(event) || document.querySelector("dialog[open]") || !by("picker-layer").hidden) return;
+  event.preventDefault();
+  const at = document.activeElement;
+  const note = document.querySelector("#banners button:not(:disabled), #toasts button");
+  const stops = [
+    { to: by("address").offsetParent && by("address"), here: by("bar").contains(at) },
+    { to: note, here: by("banners").contains(at) || by("toasts").contains(at) },
+    { to: sink, here: at === sink },
+  ].filter((stop) => stop.to);
+  const next = stops[(stops.findIndex((stop) => stop.here) + 1) % stops.length].to;
+  if (next === at) leave();
+  else next.focus({ preventScroll: true });
+  if (at === sink) say("Left the remote page.");
 }
 
 function twice(time) {
@@ -131,18 +175,24 @@ function compose(event) {
 
 function pasted(event) {
   event.preventDefault();
-  const text = event.clipboardData?.getData("text/plain") ?? "";
+  const text = unwritten ?? event.clipboardData?.getData("text/plain") ?? "";
   if (!state.steering) emit("local:refused");
   else if (text) send("paste", { text });
+  else toast("Only text can be pasted.");
 }
 
 async function copied(message) {
   // Nothing was selected there: what is on the clipboard here stays.
-  if (!message.text) return;
+  if (!message.text) {
+    say("Nothing was copied.");
+    return;
+  }
   try {
     await navigator.clipboard.writeText(message.text);
+    unwritten = null;
     say("Copied.");
   } catch {
+    unwritten = message.text;
     // Without a gesture of the person, or without leave of the embedding page, a browser keeps its clipboard to itself.
     const write = button("Copy", () => ask(message.text).finally(() => shown.remove()));
     const shown = toast("The remote page copied a text.", { keep: true, actions: [write] });
@@ -156,8 +206,9 @@ async function ask(text) {
     const area = element("textarea", { value: text, class: "unseen" });
     document.body.append(area);
     area.select();
-    document.execCommand("copy");
+    const did = document.execCommand("copy");
     area.remove();
+    if (!did) toast("This browser keeps its clipboard to itself. Inside the remote page the text can be pasted.", { bad: true });
   }
   sink.focus({ preventScroll: true });
 }
@@ -192,7 +243,17 @@ export function start() {
     composing = false;
     releaseAll();
   });
-  addEventListener("blur", releaseAll);
+  addEventListener("blur", () => {
+    releaseAll();
+    // Elsewhere something newer may be copied.
+    unwritten = null;
+  });
+  for (const name of ["copy", "cut"]) {
+    document.addEventListener(name, (event) => {
+      if (event.target !== sink) unwritten = null;
+    });
+  }
+  document.addEventListener("keydown", round);
   on("local:focus", focusRemote);
   on("clipboard", copied);
   on("caret", caret);

@@ -20,7 +20,8 @@ function toggle(opener, panel, fill) {
   shown = { opener, panel };
   const under = by("bar").getBoundingClientRect().bottom;
   panel.style.top = `${under + 4}px`;
-  panel.querySelector("button:not(:disabled), a[href]")?.focus();
+  // Not one that the style sheet hides: it cannot have the focus, and the keys would stay outside.
+  [...panel.querySelectorAll("button:not(:disabled), a[href]")].find((one) => one.offsetParent)?.focus();
 }
 
 function close(refocus = false) {

@@ -10,7 +10,9 @@ const MOST_TOASTS = 3;
 
 /** Shows a short message; with `keep` until it is dismissed. */
 export function toast(words, { keep = false, actions = [], bad = false } = {}) {
-  const shown = element("div", { class: bad ? "toast bad" : "toast", role: bad ? "alert" : "status" });
+  const shown = element("div", { class: bad ? "toast bad" : "toast", role: bad ? "alert" : null });
+  // What is new and polite at once is read by few screen readers; the line that is there from the beginning is.
+  if (!bad) say(words);
   const gone = () => shown.remove();
   const dismiss = button(icon("close"), gone, { class: "plain", "aria-label": "Dismiss" });
   shown.append(element("p", {}, words), ...actions, dismiss);
@@ -75,7 +77,7 @@ function pause(message) {
 function allowDone() {
   for (const shown of banners.querySelectorAll(".pause button")) {
     shown.disabled = !maySteer();
-    if (!maySteer()) shown.title = "You can only watch.";
+    shown.title = maySteer() ? "" : "You can only watch.";
   }
 }
 
@@ -153,10 +155,10 @@ function linked({ state: is, detail }) {
 
 let refusedAt = 0;
 
-/** Input of somebody who does not steer: said, but not at every key. */
-function refused() {
-  // Control that nobody has goes to who begins to do something.
-  if (state.link === "playing" && maySteer() && state.holder === null) {
+/** Input of somebody who does not steer: said, but not at every key. `answered` where the server has refused it already. */
+function refused({ answered = false } = {}) {
+  // Control that nobody has goes to who begins to do something. Never as an answer to a refusal: that could go on for ever.
+  if (!answered && state.link === "playing" && maySteer() && state.holder === null) {
     send("take_control");
     return;
   }
@@ -174,10 +176,11 @@ export function start() {
   on("pause_over", () => endBanner("pause"));
   on("password_offer", passwordOffer);
   on("error", (message) => {
-    if (message.code === "not_in_control") emit("local:refused");
+    if (message.code === "not_in_control") emit("local:refused", { answered: true });
     else toast(message.message, { bad: true });
   });
   on("local:refused", refused);
+  on("local:steering", allowDone);
   on("local:link", linked);
   on("hello", () => {
     // What the server still means it says again after `hello`.

@@ -31,7 +31,7 @@ function begin(token) {
   const scheme = location.protocol === "https:" ? "wss:" : "ws:";
   const address = `${scheme}//${location.host}${location.pathname.replace(/\/$/, "")}/socket`;
   const made = connection(address, token, { message, frame: frames.frame, changed });
-  Object.assign(link, { send: made.send, retry: made.retry, close: made.close });
+  Object.assign(link, { send: made.send, retry: made.retry, close: made.close, unsent: made.unsent });
   on("local:seen", made.seen);
   made.open();
 }
@@ -63,6 +63,11 @@ on("local:steering", (steering) => document.body.classList.toggle("steering", st
 const token = takeToken();
 const framed = window.parent !== window;
 let begun = token !== null;
+// The same address with another token: nothing is loaded for that, and it must not stay there either.
+addEventListener("hashchange", () => {
+  const other = takeToken();
+  if (other && other !== token && kept.get(key) === other) location.reload();
+});
 parent.start(token, (given) => {
   if (begun) return;
   begun = true;

@@ -30,6 +30,10 @@ const ADMIN = ["setPermissions", "addRoles", "removeRoles", "timeout"];
 
 let port = null;
 let frames = false;
+/** Whether the page around says when it is done with a picture, whether one is with it, and the one that came meanwhile. */
+let acknowledges = false;
+let away = false;
+let newest = null;
 let warned = null;
 let over = null;
 
@@ -48,8 +52,13 @@ export function start(ownToken, given) {
     if (heard.token !== token) return;
     port?.close();
     [port] = event.ports;
-    port.onmessage = ({ data }) => called(data);
+    port.onmessage = ({ data }) => {
+      if (data?.kind === "shown") shown();
+      else called(data);
+    };
     frames = heard.frames === true;
+    acknowledges = heard.acknowledges === true;
+    away = false;
     port.postMessage({ kind: "welcome", nonce: heard.nonce, version: VERSION });
     tell("state", snapshot());
     if (over) tell("disconnect", over);
@@ -92,11 +101,26 @@ function forward() {
     over = { reason: detail };
     tell("disconnect", over);
   });
-  on("local:drawn", async (picture) => {
-    if (!frames || !port) return;
-    const copy = await createImageBitmap(picture).catch(() => null);
-    if (copy) tell("frame", copy, [copy]);
-  });
+  on("local:drawn", copied);
+}
+
+/** Hands a copy of the picture to the page around; of a page that is behind, only the newest waits. */
+async function copied(picture) {
+  if (!frames || !port) return;
+  if (acknowledges && away) {
+    newest = picture;
+    return;
+  }
+  away = true;
+  newest = null;
+  const copy = await createImageBitmap(picture).catch(() => null);
+  if (copy) tell("frame", copy, [copy]);
+  else shown();
+}
+
+function shown() {
+  away = false;
+  if (newest) copied(newest);
 }
 
 async function called(call) {

@@ -5,6 +5,7 @@ import { on, send, state } from "./bus.js";
 import { toLocal } from "./frames.js";
 import { focusRemote } from "./keyboard.js";
 import { listbox } from "./listbox.js";
+import { toast } from "./notices.js";
 import { filePicker } from "./files.js";
 
 const layer = by("picker-layer");
@@ -47,7 +48,7 @@ function show(message) {
   const behind = element("div", { class: "behind", onpointerdown: made.away ?? cancel });
   layer.replaceChildren(behind, panel);
   layer.hidden = false;
-  open = { id: message.id, rect: message.rect, panel, kind: message.kind };
+  open = { id: message.id, rect: message.rect, panel, kind: message.kind, drop: made.drop };
   place();
   made.begin?.();
 }
@@ -126,11 +127,22 @@ function field(message, { pick, cancel }) {
   return { parts, begin };
 }
 
+/** Files that are dropped go to who asks for some; left to the browser, they would take the place of this page. */
+function dropped(event) {
+  if (!event.dataTransfer?.types.includes("Files")) return;
+  event.preventDefault();
+  if (event.type !== "drop") return;
+  if (open?.drop) open.drop(event.dataTransfer.files);
+  else toast("The remote page does not ask for files. Press its button for that first.");
+}
+
 /** Begins to listen. */
 export function start() {
+  for (const name of ["dragover", "drop"]) document.addEventListener(name, dropped);
   on("picker", show);
   on("picker_closed", (message) => {
-    if (open?.id === message.id) hide(layer.contains(document.activeElement));
+    const at = document.activeElement;
+    if (open?.id === message.id) hide(at === document.body || layer.contains(at));
   });
   on("local:placed", place);
   addEventListener("resize", place);

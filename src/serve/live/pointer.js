@@ -141,8 +141,9 @@ function touched(kind, event) {
 }
 
 function wheel(event) {
-  event.preventDefault();
+  // Who only looks on scrolls and zooms what is here.
   if (!state.steering) return;
+  event.preventDefault();
   const unit = [1, LINE, viewport.height][event.deltaMode] ?? 1;
   const was = waitingWheel ?? { dx: 0, dy: 0 };
   // Shift turns a wheel sideways; some systems have done so already.
@@ -168,17 +169,23 @@ export function start() {
     canvas.addEventListener(name, (event) => event.preventDefault());
   }
   let hidden = false;
+  let shape = "default";
+  const dress = () => {
+    canvas.style.cursor = hidden ? "none" : state.steering ? shape : "default";
+  };
   on("hello", (message) => {
     hidden = message.hide_cursor === true;
+    dress();
   });
   on("cursor", (message) => {
-    canvas.style.cursor = hidden ? "none" : state.steering ? message.cursor : "default";
+    shape = message.cursor;
+    dress();
   });
   on("local:steering", (steering) => {
+    dress();
     if (steering) return;
     fingers.clear();
     waitingMove = null;
     waitingWheel = null;
-    canvas.style.cursor = hidden ? "none" : "default";
   });
 }

@@ -57,8 +57,10 @@ function fill(made, tab) {
 }
 
 function draw() {
+  let lost = -1;
   for (const [id, made] of items) {
     if (!state.tabs.some((tab) => tab.id === id)) {
+      if (made.item.contains(document.activeElement)) lost = [...list.children].indexOf(made.item);
       made.item.remove();
       items.delete(id);
     }
@@ -69,6 +71,8 @@ function draw() {
     if (list.children[place] !== made.item) list.insertBefore(made.item, list.children[place] ?? null);
   });
   allow();
+  // The focus of a tab that has gone goes to the one that stands in its place.
+  if (lost >= 0) (items.get(state.tabs[Math.min(lost, state.tabs.length - 1)]?.id)?.choose ?? by("tab-new")).focus();
   const front = activeTab();
   document.title = front ? `${front.title || front.url} – live browser` : "Live browser";
   if (front && front.id !== draw.front) {
