@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use axum::extract::ws::{Message, WebSocket};
+use axum::extract::ws::{CloseFrame, Message, WebSocket, close_code};
 use axum::extract::{Request, State};
 use axum::response::Response;
 use futures_util::{SinkExt, StreamExt};
@@ -78,6 +78,7 @@ async fn serve(vm: &Arc<Vm>, mut bridge: Bridge, socket: WebSocket) {
     let closing = bridge.closing().clone();
     let (mut sink, mut stream) = socket.split();
     loop {
+        let ready = bridge.ready();
         tokio::select! {
             told = bridge.next() => match told {
                 Some(told) => {
@@ -85,9 +86,14 @@ async fn serve(vm: &Arc<Vm>, mut bridge: Bridge, socket: WebSocket) {
                         break;
                     }
                 }
+                None if bridge.is_too_slow() => {
+                    let reason = "too much waits for this client, which does not read".into();
+                    let _ = sink.send(Message::Close(Some(CloseFrame { code: close_code::AGAIN, reason }))).await;
+                    break;
+                }
                 None => break,
             },
-            asked = stream.next() => match asked {
+            asked = async { ready.await; stream.next().await } => match asked {
                 Some(Ok(Message::Text(text))) => {
                     vm.acted();
                     vm.live.session().touched();
