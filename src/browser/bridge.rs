@@ -4,8 +4,10 @@
 //! that are attached below it are the client's as well. Its messages go through untouched but for their ids, and for what `guard`
 //! keeps from it: what leads out of the browser, onto this machine.
 
+mod commands;
 mod guard;
 mod link;
+mod rules;
 
 use std::sync::Arc;
 
@@ -18,14 +20,14 @@ use tokio_util::sync::CancellationToken;
 use super::{Browser, BrowserError};
 
 use guard::Verdict;
-use link::Link;
 pub(super) use link::Links;
+use link::{Link, Queued};
 
 /// A client's connection to a browser. Dropped, the client's sessions end; the browser goes on.
 pub struct Bridge {
     browser: Browser,
     link: Arc<Link>,
-    queue: mpsc::UnboundedReceiver<String>,
+    queue: mpsc::UnboundedReceiver<Queued>,
     /// Cancelled when the client asks for the end of the browser.
     closing: CancellationToken,
 }
@@ -58,14 +60,26 @@ impl Bridge {
     /// The next message for the client; none when the browser, or the client's session on it, has ended, or where what waits for a
     /// client that does not read has grown too large. Can be dropped and asked again.
     pub async fn next(&mut self) -> Option<String> {
-        let message = tokio::select! {
+        let (message, counted) = tokio::select! {
             biased;
             message = self.queue.recv() => message,
             () = self.link.over().cancelled() => self.queue.try_recv().ok(),
             _ = self.browser.gone() => None,
-        };
-        self.link.taken(message.as_deref());
-        message
+        }?;
+        self.link.taken(counted);
+        Some(message)
+    }
+
+    /// Resolves once the client may send more: Chromium takes what it sends at its own speed, and what it has not answered yet is kept
+    /// here or there. Who reads the client's messages is to wait for this before each; what is read nonetheless is taken.
+    pub fn ready(&self) -> impl Future<Output = ()> + Send + use<> {
+        let link = self.link.clone();
+        async move { link.ready().await }
+    }
+
+    /// Whether nothing more comes because the client has let too much wait for it.
+    pub fn is_too_slow(&self) -> bool {
+        self.link.is_too_slow()
     }
 
     /// Resolves once the client has asked for the end of the browser, which is left to the caller.

@@ -107,7 +107,7 @@ impl Registry {
         };
         let router = &self.browser.router;
         let Some(method) = message.method.as_deref() else {
-            if !router.links.answered(&message) {
+            if !router.links.answered(router, &message) {
                 router.answered(&message);
             }
             return;

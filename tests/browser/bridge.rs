@@ -6,20 +6,20 @@ use serde_json::{Value, json};
 use super::support::*;
 
 /// A client that counts its messages and keeps what it was not waiting for.
-struct Client {
-    bridge: Bridge,
+pub struct Client {
+    pub bridge: Bridge,
     last: i64,
-    events: Vec<Value>,
+    pub events: Vec<Value>,
 }
 
 impl Client {
-    async fn of(browser: &Browser, hidden: &str) -> Self {
+    pub async fn of(browser: &Browser, hidden: &str) -> Self {
         let hidden = hidden.to_owned();
         let bridge = browser.bridge(move |target| target == hidden).await.unwrap();
         Self { bridge, last: 0, events: Vec::new() }
     }
 
-    async fn call(&mut self, session: Option<&str>, method: &str, params: Value) -> Value {
+    pub async fn call(&mut self, session: Option<&str>, method: &str, params: Value) -> Value {
         self.last += 1;
         let mut message = json!({ "id": self.last, "method": method, "params": params });
         if let Some(session) = session {
@@ -36,13 +36,13 @@ impl Client {
         }
     }
 
-    async fn next(&mut self) -> Value {
+    pub async fn next(&mut self) -> Value {
         let message =
             in_time("a message for the client", self.bridge.next()).await.expect("the client's connection ended");
         serde_json::from_str(&message).unwrap()
     }
 
-    fn attached(&self) -> Vec<(&str, &str)> {
+    pub fn attached(&self) -> Vec<(&str, &str)> {
         let attached = self.events.iter().filter(|event| event["method"] == "Target.attachedToTarget");
         let pages = attached.map(|event| &event["params"]).filter(|params| params["targetInfo"]["type"] == "page");
         pages
@@ -51,7 +51,7 @@ impl Client {
     }
 }
 
-fn attach() -> Value {
+pub fn attach() -> Value {
     json!({ "autoAttach": true, "waitForDebuggerOnStart": true, "flatten": true })
 }
 
@@ -129,14 +129,14 @@ async fn a_tab_that_is_in_no_window_is_ours_before_anybody_can_say_so() {
     client.call(None, "Target.setAutoAttach", attach()).await;
     let unseen = context.new_hidden_target().await.unwrap();
     let all = client.call(None, "Target.getTargets", json!({})).await;
-    let told = client.events.iter().any(|event| event.to_string().contains(unseen.id().inner()));
-    assert!(!told, "{:?} {all}", client.events);
-    let taken = json!({ "targetId": unseen.id().inner(), "flatten": true });
-    let taken = client.call(None, "Target.attachToTarget", taken).await;
-    let by = taken["result"]["sessionId"].as_str().map(str::to_owned);
-    let by = by.as_deref().unwrap_or_else(|| panic!("{taken}"));
-    let spoken = client.call(Some(by), "Runtime.evaluate", json!({ "expression": "1" })).await;
-    assert_eq!(spoken["error"]["code"], -32001, "{spoken}");
+    let id = unseen.id().inner();
+    let told = client.events.iter().any(|event| event.to_string().contains(id));
+    assert!(!told && !all.to_string().contains(id), "{:?} {all}", client.events);
+    for method in ["Target.attachToTarget", "Target.closeTarget", "Target.activateTarget", "Target.getTargetInfo"] {
+        let answer = client.call(None, method, json!({ "targetId": id, "flatten": true })).await;
+        assert_eq!(answer["error"]["message"], "No target with given id found", "{method}: {answer}");
+    }
+    assert_eq!(evaluate(unseen.cdp(), "1").await, json!(1), "it is still there");
     drop(client);
     end(browser).await;
 }
@@ -163,12 +163,17 @@ async fn a_client_that_goes_by_tabs_does_not_wait_for_a_page_that_is_hidden() {
     let gone = client.events.iter().filter(|event| event["method"] == "Target.detachedFromTarget");
     let gone: Vec<&Value> = gone.map(|event| &event["params"]).collect();
     let [gone] = gone[..] else { panic!("{gone:?}") };
+    let gone = gone.clone();
     tabs.retain(|tab| gone["sessionId"] == tab.as_str());
     assert_eq!(tabs.len(), 1, "the tab of the hidden page has gone");
     let destroyed = client.events.iter().find(|event| event["method"] == "Target.targetDestroyed").unwrap();
     assert_eq!(destroyed["params"]["targetId"], gone["targetId"]);
     let unknown = client.call(Some(&tabs[0]), "Target.getTargetInfo", json!({})).await;
     assert_eq!(unknown["error"]["code"], -32001);
+    let close = json!({ "targetId": gone["targetId"] });
+    let closed = client.call(None, "Target.closeTarget", close).await;
+    assert_eq!(closed["error"]["code"], -32602, "the tab around the hidden page is not closed either");
+    assert_eq!(evaluate(hidden.cdp(), "1").await, json!(1));
     drop((client, context));
     end(browser).await;
 }

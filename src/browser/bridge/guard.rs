@@ -8,71 +8,11 @@ use url::Url;
 use crate::browser::Egress;
 use crate::browser::confined::{BYPASS, is_of_the_web, server};
 
-/// Domains that are about pages, and end with them.
-const DOMAINS: [&str; 44] = [
-    "Accessibility",
-    "Animation",
-    "Audits",
-    "Autofill",
-    "Browser",
-    "CSS",
-    "CacheStorage",
-    "Console",
-    "DOM",
-    "DOMDebugger",
-    "DOMSnapshot",
-    "DOMStorage",
-    "Debugger",
-    "DeviceOrientation",
-    "Emulation",
-    "EventBreakpoints",
-    "FedCm",
-    "Fetch",
-    "HeapProfiler",
-    "IO",
-    "IndexedDB",
-    "Input",
-    "Inspector",
-    "LayerTree",
-    "Log",
-    "Media",
-    "Memory",
-    "Network",
-    "Overlay",
-    "Page",
-    "Performance",
-    "PerformanceTimeline",
-    "Preload",
-    "Profiler",
-    "Runtime",
-    "Schema",
-    "Security",
-    "ServiceWorker",
-    "Storage",
-    "Target",
-    "Tracing",
-    "WebAudio",
-    "WebAuthn",
-    "Database",
-];
+use super::commands::is_to_be_had;
 
-/// Commands of those domains that reach beyond: processes, files and sockets of this machine, and messages within messages, which would
-/// pass unseen.
-const REFUSED: [&str; 10] = [
-    "Browser.addPrivacySandboxCoordinatorKeyConfig",
-    "Browser.crash",
-    "Browser.crashGpuProcess",
-    "Browser.executeBrowserCommand",
-    "Browser.getBrowserCommandLine",
-    "DOM.setFileInputFiles",
-    "Target.exposeDevToolsProtocol",
-    "Target.openDevTools",
-    "Target.sendMessageToTarget",
-    "Target.setRemoteLocations",
-];
-
-/// Answered as if it were done: clients send it by themselves at their start, and where downloads go is settled by whoever runs the browser.
-const IGNORED: [&str; 3] = ["Browser.setDownloadBehavior", "Page.setDownloadBehavior", "Browser.cancelDownload"];
+/// Why downloads are not a client's.
+pub(super) const DOWNLOADS: &str =
+    "downloads go where whoever runs the browser has them go, and cannot be had over this connection";
 
 /// Commands with an address that is gone to.
 const GOING: [&str; 5] = [
@@ -132,11 +72,16 @@ pub(super) fn judge(message: &str, egress: Option<&Egress>) -> Verdict {
     if method == "Browser.close" {
         return Verdict::Close(answer("result", json!({})));
     }
-    if IGNORED.contains(&method.as_str()) {
-        return Verdict::Answer(answer("result", json!({})));
+    if method == "Browser.cancelDownload" {
+        return refused("no download is this client's: whoever runs the browser has them".to_owned());
     }
-    let domain = method.split('.').next().unwrap_or_default();
-    if !DOMAINS.contains(&domain) || REFUSED.contains(&method.as_str()) {
+    if method == "Page.setDownloadBehavior" {
+        // It speaks for a whole context, so nothing of it is Chromium's to do.
+        let asked = download_behavior(params.as_deref());
+        let nothing = asked.as_deref() == Some("default");
+        return if nothing { Verdict::Answer(answer("result", json!({}))) } else { refused(DOWNLOADS.to_owned()) };
+    }
+    if !is_to_be_had(&method) {
         return refused(format!("{method} is not to be had here: it is about the machine that the browser runs on"));
     }
     match looked_at(&method, params.as_deref(), egress) {
@@ -147,15 +92,14 @@ pub(super) fn judge(message: &str, egress: Option<&Egress>) -> Verdict {
 
 /// The parameters as Chromium gets them, or why it does not.
 fn looked_at(method: &str, params: Option<&RawValue>, egress: Option<&Egress>) -> Result<Box<RawValue>, String> {
-    let is_going = GOING.contains(&method);
-    if !is_going && !method.starts_with("Target.") {
+    if !is_looked_at(method) {
         return Ok(params.map_or_else(no_params, ToOwned::to_owned));
     }
     let text = params.map_or("{}", RawValue::get);
     let Ok(mut params) = serde_json::from_str::<Map<String, Value>>(text) else {
         return Err(format!("the parameters of {method} cannot be read"));
     };
-    if is_going {
+    if GOING.contains(&method) {
         may_be_gone_to(&params)?;
     }
     match method {
@@ -166,10 +110,113 @@ fn looked_at(method: &str, params: Option<&RawValue>, egress: Option<&Egress>) -
                 return Err(format!("{method} takes flatten: true only"));
             }
         }
+        // Ours are known by being in no window.
+        "Target.createTarget" if params.get("hidden").is_some_and(|hidden| *hidden != false) => {
+            return Err("a tab in no window is not to be had here".to_owned());
+        }
         "Target.createBrowserContext" => confine(&mut params, egress)?,
+        "Input.dispatchDragEvent" => brings_no_files(&params)?,
+        "Tracing.start" => trace_the_browser_only(&mut params)?,
         _ => {}
     }
     serde_json::value::to_raw_value(&params).map_err(|error| error.to_string())
+}
+
+/// Whether what a command may do depends on its parameters. The others go through as they came.
+fn is_looked_at(method: &str) -> bool {
+    GOING.contains(&method)
+        || method.starts_with("Target.")
+        || method.starts_with("Browser.")
+        || matches!(method, "Input.dispatchDragEvent" | "Tracing.start")
+}
+
+/// What is dropped into a page is the page's to read, and a path in it is one of this machine.
+fn brings_no_files(params: &Map<String, Value>) -> Result<(), String> {
+    let Some(data) = params.get("data") else { return Ok(()) };
+    let Some(data) = data.as_object() else { return Err("the data of a drag is an object".to_owned()) };
+    let are_files = |files: &Value| !files.is_null() && files.as_array().is_none_or(|files| !files.is_empty());
+    if data.get("files").is_some_and(are_files) {
+        return Err(
+            "a drag cannot bring files here: they would be those of the machine that the browser runs on".to_owned()
+        );
+    }
+    if let Some(other) = data.keys().find(|key| !matches!(key.as_str(), "items" | "files" | "dragOperationsMask")) {
+        return Err(format!("the data of a drag takes items and dragOperationsMask only, not {other:?}"));
+    }
+    let items = data.get("items").and_then(Value::as_array).into_iter().flatten();
+    let is_local = |item: &Value| {
+        let text = |key: &str| item.get(key).and_then(Value::as_str).unwrap_or_default();
+        let is_list = text("mimeType").trim().eq_ignore_ascii_case("text/uri-list");
+        let mut addresses = text("data").lines().filter_map(|line| Url::parse(line).ok());
+        is_list && addresses.any(|url| !is_of_the_web(&url))
+    };
+    if items.into_iter().any(is_local) { Err("a drag brings addresses of the web only".to_owned()) } else { Ok(()) }
+}
+
+/// What a trace takes. A configuration of Perfetto's own names a file to write to, and the backend of the system sees all its processes.
+const TRACE: [&str; 9] = [
+    "bufferUsageReportingInterval",
+    "categories",
+    "options",
+    "screenshotMaxCount",
+    "screenshotMaxSize",
+    "streamCompression",
+    "streamFormat",
+    "traceConfig",
+    "transferMode",
+];
+
+/// What of the configuration of a trace is about the browser.
+const TRACE_CONFIG: [&str; 6] = [
+    "enableArgumentFilter",
+    "enableSampling",
+    "excludedCategories",
+    "includedCategories",
+    "recordMode",
+    "traceBufferSizeInKb",
+];
+
+/// The largest buffer of a trace, in KB: what Chromium has by itself.
+const TRACE_BUFFER: f64 = 200.0 * 1024.0;
+
+fn trace_the_browser_only(params: &mut Map<String, Value>) -> Result<(), String> {
+    let backend = params.remove("tracingBackend");
+    if backend.is_some_and(|backend| !matches!(backend.as_str(), Some("auto" | "chrome"))) {
+        return Err("a trace is one of the browser here: tracingBackend is \"chrome\"".to_owned());
+    }
+    if let Some(other) = params.keys().find(|key| !TRACE.contains(&key.as_str())) {
+        return Err(format!("Tracing.start takes no {other} here: it is about the machine that the browser runs on"));
+    }
+    let options = params.get("options").and_then(Value::as_str).unwrap_or_default();
+    if options.split(',').any(|option| matches!(option.trim(), "enable-systrace" | "memory-dump" | "trace-to-console"))
+    {
+        return Err("a trace is one of the browser here".to_owned());
+    }
+    if let Some(config) = params.get("traceConfig") {
+        let Some(config) = config.as_object() else { return Err("traceConfig is an object".to_owned()) };
+        let systrace = config.get("enableSystrace").is_some_and(|wanted| *wanted != false);
+        let unknown = |key: &&String| !TRACE_CONFIG.contains(&key.as_str()) && *key != "enableSystrace";
+        if let Some(other) = config.keys().find(unknown) {
+            return Err(format!("traceConfig takes no {other} here: it is about the machine that the browser runs on"));
+        }
+        if systrace || config.get("recordMode").is_some_and(|mode| mode == "echoToConsole") {
+            return Err("a trace is one of the browser here".to_owned());
+        }
+        if config.get("traceBufferSizeInKb").is_some_and(|size| size.as_f64().is_none_or(|size| size > TRACE_BUFFER)) {
+            return Err("traceBufferSizeInKb is at most 204800 here".to_owned());
+        }
+    }
+    params.insert("tracingBackend".to_owned(), "chrome".into());
+    Ok(())
+}
+
+/// What a client asks to be done with downloads.
+pub(super) fn download_behavior(params: Option<&RawValue>) -> Option<String> {
+    #[derive(Deserialize)]
+    struct Asked {
+        behavior: Option<String>,
+    }
+    serde_json::from_str::<Asked>(params?.get()).ok()?.behavior
 }
 
 /// Only addresses of the web: the others are files of this machine, and pages of Chromium's own.
@@ -184,8 +231,9 @@ fn may_be_gone_to(params: &Map<String, Value>) -> Result<(), String> {
 
 /// A context of the client's own goes with it, and has the way out of all.
 fn confine(params: &mut Map<String, Value>, egress: Option<&Egress>) -> Result<(), String> {
-    if params.contains_key("originsWithUniversalNetworkAccess") {
-        return Err("originsWithUniversalNetworkAccess is not to be had here".to_owned());
+    const TAKEN: [&str; 3] = ["disposeOnDetach", "proxyServer", "proxyBypassList"];
+    if let Some(other) = params.keys().find(|key| !TAKEN.contains(&key.as_str())) {
+        return Err(format!("{other} is not to be had here"));
     }
     params.insert("disposeOnDetach".to_owned(), true.into());
     if let Some(egress) = egress {
@@ -234,6 +282,16 @@ mod tests {
             ("Debugger.setBreakpointByUrl", json!({ "url": "file:///x.js", "lineNumber": 1 })),
             ("Fetch.continueRequest", json!({ "requestId": "1" })),
             ("Runtime.evaluate", json!({ "expression": "1" })),
+            (
+                "Input.dispatchDragEvent",
+                drop(json!({ "items": [item("text/plain", "file:///x")], "dragOperationsMask": 1 })),
+            ),
+            (
+                "Input.dispatchDragEvent",
+                drop(json!({ "items": [item("text/uri-list", "https://a.example/")], "files": [] })),
+            ),
+            ("Page.createIsolatedWorld", json!({ "frameId": "F", "grantUniveralAccess": true })),
+            ("Storage.setCookies", json!({ "cookies": [] })),
         ] {
             assert_eq!(judged(method, params.clone()).unwrap(), params, "{method}");
         }
@@ -258,8 +316,61 @@ mod tests {
             ("Extensions.loadUnpacked", json!({ "path": "/x" })),
             ("SystemInfo.getInfo", json!({})),
             ("Nothing", json!({})),
+            ("Page.", json!({})),
+            ("Page.navigate reload", json!({})),
+            ("Page.navigate", json!({ "url": "devtools://devtools/bundled/inspector.html" })),
+            ("Page.navigate", json!({ "url": "filesystem:file:///temporary/x" })),
+            ("Target.createTarget", json!({ "url": "file:///etc/passwd" })),
+            ("Target.createTarget", json!({ "url": "about:blank", "hidden": true })),
+            ("Target.createBrowserContext", json!({ "somethingNew": "x" })),
+            ("Target.getDevToolsTarget", json!({ "targetId": "T" })),
+            ("Input.dispatchDragEvent", drop(json!({ "items": [], "files": ["/etc/passwd"] }))),
+            ("Input.dispatchDragEvent", drop(json!({ "items": [], "files": "/etc/passwd" }))),
+            ("Input.dispatchDragEvent", drop(json!({ "items": [], "somethingNew": [] }))),
+            ("Input.dispatchDragEvent", drop(json!({ "items": [item("text/uri-list", "#\nfile:///etc/passwd")] }))),
+            ("Input.dispatchDragEvent", json!({ "type": "drop", "data": "x" })),
+            ("Tracing.start", json!({ "perfettoConfig": "AAAA" })),
+            ("Tracing.start", json!({ "tracingBackend": "system" })),
+            ("Tracing.start", json!({ "options": "record-until-full,enable-systrace" })),
+            ("Tracing.start", json!({ "traceConfig": { "enableSystrace": true } })),
+            ("Tracing.start", json!({ "traceConfig": { "memoryDumpConfig": {} } })),
+            ("Tracing.start", json!({ "traceConfig": { "traceBufferSizeInKb": 1_000_000 } })),
+            ("Page.addCompilationCache", json!({ "url": "https://a.example", "data": "" })),
+            ("Page.produceCompilationCache", json!({ "scripts": [] })),
+            ("Page.setDownloadBehavior", json!({ "behavior": "allow", "downloadPath": "/tmp" })),
+            ("Browser.cancelDownload", json!({ "guid": "1" })),
+            ("LayerTree.loadSnapshot", json!({ "tiles": [] })),
+            ("DOM.getFileInfo", json!({ "objectId": "1" })),
+            ("Storage.overrideQuotaForOrigin", json!({ "origin": "https://a.example", "quotaSize": 1e15 })),
+            ("Memory.getBrowserSamplingProfile", json!({})),
+            ("PWA.install", json!({ "manifestId": "x" })),
+            ("FileSystem.getDirectory", json!({})),
+            ("DeviceAccess.enable", json!({})),
         ] {
             assert!(!judged(method, params).unwrap_err().is_empty(), "{method}");
+        }
+    }
+
+    fn drop(data: Value) -> Value {
+        json!({ "type": "drop", "x": 1, "y": 1, "data": data })
+    }
+
+    fn item(kind: &str, data: &str) -> Value {
+        json!({ "mimeType": kind, "data": data })
+    }
+
+    #[test]
+    fn a_trace_is_one_of_the_browser() {
+        let config =
+            json!({ "includedCategories": ["v8"], "excludedCategories": [], "recordMode": "recordContinuously" });
+        for asked in [
+            json!({ "transferMode": "ReturnAsStream", "categories": "v8,-*" }),
+            json!({ "transferMode": "ReturnAsStream", "traceConfig": config, "tracingBackend": "auto" }),
+            json!({ "categories": "v8", "options": "sampling-frequency=10000", "tracingBackend": "chrome" }),
+        ] {
+            let mut wanted = asked.clone();
+            wanted["tracingBackend"] = "chrome".into();
+            assert_eq!(judged("Tracing.start", asked).unwrap(), wanted);
         }
     }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use axum::body::Bytes;
-use axum::extract::ws::{Message, WebSocket};
+use axum::extract::ws::{CloseFrame, Message, WebSocket, close_code};
 use axum::extract::{Request, State};
 use axum::response::Response;
 use futures_util::stream::SplitSink;
@@ -96,13 +96,20 @@ async fn carry(vm: &Vm, mut bridge: Bridge, socket: WebSocket, peer: &Peer) {
     let (mut sink, mut stream) = socket.split();
     let mut beat = peer.beat();
     loop {
+        let ready = bridge.ready();
         let sent = tokio::select! {
             _ = beat.tick() => Message::Ping(Bytes::new()),
             told = bridge.next() => match told {
                 Some(told) => Message::text(told),
+                None if bridge.is_too_slow() => {
+                    let reason = "too much waits for this client, which does not read".into();
+                    let close = Message::Close(Some(CloseFrame { code: close_code::AGAIN, reason }));
+                    peer.send(&mut sink, close).await;
+                    break;
+                }
                 None => break,
             },
-            asked = stream.next() => match asked {
+            asked = async { ready.await; stream.next().await } => match asked {
                 Some(Ok(Message::Text(text))) => {
                     vm.acted();
                     vm.live.session().touched();
