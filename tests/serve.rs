@@ -15,10 +15,10 @@ mod basics;
 #[path = "browser/support.rs"]
 #[allow(dead_code, reason = "tests of browsers need more of it")]
 mod browser;
-#[path = "serve/dashboard.rs"]
-mod dashboard;
 #[path = "serve/clients.rs"]
 mod clients;
+#[path = "serve/dashboard.rs"]
+mod dashboard;
 #[path = "serve/docs.rs"]
 mod docs;
 #[path = "serve/egress.rs"]
@@ -53,11 +53,11 @@ mod load;
 mod machine;
 #[path = "serve/nodes.rs"]
 mod nodes;
+#[path = "serve/onlooker.rs"]
+mod onlooker;
 #[path = "cli/processes.rs"]
 #[allow(dead_code, reason = "tests of the command line need more of it")]
 mod processes;
-#[path = "serve/onlooker.rs"]
-mod onlooker;
 #[path = "serve/proxies.rs"]
 mod proxies;
 #[path = "serve/queue.rs"]

@@ -48,12 +48,8 @@ fn read_file(path: &Path) -> Result<Vec<(String, String)>, CliError> {
 
 /// The text of a file that only its owner can read.
 pub(super) fn read_private(what: &'static str, path: &Path) -> Result<String, CliError> {
-    let unreadable = |error: std::io::Error| CliError::File {
-        what,
-        path: path.to_owned(),
-        verb: "read",
-        reason: error.to_string(),
-    };
+    let unreadable =
+        |error: std::io::Error| CliError::File { what, path: path.to_owned(), verb: "read", reason: error.to_string() };
     let mode = std::fs::metadata(path).map_err(unreadable)?.permissions().mode() & 0o7777;
     if mode & OTHERS != 0 {
         return Err(CliError::SecretsReadable { path: path.to_owned(), mode });

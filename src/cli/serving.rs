@@ -235,7 +235,8 @@ mod tests {
 
     #[test]
     fn flags_win_over_variables_and_these_over_the_file() {
-        let file = "listen = '0.0.0.0:1'\nmax_queued = 3\nmax_live = 2\nscripts = 's'\ntrusted_proxy = ['10.0.0.0/8', '::1']";
+        let file =
+            "listen = '0.0.0.0:1'\nmax_queued = 3\nmax_live = 2\nscripts = 's'\ntrusted_proxy = ['10.0.0.0/8', '::1']";
         let variables = [("RHAVEN_SERVE_LISTEN", "0.0.0.0:2"), ("RHAVEN_SERVE_DRAIN", "5s")];
         let args = ServeArgs { listen: Some("127.0.0.1:3".parse().unwrap()), ..ServeArgs::default() };
         let all = given(args, file, &variables).unwrap();

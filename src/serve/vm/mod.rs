@@ -43,8 +43,8 @@ use super::{json, nodes};
 use input::VmInput;
 use key::Opens;
 use life::Started;
-use record::Record;
 pub use local::{LiveAddress, LivePage};
+use record::Record;
 pub(super) use running::Vms;
 pub(super) use shared::People;
 
