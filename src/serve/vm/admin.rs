@@ -182,9 +182,13 @@ async fn set_roles(app: &App, found: Found, request: Request, role: Role) -> Res
     let meant = users.iter().map(|user| viewer(&vm, user)).collect::<Result<Vec<_>, _>>()?;
     if is_exclusive {
         let others = vm.live.viewers().into_iter().map(|(other, _)| other).filter(|other| !meant.contains(other));
-        others.for_each(|other| set_role(&vm, other, Role::View));
+        for other in others {
+            set_role(&vm, other, Role::View);
+        }
     }
-    meant.into_iter().for_each(|user| set_role(&vm, user, role));
+    for user in meant {
+        set_role(&vm, user, role);
+    }
     Ok(Json(Done {}).into_response())
 }
 
