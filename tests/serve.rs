@@ -75,7 +75,6 @@ mod routes;
 #[path = "serve/run.rs"]
 mod run;
 #[path = "store/s3_server.rs"]
-#[allow(dead_code, reason = "tests of stores need more of it")]
 mod s3_server;
 #[path = "serve/scripts.rs"]
 mod scripts;

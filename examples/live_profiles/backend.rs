@@ -56,8 +56,8 @@ impl Rhaven {
 struct Failure(StatusCode, String);
 
 impl Failure {
-    fn bad_gateway(reason: impl ToString) -> Self {
-        Self(StatusCode::BAD_GATEWAY, format!("Rhaven cannot be asked: {}", reason.to_string()))
+    fn bad_gateway(reason: impl std::fmt::Display) -> Self {
+        Self(StatusCode::BAD_GATEWAY, format!("Rhaven cannot be asked: {reason}"))
     }
 }
 

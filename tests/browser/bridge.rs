@@ -74,12 +74,11 @@ async fn a_client_works_beside_us_and_leaves_everything_as_it_is() {
     let popup = client.call(None, "Target.createTarget", json!({ "url": "about:blank" })).await;
     let id = popup["result"]["targetId"].as_str().unwrap();
     let theirs = client.attached().into_iter().find(|(target, _)| *target == id).map(|(_, session)| session.to_owned());
-    let theirs = match theirs {
-        Some(session) => session,
-        None => {
-            let event = client.next().await;
-            event["params"]["sessionId"].as_str().unwrap_or_else(|| panic!("{event}")).to_owned()
-        }
+    let theirs = if let Some(session) = theirs {
+        session
+    } else {
+        let event = client.next().await;
+        event["params"]["sessionId"].as_str().unwrap_or_else(|| panic!("{event}")).to_owned()
     };
     client.call(Some(&theirs), "Runtime.runIfWaitingForDebugger", json!({})).await;
     let sum = client.call(Some(&theirs), "Runtime.evaluate", json!({ "expression": "40 + 2" })).await;

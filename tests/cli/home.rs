@@ -156,10 +156,10 @@ impl Running {
     /// Waits for a line on stderr with that in it.
     pub fn hears(&mut self, text: &str) -> String {
         let err = self.child.stderr.as_mut().expect("a pipe");
-        let mut line = Vec::new();
+        let (mut line, mut byte) = (Vec::new(), [0]);
         // Byte by byte: the rest is for `end`.
-        for byte in err.bytes() {
-            line.push(byte.expect("a byte"));
+        while err.read(&mut byte).expect("a byte") == 1 {
+            line.push(byte[0]);
             if line.ends_with(b"\n") {
                 let whole = String::from_utf8(std::mem::take(&mut line)).expect("text");
                 self.heard.push_str(&whole);

@@ -30,6 +30,7 @@ pub struct Machine {
     settings: Vec<(&'static str, String)>,
 }
 
+#[allow(clippy::print_stderr, reason = "what a test that fails has to say")]
 impl Drop for Machine {
     fn drop(&mut self) {
         if std::thread::panicking() {

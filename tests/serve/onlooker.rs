@@ -29,7 +29,7 @@ pub fn soon() -> Deadline {
 /// Pages by path, on `localhost`: to a browser another site than the server on 127.0.0.1.
 #[derive(Clone)]
 pub struct Pages {
-    pages: Arc<Mutex<HashMap<String, String>>>,
+    by_path: Arc<Mutex<HashMap<String, String>>>,
     port: u16,
     _stop: Arc<DropGuard>,
 }
@@ -45,12 +45,12 @@ impl Pages {
         let app = Router::new().fallback(answer).with_state(pages.clone());
         let serve = axum::serve(listener, app).with_graceful_shutdown(stop.clone().cancelled_owned());
         tokio::spawn(async move { serve.await.unwrap() });
-        Self { pages, port, _stop: Arc::new(stop.drop_guard()) }
+        Self { by_path: pages, port, _stop: Arc::new(stop.drop_guard()) }
     }
 
     /// Serves a page, and answers its address.
     pub fn serve(&self, path: &str, html: &str) -> String {
-        self.pages.lock().unwrap().insert(path.to_owned(), html.to_owned());
+        self.by_path.lock().unwrap().insert(path.to_owned(), html.to_owned());
         format!("http://localhost:{}{path}", self.port)
     }
 }
@@ -273,7 +273,7 @@ impl Remote {
             let session = message["params"]["sessionId"].as_str().unwrap_or_default().to_owned();
             match message["method"].as_str() {
                 Some("Target.attachedToTarget") if message["params"]["targetInfo"]["type"] == "page" => {
-                    self.tabs.push(session)
+                    self.tabs.push(session);
                 }
                 Some("Target.detachedFromTarget") => self.tabs.retain(|tab| *tab != session),
                 _ => {}

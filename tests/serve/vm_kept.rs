@@ -20,7 +20,7 @@ use crate::processes::outlived;
 /// Stands in everything that is kept.
 const NEEDLE: &str = "swordfish";
 /// How long processes that were told to end may take.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 const SIGN_IN: &str = "<!doctype html><title>swordfish title</title><form method=post>
     <input id=u name=u autocomplete=username style='position:absolute;left:10px;top:10px;width:200px;height:30px'>

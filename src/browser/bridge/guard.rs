@@ -284,11 +284,11 @@ mod tests {
             ("Runtime.evaluate", json!({ "expression": "1" })),
             (
                 "Input.dispatchDragEvent",
-                drop(json!({ "items": [item("text/plain", "file:///x")], "dragOperationsMask": 1 })),
+                drop(&json!({ "items": [item("text/plain", "file:///x")], "dragOperationsMask": 1 })),
             ),
             (
                 "Input.dispatchDragEvent",
-                drop(json!({ "items": [item("text/uri-list", "https://a.example/")], "files": [] })),
+                drop(&json!({ "items": [item("text/uri-list", "https://a.example/")], "files": [] })),
             ),
             ("Page.createIsolatedWorld", json!({ "frameId": "F", "grantUniveralAccess": true })),
             ("Storage.setCookies", json!({ "cookies": [] })),
@@ -324,10 +324,10 @@ mod tests {
             ("Target.createTarget", json!({ "url": "about:blank", "hidden": true })),
             ("Target.createBrowserContext", json!({ "somethingNew": "x" })),
             ("Target.getDevToolsTarget", json!({ "targetId": "T" })),
-            ("Input.dispatchDragEvent", drop(json!({ "items": [], "files": ["/etc/passwd"] }))),
-            ("Input.dispatchDragEvent", drop(json!({ "items": [], "files": "/etc/passwd" }))),
-            ("Input.dispatchDragEvent", drop(json!({ "items": [], "somethingNew": [] }))),
-            ("Input.dispatchDragEvent", drop(json!({ "items": [item("text/uri-list", "#\nfile:///etc/passwd")] }))),
+            ("Input.dispatchDragEvent", drop(&json!({ "items": [], "files": ["/etc/passwd"] }))),
+            ("Input.dispatchDragEvent", drop(&json!({ "items": [], "files": "/etc/passwd" }))),
+            ("Input.dispatchDragEvent", drop(&json!({ "items": [], "somethingNew": [] }))),
+            ("Input.dispatchDragEvent", drop(&json!({ "items": [item("text/uri-list", "#\nfile:///etc/passwd")] }))),
             ("Input.dispatchDragEvent", json!({ "type": "drop", "data": "x" })),
             ("Tracing.start", json!({ "perfettoConfig": "AAAA" })),
             ("Tracing.start", json!({ "tracingBackend": "system" })),
@@ -351,7 +351,7 @@ mod tests {
         }
     }
 
-    fn drop(data: Value) -> Value {
+    fn drop(data: &Value) -> Value {
         json!({ "type": "drop", "x": 1, "y": 1, "data": data })
     }
 
