@@ -25,7 +25,7 @@ pub enum FromViewer {
         dx: f64,
         /// Downwards.
         dy: f64,
-        /// See [`modifiers`].
+        /// See [`modifiers`](super::modifiers).
         #[serde(default)]
         modifiers: u8,
     },
@@ -124,7 +124,7 @@ pub enum FromViewer {
     Files {
         /// Which picker.
         id: u32,
-        /// The files, of [`MOST_FILE_BYTES`] together at most.
+        /// The files, of [`MOST_FILE_BYTES`](super::MOST_FILE_BYTES) together at most.
         files: Vec<File>,
     },
     /// Be the one in control, from whoever is.
@@ -190,7 +190,7 @@ pub struct Mouse {
     /// How many clicks one after the other this is.
     #[serde(default)]
     pub clicks: u8,
-    /// See [`modifiers`].
+    /// See [`modifiers`](super::modifiers).
     #[serde(default)]
     pub modifiers: u8,
 }
@@ -226,7 +226,7 @@ pub struct Key {
     /// Whether it is held down.
     #[serde(default)]
     pub repeat: bool,
-    /// See [`modifiers`].
+    /// See [`modifiers`](super::modifiers).
     #[serde(default)]
     pub modifiers: u8,
 }

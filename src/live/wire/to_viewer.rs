@@ -10,7 +10,7 @@ use super::Role;
 pub enum ToViewer {
     /// First of all, once.
     Hello {
-        /// [`VERSION`].
+        /// [`VERSION`](super::VERSION).
         version: u32,
         /// This viewer's number.
         viewer: u32,
