@@ -122,13 +122,16 @@ async fn carry(vm: &Vm, mut bridge: Bridge, socket: WebSocket, peer: &Peer) {
             () = closing.cancelled() => {
                 // It waits for the answer, which is on its way already.
                 let _ = tokio::time::timeout(READING, the_rest(&mut bridge, &mut sink, peer)).await;
-                vm.end("request");
                 break;
             }
         };
         if !peer.send(&mut sink, sent).await {
             break;
         }
+    }
+    // Also of a client that did not wait for the answer.
+    if closing.is_cancelled() {
+        vm.end("request");
     }
     let _ = tokio::time::timeout(READING, sink.close()).await;
 }

@@ -27,8 +27,9 @@ use super::{watch, webhook};
 const SOON: Duration = Duration::from_secs(30);
 /// How long an end may take beside its saving.
 const ENDING: Duration = Duration::from_secs(20);
-/// How long people may take to be sent away; what is to be saved is saved all the same.
-const LEAVING: Duration = Duration::from_secs(10);
+/// How long people may take to be sent away, and what they wanted kept to be given to Chromium (15 s at most: `live/keep`); what is to be
+/// saved is saved all the same.
+const LEAVING: Duration = Duration::from_secs(20);
 /// How often is looked whether one of a server that ends has ended.
 const LOOK: Duration = Duration::from_millis(250);
 /// How long the first pages may take to load.
