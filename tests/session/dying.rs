@@ -39,6 +39,8 @@ async fn entry_of_dying_runs() {
             let _ = kill_process(getpid(), Signal::KILL);
         } else if is_first(&stops_at) {
             let _ = kill_process(getpid(), Signal::STOP);
+            // The signal may take another thread first: this one is not to go past the point meanwhile.
+            let _ = std::io::stdin().read_line(&mut String::new());
         }
     });
     let node: Option<Node> = serde_json::from_value(task["node"].clone()).unwrap();
@@ -112,7 +114,7 @@ impl Run {
         Self::begun(&json!({"home": rig.home.path(), "at": at}))
     }
 
-    /// One that stops at a point, until it is sent on.
+    /// One that stops at a point before it takes orders, until it is sent on.
     pub fn stopping(rig: &Rig, at: &str) -> Self {
         Self::begun(&json!({"home": rig.home.path(), "stops_at": at}))
     }
@@ -136,7 +138,8 @@ impl Run {
     }
 
     /// Sends one on that has stopped.
-    pub fn go_on(&self) {
+    pub fn go_on(&mut self) {
+        self.begin("go on");
         kill_process(Pid::from_child(&self.process.child), Signal::CONT).unwrap();
     }
 
