@@ -170,6 +170,10 @@ pub(super) async fn goto(
     });
     tokio::select! { () = committed => {}, () = replaced => {} }
     verb.log.line("committed");
+    if options.skip_status {
+        page.reach(options.wait_until, verb).await;
+        return Ok(None);
+    }
     // It is known from the moment that the document is there, so it is asked for while that loads.
     let early = async {
         // Asked before there is our world it would be made once more.
@@ -225,7 +229,7 @@ fn answered(page: &Shared, frame: &str) -> Result<(), PageError> {
 
 /// The HTTP status of the frame's document, which it knows itself; following the network domain would cost an event per
 /// request.
-async fn status(page: &Shared, frame: &str) -> Result<Option<u16>, PageError> {
+pub(super) async fn status(page: &Shared, frame: &str) -> Result<Option<u16>, PageError> {
     let http = page.tree().get(frame).is_some_and(|node| node.url.starts_with("http"));
     if !http {
         return Ok(None);

@@ -37,6 +37,9 @@ pub struct GotoOptions {
     pub wait_until: LoadState,
     /// The `Referer` to send.
     pub referer: Option<String>,
+    /// Not to ask the document for its status, which costs a round trip: `goto` answers none then. `Page::status` asks for it, beside
+    /// whatever else is asked.
+    pub skip_status: bool,
 }
 
 /// Options of every action.

@@ -138,6 +138,14 @@ impl Page {
         verb.end(&self.inner, outcome).await
     }
 
+    /// The HTTP status of the document that is there now; none where it did not come over HTTP.
+    pub async fn status(&self, deadline: Deadline) -> Result<Option<u16>> {
+        let verb = Verb::new(deadline, "the page to answer");
+        let main = self.main_frame();
+        let outcome = self.inner.race(deadline, navigation::status(&self.inner, main.id())).await;
+        verb.end(&self.inner, outcome).await
+    }
+
     /// The URL of the main frame; waits for a navigation that is under way to commit.
     pub async fn url(&self, deadline: Deadline) -> Result<String> {
         let mut verb = Verb::new(deadline, "the page to answer");

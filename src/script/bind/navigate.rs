@@ -44,7 +44,7 @@ fn content(call: &Call) -> Answer {
 pub(super) fn options(call: &Call) -> GotoOptions {
     let options = call.options();
     let wait_until = options.text("wait_until").map_or_else(LoadState::default, |word| load_state(&word));
-    GotoOptions { wait_until, referer: options.text("referer") }
+    GotoOptions { wait_until, referer: options.text("referer"), skip_status: false }
 }
 
 /// The state by its word; the table has checked it.

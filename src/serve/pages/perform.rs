@@ -153,7 +153,7 @@ impl Actor<'_> {
     async fn goto(&self, url: Option<&str>) -> Done<Option<u16>> {
         let (page, options) = (self.page().await?, GotoOptions::default());
         match url {
-            Some(url) => self.visit.goto(&page, url, self.deadline).await,
+            Some(url) => self.visit.goto(&page, url, &options, self.deadline).await,
             None => verb(page.reload(&options, self.deadline).await),
         }
     }

@@ -228,7 +228,10 @@ impl Visit {
         let secrets = self.secrets(workspace).await?;
         let page = session.page().await.map_err(ApiError::from)?;
         let deadline = self.task.deadline;
-        seen.http_status = self.goto(&page, &self.input.url, deadline).await?;
+        // Where nothing is done in between it can be asked for beside the outputs: a round trip less.
+        let asks_late = self.actions.is_empty() && self.input.wait_for.is_none();
+        let options = GotoOptions { skip_status: asks_late, ..GotoOptions::default() };
+        seen.http_status = self.goto(&page, &self.input.url, &options, deadline).await?;
         self.wait(&page).await?;
         seen.is_there = true;
         let left = deadline.remaining();
@@ -250,7 +253,15 @@ impl Visit {
         }
         seen.final_url = Some(url.unwrap_or_else(|_| page.main_frame().url()));
         let source = Source::Page { page: &page, deadline, most: self.app.config.max_output };
-        seen.captured.take(self, &source).await;
+        let Seen { http_status, captured, .. } = &mut *seen;
+        let status = async {
+            if asks_late {
+                *http_status = page.status(deadline).await.map_err(|error| of_verb(&error))?;
+            }
+            Ok::<_, ApiError>(())
+        };
+        let (told, ()) = tokio::join!(status, captured.take(self, &source));
+        told?;
         seen.notices = session.pages().iter().flat_map(Page::take_notices).collect();
         Ok(())
     }
@@ -282,10 +293,16 @@ impl Visit {
     }
 
     /// Goes there; answers the document's status.
-    pub(super) async fn goto(&self, page: &Page, url: &str, deadline: Deadline) -> Result<Option<u16>, ApiError> {
+    pub(super) async fn goto(
+        &self,
+        page: &Page,
+        url: &str,
+        options: &GotoOptions,
+        deadline: Deadline,
+    ) -> Result<Option<u16>, ApiError> {
         let parsed: url::Url = url.parse().map_err(|error| ApiError::invalid("url", format!("{error}")))?;
         self.way.check(&parsed)?;
-        let gone = page.goto(url, &GotoOptions::default(), deadline).await;
+        let gone = page.goto(url, options, deadline).await;
         gone.map_err(|error| of_verb(&error))
     }
 

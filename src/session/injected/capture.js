@@ -113,20 +113,42 @@ const capture = (() => {
       .map(([k, v]) => JSON.stringify({ t: 'ss', k: codec.encodeString(k), v: codec.encodeString(v) }));
   };
 
+  // What takes the browser several answers is begun at once, up to its first line: they are on their way together.
+  const ahead = (source) => {
+    const begun = source.next();
+    begun.catch(() => {});
+    return {
+      async *lines() {
+        for (let next = begun; ; next = source.next()) {
+          const { value, done } = await next;
+          if (done) return;
+          yield value;
+        }
+      },
+      end: () => source.return().catch(() => {}),
+    };
+  };
+
   async function* lines(note, auto, session, registered) {
+    const [databasesHere, cachesHere, filesHere] = [databases(note, auto), bodies.caches(note), bodies.files(note)].map(ahead);
     const kinds = [
       ['localStorage', localLines],
       ['sessionStorage', () => sessionLines(session, note)],
-      ['indexedDB', () => databases(note, auto)],
-      ['cacheStorage', () => bodies.caches(note)],
-      ['fileSystem', () => bodies.files(note)],
+      ['indexedDB', databasesHere.lines],
+      ['cacheStorage', cachesHere.lines],
+      ['fileSystem', filesHere.lines],
       ['serviceWorker', () => workers(session.workers, registered)],
     ];
-    for (const [kind, read] of kinds) {
-      try { yield* read(); } catch (error) {
-        if (error instanceof bodies.Torn) throw error;
-        note(kind, null, error.message || String(error));
+    try {
+      for (const [kind, read] of kinds) {
+        try { yield* read(); } catch (error) {
+          if (error instanceof bodies.Torn) throw error;
+          note(kind, null, error.message || String(error));
+        }
       }
+    } finally {
+      // One that was not read to its end closes its database.
+      for (const begun of [databasesHere, cachesHere, filesHere]) begun.end();
     }
   }
 
