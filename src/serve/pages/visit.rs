@@ -254,12 +254,11 @@ impl Visit {
         let Seen { http_status, captured, .. } = &mut *seen;
         let status = async {
             if asks_late {
-                *http_status = page.status(deadline).await.map_err(|error| of_verb(&error))?;
+                // A page that has gone by now costs what it cannot tell, and no more.
+                *http_status = page.status(deadline).await.unwrap_or_default();
             }
-            Ok::<_, ApiError>(())
         };
-        let (told, ()) = tokio::join!(status, captured.take(self, &source));
-        told?;
+        tokio::join!(status, captured.take(self, &source));
         seen.notices = session.pages().iter().flat_map(Page::take_notices).collect();
         Ok(())
     }
