@@ -120,6 +120,7 @@ pub use portable::{Exported, Format, ImportOptions, Imported, PortableError, Sou
 pub use profile::{ImportedProfile, ProfileTransfer, Progress, Transfer};
 pub use proxy::IdentityProxy;
 pub use refound::{Found, FoundIs, Refounded, refound};
+pub use reopen::FirstTab;
 pub use rotate::{KeyUse, Rotated};
 pub use sent::{HttpCredentials, SecretRef};
 pub use sessions::Sessions;

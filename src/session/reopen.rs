@@ -3,6 +3,8 @@
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use tokio::task::JoinHandle;
+
 use crate::base::{Deadline, show_duration};
 use crate::page::{GotoOptions, LoadState, Page, PageError};
 
@@ -26,32 +28,58 @@ impl Session {
     /// From the call on, before anything of it is waited for, those tabs count as open at these addresses when the session is saved, until they
     /// are there, go elsewhere or are closed: one whose site is away for a while is not lost by that.
     pub fn reopen_tabs(&self, deadline: Deadline) -> impl Future<Output = Result<(), SessionError>> + Send + use<> {
+        let (session, opened) = (self.clone(), self.open_tabs_again(deadline));
+        async move {
+            let first = opened.await?;
+            session
+                .unless_closed(async {
+                    first.committed().await;
+                    Ok(())
+                })
+                .await
+        }
+    }
+
+    /// As [`Self::reopen_tabs`], but waits until the tabs are open, and for none of them to load.
+    pub fn open_tabs_again(
+        &self,
+        deadline: Deadline,
+    ) -> impl Future<Output = Result<FirstTab, SessionError>> + Send + use<> {
         let session = self.clone();
         let stored = self.0.kept.as_ref().and_then(|kept| kept.opened.stored());
         let urls = stored.into_iter().flat_map(|stored| stored.index.beside.tabs.iter());
         let urls: Vec<String> = urls.filter(|url| origin_of(url).is_some()).cloned().collect();
         self.0.room.tabs.wanted().expect(&urls);
-        async move { session.unless_closed(session.reopen(urls, deadline)).await }
+        async move { session.unless_closed(session.open_again(urls, deadline)).await }
     }
 
-    async fn reopen(&self, urls: Vec<String>, deadline: Deadline) -> Result<(), SessionError> {
+    async fn open_again(&self, urls: Vec<String>, deadline: Deadline) -> Result<FirstTab, SessionError> {
         let (mut urls, tabs) = (urls.into_iter(), &self.0.room.tabs);
-        let first = {
-            let _one_at_a_time = self.0.busy.lock().await;
-            let Some(url) = urls.next() else { return Ok(()) };
-            let page = self.0.room.page().await?;
+        let _one_at_a_time = self.0.busy.lock().await;
+        let Some(url) = urls.next() else { return Ok(FirstTab(None)) };
+        let page = self.0.room.page().await?;
+        tabs.wanted().opened(&page);
+        let first = tokio::spawn(load(page, url, tabs.clone(), deadline));
+        // One after the other, so that they have the order that they had.
+        for url in urls {
+            let page = Box::pin(tabs.open_page()).await?;
             tabs.wanted().opened(&page);
-            let first = tokio::spawn(load(page, url, tabs.clone(), deadline));
-            // One after the other, so that they have the order that they had.
-            for url in urls {
-                let page = Box::pin(tabs.open_page()).await?;
-                tabs.wanted().opened(&page);
-                tokio::spawn(load(page, url, tabs.clone(), deadline));
-            }
-            first
-        };
-        first.await.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()));
-        Ok(())
+            tokio::spawn(load(page, url, tabs.clone(), deadline));
+        }
+        Ok(FirstTab(Some(first)))
+    }
+}
+
+/// The oldest of the tabs that were opened again, on its way; it goes on when this is dropped.
+#[derive(Debug)]
+pub struct FirstTab(Option<JoinHandle<()>>);
+
+impl FirstTab {
+    /// Resolves once it has committed, or will not any more.
+    pub async fn committed(self) {
+        if let Some(first) = self.0 {
+            first.await.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()));
+        }
     }
 }
 

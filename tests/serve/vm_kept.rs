@@ -6,7 +6,6 @@ use std::time::Duration;
 use axum::response::{Html, Redirect};
 use axum::routing::get;
 use reqwest::{Method, StatusCode};
-use rhaven::browser::Target;
 use serde_json::{Value, json};
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 

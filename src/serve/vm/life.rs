@@ -304,9 +304,8 @@ async fn make(session: &Session, input: &VmInput, keeps: bool) -> Result<Live, A
     let deadline = Deadline::after(ARRIVAL);
     // Whoever asked need not wait for a site, and sees in the picture what came of it.
     let Some(url) = input.start_url.clone() else {
-        // From now on those tabs are known, and a save keeps them.
-        let reopened = session.reopen_tabs(deadline);
-        tokio::spawn(async move { drop(reopened.await) });
+        // All are open before anybody opens another: what comes later comes to the front, and is the one that people steer.
+        session.open_tabs_again(deadline).await?;
         return Ok(live);
     };
     let session = session.clone();
