@@ -80,11 +80,13 @@ impl Context {
         &self.browser
     }
 
-    /// Opens a tab at `about:blank`. The tab itself arrives through [`Self::targets`], waiting to be resumed.
-    pub async fn new_target(&self) -> Result<TargetId, BrowserError> {
+    /// Opens a tab at `about:blank`. The tab itself arrives through [`Self::targets`], waiting to be resumed. It is asked for now: tabs
+    /// stand in the order of the calls, whoever waits for which.
+    pub fn new_target(&self) -> impl Future<Output = Result<TargetId, BrowserError>> + Send + use<> {
         let params =
             CreateTargetParams { browser_context_id: Some(self.id.clone()), ..CreateTargetParams::new("about:blank") };
-        Ok(self.browser.cdp().call(params).await?.target_id)
+        let asked = self.browser.cdp().send(params);
+        async move { Ok(asked.await?.target_id) }
     }
 
     /// Opens a tab at `about:blank` that is in no window, for a browser that has windows: people do not see it. It runs

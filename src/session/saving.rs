@@ -196,6 +196,7 @@ impl Session {
     ) -> Option<SessionOutcome> {
         let kept = self.0.kept.as_ref()?;
         self.0.checkpoints.stop();
+        self.0.room.tabs.wanted().stop();
         // Pages that are being opened are waited for no longer than anything else.
         let one_at_a_time = deadline.race(self.0.busy.lock()).await;
         if kept.lease.is_none() {

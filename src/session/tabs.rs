@@ -1,5 +1,7 @@
 //! The tabs of a session: those that we open, popups that open themselves, and which documents were ever in them.
 
+mod opening;
+
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
@@ -322,55 +324,10 @@ impl Tabs {
         Ok(HiddenTab::new(target, self.clone()))
     }
 
-    /// Opens a tab without making a page of it.
-    async fn open_target(&self) -> Result<Target, BrowserError> {
-        self.state().outstanding += 1;
-        let _asked = Asked(self);
-        self.claim().await
-    }
-
-    async fn claim(&self) -> Result<Target, BrowserError> {
-        let id = self.0.context.new_target().await?;
-        let gone = self.0.context.browser().gone();
-        tokio::pin!(gone);
-        loop {
-            let arrived = self.0.arrived.notified();
-            tokio::pin!(arrived);
-            // Registered before looking, so that an arrival in between is not missed.
-            arrived.as_mut().enable();
-            if let Some(target) = self.state().unclaimed.remove(id.inner()) {
-                return Ok(target);
-            }
-            tokio::select! {
-                () = arrived => {}
-                error = &mut gone => return Err(error),
-            }
-        }
-    }
-
     /// The tab of `page`, which is to be at an empty document, as a page that nobody has a handle of: for [`Self::begin`] of who comes
     /// after; it tells `emulation`.
     pub(super) async fn renew(&self, page: &Page, emulation: Emulation) -> Result<Page, SessionError> {
         Ok(Page::attach_as(self.0.context.renew(page.target()).await?, emulation).await?)
-    }
-
-    /// Sets up a page that is in none of the tabs, for [`Self::begin`] of who comes after; it tells `emulation`.
-    pub(super) async fn set_up_aside(&self, emulation: Emulation) -> Result<Page, SessionError> {
-        Ok(Page::attach_as(self.open_target().await?, emulation).await?)
-    }
-
-    /// Opens a page.
-    pub(super) async fn open_page(&self) -> Result<Page, SessionError> {
-        let target = self.open_target().await?;
-        let asked = self.own().ask(&target, &self.0.context);
-        let told = self.told().now().clone();
-        let page = Page::attach_as(target, told).await?;
-        if let Some(asked) = asked {
-            self.own().learn(asked.await?);
-        }
-        self.storages().follow(&page).await?;
-        self.add(&page);
-        Ok(page)
     }
 
     /// Opens a page that scripts do not see: it has the storages that they have, and a copy of their sessionStorage.
@@ -455,25 +412,6 @@ impl Tabs {
         let mut notices = std::mem::take(&mut state.notices);
         notices.extend(state.pages.iter().flat_map(Page::take_notices));
         notices
-    }
-}
-
-/// One tab that has been asked for; also when whoever asked does not wait for it any more.
-struct Asked<'a>(&'a Tabs);
-
-impl Drop for Asked<'_> {
-    fn drop(&mut self) {
-        let mut state = self.0.state();
-        state.outstanding -= 1;
-        let strangers = if state.outstanding == 0 { std::mem::take(&mut state.unclaimed) } else { HashMap::new() };
-        let takes_in = state.takes_in;
-        drop(state);
-        // At the very end of the program nobody can set them up any more.
-        if takes_in && tokio::runtime::Handle::try_current().is_ok() {
-            for target in strangers.into_values() {
-                self.0.adopt(target);
-            }
-        }
     }
 }
 
