@@ -23,10 +23,8 @@ const MOST_EVER: usize = 1000;
 #[derive(Default)]
 pub(super) struct Downloads {
     told: Vec<(String, Download)>,
-    /// The bytes of each, told or not.
+    /// The bytes of each that is there or on its way, told or not.
     bytes: HashMap<String, u64>,
-    /// The bytes that viewers have handed over.
-    uploaded: u64,
 }
 
 #[derive(Deserialize)]
@@ -51,18 +49,34 @@ impl Downloads {
         self.told.iter().map(|(_, download)| ToViewer::Download(download.clone()))
     }
 
-    /// Whether so many bytes more may be handed over; then they count.
-    pub fn takes_upload(&mut self, bytes: usize, most: u64) -> bool {
-        let bytes = bytes as u64;
-        let fits = self.all().saturating_add(bytes) <= most;
+    fn all(&self) -> u64 {
+        self.bytes.values().fold(0, |all, bytes| all.saturating_add(*bytes))
+    }
+
+    /// Whether there may be one more; then it counts.
+    fn takes(&mut self, guid: &str) -> bool {
+        let fits = self.bytes.len() < MOST_EVER;
         if fits {
-            self.uploaded += bytes;
+            self.bytes.insert(guid.to_owned(), 0);
         }
         fits
     }
 
-    fn all(&self) -> u64 {
-        self.bytes.values().fold(self.uploaded, |all, bytes| all.saturating_add(*bytes))
+    /// How one that counts stands now, with `most` bytes for all together; and whether they have more. One that nothing is left of does not
+    /// count any more.
+    fn went(&mut self, went: &Went, most: u64) -> Option<(DownloadState, bool)> {
+        *self.bytes.get_mut(&went.guid)? = bytes(went.received_bytes);
+        let is_too_much = self.all() > most;
+        let state = match went.state.as_str() {
+            "completed" if !is_too_much => DownloadState::Completed,
+            // Too much of it was there before anybody could stop it.
+            "completed" | "canceled" => DownloadState::Canceled,
+            _ => DownloadState::Progress,
+        };
+        if state == DownloadState::Canceled {
+            self.bytes.remove(&went.guid);
+        }
+        Some((state, is_too_much))
     }
 
     fn remember(&mut self, guid: String, download: Download) {
@@ -118,10 +132,9 @@ impl Engine {
         if !self.session.is_profile() && !self.session.pages().iter().any(is_ours) {
             return;
         }
-        if self.downloads.bytes.len() >= MOST_EVER {
+        if !self.downloads.takes(&begun.guid) {
             return self.cancel_download(&begun.guid);
         }
-        self.downloads.bytes.insert(begun.guid.clone(), 0);
         let name = plain_name(&begun.suggested_filename);
         let download =
             Download { id: random_name(), name, state: DownloadState::Started, received: 0, total: None, href: None };
@@ -136,27 +149,15 @@ impl Engine {
     }
 
     fn download_went(&mut self, went: &Went) {
-        let Some(so_far) = self.downloads.bytes.get_mut(&went.guid) else { return };
-        *so_far = if went.state == "canceled" { 0 } else { bytes(went.received_bytes) };
-        let is_too_much = self.downloads.all() > self.options.most_download_bytes;
+        let Some((state, is_too_much)) = self.downloads.went(went, self.options.most_download_bytes) else { return };
         let path = self.shared.folder.downloads().join(&went.guid);
-        let state = match went.state.as_str() {
-            "completed" if is_too_much => {
-                // Whole before anybody could stop it.
-                self.downloads.bytes.insert(went.guid.clone(), 0);
-                let path = path.clone();
-                tokio::task::spawn_blocking(move || drop(std::fs::remove_file(path)));
-                DownloadState::Canceled
-            }
-            "completed" => DownloadState::Completed,
-            "canceled" => DownloadState::Canceled,
-            _ => {
-                if is_too_much {
-                    self.cancel_download(&went.guid);
-                }
-                DownloadState::Progress
-            }
-        };
+        if state == DownloadState::Canceled {
+            // Whole before anybody could stop it, perhaps.
+            let path = path.clone();
+            tokio::task::spawn_blocking(move || drop(std::fs::remove_file(path)));
+        } else if is_too_much {
+            self.cancel_download(&went.guid);
+        }
         let of_it = |(guid, _): &&mut (String, Download)| *guid == went.guid;
         let Some((_, download)) = self.downloads.told.iter_mut().find(of_it) else { return };
         download.received = bytes(went.received_bytes);
@@ -179,18 +180,36 @@ fn bytes(count: f64) -> u64 {
 mod tests {
     use super::*;
 
+    fn went(guid: usize, state: &str, received_bytes: f64) -> Went {
+        Went { guid: guid.to_string(), total_bytes: 0.0, received_bytes, state: state.to_owned() }
+    }
+
     #[test]
-    fn what_is_not_told_any_more_counts_and_what_is_handed_over_does() {
+    fn what_is_not_told_any_more_counts() {
         let mut downloads = Downloads::default();
         for number in 0..2 * MOST {
             let (id, name) = (random_name(), "a".to_owned());
             let state = DownloadState::Started;
-            downloads.bytes.insert(number.to_string(), 10);
+            assert!(downloads.takes(&number.to_string()));
             downloads.remember(number.to_string(), Download { id, name, state, received: 0, total: None, href: None });
+            assert_eq!(downloads.went(&went(number, "inProgress", 10.0), 2000), Some((DownloadState::Progress, false)));
         }
         assert_eq!((downloads.messages().count(), downloads.all()), (MOST, 20 * MOST as u64));
-        assert!(downloads.takes_upload(100, 1200));
-        assert!(!downloads.takes_upload(101, 1200));
-        assert_eq!(downloads.all(), 1100);
+    }
+
+    #[test]
+    fn what_was_broken_off_does_not_count() {
+        let mut downloads = Downloads::default();
+        for number in 0..2 * MOST_EVER {
+            assert!(downloads.takes(&number.to_string()), "{number}");
+            assert_eq!(downloads.went(&went(number, "inProgress", 11.0), 10), Some((DownloadState::Progress, true)));
+            let end = if number % 2 == 0 { "canceled" } else { "completed" };
+            assert_eq!(downloads.went(&went(number, end, 11.0), 10).unwrap().0, DownloadState::Canceled);
+            // Whatever is still told of it.
+            assert_eq!(downloads.went(&went(number, "inProgress", 12.0), 10), None);
+        }
+        assert!((0..MOST_EVER).all(|number| downloads.takes(&number.to_string())));
+        assert!(!downloads.takes("more"));
+        assert_eq!(downloads.went(&went(0, "completed", 10.0), 10), Some((DownloadState::Completed, false)));
     }
 }

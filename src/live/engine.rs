@@ -15,12 +15,14 @@ use super::dialogs::Shown;
 use super::downloads::Downloads;
 use super::handle::{LiveOptions, Shared};
 use super::hands::{Hands, World};
+use super::icons::Icons;
 use super::keep::{Keeper, Offer};
 use super::mailbox::{self, LONGEST_ERROR, cut};
 use super::pause::Waiting;
 use super::pickers::Open;
 use super::tabs::Tab;
 use super::undo::Follows;
+use super::uploads::Uploads;
 use super::wire::{FromViewer, Role, ToViewer};
 
 /// Timers are looked at no more often than this.
@@ -113,6 +115,8 @@ pub(super) struct Engine {
     pub pauses: VecDeque<Waiting>,
     pub warning: Option<ToViewer>,
     pub downloads: Downloads,
+    pub uploads: Uploads,
+    pub icons: Icons,
     /// The last number that was given to a tab, dialog or the like.
     pub numbers: u32,
     /// What listens to the tabs.
@@ -135,7 +139,6 @@ impl Engine {
         orders: Orders,
         screens: Vec<(Page, Option<Screen>)>,
     ) -> Self {
-        let downloads = Downloads::default();
         Self {
             session,
             options,
@@ -163,7 +166,9 @@ impl Engine {
             keeper: Keeper::default(),
             pauses: VecDeque::new(),
             warning: None,
-            downloads,
+            downloads: Downloads::default(),
+            uploads: Uploads::default(),
+            icons: Icons::default(),
             numbers: 0,
             follows: Follows::default(),
             screens,
@@ -243,7 +248,7 @@ impl Engine {
     /// Tells one viewer that something was not done.
     pub fn refuse(&self, viewer: u32, code: &str, message: impl Into<String>) {
         let message = cut(&message.into(), LONGEST_ERROR).to_owned();
-        self.tell_one(viewer, ToViewer::Error { code: code.to_owned(), message });
+        self.tell_one(viewer, ToViewer::Error { code: code.to_owned(), message, picker: None });
     }
 
     /// Somebody has done something: what the session keeps may change.
@@ -272,7 +277,8 @@ impl Engine {
         if self.options.goes_on {
             self.give_back().await;
         }
-        self.shared.folder.remove();
+        let shared = self.shared.clone();
+        let _ = tokio::task::spawn_blocking(move || shared.folder.remove()).await;
     }
 }
 

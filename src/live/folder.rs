@@ -1,5 +1,5 @@
 //! The folder of a live browser: what it downloads, and what viewers hand over for it to upload. Nobody else reads it; it goes with
-//! the browser.
+//! the browser. All of this waits for the disk: it is no work for those who share a thread with others.
 
 use std::fs;
 use std::io;
@@ -12,6 +12,24 @@ use crate::browser::BrowserError;
 
 /// The longest name that a file keeps, in bytes.
 const LONGEST_NAME: usize = 150;
+
+/// Files that were handed over together.
+#[derive(Debug)]
+pub(super) struct Kept {
+    /// Where they are.
+    pub paths: Vec<PathBuf>,
+    /// What they have together.
+    pub bytes: u64,
+}
+
+impl Kept {
+    /// Removes them, each with the folder that it is alone in.
+    pub fn remove(&self) {
+        for folder in self.paths.iter().filter_map(|path| path.parent()) {
+            let _ = fs::remove_dir_all(folder);
+        }
+    }
+}
 
 /// A folder that is removed when it is dropped; with the browser's own folder, below which it is, where that does not happen.
 #[derive(Debug)]
@@ -50,19 +68,26 @@ impl Folder {
         self.0.join("uploads")
     }
 
-    /// Writes the files that were handed over together, each under its own name as far as that goes.
-    pub fn keep(&self, files: &[(String, Vec<u8>)]) -> io::Result<Vec<PathBuf>> {
-        let mut kept = Vec::new();
-        for (name, content) in files {
+    /// Writes the files that were handed over together, each under its own name as far as that goes; all of them or none.
+    pub fn keep(&self, files: &[(String, Vec<u8>)]) -> io::Result<Kept> {
+        let mut kept = Kept { paths: Vec::new(), bytes: 0 };
+        let written = files.iter().try_for_each(|(name, content)| {
             // A folder for each: two may have one name.
             let folder = self.uploads().join(random_name());
             private(&folder)?;
             let path = folder.join(plain_name(name));
+            kept.paths.push(path.clone());
+            kept.bytes += content.len() as u64;
             let mut file = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path)?;
-            io::Write::write_all(&mut file, content)?;
-            kept.push(path);
+            io::Write::write_all(&mut file, content)
+        });
+        match written {
+            Ok(()) => Ok(kept),
+            Err(error) => {
+                kept.remove();
+                Err(error)
+            }
         }
-        Ok(kept)
     }
 }
 
@@ -116,7 +141,12 @@ mod tests {
     fn what_was_handed_over_is_there_until_the_end() {
         let folder = Folder::make(&std::env::temp_dir()).unwrap();
         let kept = folder.keep(&[("a.txt".to_owned(), vec![1]), ("x/a.txt".to_owned(), vec![2])]).unwrap();
-        assert_eq!(kept.iter().map(|path| fs::read(path).unwrap()).collect::<Vec<_>>(), [vec![1], vec![2]]);
+        assert_eq!(kept.paths.iter().map(|path| fs::read(path).unwrap()).collect::<Vec<_>>(), [vec![1], vec![2]]);
+        assert_eq!(kept.bytes, 2);
+        let more = folder.keep(&[("b.txt".to_owned(), vec![3])]).unwrap();
+        more.remove();
+        let left: Vec<_> = fs::read_dir(folder.uploads()).unwrap().collect();
+        assert!(left.len() == 2 && kept.paths.iter().all(|path| path.exists()), "{left:?}");
         let path = folder.path().to_owned();
         drop(folder);
         assert!(!path.exists());

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::fmt;
+use std::panic::resume_unwind;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -54,6 +55,9 @@ pub struct LiveOptions {
     /// The most bytes of all downloads together; one that goes beyond is broken off. They stand where the browser's own folder does,
     /// which may be memory.
     pub most_download_bytes: u64,
+    /// The most bytes of all files together that viewers have handed over and a page may still read; what goes beyond is refused. They
+    /// stand there too.
+    pub most_upload_bytes: u64,
     /// Whether the session goes on after its end, as a script's does: then pages are given back as they were, and `width` and `height`
     /// are those of the page in front where it has a size of its own.
     pub goes_on: bool,
@@ -71,6 +75,7 @@ impl Default for LiveOptions {
             hide_cursor: false,
             keeps: true,
             most_download_bytes: 256 << 20,
+            most_upload_bytes: 256 << 20,
             goes_on: false,
         }
     }
@@ -186,7 +191,8 @@ impl Live {
             (options.width, options.height) = (screen.width, screen.height);
         }
         let parent = session.context().browser().folder().map_or_else(std::env::temp_dir, Path::to_owned);
-        let folder = Folder::make(&parent)?;
+        let made = tokio::task::spawn_blocking(move || Folder::make(&parent));
+        let folder = made.await.unwrap_or_else(|panic| resume_unwind(panic.into_panic()))?;
         let pages = session.pages();
         let size = (options.width, options.height);
         let screens = pages.iter().map(|page| (page.clone(), page.emulation().screen)).collect();

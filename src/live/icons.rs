@@ -8,42 +8,72 @@ use crate::browser::{BrowserError, Cdp};
 
 use super::engine::Engine;
 use super::rpc::rpc;
+use super::wire::ToViewer;
 
 /// Larger ones are not shown.
 const LARGEST: usize = 64 * 1024;
 
+/// No more than these are asked for at once, of all tabs: Chromium reads what it asks for to its end, however much that is, and there is no way
+/// to have it stop.
+const MOST: usize = 8;
+
+/// Those that are being asked for.
+#[derive(Default)]
+pub(super) struct Icons {
+    /// Of which tabs; one of each at a time.
+    under_way: Vec<u32>,
+}
+
 impl Engine {
+    /// What tells the icons that there are.
+    pub(super) fn icon_messages(&self) -> impl Iterator<Item = ToViewer> {
+        let with = self.tabs.iter().filter(|tab| tab.icon.is_some());
+        with.map(|tab| ToViewer::Icon { tab: tab.id, icon: tab.icon.clone() })
+    }
+
     /// Sees to the icon of a tab: the one that its page names, or the one that sites have by custom.
     pub(super) fn look_for_icon(&mut self, id: u32, named: &str) {
         let Some(tab) = self.tabs.iter_mut().find(|tab| tab.id == id) else { return };
-        let Some(address) = address_of(named, &tab.url) else {
-            (tab.icon, tab.icon_of) = (None, None);
-            return;
-        };
-        if tab.icon_of.as_ref() == Some(&address) {
+        let address = address_of(named, &tab.url);
+        if tab.icon_of == address && address.is_some() {
             return;
         }
-        tab.icon_of = Some(address.clone());
-        tab.icon = None;
-        if address.starts_with("data:") {
-            if address.starts_with("data:image/") && address.len() < 2 * LARGEST {
-                tab.icon = Some(address);
-            }
-            return;
-        }
-        let (cdp, frame, orders) = (tab.cdp.clone(), tab.main.clone(), self.orders.clone());
-        tokio::spawn(async move {
-            let Ok(Some(icon)) = fetch(&cdp, &frame, &address).await else { return };
-            orders.then(move |engine| engine.found_icon(id, &address, icon));
-        });
+        tab.icon_of.clone_from(&address);
+        tab.asks_for_icon = address.as_ref().is_some_and(|address| !address.starts_with("data:"));
+        let is_one = |address: &String| address.starts_with("data:image/") && address.len() < 2 * LARGEST;
+        self.set_icon(id, address.filter(is_one));
+        self.ask_for_icons();
     }
 
-    fn found_icon(&mut self, id: u32, address: &str, icon: String) {
-        let of_it = |tab: &&mut super::tabs::Tab| tab.id == id && tab.icon_of.as_deref() == Some(address);
-        if let Some(tab) = self.tabs.iter_mut().find(of_it) {
-            tab.icon = Some(icon);
-            self.tell_tabs();
+    /// Asks for those that are wanted, as many as may be at once.
+    fn ask_for_icons(&mut self) {
+        for tab in self.tabs.iter_mut().filter(|tab| tab.asks_for_icon) {
+            let (id, Some(address)) = (tab.id, tab.icon_of.clone()) else { continue };
+            if self.icons.under_way.len() >= MOST || self.icons.under_way.contains(&id) {
+                continue;
+            }
+            tab.asks_for_icon = false;
+            self.icons.under_way.push(id);
+            let (cdp, frame, orders) = (tab.cdp.clone(), tab.main.clone(), self.orders.clone());
+            tokio::spawn(async move {
+                let icon = fetch(&cdp, &frame, &address).await.ok().flatten();
+                orders.then(move |engine| engine.found_icon(id, &address, icon));
+            });
         }
+    }
+
+    fn found_icon(&mut self, id: u32, address: &str, icon: Option<String>) {
+        self.icons.under_way.retain(|tab| *tab != id);
+        if self.tabs.iter().any(|tab| tab.id == id && tab.icon_of.as_deref() == Some(address)) {
+            self.set_icon(id, icon);
+        }
+        self.ask_for_icons();
+    }
+
+    fn set_icon(&mut self, id: u32, icon: Option<String>) {
+        let Some(tab) = self.tabs.iter_mut().find(|tab| tab.id == id && tab.icon != icon) else { return };
+        tab.icon.clone_from(&icon);
+        self.tell(&ToViewer::Icon { tab: id, icon });
     }
 }
 

@@ -195,7 +195,7 @@ impl Mailbox {
 
 /// Whether nobody needs to hear `old` once there is `new`.
 fn replaces(new: &ToViewer, old: &ToViewer) -> bool {
-    use ToViewer::{Caret, Control, Cursor, Download, Error, Pong, Tabs, Warning, WarningOver};
+    use ToViewer::{Caret, Control, Cursor, Download, Error, Icon, Pong, Tabs, Warning, WarningOver};
     match (new, old) {
         (Tabs { .. }, Tabs { .. })
         | (Control { .. }, Control { .. })
@@ -204,6 +204,7 @@ fn replaces(new: &ToViewer, old: &ToViewer) -> bool {
         | (Pong { .. }, Pong { .. })
         | (Warning { .. } | WarningOver {}, Warning { .. } | WarningOver {}) => true,
         (Download(new), Download(old)) => new.id == old.id,
+        (Icon { tab: new, .. }, Icon { tab: old, .. }) => new == old,
         // Who asks for a thousand things that are not to be had need not be told of each.
         (Error { .. }, Error { .. }) => new == old,
         _ => false,
@@ -214,7 +215,8 @@ fn replaces(new: &ToViewer, old: &ToViewer) -> bool {
 fn weight(message: &ToViewer) -> usize {
     let long = |text: &Option<String>| text.as_ref().map_or(0, String::len);
     let texts = match message {
-        ToViewer::Tabs { tabs } => tabs.iter().map(|tab| tab.title.len() + tab.url.len() + long(&tab.icon)).sum(),
+        ToViewer::Tabs { tabs } => tabs.iter().map(|tab| tab.title.len() + tab.url.len() + 100).sum(),
+        ToViewer::Icon { icon, .. } => long(icon),
         ToViewer::Dialog(dialog) => dialog.message.len() + long(&dialog.default) + dialog.url.len(),
         ToViewer::Picker(picker) => {
             let of = |choice: &super::wire::Choice| choice.label.len() + choice.value.len() + long(&choice.group) + 50;
@@ -272,7 +274,7 @@ mod tests {
     fn messages_keep_their_order_and_states_are_told_once() {
         let mailbox = Mailbox::default();
         let cursor = |cursor: &str| ToViewer::Cursor { cursor: cursor.to_owned() };
-        let error = ToViewer::Error { code: "failed".to_owned(), message: "x".to_owned() };
+        let error = ToViewer::Error { code: "failed".to_owned(), message: "x".to_owned(), picker: None };
         for message in [cursor("a"), error.clone(), cursor("b")] {
             mailbox.post(message);
         }

@@ -25,6 +25,7 @@ mod steer;
 mod tabs;
 mod told;
 mod undo;
+mod uploads;
 mod viewer;
 pub mod wire;
 

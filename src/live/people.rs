@@ -28,6 +28,7 @@ impl Engine {
         let keeps_nothing = !self.keeps();
         mailbox.post(ToViewer::Hello { version, viewer, role, width, height, fps, kiosk, hide_cursor, keeps_nothing });
         mailbox.post(self.tabs_message());
+        self.icon_messages().for_each(|message| mailbox.post(message));
         mailbox.post(ToViewer::Cursor { cursor: self.cursor.clone() });
         // None too: a page that comes back has what was there before.
         mailbox.post(ToViewer::Caret { at: self.caret.clone() });

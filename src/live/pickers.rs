@@ -1,20 +1,17 @@
 //! Pickers: what the viewers' page draws in place of Chromium, and what was chosen there.
 
-use data_encoding::BASE64;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::browser::{Cdp, RawEvent};
 
 use super::engine::Engine;
-use super::folder::plain_name;
 use super::hands::World;
+use super::mailbox::{LONGEST_ERROR, cut};
 use super::rpc::rpc;
 use super::told::Wanted;
-use super::wire::{File, MOST_FILE_BYTES, Picker, PickerKind, Rect, ToViewer};
-
-/// More files than these are not handed over at once.
-const MOST_FILES: usize = 100;
+use super::uploads;
+use super::wire::{File, Picker, PickerKind, Rect, ToViewer};
 
 /// More options than these nobody looks through.
 const MOST_OPTIONS: usize = 2000;
@@ -29,8 +26,8 @@ pub(super) struct Open {
 enum Field {
     /// Our script knows it by this number.
     Value(World, u32),
-    /// A file input, by Chromium's number.
-    Files(Cdp, i64),
+    /// A file input, in this tab and by Chromium's number.
+    Files(u32, Cdp, i64),
 }
 
 #[derive(Deserialize)]
@@ -120,48 +117,27 @@ impl Engine {
                     step: None,
                     accept,
                 };
-                engine.show_picker(picker, Field::Files(cdp, node));
+                engine.show_picker(picker, Field::Files(tab, cdp, node));
             });
         });
     }
 
     /// The files that a viewer hands over.
     pub(super) fn files(&mut self, viewer: u32, id: u32, mut files: Vec<File>) {
-        let Some(Open { field: Field::Files(cdp, node), message }) = self.picker_with(id) else {
-            return self.refuse(viewer, "gone", "nobody waits for files any more");
+        let Some(Open { field: Field::Files(tab, cdp, node), message }) = self.picker_with(id) else {
+            return self.refuse_files(viewer, id, "gone", "nobody waits for files any more");
         };
-        let (cdp, node, most) = (cdp.clone(), *node, if message.multiple { MOST_FILES } else { 1 });
-        let bytes = files.iter().map(|file| file.content.len()).sum::<usize>() / 4 * 3;
-        if bytes > MOST_FILE_BYTES || files.len() > MOST_FILES {
-            let most = format!("{MOST_FILES} files of {MOST_FILE_BYTES} bytes together at most");
-            return self.refuse(viewer, "too_large", most);
+        if !message.multiple {
+            files.truncate(1);
         }
-        if !self.downloads.takes_upload(bytes, self.options.most_download_bytes) {
-            return self.refuse(viewer, "too_large", "this browser holds as many files as it may");
-        }
-        files.truncate(most);
-        self.close_picker();
-        let (shared, orders) = (self.shared.clone(), self.orders.clone());
-        tokio::spawn(async move {
-            // Much to work out: not where others wait for it.
-            let kept = tokio::task::spawn_blocking(move || {
-                let decode = |file: &File| Some((plain_name(&file.name), BASE64.decode(file.content.as_bytes()).ok()?));
-                let files = files.iter().map(decode).collect::<Option<Vec<_>>>();
-                files.map(|files| shared.folder.keep(&files))
-            });
-            let paths = match kept.await {
-                Ok(Some(Ok(paths))) => paths,
-                Ok(None) => {
-                    let why = "a file's content is not base64";
-                    return orders.then(move |engine| engine.refuse(viewer, "not_understood", why));
-                }
-                _ => return orders.then(move |engine| engine.refuse(viewer, "failed", "the files could not be kept")),
-            };
-            let params = json!({"files": paths, "backendNodeId": node});
-            if cdp.call(rpc("DOM.setFileInputFiles", params)).await.is_err() {
-                orders.then(move |engine| engine.refuse(viewer, "gone", "the page does not want the files any more"));
-            }
-        });
+        let field = uploads::Field { tab: *tab, cdp: cdp.clone(), node: *node };
+        self.hand_over((viewer, id), field, files);
+    }
+
+    /// Tells a viewer that the files for a picker were not taken.
+    pub(super) fn refuse_files(&self, viewer: u32, id: u32, code: &str, message: impl Into<String>) {
+        let (code, message) = (code.to_owned(), cut(&message.into(), LONGEST_ERROR).to_owned());
+        self.tell_one(viewer, ToViewer::Error { code, message, picker: Some(id) });
     }
 }
 

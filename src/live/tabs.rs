@@ -60,12 +60,16 @@ pub(super) struct Tab {
     pub icon: Option<String>,
     /// Where the icon is from.
     pub icon_of: Option<String>,
+    /// Whether that is still to be asked for.
+    pub asks_for_icon: bool,
     pub loading: bool,
     pub back: Option<i64>,
     pub forward: Option<i64>,
     /// Whether it is being asked where it is in its history.
     pub asked: Asked,
     pub crashed: bool,
+    /// How many documents it has had.
+    pub documents: u64,
     /// The tab that opened it.
     opener: Option<u32>,
 }
@@ -99,7 +103,6 @@ impl Engine {
             id: tab.id,
             title: cut(if tab.title.is_empty() { &tab.url } else { &tab.title }, LONGEST_URL).to_owned(),
             url: cut(&tab.url, LONGEST_URL).to_owned(),
-            icon: tab.icon.clone(),
             active: tab.id == self.active,
             loading: tab.loading,
             can_go_back: tab.back.is_some(),
@@ -154,11 +157,13 @@ impl Engine {
             url,
             icon: None,
             icon_of: None,
+            asks_for_icon: false,
             loading: false,
             back: None,
             forward: None,
             asked: Asked::default(),
             crashed: false,
+            documents: 0,
             opener,
             page,
         };
@@ -225,6 +230,7 @@ impl Engine {
                 let url = if frame.unreachable_url.is_empty() { frame.url } else { frame.unreachable_url };
                 tab.url = format!("{url}{}", frame.url_fragment);
                 tab.title.clear();
+                tab.documents += 1;
                 self.refresh(id);
                 if id == self.active {
                     self.close_picker();

@@ -44,7 +44,7 @@ impl Viewer {
     /// Tells it that what it sent was not understood.
     pub fn misunderstood(&self, message: &str) {
         let message = cut(message, LONGEST_ERROR).to_owned();
-        self.mailbox.post(ToViewer::Error { code: "not_understood".to_owned(), message });
+        self.mailbox.post(ToViewer::Error { code: "not_understood".to_owned(), message, picker: None });
     }
 }
 

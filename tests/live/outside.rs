@@ -1,5 +1,6 @@
 //! What Chromium would show outside of the page: dialogs, drop-downs, pickers, files, downloads.
 
+use rhaven::live::LiveOptions;
 use rhaven::live::wire::{Dialog, DialogKind, Download, DownloadState, Picker, PickerKind, ToViewer};
 use serde_json::{Value, json};
 
@@ -134,6 +135,53 @@ async fn files_go_in_and_downloads_come_out() {
     let downloaded = stage.live.downloaded(&id).unwrap();
     assert_eq!((downloaded.name.as_str(), read(downloaded.path).as_str()), ("a b.txt", "what was downloaded"));
     assert_eq!(stage.live.downloaded("another"), None);
+    stage.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_handed_over_makes_room_once_its_page_has_gone() {
+    // The download has as many; each has room for itself.
+    let options = LiveOptions { most_upload_bytes: 19, most_download_bytes: 19, ..LiveOptions::default() };
+    let stage = Stage::with_options(FIELDS, options).await;
+    let person = stage.person();
+    let give = async |content: &str| {
+        person.click(stage.middle("#f").await);
+        let wanted = picker(&person).await;
+        let files = [json!({"name": "a.txt", "type": "text/plain", "content": content})];
+        person.say(json!({"type": "files", "id": wanted.id, "files": files}));
+        wanted.id
+    };
+    let refused = async || {
+        person
+            .told(|message| match message {
+                ToViewer::Error { code, picker, .. } => Some((code.clone(), *picker)),
+                _ => None,
+            })
+            .await
+    };
+    let held = || std::fs::read_dir(stage.live.folder().join("uploads")).unwrap().count();
+    // What comes to nothing does not count.
+    let id = give("not base 64 at all!!").await;
+    assert_eq!((refused().await, held()), (("not_understood".to_owned(), Some(id)), 0));
+    give("MDEyMzQ1Njc4OTAx").await;
+    stage.until("f.files.length == 1 && f.files[0].size == 12").await;
+    let id = give("aGVsbG8gd29ybGQ=").await;
+    assert_eq!((refused().await, held()), (("too_large".to_owned(), Some(id)), 1));
+    person.say(json!({"type": "pick_cancel", "id": id}));
+
+    person.click(stage.middle("#w").await);
+    let ended = person.told(|message| match message {
+        ToViewer::Download(Download {
+            state: state @ (DownloadState::Completed | DownloadState::Canceled), ..
+        }) => Some(*state),
+        _ => None,
+    });
+    assert_eq!(ended.await, DownloadState::Completed);
+    person.say(json!({"type": "reload"}));
+    stage.until("f.files.length == 0").await;
+    give("aGVsbG8gd29ybGQ=").await;
+    stage.until("f.files.length == 1 && f.files[0].size == 11").await;
+    assert_eq!(held(), 1, "the other has gone");
     stage.end().await;
 }
 

@@ -41,15 +41,20 @@ pub struct Stage {
 impl Stage {
     /// A live browser whose page shows `html`. It keeps nothing.
     pub async fn with(html: &str) -> Self {
-        Self::of(html, false).await
+        Self::of(html, false, LiveOptions::default()).await
+    }
+
+    /// The same with `options`, but for its size.
+    pub async fn with_options(html: &str, options: LiveOptions) -> Self {
+        Self::of(html, false, options).await
     }
 
     /// The same with a profile that is kept.
     pub async fn with_profile(html: &str) -> Self {
-        Self::of(html, true).await
+        Self::of(html, true, LiveOptions::default()).await
     }
 
-    async fn of(html: &str, is_kept: bool) -> Self {
+    async fn of(html: &str, is_kept: bool, options: LiveOptions) -> Self {
         let pages = Pages::default();
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
@@ -76,7 +81,7 @@ impl Stage {
             workspace.current().await.unwrap()
         };
         let page = session.page().await.unwrap();
-        let options = LiveOptions { width: 800, height: 600, ..LiveOptions::default() };
+        let options = LiveOptions { width: 800, height: 600, ..options };
         let live = Live::over(session, options).await.unwrap();
         let stage = Self { live, page, workspace, home, pages, port, server };
         stage.serve("/", html);
@@ -255,6 +260,12 @@ async fn answer(State(pages): State<Pages>, request: Request) -> Response {
     if path == "/download" {
         let headers = [(header::CONTENT_DISPOSITION, "attachment; filename=\"a b.txt\"")];
         return (headers, "what was downloaded").into_response();
+    }
+    if path == "/icon.png" {
+        return "\u{89}PNG".chars().map(|c| c as u8).collect::<Vec<_>>().into_response();
+    }
+    if path == "/never" {
+        std::future::pending::<()>().await;
     }
     let html = pages.lock().unwrap().get(path).cloned().unwrap_or_else(|| "<p>nothing here".to_owned());
     ([(header::CONTENT_TYPE, "text/html; charset=utf-8")], html).into_response()

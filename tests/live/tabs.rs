@@ -100,6 +100,40 @@ async fn a_thousand_wishes_for_tabs_keep_nobody_from_saving() {
     assert!(matches!(&outcomes[..], [outcome] if outcome.updated && outcome.save_error.is_none()), "{outcomes:?}");
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn icons_are_told_by_themselves_and_one_that_does_not_come_holds_up_no_other() {
+    let stage = Stage::with("<title>First</title><link rel=icon href=/never>").await;
+    stage.serve("/second", "<title>Second</title><link rel=icon href=/icon.png>");
+    stage.serve("/third", "<title>Third</title>");
+    let person = stage.person();
+    tabs(&person, |tabs| active(tabs).title == "First").await;
+    person.say(json!({"type": "tab_new", "url": stage.url("/second")}));
+    let mut last = Vec::new();
+    let (tab, icon) = person
+        .told(|message| match message {
+            ToViewer::Icon { tab, icon } => Some((*tab, icon.clone())),
+            ToViewer::Tabs { tabs } => {
+                last.clone_from(tabs);
+                None
+            }
+            _ => None,
+        })
+        .await;
+    assert_eq!(icon.as_deref(), Some("data:image/png;base64,iVBORw=="));
+    assert_eq!(active(&last).id, tab, "not before its tab is told");
+    // Who comes later is told it too, and what has none any more.
+    let other = stage.person();
+    let of_it = |message: &ToViewer| match message {
+        ToViewer::Icon { tab: told, icon } => Some((*told, icon.clone())),
+        _ => None,
+    };
+    assert_eq!(other.told(of_it).await, (tab, icon));
+    person.say(json!({"type": "navigate", "url": stage.url("/third")}));
+    assert_eq!(other.told(of_it).await, (tab, None));
+    drop((person, other));
+    stage.end().await;
+}
+
 /// Ends the renderer of a page.
 fn crash(page: &rhaven::page::Page) {
     page.target().cdp().send(chromiumoxide::cdp::browser_protocol::page::CrashParams::default()).forget();

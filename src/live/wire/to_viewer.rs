@@ -37,6 +37,13 @@ pub enum ToViewer {
         /// In the order of their opening.
         tabs: Vec<Tab>,
     },
+    /// The icon of a tab, whenever that has changed: it is much more than all else of the tab. One that is told of no icon has none.
+    Icon {
+        /// Which.
+        tab: u32,
+        /// The icon as a `data:` URL.
+        icon: Option<String>,
+    },
     /// Who is in control, whenever that has changed.
     Control {
         /// The viewer in control; none where nobody is.
@@ -117,6 +124,9 @@ pub enum ToViewer {
         code: String,
         /// For people.
         message: String,
+        /// The picker whose files were not taken, where it is about those.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        picker: Option<u32>,
     },
     /// The last message: the browser has ended, or this viewer was sent away.
     Closed {
@@ -140,9 +150,6 @@ pub struct Tab {
     pub title: String,
     /// Its address.
     pub url: String,
-    /// Its icon as a `data:` URL.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub icon: Option<String>,
     /// Whether it is the one that the pictures show.
     pub active: bool,
     /// Whether it loads.

@@ -49,7 +49,11 @@ export const link = { send: () => false, retry() {}, close() {}, unsent: () => 0
 
 export const send = (type, fields = {}) => link.send(type, fields);
 
+/** The icons of tabs: told by themselves, as they are much more than all else that is told of a tab. */
+const icons = new Map();
+
 on("hello", (message) => {
+  icons.clear();
   state.viewer = message.viewer;
   state.role = message.role;
   state.width = message.width;
@@ -57,7 +61,13 @@ on("hello", (message) => {
   state.keeps = message.keeps_nothing !== true;
 });
 on("tabs", (message) => {
-  state.tabs = message.tabs;
+  for (const id of [...icons.keys()]) if (!message.tabs.some((tab) => tab.id === id)) icons.delete(id);
+  state.tabs = message.tabs.map((tab) => ({ ...tab, icon: icons.get(tab.id) }));
+});
+on("icon", (message) => {
+  if (message.icon) icons.set(message.tab, message.icon);
+  else icons.delete(message.tab);
+  state.tabs = state.tabs.map((tab) => (tab.id === message.tab ? { ...tab, icon: icons.get(tab.id) } : tab));
 });
 on("control", (message) => {
   // It can change at any time: by the embedding page's calls, for one.

@@ -7,9 +7,17 @@ import { link, on, send } from "./bus.js";
 const MOST = 32 * 1024 * 1024;
 const LOOK_EVERY = 200;
 
-/** What is to be done when the server does not take what is being sent. */
-let failed = () => {};
-on("error", () => failed());
+/** What was refused before it was known which picker it is for. */
+const UNREAD = ["too_large", "not_understood"];
+
+/** The picker whose files are being sent, and what is to be done when the server does not take them. */
+let sending = null;
+on("error", ({ code, picker }) => {
+  if (sending && (picker === sending.id || (picker === undefined && UNREAD.includes(code)))) sending.failed();
+});
+on("picker_closed", ({ id }) => {
+  if (id === sending?.id) sending = null;
+});
 
 /** The parts of a chooser for files. */
 export function filePicker(message, { cancel }) {
@@ -50,11 +58,12 @@ export function filePicker(message, { cancel }) {
       bar.value = all - link.unsent();
       if (!bar.isConnected) clearInterval(timer);
     }, LOOK_EVERY);
-    failed = () => {
-      failed = () => {};
+    const failed = () => {
+      sending = null;
       bar.remove();
       if (note.isConnected) again();
     };
+    sending = { id: message.id, failed };
   }
 
   function again() {

@@ -84,7 +84,7 @@ const snapshot = () => ({
 /** Tells the page around what it may want to know. */
 function forward() {
   const again = () => tell("state", snapshot());
-  for (const name of ["tabs", "local:steering", "local:state", "local:placed"]) on(name, again);
+  for (const name of ["tabs", "icon", "local:steering", "local:state", "local:placed"]) on(name, again);
   on("error", ({ code, message }) => tell("error", { code, message }));
   on("warning", (message) => {
     warned = message.kind;

@@ -36,7 +36,7 @@ function walk(event, id) {
 
 function picture(tab) {
   if (tab.loading) return element("span", { class: "spin" });
-  // Only pictures that came with the message: this page loads nothing from elsewhere.
+  // Only pictures that came with a message: this page loads nothing from elsewhere.
   if (tab.icon?.startsWith("data:image/")) return element("img", { src: tab.icon, alt: "", width: 16, height: 16 });
   return icon("globe");
 }
@@ -93,5 +93,6 @@ function allow() {
 export function start() {
   by("tab-new").addEventListener("click", () => send("tab_new"));
   on("tabs", draw);
+  on("icon", draw);
   on("local:steering", allow);
 }
