@@ -177,8 +177,9 @@ async fn what_was_handed_over_makes_room_once_its_page_has_gone() {
         _ => None,
     });
     assert_eq!(ended.await, DownloadState::Completed);
-    person.say(json!({"type": "reload"}));
-    stage.until("f.files.length == 0").await;
+    stage.serve("/again", FIELDS);
+    person.say(json!({"type": "navigate", "url": stage.url("/again")}));
+    stage.until("location.pathname == '/again' && document.readyState == 'complete'").await;
     give("aGVsbG8gd29ybGQ=").await;
     stage.until("f.files.length == 1 && f.files[0].size == 11").await;
     assert_eq!(held(), 1, "the other has gone");
