@@ -66,6 +66,7 @@ impl Sessions {
         new_id: &SessionId,
         version: Option<Version>,
     ) -> Result<Version, SessionError> {
+        let id = &self.meant(tenant, id).await?;
         let Some(seed) = self.seed(tenant, id, version).await? else {
             return Err(SessionError::NotFound(id.clone()));
         };
@@ -237,6 +238,9 @@ impl Sessions {
     /// The lease of a session that does not exist yet.
     pub(super) async fn claim(&self, tenant: &Tenant, id: &SessionId, holder: &Holder) -> Result<Lease, SessionError> {
         let exists = || SessionError::Exists(id.clone());
+        if self.meant(tenant, id).await? != *id {
+            return Err(exists());
+        }
         if self.records().read(&self.name(tenant, id), None).await?.is_some() {
             return Err(exists());
         }

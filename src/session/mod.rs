@@ -11,6 +11,7 @@
 //! next who takes the lease makes a version of it (`recover`).
 
 mod acquire;
+mod aliases;
 mod aside;
 mod audit;
 mod baseline;

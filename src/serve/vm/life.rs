@@ -132,7 +132,7 @@ async fn give_up(app: &App, vm: &Vm) {
 /// The plan with the sessions that are meant; those that are loaded have to be there.
 async fn resolved(app: &App, tenant: &Tenant, plan: Plan) -> Result<Plan, ApiError> {
     let meant = async |id: SessionId| -> Result<SessionId, ApiError> {
-        let id = record::meant(app, tenant, &id).await?;
+        let id = app.sessions.meant(tenant, &id).await?;
         match there(app, tenant, &id).await {
             // Known from the start of the live browser that saves it, though nothing is saved yet.
             Err(SessionError::NotFound(_)) if record::is_known(app, tenant, &id).await? => {}
@@ -320,7 +320,7 @@ async fn make(session: &Session, input: &VmInput, keeps: bool) -> Result<Live, A
 async fn keep(app: &App, tenant: &Tenant, record: &Record, plan: &Plan) -> Result<(), SessionError> {
     record::put(app, tenant, record, None).await?;
     if let Plan::Over(session) | Plan::Onto { save: session, .. } = plan {
-        record::alias(app, tenant, &record.id, session).await?;
+        app.sessions.put_alias(tenant, &record.id, session).await?;
     }
     Ok(())
 }
