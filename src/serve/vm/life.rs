@@ -21,7 +21,7 @@ use super::input::VmInput;
 use super::profile::Plan;
 use super::record::{self, Record};
 use super::running::{Parts, Vm};
-use super::{watch, webhook};
+use super::{places, watch, webhook};
 
 /// How long is waited until a holder that is about to end begins with that.
 const SOON: Duration = Duration::from_secs(30);
@@ -60,7 +60,7 @@ pub(super) async fn start(app: &App, tenant: &Tenant, input: VmInput, is_passed_
             None => {}
         }
     }
-    let place = app.vms.place()?;
+    let place = places::place_of(app, tenant).await?;
     let (session, saves) = match &plan {
         Plan::Nothing | Plan::New | Plan::Fork(_) => (None, !matches!(plan, Plan::Nothing)),
         Plan::Over(session) | Plan::Onto { save: session, .. } => (Some(session.clone()), true),
