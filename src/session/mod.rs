@@ -20,6 +20,7 @@ mod capture;
 mod checkpoint;
 mod chores;
 mod cookies;
+mod copy_over;
 mod devices;
 mod dirty;
 mod documents;
@@ -99,9 +100,9 @@ mod whole;
 mod workspace;
 
 pub use audit::{Audit, Damage, VersionAudit};
+pub use copy_over::CopiedOver;
 pub use devices::{DEVICES, Device};
 pub use error::SessionError;
-pub use forks::CopiedOver;
 pub use given::check_cookies;
 pub use guard::{Admission, Guard, SigningIn};
 pub use identities::{IdentityInfo, identity_name};
