@@ -55,6 +55,9 @@ pub(super) struct ServeArgs {
     /// How many live browsers there are at a time; 0 for none, and those beyond are answered 429 [default: 8]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(0..=1024))]
     pub max_live: Option<u32>,
+    /// How many of them a tenant may have; without this it leaves one to others, where there are tokens of others
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1024))]
+    pub max_live_per_tenant: Option<u32>,
     /// Work that takes longer turns into a job [default: 15s]
     #[arg(long, value_name = "TIME", value_parser = parse_duration)]
     pub inline_limit: Option<Duration>,
@@ -186,6 +189,7 @@ fn config(given: &Given, settings: &Settings, environment: &Environment) -> Resu
         max_concurrent: count(given.max_concurrent, usual.max_concurrent),
         max_queued: count(given.max_queued, usual.max_queued),
         max_live: count(given.max_live, usual.max_live),
+        max_live_per_tenant: given.max_live_per_tenant.map(|count| count as usize),
         inline_limit: given.inline_limit.unwrap_or(usual.inline_limit),
         run_timeout,
         max_run_timeout: given.max_timeout.unwrap_or(usual.max_run_timeout).max(run_timeout),

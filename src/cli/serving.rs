@@ -21,12 +21,13 @@ const PREFIX: &str = "RHAVEN_SERVE_";
 const DRAIN: Duration = Duration::from_secs(30);
 
 /// The settings below `[serve]`, which are also the names of the variables.
-pub(super) const NAMES: [&str; 20] = [
+pub(super) const NAMES: [&str; 21] = [
     "listen",
     "scripts",
     "max_concurrent",
     "max_queued",
     "max_live",
+    "max_live_per_tenant",
     "inline_limit",
     "timeout",
     "max_timeout",
@@ -84,6 +85,7 @@ pub(super) struct Given {
     pub max_concurrent: Option<u32>,
     pub max_queued: Option<u32>,
     pub max_live: Option<u32>,
+    pub max_live_per_tenant: Option<u32>,
     pub inline_limit: Option<Duration>,
     pub timeout: Option<Duration>,
     pub max_timeout: Option<Duration>,
@@ -162,6 +164,7 @@ impl Given {
             max_concurrent: other.or(args.max_concurrent, "max_concurrent", u32::from_str)?,
             max_queued: other.or(args.max_queued, "max_queued", u32::from_str)?,
             max_live: other.or(args.max_live, "max_live", u32::from_str)?,
+            max_live_per_tenant: other.or(args.max_live_per_tenant, "max_live_per_tenant", u32::from_str)?,
             inline_limit: other.or(args.inline_limit, "inline_limit", parse_duration)?,
             timeout: other.or(args.timeout, "timeout", parse_duration)?,
             max_timeout: other.or(args.max_timeout, "max_timeout", parse_duration)?,
@@ -235,13 +238,12 @@ mod tests {
 
     #[test]
     fn flags_win_over_variables_and_these_over_the_file() {
-        let file =
-            "listen = '0.0.0.0:1'\nmax_queued = 3\nmax_live = 2\nscripts = 's'\ntrusted_proxy = ['10.0.0.0/8', '::1']";
+        let file = "listen = '0.0.0.0:1'\nmax_queued = 3\nmax_live = 2\nmax_live_per_tenant = 1\nscripts = 's'\ntrusted_proxy = ['10.0.0.0/8', '::1']";
         let variables = [("RHAVEN_SERVE_LISTEN", "0.0.0.0:2"), ("RHAVEN_SERVE_DRAIN", "5s")];
         let args = ServeArgs { listen: Some("127.0.0.1:3".parse().unwrap()), ..ServeArgs::default() };
         let all = given(args, file, &variables).unwrap();
         assert_eq!((all.listen.port(), all.max_queued, all.drain), (3, Some(3), Duration::from_secs(5)));
-        assert_eq!(all.max_live, Some(2));
+        assert_eq!((all.max_live, all.max_live_per_tenant), (Some(2), Some(1)));
         assert_eq!((all.scripts, all.trusted_proxies.len()), (Some(PathBuf::from("/conf/s")), 2));
         assert_eq!(given(ServeArgs::default(), file, &variables).unwrap().listen.port(), 2);
         assert_eq!(given(ServeArgs::default(), file, &[]).unwrap().listen.port(), 1);

@@ -361,9 +361,13 @@ async fn delete(
     terminal: &Terminal,
 ) -> Result<(), Box<Failure>> {
     // Asked before the question, so that nobody confirms the deletion of nothing.
-    if let Err(error @ SessionError::NotFound(_)) = sessions.show(&settings.tenant, id).await {
-        return Err(with_near(&error, sessions, settings).await);
-    }
+    let shown = sessions.show(&settings.tenant, id).await;
+    let id = match &shown {
+        Err(error @ SessionError::NotFound(_)) => return Err(with_near(error, sessions, settings).await),
+        // Whatever it was called: this is what goes.
+        Ok(session) => &session.id,
+        Err(_) => id,
+    };
     let question = format!("delete session {id} with all its versions? [y/N]");
     if !yes && !confirmed(&question, &format!("deleting session {id}"), terminal)? {
         terminal.note("nothing was deleted");

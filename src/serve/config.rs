@@ -46,6 +46,8 @@ pub struct ServeConfig {
     pub max_queued: usize,
     /// How many live browsers there are at a time, of all tenants together.
     pub max_live: usize,
+    /// How many of them a tenant may have; none: it leaves one to others, where there are tokens of others.
+    pub max_live_per_tenant: Option<usize>,
     /// How long whoever looks at a live browser, or speaks its DevTools protocol, may be silent and take nothing before it is let go. Each
     /// is asked for a sign of life three times as often.
     pub live_patience: Duration,
@@ -79,6 +81,7 @@ impl ServeConfig {
             max_concurrent: 8,
             max_queued: 64,
             max_live: 8,
+            max_live_per_tenant: None,
             live_patience: Duration::from_mins(1),
             inline_limit: Duration::from_secs(15),
             run_timeout: Duration::from_mins(5),

@@ -127,6 +127,7 @@ async fn delete(
 ) -> Result<Json<Deleted>, ApiError> {
     let (tenant, deleted) = (caller.tenant().clone(), id.to_string());
     to_its_end(async move {
+        let id = app.sessions.meant(&tenant, &id).await?;
         app.sessions.delete(&tenant, &id).await?;
         app.pools.forget(&tenant, &id);
         Ok(())

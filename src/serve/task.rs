@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use tokio_util::sync::CancellationToken;
 
-use crate::base::Deadline;
+use crate::base::{Deadline, Tenant};
 use crate::session::{SessionOutcome, Workspace};
 
 use utoipa::ToSchema;
@@ -140,6 +140,19 @@ impl Work {
             Self::Interact(input) => input.check(),
             Self::Run(input) => input.check(app),
         }
+    }
+
+    /// The same, in the session that is meant: what is told of it, and who waits for whom, goes by its own id.
+    pub(super) async fn meant(mut self, app: &App, tenant: &Tenant) -> Result<Self, ApiError> {
+        let session = match &mut self {
+            Self::Fetch(input) => input.session_mut(),
+            Self::Interact(input) => input.session_mut(),
+            Self::Run(input) => input.session.as_mut(),
+        };
+        if let Some(session) = session {
+            session.id = app.sessions.meant(tenant, &session.id).await?;
+        }
+        Ok(self)
     }
 
     /// `fetch`, `interact` or `run`.

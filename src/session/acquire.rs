@@ -126,7 +126,8 @@ impl Workspace {
         Ok(opening)
     }
 
-    fn opening(
+    /// What a session is opened from, with what is wanted of it.
+    pub(super) fn opening(
         &self,
         sessions: &Sessions,
         id: &SessionId,

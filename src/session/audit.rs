@@ -57,6 +57,7 @@ impl Sessions {
     /// Opens every kept version with its parts and blobs. An error is what keeps it from being looked at: the store, or a record
     /// that does not open, without which nothing does. Reads all of it, which may take long.
     pub async fn audit(&self, tenant: &Tenant, id: &SessionId) -> Result<Audit, SessionError> {
+        let id = &self.meant(tenant, id).await?;
         let name = self.name(tenant, id);
         let (head, entries) = tokio::try_join!(self.records().read(&name, None), self.records().history(&name))?;
         let head = head.ok_or_else(|| SessionError::NotFound(id.clone()))?;

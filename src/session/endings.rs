@@ -71,6 +71,7 @@ impl Workspace {
             workspace.discard(&session);
             kept.release().await;
             kept.sessions.tidy(&orphaned).await;
+            kept.sessions.forget_aliases(&kept.tenant, &kept.id).await;
             // The key that opens it has gone with the record. What cannot be removed is of no use to anybody.
             if let Err(error) = outbox::forget(&kept.sessions, &kept.tenant, &kept.id) {
                 let told = format!("session {:?}: {}", kept.id.as_str(), with_causes(&error));

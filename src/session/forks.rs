@@ -38,15 +38,6 @@ pub(super) struct Seed {
     pub(super) key: Option<DataKey>,
 }
 
-/// What came of copying a session over another.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct CopiedOver {
-    /// The version that was the other's newest before.
-    pub before: Version,
-    /// Its newest version by now.
-    pub version: Version,
-}
-
 /// What is to become of a part that cannot be opened.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Damaged {
@@ -66,6 +57,7 @@ impl Sessions {
         new_id: &SessionId,
         version: Option<Version>,
     ) -> Result<Version, SessionError> {
+        let id = &self.meant(tenant, id).await?;
         let Some(seed) = self.seed(tenant, id, version).await? else {
             return Err(SessionError::NotFound(id.clone()));
         };
@@ -75,76 +67,6 @@ impl Sessions {
         let done = self.write_fork(tenant, new_id, ttl, &lease, seed, Damaged::Refuse).await;
         lease.release().await;
         done.map(|_| from)
-    }
-
-    /// Makes what the newest version of `id` holds the newest version of `onto`, which has to exist; what that held is a version before
-    /// it. [`SessionError::Busy`] where somebody else has `onto`. Where it fails, `onto` holds what it held.
-    pub async fn copy_over(
-        &self,
-        tenant: &Tenant,
-        id: &SessionId,
-        onto: &SessionId,
-    ) -> Result<CopiedOver, SessionError> {
-        let Some(seed) = self.seed(tenant, id, None).await? else {
-            return Err(SessionError::NotFound(id.clone()));
-        };
-        let holder = Holder::new("a copy");
-        let (lease, granted) = Lease::acquire(self, tenant, onto, &holder, None, &CancellationToken::new()).await?;
-        let done = async {
-            let head = granted.head.as_ref().ok_or_else(|| SessionError::NotFound(onto.clone()))?;
-            let over = self.open_head(tenant, &self.name(tenant, onto), head)?;
-            self.write_over(tenant, onto, &lease, seed, over).await
-        };
-        let done = done.await;
-        lease.release().await;
-        done
-    }
-
-    /// Writes a version whose content is another session's.
-    async fn write_over(
-        &self,
-        tenant: &Tenant,
-        id: &SessionId,
-        lease: &Lease,
-        seed: Seed,
-        over: Stored,
-    ) -> Result<CopiedOver, SessionError> {
-        let Seed { source, mut index, sealed, .. } = seed;
-        let Some(source) = source else { return Err(SessionError::NotFound(id.clone())) };
-        let target = Target { sessions: self, tenant, id, ttl: over.record.ttl(), lease };
-        let (version, mut new_parts, mut parts) = (over.version.next(), Vec::new(), Vec::new());
-        for part in std::mem::take(&mut index.parts) {
-            let prefetched = sealed.get(&part.part_id());
-            let (part, sealed) = copy(&target, &over.key, version, &source, &part, prefetched).await?;
-            new_parts.extend(sealed.map(|sealed| (part.part_id(), sealed)));
-            parts.push(part);
-        }
-        let index = index.with_parts(parts);
-        let shares_blobs = !blobs_of(&index).is_empty();
-        let record = over.record.with_keys_behind(&source.record, shares_blobs).of_profile(source.record.profile);
-        let commit = target.commit(&record, &over.key, Some(over.version), &index, new_parts)?;
-        let committed = self.records().commit(&target.name(), &commit).await?;
-        reached("copy.committed");
-        // As of a fork: where the source's version went meanwhile, its blobs may have gone too.
-        if shares_blobs && let Err(error) = self.is_kept(tenant, &source).await {
-            // What it held is what it holds again: the same parts at their places.
-            let back = target.commit(&over.record, &over.key, Some(version), &over.index, Vec::new())?;
-            let back = self.records().commit(&target.name(), &back).await?;
-            self.tidy(&committed.orphaned).await;
-            self.tidy(&back.orphaned).await;
-            return Err(error);
-        }
-        self.tidy(&committed.orphaned).await;
-        Ok(CopiedOver { before: over.version, version })
-    }
-
-    /// Fails where that version of a session is there no more.
-    async fn is_kept(&self, tenant: &Tenant, source: &Stored) -> Result<(), SessionError> {
-        let now = self.records().read(&self.name(tenant, &source.record.id), Some(source.version)).await?;
-        match now {
-            Some(now) if now.fence == source.fence => Ok(()),
-            _ => Err(self.missing(tenant, &source.record.id, source.version).await),
-        }
     }
 
     /// Makes a session of a run's state.
@@ -197,7 +119,7 @@ impl Sessions {
     }
 
     /// What a fork of a kept version begins with; none where there is no such session.
-    async fn seed(
+    pub(super) async fn seed(
         &self,
         tenant: &Tenant,
         id: &SessionId,
@@ -227,7 +149,7 @@ impl Sessions {
         }))
     }
 
-    async fn missing(&self, tenant: &Tenant, id: &SessionId, version: Version) -> SessionError {
+    pub(super) async fn missing(&self, tenant: &Tenant, id: &SessionId, version: Version) -> SessionError {
         match self.history(tenant, id).await {
             Ok(history) => history.missing(version),
             Err(error) => error,
@@ -237,6 +159,9 @@ impl Sessions {
     /// The lease of a session that does not exist yet.
     pub(super) async fn claim(&self, tenant: &Tenant, id: &SessionId, holder: &Holder) -> Result<Lease, SessionError> {
         let exists = || SessionError::Exists(id.clone());
+        if self.meant(tenant, id).await? != *id {
+            return Err(exists());
+        }
         if self.records().read(&self.name(tenant, id), None).await?.is_some() {
             return Err(exists());
         }
@@ -338,7 +263,7 @@ impl Sessions {
 }
 
 /// A part of another session for this one: sealed anew where it lives with the record, shared where it is a blob.
-async fn copy(
+pub(super) async fn copy(
     target: &Target<'_>,
     key: &DataKey,
     version: Version,

@@ -11,6 +11,7 @@
 //! next who takes the lease makes a version of it (`recover`).
 
 mod acquire;
+mod aliases;
 mod aside;
 mod audit;
 mod baseline;
@@ -19,6 +20,7 @@ mod capture;
 mod checkpoint;
 mod chores;
 mod cookies;
+mod copy_over;
 mod devices;
 mod dirty;
 mod documents;
@@ -98,9 +100,9 @@ mod whole;
 mod workspace;
 
 pub use audit::{Audit, Damage, VersionAudit};
+pub use copy_over::CopiedOver;
 pub use devices::{DEVICES, Device};
 pub use error::SessionError;
-pub use forks::CopiedOver;
 pub use given::check_cookies;
 pub use guard::{Admission, Guard, SigningIn};
 pub use identities::{IdentityInfo, identity_name};

@@ -199,6 +199,7 @@ impl Sessions {
     /// What earlier runs left of a session that is no version yet: the checkpoint of one that ended without saving, what waits in
     /// the outbox. Nothing while a run holds the session: then the checkpoint is its own.
     pub async fn left(&self, tenant: &Tenant, id: &SessionId) -> Result<Vec<Left>, SessionError> {
+        let id = &self.meant(tenant, id).await?;
         let name = self.name(tenant, id);
         let mut left = outbox::left(self, tenant, id);
         let (checkpoint, holder) = tokio::try_join!(self.records().waiting(&name), self.records().holder(&name))?;
@@ -223,6 +224,7 @@ impl Sessions {
         id: &SessionId,
         ttl: Option<Duration>,
     ) -> Result<(Vec<Taken>, Vec<String>), SessionError> {
+        let id = &self.meant(tenant, id).await?;
         self.with_left(tenant, id, async |lease, base, checkpoint| {
             let ttl = base.stored().map_or(ttl, |stored| stored.record.ttl());
             let target = Target { sessions: self, tenant, id, ttl, lease };
@@ -238,6 +240,7 @@ impl Sessions {
 
     /// Drops what earlier runs left, unseen; answers how much it was. The same errors as [`Self::recover`].
     pub async fn discard_left(&self, tenant: &Tenant, id: &SessionId) -> Result<usize, SessionError> {
+        let id = &self.meant(tenant, id).await?;
         self.with_left(tenant, id, async |lease, base, checkpoint| {
             let target = Target { sessions: self, tenant, id, ttl: None, lease };
             let removed = outbox::forget(self, tenant, id)?;

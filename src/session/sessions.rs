@@ -224,6 +224,7 @@ impl Sessions {
     /// One session.
     pub async fn show(&self, tenant: &Tenant, id: &SessionId) -> Result<SessionInfo, SessionError> {
         self.follow_keys().await?;
+        let id = &self.meant(tenant, id).await?;
         let name = self.name(tenant, id);
         let records = &self.0.backends.records;
         let (head, holder, history) =
@@ -260,8 +261,9 @@ impl Sessions {
         })
     }
 
-    /// Deletes one: its wrapped data key first, then its data. [`SessionError::Busy`] while a run holds it.
+    /// Deletes one: its wrapped data key first, then its data and what else it was called. [`SessionError::Busy`] while a run holds it.
     pub async fn delete(&self, tenant: &Tenant, id: &SessionId) -> Result<(), SessionError> {
+        let id = &self.meant(tenant, id).await?;
         let name = self.name(tenant, id);
         if self.0.backends.records.read(&name, None).await?.is_none() {
             return Err(SessionError::NotFound(id.clone()));
@@ -274,6 +276,7 @@ impl Sessions {
         lease.release().await;
         self.0.backends.blobs.delete(&deleted?).await?;
         reached("delete.blobs_gone");
+        self.forget_aliases(tenant, id).await;
         // The key that opens it has gone with the record.
         outbox::forget(self, tenant, id).map(drop)
     }

@@ -174,6 +174,7 @@ impl Sessions {
     /// The kept versions. [`SessionError::NotFound`] where there is no such session.
     pub async fn history(&self, tenant: &Tenant, id: &SessionId) -> Result<History, SessionError> {
         self.follow_keys().await?;
+        let id = &self.meant(tenant, id).await?;
         let name = self.name(tenant, id);
         let (head, entries) = tokio::try_join!(self.records().read(&name, None), self.records().history(&name))?;
         let head = head.ok_or_else(|| SessionError::NotFound(id.clone()))?;
@@ -206,6 +207,7 @@ impl Sessions {
         id: &SessionId,
         version: Version,
     ) -> Result<RolledBack, SessionError> {
+        let id = &self.meant(tenant, id).await?;
         // Looked at first: taking the lease of a session that has run out would empty it.
         self.history(tenant, id).await?.position(version)?;
         let holder = Holder::new("rhaven session rollback");
@@ -269,6 +271,7 @@ impl Sessions {
         version: Version,
         pinned: bool,
     ) -> Result<(), SessionError> {
+        let id = &self.meant(tenant, id).await?;
         match self.records().pin(&self.name(tenant, id), version, pinned).await {
             // Which of the two is not there?
             Err(StoreError::NotFound(_)) => Err(self.history(tenant, id).await?.missing(version)),

@@ -1,5 +1,5 @@
 //! What the HTTP endpoint keeps of its live browsers: a document of its tenant for each, changed only as it was read, so that of several
-//! servers on one store one has its way; and the other names that profiles are known by. What they say is the endpoint's.
+//! servers on one store one has its way. What they say is the endpoint's.
 
 use std::time::Duration;
 
@@ -17,8 +17,6 @@ use super::{SessionError, Sessions};
 pub enum LivePart {
     /// A live browser.
     Browser,
-    /// Which session is meant by the id of a live browser that saved over it.
-    Alias,
     /// That somebody has signed out of what a person signs in to.
     SignedOut,
 }
@@ -27,7 +25,6 @@ impl LivePart {
     fn kind(self) -> &'static str {
         match self {
             Self::Browser => "live",
-            Self::Alias => "live_alias",
             Self::SignedOut => "signed_out",
         }
     }

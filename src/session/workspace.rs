@@ -246,9 +246,10 @@ impl Workspace {
     }
 
     /// Opens a session and makes it current; the same one if the run has it already. After [`Self::reset`] it is opened as it
-    /// was last saved, without asking the store, unless its lease was lost meanwhile.
+    /// was last saved, without asking the store, unless its lease was lost meanwhile. An alias opens the session that it is of.
     pub async fn session(&self, id: &SessionId, options: &SessionOptions) -> Result<Session, SessionError> {
-        let session = self.session_in(self.turn().await, id, options).await?;
+        let turn = self.turn().await;
+        let session = self.session_in(turn, &self.meant(id, options).await?, options).await?;
         if let Some(guard) = options.guard.as_ref().filter(|_| self.may_end(&session).is_ok()) {
             session.guard_by(guard);
         }

@@ -101,6 +101,23 @@ async fn what_was_saved_is_there_again_also_after_a_restart() {
     let alias = text(&over, "session_id");
     let again = made(&rig, &json!({ "profile": { "load": alias } })).await;
     end(&rig, text(&again, "session_id")).await;
+    let script =
+        format!("session(\"{id}\"); session(\"{alias}\"); goto(\"{}\"); evaluate(`{LOOK}`)", site.url("/echo"));
+    let ran = rig.post("/v1/run", &json!({ "script": script, "session": alias })).await.json();
+    assert_eq!((&ran["result"], &ran["session"]["id"]), (&json!("lasting=l,session=s k"), &json!(id)), "{ran}");
+    assert_eq!(ran["sessions"], Value::Null, "they are one: {ran}");
+    let called = format!("/v1/sessions/{alias}");
+    let shown_so = rig.ask(Method::GET, &called, None).await.json();
+    assert_eq!((&shown_so["id"], &shown_so["profile"]["saved"]), (&json!(id), &json!("full")), "{shown_so}");
+    let history = |id: &str| format!("/v1/sessions/{id}/history");
+    let versions = rig.ask(Method::GET, &history(&id), None).await.json()["versions"].take();
+    assert_eq!(rig.ask(Method::GET, &history(alias), None).await.json()["versions"], versions);
+    let copied_so = rig.post(&format!("{called}/fork"), &json!({ "id": "copied" })).await;
+    assert_eq!(copied_so.status, StatusCode::CREATED, "{}", copied_so.text);
+    let taken = rig.post("/v1/sessions/copied/fork", &json!({ "id": alias })).await;
+    assert_eq!(taken.status, StatusCode::CONFLICT, "{}", taken.text);
+    let stranger = rig.token_of("other", &Scope::ALL).await;
+    assert_eq!(rig.ask_as(&stranger, Method::GET, &called, None).await.status, StatusCode::NOT_FOUND);
     let kept = rig.ask(Method::GET, &format!("/v1/sessions/{id}"), None).await.json();
     assert_eq!(kept["profile"]["saved"], "full", "{kept}");
     let unknown = rig.post("/v0/vm", &json!({ "profile": { "load": "nobody" } })).await;
@@ -108,6 +125,13 @@ async fn what_was_saved_is_there_again_also_after_a_restart() {
         (unknown.status, unknown.json()["error"]["code"].clone()),
         (StatusCode::NOT_FOUND, json!("session_not_found"))
     );
+    // The alias goes with the profile.
+    assert_eq!(rig.ask(Method::DELETE, &called, None).await.status, StatusCode::OK);
+    for gone in [&id, alias] {
+        assert_eq!(rig.ask(Method::GET, &format!("/v1/sessions/{gone}"), None).await.status, StatusCode::NOT_FOUND);
+    }
+    let refused = rig.post("/v0/vm", &json!({ "profile": { "load": alias } })).await;
+    assert_eq!(refused.status, StatusCode::NOT_FOUND, "{}", refused.text);
     rig.stop().await;
 }
 
@@ -234,7 +258,8 @@ pub fn token_of(url: &str) -> &str {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_token_opens_what_it_says_and_no_more() {
-    let (rig, site) = (Rig::start().await, Site::start().await);
+    // As long as nobody else has a token one tenant may have both.
+    let (rig, site) = (Rig::start_with(|config| config.max_live = 2).await, Site::start().await);
     let live = made(&rig, &json!({ "start_url": site.url("/") })).await;
     let other = made(&rig, &json!({})).await;
     let id = text(&live, "session_id");
@@ -291,6 +316,10 @@ async fn a_token_opens_what_it_says_and_no_more() {
     assert_eq!(rig.ask_as(&narrow, Method::GET, &path, None).await.status, StatusCode::FORBIDDEN);
     end(&rig, id).await;
     assert_eq!(heard(&mut person, "closed").await["reason"], "request");
+    // What is free is somebody else's now.
+    let full = rig.post("/v0/vm", &json!({})).await;
+    assert_eq!(full.status, StatusCode::TOO_MANY_REQUESTS, "{}", full.text);
+    assert!(full.text.contains("that a tenant may have") && full.headers.contains_key("retry-after"), "{}", full.text);
     end(&rig, text(&other, "session_id")).await;
     rig.stop().await;
 }

@@ -122,7 +122,7 @@ async fn post_job(
     takes_work(&app)?;
     let key = key_of(&headers)?;
     let hash = hash(&request);
-    let work = Work::read(&app, request.kind, &request.input)?;
+    let work = Work::read(&app, request.kind, &request.input)?.meant(&app, caller.tenant()).await?;
     // To its end: a client that goes now leaves a job, not half of one.
     let made = tokio::spawn(async move { make(&app, &caller, work, key, hash).await }.in_current_span()).await;
     let record = made.map_err(|_| ApiError::internal("the job could not be made"))??;

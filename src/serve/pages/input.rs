@@ -181,6 +181,11 @@ impl FetchInput {
         Some(session.id.as_str())
     }
 
+    /// The session that is named.
+    pub(in crate::serve) fn session_mut(&mut self) -> Option<&mut SessionInput> {
+        self.session.as_mut()
+    }
+
     /// `session`: what became of the one that is named, null where none is.
     pub(in crate::serve) fn session_members(&self, outcomes: &[SessionOutcome]) -> Map<String, Value> {
         let told = self.session.as_ref().map(|session| failures::told_of(&session.id, outcomes));
@@ -278,6 +283,11 @@ impl InteractInput {
     /// The session that it works in, where that is to be saved.
     pub(in crate::serve) fn session_id(&self) -> Option<&str> {
         self.0.session_id()
+    }
+
+    /// The session that is named.
+    pub(in crate::serve) fn session_mut(&mut self) -> Option<&mut SessionInput> {
+        self.0.session_mut()
     }
 
     /// `session`: what became of the one that is named, null where none is.

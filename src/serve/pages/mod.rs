@@ -57,7 +57,8 @@ async fn post_fetch(
     caller.needs(Scope::Fetch)?;
     input.check()?;
     let timeout = input.timeout();
-    jobs::inline(&app, caller, id, Work::Fetch(input), timeout).await
+    let work = Work::Fetch(input).meant(&app, caller.tenant()).await?;
+    jobs::inline(&app, caller, id, work, timeout).await
 }
 
 /// Acts on a page, then reads it.
@@ -79,7 +80,8 @@ async fn post_interact(
     caller.needs(Scope::Fetch)?;
     input.check()?;
     let timeout = input.timeout();
-    jobs::inline(&app, caller, id, Work::Interact(input), timeout).await
+    let work = Work::Interact(input).meant(&app, caller.tenant()).await?;
+    jobs::inline(&app, caller, id, work, timeout).await
 }
 
 /// Does what `/v1/fetch` is asked.

@@ -70,10 +70,11 @@ async fn post_run(
     caller.needs(Scope::Run)?;
     input.check(&app)?;
     let timeout = input.timeout(&app)?;
+    let work = Work::Run(input).meant(&app, caller.tenant()).await?;
     if wants_events(&headers) {
-        return jobs::stream(&app, caller, id, Work::Run(input), timeout);
+        return jobs::stream(&app, caller, id, work, timeout);
     }
-    jobs::inline(&app, caller, id, Work::Run(input), timeout).await
+    jobs::inline(&app, caller, id, work, timeout).await
 }
 
 /// Whether the client asks for a stream of what happens.

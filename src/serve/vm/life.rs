@@ -5,12 +5,13 @@ use std::time::Duration;
 
 use data_encoding::BASE64;
 
-use crate::base::{Deadline, Secret, SessionId, Tenant, Version, with_causes};
+use crate::base::{Deadline, Secret, SessionId, Tenant, with_causes};
 use crate::browser::{Flavor, LaunchOptions};
 use crate::live::{Live, LiveOptions};
 use crate::page::GotoOptions;
 use crate::session::{
-    KeySource, Mode, Session, SessionError, SessionOptions, SessionOutcome, StoreConfig, Workspace, WorkspaceConfig,
+    CopiedOver, KeySource, Mode, Session, SessionError, SessionOptions, SessionOutcome, StoreConfig, Workspace,
+    WorkspaceConfig,
 };
 
 use super::super::app::App;
@@ -21,7 +22,7 @@ use super::input::VmInput;
 use super::profile::Plan;
 use super::record::{self, Record};
 use super::running::{Parts, Vm};
-use super::{watch, webhook};
+use super::{places, watch, webhook};
 
 /// How long is waited until a holder that is about to end begins with that.
 const SOON: Duration = Duration::from_secs(30);
@@ -32,6 +33,8 @@ const ENDING: Duration = Duration::from_secs(20);
 const LEAVING: Duration = Duration::from_secs(20);
 /// How often is looked whether one of a server that ends has ended.
 const LOOK: Duration = Duration::from_millis(250);
+/// How long one that is about to end may take to be gone: its people are sent away, it is saved, and that is written.
+const GONE: Duration = LEAVING.saturating_add(SAVING).saturating_add(ENDING);
 /// How long the first pages may take to load.
 const ARRIVAL: Duration = Duration::from_secs(30);
 
@@ -60,7 +63,7 @@ pub(super) async fn start(app: &App, tenant: &Tenant, input: VmInput, is_passed_
             None => {}
         }
     }
-    let place = app.vms.place()?;
+    let place = places::place_of(app, tenant).await?;
     let (session, saves) = match &plan {
         Plan::Nothing | Plan::New | Plan::Fork(_) => (None, !matches!(plan, Plan::Nothing)),
         Plan::Over(session) | Plan::Onto { save: session, .. } => (Some(session.clone()), true),
@@ -73,7 +76,7 @@ pub(super) async fn start(app: &App, tenant: &Tenant, input: VmInput, is_passed_
     }
     let workspace = workspace(app, tenant, &record, matches!(plan, Plan::Nothing))?;
     unless_ending(app)?;
-    let prepared = prepare(app, tenant, &plan, &own).await?;
+    let prepared = prepare(app, tenant, &workspace, (&plan, &input), &own).await?;
     let begun = async {
         let session = open(&workspace, record.session.as_ref().unwrap_or(&own), &plan, &input).await?;
         record.began_with = session.version();
@@ -98,8 +101,7 @@ pub(super) async fn start(app: &App, tenant: &Tenant, input: VmInput, is_passed_
     let vm = match Box::pin(begun).await {
         Ok(vm) => vm,
         Err(error) => {
-            workspace.finish(Deadline::after(ENDING)).await;
-            undo(app, tenant, prepared).await;
+            undo(app, tenant, &workspace, prepared).await;
             return Err(error);
         }
     };
@@ -132,7 +134,7 @@ async fn give_up(app: &App, vm: &Vm) {
 /// The plan with the sessions that are meant; those that are loaded have to be there.
 async fn resolved(app: &App, tenant: &Tenant, plan: Plan) -> Result<Plan, ApiError> {
     let meant = async |id: SessionId| -> Result<SessionId, ApiError> {
-        let id = record::meant(app, tenant, &id).await?;
+        let id = app.sessions.meant(tenant, &id).await?;
         match there(app, tenant, &id).await {
             // Known from the start of the live browser that saves it, though nothing is saved yet.
             Err(SessionError::NotFound(_)) if record::is_known(app, tenant, &id).await? => {}
@@ -166,7 +168,7 @@ async fn free(app: &App, tenant: &Tenant, session: &SessionId, tag: Option<&str>
     loop {
         let Some(vm) = app.vms.saving(tenant, session) else { return elsewhere(app, tenant, session, tag).await };
         if vm.is_ending() {
-            if tokio::time::timeout(SAVING + ENDING, vm.ended()).await.is_err() {
+            if tokio::time::timeout(GONE, vm.ended()).await.is_err() {
                 return Err(busy(session, Some(&vm.record)));
             }
         } else if watch::ends_soon(&vm, begins.remaining()) {
@@ -187,7 +189,7 @@ async fn elsewhere(
     session: &SessionId,
     tag: Option<&str>,
 ) -> Result<Option<Started>, ApiError> {
-    let patience = Deadline::after(SAVING);
+    let patience = Deadline::after(GONE);
     loop {
         let Some(record) = record::saving(app, tenant, session).await? else { return Ok(None) };
         if !nodes::takes_work(app, &record.node).await? {
@@ -219,12 +221,18 @@ enum Prepared {
     Nothing,
     /// A session of its own.
     Own(SessionId),
-    /// A version of another, which was at the other version before.
-    Over(SessionId, Version),
+    /// A version of another, which is held since.
+    Over(CopiedOver),
 }
 
 /// Makes what is to be opened.
-async fn prepare(app: &App, tenant: &Tenant, plan: &Plan, own: &SessionId) -> Result<Prepared, ApiError> {
+async fn prepare(
+    app: &App,
+    tenant: &Tenant,
+    workspace: &Workspace,
+    (plan, input): (&Plan, &VmInput),
+    own: &SessionId,
+) -> Result<Prepared, ApiError> {
     Ok(match plan {
         Plan::New => Prepared::Own(own.clone()),
         Plan::Fork(load) => match app.sessions.fork(tenant, load, own, None).await {
@@ -232,25 +240,26 @@ async fn prepare(app: &App, tenant: &Tenant, plan: &Plan, own: &SessionId) -> Re
             Ok(_) | Err(SessionError::NotFound(_)) => Prepared::Own(own.clone()),
             Err(error) => return Err(error.into()),
         },
-        Plan::Onto { load, save } => {
-            Prepared::Over(save.clone(), app.sessions.copy_over(tenant, load, save).await?.before)
-        }
+        Plan::Onto { load, save } => Prepared::Over(workspace.copy_over(load, save, &options(plan, input)?).await?),
         Plan::Nothing | Plan::Over(_) | Plan::Read(_) => Prepared::Nothing,
     })
 }
 
-/// Makes it as if nothing had been begun.
-async fn undo(app: &App, tenant: &Tenant, prepared: Prepared) {
+/// Ends what was begun, as if nothing had been.
+async fn undo(app: &App, tenant: &Tenant, workspace: &Workspace, prepared: Prepared) {
+    let undone = match &prepared {
+        // While it is held: nobody else has written it.
+        Prepared::Over(copied) => workspace.take_back(copied).await,
+        Prepared::Nothing | Prepared::Own(_) => Ok(()),
+    };
+    workspace.finish(Deadline::after(ENDING)).await;
     let (id, undone) = match prepared {
         Prepared::Nothing => return,
         Prepared::Own(id) => {
             let deleted = app.sessions.delete(tenant, &id).await;
             (id, deleted)
         }
-        Prepared::Over(id, before) => {
-            let back = app.sessions.rollback(tenant, &id, before).await;
-            (id, back.map(drop))
-        }
+        Prepared::Over(copied) => (copied.onto, undone),
     };
     match undone {
         Ok(()) | Err(SessionError::NotFound(_)) => {}
@@ -280,11 +289,14 @@ fn workspace(app: &App, tenant: &Tenant, record: &Record, keeps_nothing: bool) -
 }
 
 async fn open(workspace: &Workspace, id: &SessionId, plan: &Plan, input: &VmInput) -> Result<Session, ApiError> {
+    Ok(workspace.session(id, &options(plan, input)?).await?)
+}
+
+fn options(plan: &Plan, input: &VmInput) -> Result<SessionOptions, ApiError> {
     let identity = input.identity()?;
     let is_read = matches!(plan, Plan::Read(_));
     let mode = if is_read { Mode::ReadOnly } else { Mode::Fail };
-    let options = SessionOptions { mode, profile: Some(true), identity, ..SessionOptions::default() };
-    Ok(workspace.session(id, &options).await?)
+    Ok(SessionOptions { mode, profile: Some(true), identity, ..SessionOptions::default() })
 }
 
 /// Makes an open session live, with its first pages on their way.
@@ -320,7 +332,7 @@ async fn make(session: &Session, input: &VmInput, keeps: bool) -> Result<Live, A
 async fn keep(app: &App, tenant: &Tenant, record: &Record, plan: &Plan) -> Result<(), SessionError> {
     record::put(app, tenant, record, None).await?;
     if let Plan::Over(session) | Plan::Onto { save: session, .. } = plan {
-        record::alias(app, tenant, &record.id, session).await?;
+        app.sessions.put_alias(tenant, &record.id, session).await?;
     }
     Ok(())
 }

@@ -15,6 +15,7 @@ mod life;
 mod links;
 mod local;
 mod peer;
+mod places;
 mod profile;
 mod record;
 mod running;

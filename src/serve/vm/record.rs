@@ -60,13 +60,6 @@ pub(super) struct Ended {
     pub(super) saved: String,
 }
 
-/// What else the id of a live browser means.
-#[derive(Debug, Serialize, Deserialize)]
-struct Alias {
-    format: u32,
-    session: SessionId,
-}
-
 impl Record {
     pub(super) fn new(node: &str, session: Option<SessionId>, saves: bool, tag: Option<String>) -> Self {
         let (id, created_at, key) = (uuid(), now(), key::new_key());
@@ -96,7 +89,7 @@ impl Record {
     }
 }
 
-/// Random, in the form of a UUID of version 4.
+/// Random, in the form of a UUID of version 4: by that form aliases of sessions are known.
 fn uuid() -> String {
     let hex = random_id();
     format!("{}-{}-4{}-a{}-{}", &hex[..8], &hex[8..12], &hex[13..16], &hex[17..20], &hex[20..])
@@ -235,20 +228,6 @@ pub(super) async fn saving(app: &App, tenant: &Tenant, session: &SessionId) -> R
 pub(super) async fn is_known(app: &App, tenant: &Tenant, session: &SessionId) -> Result<bool, SessionError> {
     let all = all(app, tenant).await?;
     Ok(all.iter().any(|record| record.saves && record.session.as_ref() == Some(session)))
-}
-
-/// The session that is meant by an id: itself, or the one that the live browser of that id saved over.
-pub(super) async fn meant(app: &App, tenant: &Tenant, id: &SessionId) -> Result<SessionId, SessionError> {
-    // A document's name is short and plain; ids that are not are no live browser's.
-    let read = app.sessions.live_document::<Alias>(tenant, LivePart::Alias, id.as_str()).await?;
-    Ok(read.map_or_else(|| id.clone(), |(alias, _)| alias.session))
-}
-
-/// From now on the live browser's id means that session, too.
-pub(super) async fn alias(app: &App, tenant: &Tenant, id: &str, session: &SessionId) -> Result<(), SessionError> {
-    let alias = Alias { format: 1, session: session.clone() };
-    let put = app.sessions.put_live_document(tenant, LivePart::Alias, id, &alias, Seen::NOTHING, None);
-    put.await.map(drop)
 }
 
 #[cfg(test)]

@@ -4,15 +4,15 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Instant;
 
-use tokio::sync::{OwnedMutexGuard, OwnedSemaphorePermit, Semaphore, watch};
+use tokio::sync::{OwnedMutexGuard, watch};
 
 use crate::base::{SessionId, Tenant};
 use crate::live::Live;
 use crate::session::Workspace;
 
-use super::super::error::ApiError;
 use super::input::TimeoutInput;
 use super::links::Links;
+use super::places::{NoPlace, Place, Places};
 use super::record::Record;
 
 /// A live browser of this server.
@@ -36,7 +36,7 @@ pub(super) struct Vm {
     /// Its end, once that is written.
     over: watch::Sender<bool>,
     /// Given back at its end, whoever still looks at it then.
-    place: Mutex<Option<OwnedSemaphorePermit>>,
+    place: Mutex<Option<Place>>,
 }
 
 /// When it ends by itself.
@@ -83,7 +83,7 @@ pub(super) struct Parts {
     pub(super) live: Live,
     pub(super) timeouts: TimeoutInput,
     pub(super) control_disabled: bool,
-    pub(super) place: Option<OwnedSemaphorePermit>,
+    pub(super) place: Option<Place>,
 }
 
 impl Vm {
@@ -165,17 +165,16 @@ type Turn = tokio::sync::Mutex<()>;
 
 /// The live browsers of this server.
 pub(in crate::serve) struct Vms {
-    places: Arc<Semaphore>,
+    places: Places,
     running: Mutex<BTreeMap<String, Arc<Vm>>>,
     /// Those who are about to have a profile saved, one at a time.
     starting: Mutex<BTreeMap<(Tenant, SessionId), Weak<Turn>>>,
-    most: usize,
 }
 
 impl Vms {
     /// No more than `most` at a time.
     pub(in crate::serve) fn new(most: usize) -> Self {
-        Self { places: Arc::new(Semaphore::new(most)), running: Mutex::default(), starting: Mutex::default(), most }
+        Self { places: Places::new(most), running: Mutex::default(), starting: Mutex::default() }
     }
 
     fn running(&self) -> MutexGuard<'_, BTreeMap<String, Arc<Vm>>> {
@@ -189,14 +188,9 @@ impl Vms {
         (all.len(), connected.sum())
     }
 
-    /// A place for one more.
-    pub(super) fn place(&self) -> Result<OwnedSemaphorePermit, ApiError> {
-        self.places.clone().try_acquire_owned().map_err(|_| {
-            let message = format!("{} live browsers is the most here: end one, or try again later", self.most);
-            let mut error = ApiError::new("rate_limited", message);
-            error.retry_after = Some(10);
-            error
-        })
+    /// A place for one more of a tenant, which may have so many.
+    pub(super) fn place(&self, tenant: &Tenant, most: usize) -> Result<Place, NoPlace> {
+        self.places.take(tenant, most)
     }
 
     /// Waits until nobody else here is about to start one that saves that session: the next one then sees what that came to.

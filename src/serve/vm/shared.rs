@@ -115,7 +115,7 @@ impl Inner {
 
     async fn attach(&self, id: SessionId) -> Result<Attach, ScriptError> {
         let (app, tenant) = (&self.app, &self.tenant);
-        let meant = record::meant(app, tenant, &id).await?;
+        let meant = app.sessions.meant(tenant, &id).await?;
         let here = app.vms.find(tenant, id.as_str()).filter(|vm| vm.workspace.is_some());
         let Some(vm) = here.or_else(|| app.vms.saving(tenant, &meant)).filter(|vm| !vm.is_ending()) else {
             return self.nobody(&id, meant).await;

@@ -40,10 +40,11 @@ impl Workspace {
     /// Opens a session without a browser; until it is saved nobody else can. [`SessionError::Kind`] where it is a profile session:
     /// those have a browser of their own.
     pub async fn plain(&self, id: &SessionId, options: &SessionOptions) -> Result<PlainSession, SessionError> {
+        let id = self.meant(id, options).await?;
         // A task of its own: where nobody waits for it any more a lease that was just taken has to be given back.
         let given_up = CancellationToken::new();
         let _given_up_with_this = given_up.clone().drop_guard();
-        let (workspace, id, options) = (self.clone(), id.clone(), options.clone());
+        let (workspace, options) = (self.clone(), options.clone());
         let opened = tokio::spawn(async move {
             let opening = Box::pin(workspace.acquire(&id, &options, &given_up)).await?;
             if opening.profile {

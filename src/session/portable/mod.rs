@@ -142,6 +142,7 @@ struct Read {
 impl Sessions {
     /// How large the storage of a session's HEAD is, as plaintext, in bytes. Opens no part of it.
     pub async fn stored_bytes(&self, tenant: &Tenant, id: &SessionId) -> Result<u64, SessionError> {
+        let id = &self.meant(tenant, id).await?;
         Ok(head(self, tenant, id).await?.index.parts.iter().map(|part| part.bytes).sum())
     }
 
@@ -156,6 +157,7 @@ impl Sessions {
         passphrase: Option<&Secret>,
         out: &mut Output<'_>,
     ) -> Result<Exported, SessionError> {
+        let id = &self.meant(tenant, id).await?;
         let stored = head(self, tenant, id).await?;
         let version = stored.version;
         let Written { bytes, cookies, origins, mut lost } = match format {
@@ -201,6 +203,7 @@ impl Sessions {
         source: Source,
         options: &ImportOptions,
     ) -> Result<Imported, SessionError> {
+        let id = &self.meant(tenant, id).await?;
         let format = source.format();
         let read = options.given_up.run_until_cancelled(read(source, options.passphrase.as_ref())).await;
         let (mut way, lost) = read.unwrap_or_else(|| Err(PortableError::GivenUp.into()))?;
