@@ -4,6 +4,8 @@
 
 #[path = "browser/bridge.rs"]
 mod bridge;
+#[path = "browser/bridge_calls.rs"]
+mod bridge_calls;
 #[path = "browser/bridge_guard.rs"]
 mod bridge_guard;
 #[path = "browser/connect.rs"]

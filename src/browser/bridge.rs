@@ -23,6 +23,9 @@ use guard::Verdict;
 pub(super) use link::Links;
 use link::{Link, Queued};
 
+/// What may wait to be written to Chromium where a client is to send more, in bytes.
+const MAX_UNWRITTEN: usize = 32 << 20;
+
 /// A client's connection to a browser. Dropped, the client's sessions end; the browser goes on.
 pub struct Bridge {
     browser: Browser,
@@ -70,11 +73,12 @@ impl Bridge {
         Some(message)
     }
 
-    /// Resolves once the client may send more: Chromium takes what it sends at its own speed, and what it has not answered yet is kept
-    /// here or there. Who reads the client's messages is to wait for this before each; what is read nonetheless is taken.
+    /// Resolves once the client may send more: Chromium takes what it is sent at its own speed, and what it has not taken yet is kept here.
+    /// Who reads the client's messages is to wait for this before each; what is read nonetheless is taken. An answer is not waited for: it
+    /// may depend on what the client sends next.
     pub fn ready(&self) -> impl Future<Output = ()> + Send + use<> {
-        let link = self.link.clone();
-        async move { link.ready().await }
+        let router = self.browser.cdp().router.clone();
+        async move { router.outbox.drained(MAX_UNWRITTEN).await }
     }
 
     /// Whether nothing more comes because the client has let too much wait for it.

@@ -21,7 +21,7 @@ const END: u8 = 0;
 /// A screenshot is a message of some megabytes; a read of this size takes it in few system calls.
 const READ_BUFFER: usize = 256 * 1024;
 
-/// What is kept for the next message, in bytes: enough for most screenshots.
+/// What is kept for the next message, in bytes: enough for most screenshots, and for what is written at a time.
 const KEPT_BUFFER: usize = 4 << 20;
 
 /// Messages on their way out. Pushing never waits; the writer takes all that has gathered in one write.
@@ -29,11 +29,15 @@ const KEPT_BUFFER: usize = 4 << 20;
 pub(super) struct Outbox {
     queue: Mutex<Queue>,
     filled: Notify,
+    /// What was taken has been written, or nothing will be any more.
+    written: Notify,
 }
 
 #[derive(Default)]
 struct Queue {
     bytes: Vec<u8>,
+    /// How many the writer has taken and is not done with.
+    taken: usize,
     closed: bool,
 }
 
@@ -56,13 +60,33 @@ impl Outbox {
     pub(super) fn close(&self) {
         let mut queue = lock(&self.queue);
         queue.closed = true;
-        queue.bytes = Vec::new();
+        (queue.bytes, queue.taken) = (Vec::new(), 0);
         drop(queue);
         self.filled.notify_one();
+        self.written.notify_waiters();
     }
 
-    /// Waits for messages and moves them into the empty `batch`; `false` once closed.
+    /// Waits until no more than `most` bytes, whoever has pushed them, are still to be written. At once when it is closed.
+    pub(super) async fn drained(&self, most: usize) {
+        loop {
+            let written = self.written.notified();
+            {
+                let queue = lock(&self.queue);
+                if queue.bytes.len() + queue.taken <= most {
+                    return;
+                }
+            }
+            written.await;
+        }
+    }
+
+    /// Waits for messages and moves them into `batch`, of which all has been written; `false` once closed.
     async fn take(&self, batch: &mut Vec<u8>) -> bool {
+        batch.clear();
+        // As with what is read: one very large message is no reason to hold as much.
+        batch.shrink_to(KEPT_BUFFER);
+        lock(&self.queue).taken = 0;
+        self.written.notify_waiters();
         loop {
             {
                 let mut queue = lock(&self.queue);
@@ -71,6 +95,7 @@ impl Outbox {
                 }
                 if !queue.bytes.is_empty() {
                     std::mem::swap(&mut queue.bytes, batch);
+                    queue.taken = batch.len();
                     return true;
                 }
             }
@@ -86,7 +111,6 @@ pub(super) async fn write_pipe(outbox: &Outbox, mut sender: pipe::Sender) {
         if sender.write_all(&batch).await.is_err() {
             return;
         }
-        batch.clear();
     }
 }
 
@@ -125,7 +149,6 @@ pub(super) async fn serve_socket(outbox: &Outbox, socket: Socket, mut handle: im
                 sink.feed(Message::text(String::from_utf8_lossy(message).into_owned())).await?;
             }
             sink.flush().await?;
-            batch.clear();
         }
         sink.close().await
     };

@@ -48,9 +48,11 @@ pub struct ServeConfig {
     pub max_live: usize,
     /// How many of them a tenant may have; none: it leaves one to others, where there are tokens of others.
     pub max_live_per_tenant: Option<usize>,
-    /// How long whoever looks at a live browser, or speaks its DevTools protocol, may be silent and take nothing before it is let go. Each
-    /// is asked for a sign of life three times as often.
+    /// How long whoever looks at a live browser may be silent and take nothing before they are let go. Each is asked for a sign of life three
+    /// times as often.
     pub live_patience: Duration,
+    /// How long a program that speaks the DevTools protocol of one may take nothing of what it is sent before it is let go.
+    pub client_patience: Duration,
     /// Work that takes longer than this turns into a job.
     pub inline_limit: Duration,
     /// How long a script may take that does not say otherwise.
@@ -83,6 +85,7 @@ impl ServeConfig {
             max_live: 8,
             max_live_per_tenant: None,
             live_patience: Duration::from_mins(1),
+            client_patience: Duration::from_mins(10),
             inline_limit: Duration::from_secs(15),
             run_timeout: Duration::from_mins(5),
             max_run_timeout: Duration::from_hours(1),

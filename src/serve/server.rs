@@ -11,6 +11,7 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
+use socket2::{SockRef, TcpKeepalive};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -32,6 +33,10 @@ pub(super) const SAVING: Duration = Duration::from_secs(35);
 const READING: Duration = Duration::from_secs(5);
 /// How long browsers may take to end after that.
 const CLOSING: Duration = Duration::from_secs(5);
+/// After how long without a byte the system asks the other side whether it is there, how often, and how many times in vain.
+const QUIET: Duration = Duration::from_mins(1);
+const PROBE: Duration = Duration::from_secs(20);
+const PROBES: u32 = 3;
 /// How long accepting waits where the system has no descriptor left.
 const BREATH: Duration = Duration::from_millis(100);
 
@@ -158,6 +163,9 @@ async fn end(app: &App, connections: &TaskTracker) {
 pub(super) async fn serve(stream: TcpStream, peer: SocketAddr, router: Router, ending: CancellationToken) {
     // Answers are small and whole.
     let _ = stream.set_nodelay(true);
+    // A link that breaks without a word is noticed in two minutes. Sockets of programs rest on it (`vm/peer`).
+    let keepalive = TcpKeepalive::new().with_time(QUIET).with_interval(PROBE).with_retries(PROBES);
+    let _ = SockRef::from(&stream).set_tcp_keepalive(&keepalive);
     let moved = Moved::default();
     let stream = Counted::new(stream, moved.clone());
     let service = hyper::service::service_fn(move |mut request: hyper::Request<Incoming>| {

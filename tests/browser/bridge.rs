@@ -176,3 +176,52 @@ async fn a_client_that_goes_by_tabs_does_not_wait_for_a_page_that_is_hidden() {
     drop((client, context));
     end(browser).await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn popups_come_to_every_client_and_chromiums_own_windows_to_none() {
+    let browser = start_with(&options(Flavor::Full)).await;
+    let (context, ours) = tab(&browser).await;
+    let (mut one, mut other) = (Client::of(&browser, "").await, Client::of(&browser, "").await);
+    for client in [&mut one, &mut other] {
+        client.call(None, "Target.setDiscoverTargets", json!({ "discover": true })).await;
+    }
+    one.call(None, "Target.setAutoAttach", attach()).await;
+    for open in ["open('about:blank', '', 'width=300,height=200')", "open('about:blank')"] {
+        let mut targets = context.targets();
+        let known: Vec<_> = one.attached().into_iter().map(|(target, _)| target.to_owned()).collect();
+        // Not to be waited for: it comes back once both who debug the popup have let it run.
+        evaluate(ours.cdp(), &format!("setTimeout(() => {open}); 1")).await;
+        let popup = loop {
+            let target = attached(&mut targets).await;
+            if !known.iter().any(|known| known == target.id().inner()) {
+                break target;
+            }
+        };
+        popup.resume();
+        let id = popup.id().inner();
+        let session = loop {
+            if let Some((_, session)) = one.attached().into_iter().find(|(target, _)| target == id) {
+                break session.to_owned();
+            }
+            let event = one.next().await;
+            one.events.push(event);
+        };
+        one.call(Some(&session), "Runtime.runIfWaitingForDebugger", json!({})).await;
+        let name = one.call(Some(&session), "Runtime.evaluate", json!({ "expression": "opener !== null" })).await;
+        assert_eq!(name["result"]["result"]["value"], true, "{name}");
+        let is_told = |event: &Value| {
+            let target = &event["params"]["targetInfo"];
+            event["method"] == "Target.targetCreated" && target["targetId"] == id.as_str() && target["type"] == "page"
+        };
+        while !other.events.iter().any(is_told) {
+            let event = other.next().await;
+            other.events.push(event);
+        }
+        let all = other.call(None, "Target.getTargets", json!({})).await;
+        assert!(all.to_string().contains(id) && !all.to_string().contains("browser_ui"), "{all}");
+    }
+    let of_chromium = one.events.iter().chain(&other.events).find(|event| event.to_string().contains("browser_ui"));
+    assert!(of_chromium.is_none(), "{of_chromium:?}");
+    drop((one, other, context));
+    end(browser).await;
+}

@@ -27,7 +27,7 @@ fn drag(kind: &str, data: &Value) -> Value {
 }
 
 /// The client's session with the first page that it knows of.
-async fn first_page(client: &mut Client) -> String {
+pub async fn first_page(client: &mut Client) -> String {
     client.call(None, "Target.setAutoAttach", attach()).await;
     client.attached()[0].1.to_owned()
 }
@@ -188,34 +188,6 @@ async fn a_client_traces_the_browser_and_takes_no_requests_of_all() {
             break;
         }
     }
-    drop(client);
-    end(browser).await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_client_that_asks_faster_than_chromium_answers_is_to_wait() {
-    let browser = start().await;
-    let (_context, ours) = tab(&browser).await;
-    let mut client = Client::of(&browser, "").await;
-    let page = first_page(&mut client).await;
-    // Over what may be without an answer, by one command that has none until the page says so.
-    let script = format!("new Promise(done => {{ globalThis.go = done }})/*{}*/", "x".repeat(33 << 20));
-    let params = json!({ "expression": script, "awaitPromise": true });
-    in_time("room", client.bridge.ready()).await;
-    client.bridge.send(
-        &json!({ "id": 1_000_000, "method": "Runtime.evaluate", "params": params, "sessionId": page }).to_string(),
-    );
-    let ready = client.bridge.ready();
-    tokio::pin!(ready);
-    tokio::select! {
-        biased;
-        () = &mut ready => panic!("more is read"),
-        () = std::future::ready(()) => {}
-    }
-    let go =
-        "new Promise(done => { const look = () => globalThis.go ? done(go(1) ?? 1) : setTimeout(look, 5); look() })";
-    evaluate(ours.cdp(), go).await;
-    in_time("room again", ready).await;
     drop(client);
     end(browser).await;
 }

@@ -42,8 +42,8 @@ async fn playwright_and_puppeteer_drive_a_live_browser() {
     let wanted = json!({
         "there": [site], "playwright": "by Playwright",
         "file": "page.goto: Protocol error (Page.navigate): addresses of the scheme \"file\" are not opened here",
-        "upload": "abc", "picture": "PNG", "cookies": [["kept"], []],
-        "still": 2, "puppeteer": "by Puppeteer", "cookie": "kept=1", "drawn": "PNG",
+        "upload": "abc", "popup": "go", "picture": "PNG", "cookies": [["kept"], []],
+        "still": 2, "puppeteer": "by Puppeteer", "other": "go", "cookie": "kept=1", "drawn": "PNG",
     });
     assert_eq!(told, wanted);
     // Both have left; the live browser goes on until its own end.

@@ -5,10 +5,13 @@ use std::time::Duration;
 use futures_util::{SinkExt, StreamExt};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
-use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::MaybeTlsStream;
+use tokio_tungstenite::tungstenite::protocol::CloseFrame;
+use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
+use tokio_tungstenite::tungstenite::{Error, Message};
 
 use super::rig::Rig;
-use super::vm::{Socket, heard, in_time, made, shown, socket, text, token_of};
+use super::vm::{Socket, end, heard, in_time, made, shown, socket, text, token_of};
 
 /// Asks over the DevTools protocol; what else is told is passed over.
 async fn ask(client: &mut Socket, command: Value) -> Value {
@@ -29,7 +32,10 @@ async fn ask(client: &mut Socket, command: Value) -> Value {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn who_is_silent_or_reads_nothing_does_not_keep_it() {
-    let rig = Rig::start_with(|config| config.live_patience = Duration::from_secs(3)).await;
+    let rig = Rig::start_with(|config| {
+        (config.live_patience, config.client_patience) = (Duration::from_secs(3), Duration::from_secs(3));
+    })
+    .await;
     let live = made(&rig, &json!({})).await;
     let id = text(&live, "session_id");
     // Neither is closed, and neither is read from now on: no beat is answered. The client has asked for more than the line holds.
@@ -57,5 +63,85 @@ async fn who_is_silent_or_reads_nothing_does_not_keep_it() {
     });
     assert_eq!(ended.await["termination_reason"], "offline");
     drop((client, person));
+    rig.stop().await;
+}
+
+/// Why a connection was ended by the other side.
+async fn last(socket: &mut Socket) -> Option<CloseFrame> {
+    in_time("its end", async {
+        loop {
+            if let Message::Close(last) = socket.next().await.unwrap().unwrap() {
+                return last;
+            }
+        }
+    })
+    .await
+}
+
+/// Whether the system itself looks now and then whether the server's end of the connection has somebody at the other.
+fn is_watched(rig: &Rig, socket: &Socket) -> bool {
+    let MaybeTlsStream::Plain(stream) = socket.get_ref() else { panic!("it is not encrypted") };
+    let (ours, theirs) = (rig.address.port(), stream.local_addr().unwrap().port());
+    let all = std::fs::read_to_string("/proc/self/net/tcp").unwrap();
+    all.lines().any(|line| {
+        let fields: Vec<_> = line.split_ascii_whitespace().collect();
+        let port = |address: &str, port: u16| address.ends_with(&format!(":{port:04X}"));
+        // The timer that is set: 02 is that of keepalive.
+        port(fields[1], ours) && port(fields[2], theirs) && fields[5].starts_with("02:")
+    })
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn programs_are_watched_by_the_system_and_no_more_than_some_are_let_in() {
+    let rig = Rig::start().await;
+    let live = made(&rig, &json!({})).await;
+    let address = text(&live, "cdp_url");
+    let mut clients = Vec::new();
+    for _ in 0..32 {
+        clients.push(tokio_tungstenite::connect_async(address).await.unwrap().0);
+    }
+    let Err(Error::Http(refused)) = tokio_tungstenite::connect_async(address).await else { panic!("one more is in") };
+    assert_eq!((refused.status().as_u16(), &refused.headers()["retry-after"]), (429, &"10".parse().unwrap()));
+    let body: Value = serde_json::from_slice(refused.body().as_deref().unwrap()).unwrap();
+    assert_eq!(body["error"]["code"], "rate_limited", "{body}");
+    drop(clients.drain(1..));
+    let mut one = in_time("a place", async {
+        loop {
+            if let Ok((socket, _)) = tokio_tungstenite::connect_async(address).await {
+                return socket;
+            }
+        }
+    })
+    .await;
+    in_time("keepalive", async {
+        while !is_watched(&rig, &one) {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+    // Who looks on says little.
+    let id = text(&live, "session_id");
+    let much = || Message::text(json!({ "type": "text", "text": "x".repeat(3 << 20) }).to_string());
+    let mut steers = socket(&rig, id, token_of(text(&live, "embed_url")), None).await.unwrap();
+    steers.send(much()).await.unwrap();
+    heard(&mut steers, "error").await;
+    let looks_on = socket(&rig, id, token_of(text(&live, "view_url")), None).await.unwrap();
+    let (mut says, mut hears) = looks_on.split();
+    let said = tokio::spawn(async move { drop(says.send(much()).await) });
+    let told = in_time("its end", async {
+        loop {
+            if let Message::Close(last) = hears.next().await.unwrap().unwrap() {
+                return last.unwrap();
+            }
+        }
+    });
+    let told = told.await;
+    assert_eq!((told.code, told.reason.as_str()), (CloseCode::Size, "the message is too large"));
+    said.await.unwrap();
+    // Whoever speaks with it hears that it has ended.
+    end(&rig, id).await;
+    let told = last(&mut one).await.unwrap();
+    assert_eq!((told.code, told.reason.as_str()), (CloseCode::Away, "the live browser has ended"));
+    drop(clients);
     rig.stop().await;
 }

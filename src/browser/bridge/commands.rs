@@ -114,6 +114,36 @@ const COMMANDS: [(&str, &str); 10] = [
     ("Tracing", "end getCategories getTrackEventDescriptor recordClockSyncMarker requestMemoryDump start"),
 ];
 
+/// What lets go on what waits for it: a page that is paused or shows a dialog, a request that was taken, a page that is not to go on at all.
+const LETTING: [&str; 21] = [
+    "Debugger.disable",
+    "Debugger.resume",
+    "Debugger.stepInto",
+    "Debugger.stepOut",
+    "Debugger.stepOver",
+    "Fetch.continueRequest",
+    "Fetch.continueResponse",
+    "Fetch.continueWithAuth",
+    "Fetch.disable",
+    "Fetch.failRequest",
+    "Fetch.fulfillRequest",
+    "Network.continueInterceptedRequest",
+    "Network.setRequestInterception",
+    "Page.close",
+    "Page.handleJavaScriptDialog",
+    "Page.stopLoading",
+    "Runtime.runIfWaitingForDebugger",
+    "Runtime.terminateExecution",
+    "Target.closeTarget",
+    "Target.detachFromTarget",
+    "Target.disposeBrowserContext",
+];
+
+/// Whether other commands may have their answers by it.
+pub(super) fn lets_go_on(method: &str) -> bool {
+    LETTING.contains(&method)
+}
+
 /// Whether a client may send it, as far as its name tells.
 pub(super) fn is_to_be_had(method: &str) -> bool {
     let Some((domain, command)) = method.split_once('.') else { return false };

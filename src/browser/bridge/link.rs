@@ -7,22 +7,26 @@ use std::sync::{Arc, Mutex};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use serde_json::value::RawValue;
-use tokio::sync::{Notify, mpsc};
+use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use crate::browser::router::{Incoming, Router, SESSION_NOT_FOUND, lock};
 
+use super::commands::lets_go_on;
 use super::guard::Command;
 use super::rules::{After, Edited, Info, Known, Place, Ruled};
 
 /// What may wait for a client that does not read, in bytes: some screenshots.
 const MAX_WAITING: usize = 64 << 20;
 
-/// What of a client's commands may be without an answer, in bytes: they wait here or in Chromium, which may be slower than the client.
-const MAX_ASKED: usize = 32 << 20;
-
-/// How many of its commands may be without an answer. Some have none for long: they wait for something in a page.
+/// How many of a client's commands may be without an answer. Some have none for long: they wait for something in a page.
 const MAX_CALLS: usize = 10_000;
+
+/// How many more there may be of those that let others have theirs.
+const SPARE_CALLS: usize = 1_000;
+
+/// Chromium's code for a command that it does not do.
+const REFUSED: i64 = -32000;
 
 /// What Chromium says of a session that is not there.
 const NO_SESSION: &str = "Session with given id not found.";
@@ -39,10 +43,8 @@ pub(in crate::browser) struct Link {
     /// With each message, what it counts for.
     queue: mpsc::UnboundedSender<Queued>,
     waiting: AtomicUsize,
-    asked: AtomicUsize,
+    /// How many have no answer.
     calls: AtomicUsize,
-    /// A command has its answer.
-    settled: Notify,
     over: CancellationToken,
     too_slow: AtomicBool,
 }
@@ -79,23 +81,18 @@ struct Call {
     /// The session by which the client made it.
     session: Option<String>,
     after: After,
-    /// Of its parameters, in bytes.
-    size: usize,
 }
 
 impl Call {
-    fn new(link: &Arc<Link>, id: i64, session: Option<String>, after: After, size: usize) -> Self {
-        link.asked.fetch_add(size, Ordering::Relaxed);
+    fn new(link: &Arc<Link>, id: i64, session: Option<String>, after: After) -> Self {
         link.calls.fetch_add(1, Ordering::Relaxed);
-        Self { link: link.clone(), id, session, after, size }
+        Self { link: link.clone(), id, session, after }
     }
 }
 
 impl Drop for Call {
     fn drop(&mut self) {
-        self.link.asked.fetch_sub(self.size, Ordering::Relaxed);
         self.link.calls.fetch_sub(1, Ordering::Relaxed);
-        self.link.settled.notify_waiters();
     }
 }
 
@@ -152,9 +149,7 @@ impl Link {
             known: Known::new(hidden),
             queue,
             waiting: AtomicUsize::new(0),
-            asked: AtomicUsize::new(0),
             calls: AtomicUsize::new(0),
-            settled: Notify::new(),
             over: CancellationToken::new(),
             too_slow: AtomicBool::new(false),
         };
@@ -199,16 +194,10 @@ impl Link {
         self.waiting.fetch_sub(counted, Ordering::Relaxed);
     }
 
-    /// Waits until the client may ask for more.
-    pub(super) async fn ready(&self) {
-        loop {
-            let settled = self.settled.notified();
-            let (asked, calls) = (self.asked.load(Ordering::Relaxed), self.calls.load(Ordering::Relaxed));
-            if asked <= MAX_ASKED && calls < MAX_CALLS {
-                return;
-            }
-            settled.await;
-        }
+    /// Whether too much is without an answer for this to be asked, too.
+    fn has_asked_too_much(&self, method: &str) -> bool {
+        let most = if lets_go_on(method) { MAX_CALLS + SPARE_CALLS } else { MAX_CALLS };
+        self.calls.load(Ordering::Relaxed) >= most
     }
 
     /// The name that the client has for one of its sessions: none for its connection.
@@ -241,6 +230,10 @@ impl Links {
         let Some(place) = place else {
             return link.tell(refusal(command.id, command.session.as_deref(), SESSION_NOT_FOUND, NO_SESSION));
         };
+        if link.has_asked_too_much(&command.method) {
+            let reason = format!("{MAX_CALLS} commands of this client have no answer yet: wait for some of those");
+            return link.tell(refusal(command.id, command.session.as_deref(), REFUSED, &reason));
+        }
         let ruled = link.known.rule(&command, place);
         let Command { id, method, mut params, session } = command;
         let after = match ruled {
@@ -260,7 +253,7 @@ impl Links {
         };
         let wire_id = router.next_id();
         let on = session.clone().unwrap_or_else(|| link.root.clone());
-        let call = Call::new(link, id, session, after, params.get().len());
+        let call = Call::new(link, id, session, after);
         {
             let mut state = lock(&self.0);
             // It may have ended since it was looked for, and then nobody would answer.
@@ -305,10 +298,10 @@ impl Links {
     ) -> bool {
         let owner = lock(&self.0).sessions.get(session).map(|owner| owner.link.clone());
         let Some(link) = owner else { return false };
-        if self.follows(router, &link, session, method, params) {
+        let told = self.follows(router, &link, session, method, params);
+        if told.is_some() {
             let session_id = link.named(session);
-            let wire = Wire { id: None, method: Some(method), params, result: None, error: None, session_id };
-            link.tell(text(&wire));
+            link.tell(text(&Wire { id: None, method: told, params, result: None, error: None, session_id }));
         }
         if method == "Target.detachedFromTarget"
             && let Ok(detached) = serde_json::from_str::<Detached<'_>>(params.map_or("{}", RawValue::get))
@@ -325,44 +318,39 @@ impl Links {
         }
     }
 
-    /// Keeps track of a client's sessions; false where the event is not for it.
-    fn follows(
+    /// Keeps track of a client's sessions; what the event is to it, none where it is not for it.
+    fn follows<'m>(
         &self,
         router: &Router,
         link: &Arc<Link>,
         session: &str,
-        method: &str,
+        method: &'m str,
         params: Option<&RawValue>,
-    ) -> bool {
+    ) -> Option<&'m str> {
         let params = params.map_or("{}", RawValue::get);
         match method {
             "Target.attachedToTarget" => {
-                let Ok(attached) = serde_json::from_str::<Attached<'_>>(params) else { return true };
+                let Ok(attached) = serde_json::from_str::<Attached<'_>>(params) else { return Some(method) };
                 if link.known.hides(&attached.target_info) {
                     let detach = json!({ "sessionId": attached.session_id });
                     router.push(router.next_id(), "Runtime.runIfWaitingForDebugger", &(), attached.session_id);
                     router.push(router.next_id(), "Target.detachFromTarget", &detach, session);
                     self.lose_tab(router, link, session);
-                    return false;
+                    return None;
                 }
                 self.open(link, session, &attached);
-                true
+                Some(method)
             }
             "Target.detachedFromTarget" => {
-                let Ok(detached) = serde_json::from_str::<Detached<'_>>(params) else { return true };
-                lock(&self.0).sessions.contains_key(detached.session_id)
+                let Ok(detached) = serde_json::from_str::<Detached<'_>>(params) else { return Some(method) };
+                lock(&self.0).sessions.contains_key(detached.session_id).then_some(method)
             }
             _ if OF_TARGETS.contains(&method) => {
-                let Ok(about) = serde_json::from_str::<OfTarget<'_>>(params) else { return true };
+                let Ok(about) = serde_json::from_str::<OfTarget<'_>>(params) else { return Some(method) };
                 let by_id = about.target_id.map(|target_id| Info { target_id, kind: "" });
-                let Some(target) = about.target_info.or(by_id) else { return true };
-                let is_hidden = link.known.hides(&target);
-                if method == "Target.targetDestroyed" {
-                    link.known.forget(target.target_id);
-                }
-                !is_hidden
+                about.target_info.or(by_id).map_or(Some(method), |target| link.known.told(method, &target))
             }
-            _ => true,
+            _ => Some(method),
         }
     }
 }
@@ -412,7 +400,7 @@ impl Links {
         router.push(router.next_id(), "Runtime.runIfWaitingForDebugger", &(), session);
         router.push(router.next_id(), "Target.detachFromTarget", &detach, &link.root);
         let detached = json!({ "sessionId": session, "targetId": target });
-        link.known.hide(&target);
+        link.known.lose(&target);
         link.tell(json!({ "method": "Target.detachedFromTarget", "params": detached }).to_string());
         link.tell(json!({ "method": "Target.targetDestroyed", "params": { "targetId": target } }).to_string());
         self.close(session);

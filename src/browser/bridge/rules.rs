@@ -20,8 +20,9 @@ const REFUSED: i64 = -32000;
 /// What Chromium says of a target that is not there, and so of one that is not the client's business.
 const NO_TARGET: &str = "No target with given id found";
 
-/// The kind of a tab that is in no window. They are ours, and Chromium tells of them before anybody can know their ids.
-const UNSEEN: &str = "other";
+/// Kinds that are nobody's: a tab in no window is ours, and Chromium tells of it before anybody can know its id; and what its own windows
+/// are made of, pages that may do more than a page of the web.
+const UNSEEN: [&str; 2] = ["other", "browser_ui"];
 
 /// What a client may know of, and what it has made.
 pub(super) struct Known {
@@ -31,8 +32,12 @@ pub(super) struct Known {
 
 #[derive(Default)]
 struct Ids {
-    /// Hidden ones that were found on the way: tabs in no window, Chromium's tabs around hidden pages.
+    /// Hidden for what they were last told to be.
     unseen: HashSet<String>,
+    /// Those of which the client was not told when they came.
+    untold: HashSet<String>,
+    /// Chromium's tabs around hidden pages.
+    lost: HashSet<String>,
     /// Chromium's tabs of which nobody knows yet whether their page is hidden.
     unproven: HashSet<String>,
     /// Those whose page is not.
@@ -123,31 +128,57 @@ impl Known {
         Self { hidden, ids: Mutex::default() }
     }
 
-    /// Whether a target is not the client's business.
+    /// Whether a target is not the client's business. What it is counts as it is told now: Chromium may tell of a tab before it stands in
+    /// its window.
     pub(super) fn hides(&self, target: &Info<'_>) -> bool {
-        if target.kind == UNSEEN {
-            self.hide(target.target_id);
-        } else if target.kind == "tab" {
-            self.met(target.target_id);
+        let Info { target_id: id, kind } = *target;
+        if UNSEEN.contains(&kind) {
+            lock(&self.ids).unseen.insert(id.to_owned());
+        } else if !kind.is_empty() {
+            lock(&self.ids).unseen.remove(id);
         }
-        self.hides_id(target.target_id)
+        if kind == "tab" {
+            self.met(id);
+        }
+        self.hides_id(id)
     }
 
     fn hides_id(&self, id: &str) -> bool {
-        (self.hidden)(id) || lock(&self.ids).unseen.contains(id)
+        if (self.hidden)(id) {
+            return true;
+        }
+        let ids = lock(&self.ids);
+        ids.unseen.contains(id) || ids.lost.contains(id)
     }
 
-    /// From now on it is hidden.
-    pub(super) fn hide(&self, id: &str) {
+    /// What an event about a target is to the client; none where it is not for it. One that was hidden when it came comes when it is not
+    /// hidden any more.
+    pub(super) fn told<'m>(&self, event: &'m str, target: &Info<'_>) -> Option<&'m str> {
+        let (id, is_hidden) = (target.target_id, self.hides(target));
+        match event {
+            "Target.targetCreated" if is_hidden => {
+                lock(&self.ids).untold.insert(id.to_owned());
+            }
+            "Target.targetInfoChanged" if !is_hidden && lock(&self.ids).untold.remove(id) => {
+                return Some("Target.targetCreated");
+            }
+            "Target.targetDestroyed" => self.forget(id),
+            _ => {}
+        }
+        (!is_hidden).then_some(event)
+    }
+
+    /// Chromium's tab around a hidden page is hidden from now on.
+    pub(super) fn lose(&self, tab: &str) {
         let mut ids = lock(&self.ids);
-        ids.unproven.remove(id);
-        ids.unseen.insert(id.to_owned());
+        ids.unproven.remove(tab);
+        ids.lost.insert(tab.to_owned());
     }
 
     /// A tab that the client learns of, which may hold a hidden page.
     fn met(&self, tab: &str) {
         let mut ids = lock(&self.ids);
-        if !ids.unseen.contains(tab) && !ids.proven.contains(tab) {
+        if !ids.lost.contains(tab) && !ids.proven.contains(tab) {
             ids.unproven.insert(tab.to_owned());
         }
     }
@@ -160,11 +191,12 @@ impl Known {
     }
 
     /// A target has gone.
-    pub(super) fn forget(&self, id: &str) {
+    fn forget(&self, id: &str) {
         let mut ids = lock(&self.ids);
-        ids.unseen.remove(id);
-        ids.unproven.remove(id);
-        ids.proven.remove(id);
+        let Ids { unseen, untold, lost, unproven, proven, contexts: _ } = &mut *ids;
+        for set in [unseen, untold, lost, unproven, proven] {
+            set.remove(id);
+        }
     }
 
     /// What becomes of a command that the guard lets through.
@@ -247,5 +279,32 @@ impl Known {
                 to_raw_value(&Targets { target_infos }).map_or(Edited::AsItIs, Edited::Result)
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_tab_is_hidden_for_as_long_as_it_stands_in_no_window() {
+        let known = Known::new(Box::new(|id| id == "ours"));
+        let (created, changed) = ("Target.targetCreated", "Target.targetInfoChanged");
+        let told = |event, target_id, kind| known.told(event, &Info { target_id, kind });
+        assert_eq!(told(created, "popup", "other"), None);
+        assert_eq!(told(changed, "popup", "other"), None);
+        assert!(known.hides_id("popup"));
+        // To the client it comes now, whoever has asked for it before.
+        assert!(!known.hides(&Info { target_id: "popup", kind: "page" }));
+        assert_eq!(told(changed, "popup", "page"), Some(created));
+        assert_eq!(told(changed, "popup", "page"), Some(changed));
+        assert_eq!(told("Target.targetCrashed", "popup", ""), Some("Target.targetCrashed"));
+        assert_eq!(told("Target.targetDestroyed", "popup", ""), Some("Target.targetDestroyed"));
+        // What is ours stays ours, and a tab that was lost is lost.
+        assert_eq!((told(created, "ours", "page"), told(changed, "ours", "page")), (None, None));
+        assert_eq!(told(created, "tab", "tab"), Some(created));
+        known.lose("tab");
+        assert_eq!(told(changed, "tab", "tab"), None);
+        assert_eq!(told(created, "bar", "browser_ui"), None);
     }
 }

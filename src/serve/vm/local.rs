@@ -171,8 +171,8 @@ async fn watch(
     let host = nodes::host(request.extensions(), request.headers());
     socket::check_origin(&url_of(page.0.address), host, request.headers())?;
     let admitted = page.admits(&id, socket::offered(request.headers()), Opens::Control);
-    let (sockets, peer) = (page.0.sockets.clone(), Peer::of(request.extensions(), PATIENCE));
-    Ok(socket::prepared(upgrade).on_upgrade(move |socket| async move {
+    let (sockets, peer) = (page.0.sockets.clone(), Peer::person(request.extensions(), PATIENCE));
+    Ok(socket::prepared(upgrade, socket::MAX_MESSAGE).on_upgrade(move |socket| async move {
         let served = async {
             match admitted {
                 Ok(()) => socket::carry(&page, Role::Control, socket, &peer, || {}).await,

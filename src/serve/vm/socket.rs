@@ -3,12 +3,12 @@
 use std::sync::Arc;
 
 use axum::body::Bytes;
-use axum::extract::ws::{CloseFrame, Message, Utf8Bytes, WebSocket, WebSocketUpgrade};
+use axum::extract::ws::{Message, Utf8Bytes, WebSocket, WebSocketUpgrade, close_code};
 use axum::extract::{FromRequestParts, Request, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::Response;
+use futures_util::StreamExt;
 use futures_util::stream::SplitSink;
-use futures_util::{SinkExt, StreamExt};
 use url::Url;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -24,7 +24,7 @@ use super::admin::{Found, admitted};
 use super::downloads::{addressed, href};
 use super::key::{self, Opens};
 use super::missing;
-use super::peer::{Peer, READING};
+use super::peer::{Peer, READING, closing, unreadable};
 use super::running::Vm;
 
 /// What both sides speak.
@@ -32,11 +32,15 @@ const PROTOCOL: &str = "rhaven.v1";
 /// What a token is offered as, beside it.
 const TOKEN: &str = "token.";
 /// The largest message: files of 32 MiB in base64, with what is around them.
-const MAX_MESSAGE: usize = 48 << 20;
+pub(super) const MAX_MESSAGE: usize = 48 << 20;
+/// The largest of who came to look on. They may be let steer, and paste a text of 1 MiB then.
+const MAX_OF_ONLOOKERS: usize = 2 << 20;
 /// A longer message is not read where others' sockets are waited for.
 const LONG: usize = 256 << 10;
 /// What the last message says to whoever did not read: it may come again.
 const SLOW: &str = "slow";
+/// And to whoever said nothing for too long.
+const SILENT: &str = "silent";
 
 pub(super) fn routes() -> OpenApiRouter<App> {
     OpenApiRouter::new().routes(routes!(socket))
@@ -54,8 +58,11 @@ async fn socket(State(app): State<App>, Name(id): Name, request: Request) -> Res
     if let Ok(Found::There(node)) = &found {
         return nodes::forward(&app, request, node).await;
     }
-    let peer = Peer::of(request.extensions(), app.config.live_patience);
-    Ok(prepared(upgrade(request).await?).on_upgrade(move |socket| async move {
+    let peer = Peer::person(request.extensions(), app.config.live_patience);
+    let came_to_steer =
+        found.is_ok() && token.as_deref().and_then(key::read).is_some_and(|token| token.opens == Opens::Control);
+    let largest = if came_to_steer { MAX_MESSAGE } else { MAX_OF_ONLOOKERS };
+    Ok(prepared(upgrade(request).await?, largest).on_upgrade(move |socket| async move {
         let seated = found.and_then(|found| match found {
             Found::Here(vm) => Seat::of(vm, token.as_deref().unwrap_or_default()),
             Found::There(_) => Err(missing()),
@@ -153,9 +160,9 @@ impl Shown for Seat {
     }
 }
 
-/// Speaks what the page speaks, and takes as much as it may send.
-pub(super) fn prepared(upgrade: WebSocketUpgrade) -> WebSocketUpgrade {
-    upgrade.protocols([PROTOCOL]).max_message_size(MAX_MESSAGE).max_frame_size(MAX_MESSAGE)
+/// Speaks what the page speaks, and takes messages of so many bytes.
+pub(super) fn prepared(upgrade: WebSocketUpgrade, largest: usize) -> WebSocketUpgrade {
+    upgrade.protocols([PROTOCOL]).max_message_size(largest).max_frame_size(largest)
 }
 
 /// Refuses pages of other sites; `host` is what it was asked for as.
@@ -209,47 +216,48 @@ pub(super) async fn refuse(socket: WebSocket, error: &ApiError, peer: &Peer) {
     }
 }
 
-fn closing(code: u16, reason: &str) -> Message {
-    Message::Close(Some(CloseFrame { code, reason: reason.to_owned().into() }))
-}
-
 fn text(message: &ToViewer) -> Message {
     Message::text(serde_json::to_string(message).unwrap_or_default())
 }
 
-/// Carries messages both ways until one side ends, or the other is there no more.
+/// Carries messages both ways until one side ends, or the other is there no more. Where it is we who end the connection the other side is
+/// told why.
 pub(super) async fn carry(shown: &impl Shown, role: Role, socket: WebSocket, peer: &Peer, pictured: impl Fn() + Sync) {
     let viewer = shown.live().join(role);
     shown.joined(viewer.number());
-    let (sink, mut stream) = socket.split();
+    let (mut sink, mut stream) = socket.split();
     let takes = async {
-        while let Some(Ok(message)) = stream.next().await {
+        while let Some(message) = stream.next().await {
             match message {
-                Message::Text(text) => take(shown, &viewer, text).await,
-                Message::Close(_) => return,
-                Message::Binary(_) | Message::Ping(_) | Message::Pong(_) => {}
+                Ok(Message::Text(text)) => take(shown, &viewer, text).await,
+                Ok(Message::Close(_)) => return None,
+                Ok(Message::Binary(_) | Message::Ping(_) | Message::Pong(_)) => {}
+                Err(error) => return unreadable(error),
             }
         }
+        None
     };
     let over = async {
         shown.over().await;
         // Whoever reads is told first.
         tokio::time::sleep(READING).await;
     };
-    tokio::select! {
-        () = sends(shown, &viewer, sink, peer, pictured) => {}
-        () = takes => {}
-        () = peer.gone() => {}
-        () = over => {}
-    }
+    let last = tokio::select! {
+        () = sends(shown, &viewer, &mut sink, peer, pictured) => None,
+        last = takes => last,
+        () = peer.gone() => Some((close_code::AGAIN, SILENT)),
+        () = over => None,
+    };
     shown.left(viewer.number());
+    drop(viewer);
+    let _ = tokio::time::timeout(2 * READING, peer.close(sink, stream, last)).await;
 }
 
 /// Sends what there is for the viewer until that is all.
 async fn sends(
     shown: &impl Shown,
     viewer: &Viewer,
-    mut sink: SplitSink<WebSocket, Message>,
+    sink: &mut SplitSink<WebSocket, Message>,
     peer: &Peer,
     pictured: impl Fn() + Sync,
 ) {
@@ -268,11 +276,10 @@ async fn sends(
                 None => break,
             },
         };
-        if !peer.send(&mut sink, message).await {
+        if !peer.send(sink, message).await {
             return;
         }
     }
-    let _ = sink.close().await;
 }
 
 async fn take(shown: &impl Shown, viewer: &Viewer, text: Utf8Bytes) {
