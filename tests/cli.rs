@@ -11,6 +11,8 @@ mod audit;
 mod check;
 #[path = "cli/commands.rs"]
 mod commands;
+#[path = "cli/display.rs"]
+mod display;
 #[path = "cli/docs.rs"]
 mod docs;
 #[path = "cli/editor.rs"]
@@ -39,6 +41,8 @@ mod new;
 mod normal;
 #[path = "cli/open.rs"]
 mod open;
+#[path = "cli/person.rs"]
+mod person;
 #[path = "cli/portable.rs"]
 mod portable;
 #[path = "cli/processes.rs"]

@@ -94,6 +94,8 @@ mod vault;
 mod vm;
 #[path = "serve/vm_contract.rs"]
 mod vm_contract;
+#[path = "serve/vm_ends.rs"]
+mod vm_ends;
 #[path = "serve/vm_kept.rs"]
 mod vm_kept;
 #[path = "serve/vm_nodes.rs"]

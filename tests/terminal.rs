@@ -3,9 +3,17 @@
 // Helpers of tests fail tests, as the tests themselves do.
 #![allow(clippy::expect_used, clippy::unwrap_used, clippy::panic)]
 
+#[path = "cli/display.rs"]
+#[allow(dead_code, reason = "shared with the tests of the command line, which use all of it")]
+mod display;
+#[path = "terminal/hand_over.rs"]
+mod hand_over;
 #[path = "cli/home.rs"]
 #[allow(dead_code, reason = "shared with the tests of the command line, which use all of it")]
 mod home;
+#[path = "cli/person.rs"]
+#[allow(dead_code, reason = "as above")]
+mod person;
 #[path = "cli/processes.rs"]
 #[allow(dead_code, reason = "as above")]
 mod processes;

@@ -16,7 +16,7 @@ use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio_rustls::rustls::{self, ServerConfig};
 
 use crate::home::{Home, Running, Said};
-use crate::live::runtime;
+use crate::person::runtime;
 use crate::processes::{browsers_of, outlived};
 use crate::serve::Serving;
 

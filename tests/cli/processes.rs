@@ -33,6 +33,11 @@ impl Process {
         self.signal(rustix::process::Signal::STOP);
     }
 
+    /// SIGCONT.
+    pub fn go_on(&self) {
+        self.signal(rustix::process::Signal::CONT);
+    }
+
     fn signal(&self, signal: rustix::process::Signal) {
         let pid = i32::try_from(self.pid).ok().and_then(rustix::process::Pid::from_raw).expect("a pid");
         // It may have ended with another one that was killed before.

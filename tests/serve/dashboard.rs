@@ -32,7 +32,7 @@ async fn sign_in(rig: &Rig) -> (String, String) {
     let signed = asked(rig, Method::POST, "/dashboard/sign-in", &[("sec-fetch-site", "same-origin")]).await;
     assert_eq!(signed.status, StatusCode::OK, "{}", signed.text);
     let cookie = signed.headers[header::SET_COOKIE].to_str().unwrap();
-    for part in ["; Path=/;", "; HttpOnly", "; SameSite=Strict"] {
+    for part in ["; Path=/", "; HttpOnly", "; SameSite=Strict"] {
         assert!(cookie.contains(part), "{cookie}");
     }
     assert!(!cookie.contains(rig.token.rsplit('.').next().unwrap()), "it is not the token");
@@ -97,6 +97,42 @@ async fn who_signs_out_or_whose_token_is_revoked_is_out_wherever_the_cookie_is()
     assert!(rig.sessions.revoke_token(rig.token.split('.').nth(1).unwrap()).await.unwrap());
     assert_eq!(status(&rig, &second, &others).await, StatusCode::UNAUTHORIZED);
     beside.stop().await;
+    rig.stop().await;
+}
+
+#[tokio::test]
+async fn where_all_of_the_host_is_ours_no_other_host_can_put_the_cookie_there() {
+    let rig = Rig::start().await;
+    for (base, name, set) in [
+        ("https://rhaven.example", "__Host-rhaven", "; Path=/; Max-Age=43200; HttpOnly; SameSite=Strict; Secure"),
+        ("https://site.example/rhaven", "rhaven", "; Path=/rhaven; Max-Age=43200; HttpOnly; SameSite=Strict; Secure"),
+        ("http://rhaven.example", "rhaven", "; Path=/; Max-Age=43200; HttpOnly; SameSite=Strict"),
+    ] {
+        let here = rig.beside(|config| config.public_url = Some(base.to_owned())).await;
+        let signed = asked(&here, Method::POST, "/dashboard/sign-in", &[]).await;
+        let cookie = signed.headers[header::SET_COOKIE].to_str().unwrap();
+        let (pair, attributes) = cookie.split_at(cookie.find(';').unwrap());
+        assert_eq!(attributes, set, "{base}");
+        let value = pair.strip_prefix(&format!("{name}=")).unwrap_or_else(|| panic!("{base}: {cookie}"));
+        let other = if name == "rhaven" { "__Host-rhaven" } else { "rhaven" };
+        // Whatever else is sent, be it the same under the other name.
+        for (sent, status) in [
+            (pair.to_owned(), StatusCode::OK),
+            (format!("{other}=planted; {pair}"), StatusCode::OK),
+            (format!("{other}={value}"), StatusCode::UNAUTHORIZED),
+            (format!("{name}=planted; {other}={value}"), StatusCode::UNAUTHORIZED),
+        ] {
+            let me = asked(&here, Method::GET, "/dashboard/me", &[("cookie", &sent)]).await;
+            assert_eq!(me.status, status, "{base}: {sent}: {}", me.text);
+        }
+        // Signing out ends that one, and takes it from the browser: by its name, at its path.
+        let out = asked(&here, Method::POST, "/dashboard/sign-out", &[("cookie", pair)]).await;
+        let gone = format!("{name}={}", set.replace("43200", "0"));
+        assert_eq!((out.status, out.headers[header::SET_COOKIE].to_str().unwrap()), (StatusCode::NO_CONTENT, &*gone));
+        let me = asked(&here, Method::GET, "/dashboard/me", &[("cookie", pair)]).await;
+        assert_eq!(me.status, StatusCode::UNAUTHORIZED, "{base}");
+        here.stop().await;
+    }
     rig.stop().await;
 }
 

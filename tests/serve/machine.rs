@@ -182,11 +182,24 @@ impl Serving {
         self.child.wait().unwrap();
     }
 
-    /// SIGTERM; how it ended.
-    pub fn terminate(mut self) -> ExitStatus {
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    pub fn signal(&self, signal: Signal) {
         let pid = Pid::from_raw(i32::try_from(self.child.id()).unwrap()).unwrap();
-        rustix::process::kill_process(pid, Signal::TERM).unwrap();
+        rustix::process::kill_process(pid, signal).unwrap();
+    }
+
+    /// Waits for its end; how it ended.
+    pub fn ends(mut self) -> ExitStatus {
         self.child.wait().unwrap()
+    }
+
+    /// SIGTERM; how it ended.
+    pub fn terminate(self) -> ExitStatus {
+        self.signal(Signal::TERM);
+        self.ends()
     }
 }
 

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::nodes::{Serving, token_for};
 use super::rig::Rig;
 use super::shared::Shared;
-use super::vm::{end, heard, in_time, made, shown, socket, text, token_of};
+use super::vm::{end, heard, in_time, made, say, shown, socket, text, token_of};
 
 fn code(told: &Value) -> &Value {
     &told["error"]["code"]
@@ -84,6 +84,60 @@ async fn any_server_answers_for_the_live_browsers_of_the_others() {
     let before = shown(&first, text(&next, "session_id")).await;
     assert_eq!((&before["saved"], &before["termination_reason"]), (&json!("full"), &json!("shutdown")), "{before}");
     end(&first, text(&last, "session_id")).await;
+    other.stop().await;
+    first.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_downloaded_at_one_server_is_got_through_another() {
+    let shared = Shared::start();
+    let first = Rig::start_with(|config| shared.of(config)).await;
+    let other = Rig::start_with(|config| shared.of(config)).await;
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let site = format!("http://{}/", listener.local_addr().unwrap());
+    let whole: String = (0..200_000).map(|number| format!("line {number}\n")).collect();
+    let file = ([("content-disposition", "attachment; filename=\"a b.txt\"")], whole.clone());
+    let page =
+        axum::response::Html("<!doctype html><title>Here</title><script>onload = () => location = '/file'</script>");
+    let routes = axum::Router::new().route("/", axum::routing::get(page)).route("/file", axum::routing::get(file));
+    tokio::spawn(async move { axum::serve(listener, routes).await.unwrap() });
+    let live = made(&first, &json!({})).await;
+    let id = text(&live, "session_id");
+    let mut person = socket(&other, id, token_of(text(&live, "embed_url")), None).await.unwrap();
+    heard(&mut person, "hello").await;
+    say(&mut person, json!({ "type": "navigate", "url": site })).await;
+    let download = in_time("a download", async {
+        loop {
+            let told = heard(&mut person, "download").await;
+            assert!(told["state"] != "canceled", "{told}");
+            if told["state"] == "completed" {
+                return told;
+            }
+        }
+    })
+    .await;
+    // Below the address of the page, whichever server that is of; nobody's token goes with it.
+    let path = format!("/live/{}", text(&download, "href"));
+    for rig in [&first, &other] {
+        let got = rig.ask_as("", Method::GET, &path, None).await;
+        assert_eq!((got.status, got.text == whole), (StatusCode::OK, true), "{download}: {} bytes", got.text.len());
+        assert_eq!(got.headers["content-length"], whole.len().to_string());
+        assert_eq!(got.headers["content-type"], "application/octet-stream");
+        assert_eq!(got.headers["content-security-policy"], "sandbox; default-src 'none'");
+        assert_eq!(got.headers["content-disposition"], "attachment; filename*=UTF-8''%61%20%62%2E%74%78%74");
+        let (base, token) = path.rsplit_once('/').unwrap();
+        for (path, status) in [
+            (format!("{base}/{}x", &token[..token.len() - 1]), StatusCode::UNAUTHORIZED),
+            (format!("{base}/{}", token_of(text(&live, "embed_url"))), StatusCode::FORBIDDEN),
+            (format!("/live/{id}/downloads/another/{token}"), StatusCode::NOT_FOUND),
+        ] {
+            assert_eq!(rig.ask_as("", Method::GET, &path, None).await.status, status, "{path}");
+        }
+    }
+    end(&other, id).await;
+    for rig in [&first, &other] {
+        assert_eq!(rig.ask_as("", Method::GET, &path, None).await.status, StatusCode::NOT_FOUND);
+    }
     other.stop().await;
     first.stop().await;
 }

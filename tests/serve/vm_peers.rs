@@ -6,12 +6,18 @@ use futures_util::{SinkExt, StreamExt};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use tokio_tungstenite::MaybeTlsStream;
+use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::{Error, Message};
 
 use super::rig::Rig;
-use super::vm::{Socket, end, heard, in_time, made, shown, socket, text, token_of};
+use super::vm::{Socket, end, heard, in_time, made, say, shown, socket, text, token_of};
+
+/// What is said at a time to a server that answers all of it and is not read: less than waits for one who reads slowly, and all of it
+/// together more than a connection holds.
+const BURST: usize = 50;
+const BURSTS: usize = 300;
 
 /// Asks over the DevTools protocol; what else is told is passed over.
 async fn ask(client: &mut Socket, command: Value) -> Value {
@@ -143,5 +149,56 @@ async fn programs_are_watched_by_the_system_and_no_more_than_some_are_let_in() {
     let told = last(&mut one).await.unwrap();
     assert_eq!((told.code, told.reason.as_str()), (CloseCode::Away, "the live browser has ended"));
     drop(clients);
+    rig.stop().await;
+}
+
+/// Joins the live page over a connection of which little can be under way.
+async fn narrow_socket(rig: &Rig, id: &str, token: &str) -> Socket {
+    let line = tokio::net::TcpSocket::new_v4().unwrap();
+    line.set_recv_buffer_size(4096).unwrap();
+    let line = line.connect(rig.address).await.unwrap();
+    let mut request = format!("ws://{}/live/{id}/socket", rig.address).into_client_request().unwrap();
+    request.headers_mut().insert("sec-websocket-protocol", format!("rhaven.v1, token.{token}").parse().unwrap());
+    tokio_tungstenite::client_async(request, MaybeTlsStream::Plain(line)).await.unwrap().0
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_does_not_read_what_is_told_is_sent_away_and_may_come_again() {
+    let rig = Rig::start().await;
+    let live = made(&rig, &json!({})).await;
+    let id = text(&live, "session_id");
+    let mut looker = socket(&rig, id, token_of(text(&live, "view_url")), None).await.unwrap();
+    heard(&mut looker, "hello").await;
+    let token = token_of(text(&live, "embed_url"));
+    let mut person = narrow_socket(&rig, id, token).await;
+    let number = heard(&mut person, "hello").await["viewer"].take();
+    in_time("control", async { while heard(&mut looker, "control").await["holder"] != number {} }).await;
+    // From here on nothing of it is read, and each of these is answered. That the others hear who is in control says how far the server
+    // is: it is never far behind, and what it cannot send waits at its side.
+    for round in 0..BURSTS {
+        for count in 0..BURST {
+            let unknown = format!("{round}-{count}-{}", "x".repeat(300));
+            say(&mut person, json!({ "type": unknown })).await;
+        }
+        let (kind, holder) = if round % 2 == 0 { ("release_control", &Value::Null) } else { ("take_control", &number) };
+        say(&mut person, json!({ "type": kind })).await;
+        in_time(kind, async { while heard(&mut looker, "control").await["holder"] != *holder {} }).await;
+    }
+    let mut told = 0;
+    let closed = in_time("its end", async {
+        loop {
+            match person.next().await.unwrap().unwrap() {
+                Message::Close(frame) => return frame.unwrap(),
+                Message::Text(_) => told += 1,
+                _ => {}
+            }
+        }
+    })
+    .await;
+    assert_eq!((u16::from(closed.code), closed.reason.as_str()), (1013, "slow"));
+    assert!(told < BURSTS * BURST, "{told}");
+    let mut again = socket(&rig, id, token, None).await.unwrap();
+    assert_eq!(heard(&mut again, "hello").await["role"], "control");
+    end(&rig, id).await;
     rig.stop().await;
 }
