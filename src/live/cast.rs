@@ -2,7 +2,8 @@
 //! acknowledgements for. How good and how many they are follows the quickest of those who look on.
 //!
 //! Chromium makes up to three ahead and drops what changes after that; when it was held up so long, the cast is begun anew once
-//! nothing comes any more, which gives one picture of how things stand.
+//! nothing comes any more, which gives one picture of how things stand. The same is done after a page was loaded, and until there is a first
+//! picture: while a tab goes from one renderer to another Chromium drops pictures, too, and a page that stands still then shows never.
 
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -22,6 +23,10 @@ const QUALITIES: [u8; 4] = [85, 70, 50, 30];
 
 /// What Chromium makes ahead.
 const AHEAD: usize = 3;
+
+/// How long the first picture of a cast is waited for at first and at last before it is begun anew.
+const FIRST: Duration = Duration::from_millis(200);
+const FIRST_AT_LAST: Duration = Duration::from_secs(4);
 
 /// A link that is slower than this gets worse pictures, one that is quicker than the other better ones.
 const SLOW: Duration = Duration::from_millis(300);
@@ -60,6 +65,8 @@ struct Running {
     picture_at: Instant,
     /// Whether Chromium may have dropped what changed.
     was_held: bool,
+    /// How long its first picture is waited for; none once there is one.
+    first: Option<Duration>,
 }
 
 #[derive(Deserialize)]
@@ -91,9 +98,10 @@ impl Cast {
         let running = self.running.as_ref()?;
         let acknowledge = (running.unacknowledged > 0).then(|| running.acknowledged_at.map(|at| at + pause)).flatten();
         let refresh = running.was_held.then(|| running.quiet_since() + refresh_after(pause));
+        let first = running.first.map(|wait| running.picture_at + wait);
         let still = running.picture_at + STILL;
         let better = (self.quality > 0).then(|| self.quality_since.map_or(still, |since| still.max(since + TRY_WORSE)));
-        [acknowledge, refresh, better].into_iter().flatten().min()
+        [acknowledge, refresh, first, better].into_iter().flatten().min()
     }
 }
 
@@ -133,11 +141,11 @@ impl Engine {
         }
         self.stop_cast();
         if let Some((tab, cdp)) = wanted {
-            self.start_cast(tab, cdp, size);
+            self.start_cast(tab, cdp, size, FIRST);
         }
     }
 
-    fn start_cast(&mut self, tab: u32, cdp: Cdp, size: (u32, u32)) {
+    fn start_cast(&mut self, tab: u32, cdp: Cdp, size: (u32, u32), first: Duration) {
         let quality = self.cast.quality;
         let params = json!({
             "format": "jpeg", "quality": QUALITIES[quality], "maxWidth": size.0, "maxHeight": size.1, "everyNthFrame": 1,
@@ -154,6 +162,7 @@ impl Engine {
             acknowledged_at: None,
             picture_at: now,
             was_held: false,
+            first: Some(first),
         });
     }
 
@@ -167,9 +176,18 @@ impl Engine {
 
     /// The same again: the picture of how things stand comes at once.
     fn restart_cast(&mut self) {
-        if let Some(Running { tab, cdp, size, .. }) = self.cast.running.take() {
+        if let Some(Running { tab, cdp, size, first, .. }) = self.cast.running.take() {
             cdp.send(rpc("Page.stopScreencast", json!({}))).forget();
-            self.start_cast(tab, cdp, size);
+            // One that hangs is not asked all the time.
+            let first = first.map_or(FIRST, |waited| (waited * 2).min(FIRST_AT_LAST));
+            self.start_cast(tab, cdp, size, first);
+        }
+    }
+
+    /// Another page is in the tab, or has been loaded: what it looks like may have been dropped.
+    pub(super) fn page_changed(&mut self, tab: u32) {
+        if let Some(running) = self.cast.running.as_mut().filter(|running| running.tab == tab) {
+            running.was_held = true;
         }
     }
 
@@ -184,6 +202,7 @@ impl Engine {
         running.unacknowledged += 1;
         running.was_held |= running.unacknowledged >= AHEAD;
         running.picture_at = Instant::now();
+        running.first = None;
         let Some(picture) = message(tab, self.cast.count.wrapping_add(1), &frame) else { return };
         self.cast.count = self.cast.count.wrapping_add(1);
         for viewer in self.viewers.values() {
@@ -207,7 +226,9 @@ impl Engine {
             let params = json!({"sessionId": running.number});
             running.cdp.send(rpc("Page.screencastFrameAck", params)).forget();
         }
-        if running.was_held && has_room && now >= running.quiet_since() + refresh_after(pause) {
+        let is_refreshed = running.was_held && now >= running.quiet_since() + refresh_after(pause);
+        let is_late = running.first.is_some_and(|wait| now >= running.picture_at + wait);
+        if has_room && (is_refreshed || is_late) {
             self.restart_cast();
         } else {
             self.adapt(now);

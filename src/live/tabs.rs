@@ -232,6 +232,7 @@ impl Engine {
                 tab.title.clear();
                 tab.documents += 1;
                 self.refresh(id);
+                self.page_changed(id);
                 if id == self.active {
                     self.close_picker();
                     self.set_caret(None);
@@ -245,6 +246,7 @@ impl Engine {
             "Page.frameStoppedLoading" if is_main => {
                 tab.loading = false;
                 self.refresh(id);
+                self.page_changed(id);
             }
             _ => return,
         }
