@@ -13,6 +13,8 @@ mod checkpoints;
 mod checks;
 #[path = "session/child.rs"]
 mod child;
+#[path = "session/copied.rs"]
+mod copied;
 #[path = "session/deletion.rs"]
 mod deletion;
 #[path = "session/dying.rs"]

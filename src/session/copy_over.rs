@@ -126,12 +126,16 @@ impl Sessions {
         let record = over.record.with_keys_behind(&source.record, shares_blobs).of_profile(source.record.profile);
         let sealed_parts = new_parts.clone().into_iter().collect();
         let commit = target.commit(&record, &over.key, Some(over.version), &index, sealed_parts)?;
+        reached("copy.sealed");
         let committed = self.records().commit(&target.name(), &commit).await?;
         reached("copy.committed");
         // As of a fork: where the source's version went meanwhile, its blobs may have gone too.
         if shares_blobs && let Err(error) = self.is_kept(tenant, &source).await {
             // What it held is what it holds again: the same parts at their places.
-            let back = target.commit(&over.record, &over.key, Some(version), &over.index, Vec::new())?;
+            let mut back = target.commit(&over.record, &over.key, Some(version), &over.index, Vec::new())?;
+            // Nobody could open the version between: it goes, and nothing else does.
+            let unpinned = self.records().history(&target.name()).await?.iter().filter(|entry| !entry.pinned).count();
+            (back.keep, back.first) = (unpinned, vec![version]);
             let back = self.records().commit(&target.name(), &back).await?;
             self.tidy(&committed.orphaned).await;
             self.tidy(&back.orphaned).await;

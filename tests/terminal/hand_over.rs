@@ -57,6 +57,7 @@ fn in_the_repl_an_input_waits_until_the_person_is_done_or_ctrl_c() {
         person.is_paused("once more").await;
         terminal.keys(CTRL_C);
         person.told("the wait's end", |message| (message["type"] == "pause_over").then_some(())).await;
+        person.hears_the_end().await;
     });
     terminal.sees("\ninterrupted\n");
     terminal.line("\"still \" + \"here\"");

@@ -23,8 +23,10 @@ fn pause_for_human(call: &Call) -> Answer {
     let asked = call.wait(ask(&*handover, &session, shown, call.options().time("timeout").map(Deadline::after)));
     call.host.tell(Event::PauseOver { done: asked.is_ok() });
     if !is_shown(call, &session) {
+        // Also where the script was stopped meanwhile, after which it waits for nothing.
+        let hidden = call.host.runtime.spawn(async move { handover.hide(session).await });
         call.wait(async {
-            handover.hide(session).await;
+            let _ = hidden.await;
             Ok::<_, ScriptError>(())
         })?;
     }
