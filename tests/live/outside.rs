@@ -171,9 +171,9 @@ async fn what_was_handed_over_makes_room_once_its_page_has_gone() {
 
     person.click(stage.middle("#w").await);
     let ended = person.told(|message| match message {
-        ToViewer::Download(Download {
-            state: state @ (DownloadState::Completed | DownloadState::Canceled), ..
-        }) => Some(*state),
+        ToViewer::Download(Download { state: how @ (DownloadState::Completed | DownloadState::Canceled), .. }) => {
+            Some(*how)
+        }
         _ => None,
     });
     assert_eq!(ended.await, DownloadState::Completed);

@@ -4,9 +4,10 @@ use data_encoding::BASE64;
 use futures_util::FutureExt;
 use rhaven::live::Sent;
 use rhaven::live::wire::FrameHead;
+use rhaven::page::GotoOptions;
 use serde_json::json;
 
-use super::stage::{Person, Stage};
+use super::stage::{Person, Stage, soon};
 
 /// A box that moves for as long as `moving` says.
 const MOVING: &str = "<body style='margin:0'><div id=box style='width:80px;height:80px;background:red'></div><script>
@@ -120,5 +121,28 @@ async fn pictures_follow_what_changes_and_who_keeps_up() {
     third.say(json!({"type": "visible", "visible": true}));
     third.picture().await;
     drop((second, third));
+    stage.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_page_that_stands_still_is_shown_whatever_was_there_before() {
+    let stage = Stage::with("<title>nothing</title>").await;
+    stage.serve("/blue", "<body style='background: rgb(0, 0, 255)'>");
+    stage.serve("/white", "<body>");
+    let person = stage.person();
+    // Each is at another site, and so in another renderer.
+    let (blue, white) = (stage.url("/blue"), stage.url("/white").replace("127.0.0.1", "localhost"));
+    for _ in 0..8 {
+        for (url, is_blue) in [(&blue, true), (&white, false)] {
+            stage.page.goto(url, &GotoOptions::default(), soon()).await.unwrap();
+            loop {
+                let picture = person.picture().await;
+                person.acknowledge(&picture);
+                if stage.is_blue(&picture).await == is_blue {
+                    break;
+                }
+            }
+        }
+    }
     stage.end().await;
 }

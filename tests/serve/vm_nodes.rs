@@ -95,7 +95,8 @@ async fn what_was_downloaded_at_one_server_is_got_through_another() {
     let other = Rig::start_with(|config| shared.of(config)).await;
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let site = format!("http://{}/", listener.local_addr().unwrap());
-    let whole: String = (0..200_000).map(|number| format!("line {number}\n")).collect();
+    let whole: Vec<String> = (0..200_000).map(|number| format!("line {number}\n")).collect();
+    let whole = whole.concat();
     let file = ([("content-disposition", "attachment; filename=\"a b.txt\"")], whole.clone());
     let page =
         axum::response::Html("<!doctype html><title>Here</title><script>onload = () => location = '/file'</script>");

@@ -53,26 +53,26 @@ async fn where_the_source_goes_meanwhile_the_other_is_what_it_was() {
     assert!(before.contains(&"b".repeat(LARGE)) && !own.is_empty(), "{own:?}");
     // Whoever comes to the point that is set waits there until it is let go.
     let set = std::sync::Arc::new(Mutex::new(None::<&str>));
-    let (come, mut came) = tokio::sync::mpsc::unbounded_channel();
+    let (arrive, mut arrived) = tokio::sync::mpsc::unbounded_channel();
     let (go, gone) = mpsc::channel::<()>();
     let (stop, gone) = (set.clone(), Mutex::new(gone));
     see_points(move |point| {
         let is_it = stop.lock().unwrap().take_if(|set| *set == point).is_some();
         if is_it {
-            come.send(()).unwrap();
+            arrive.send(()).unwrap();
             tokio::task::block_in_place(|| gone.lock().unwrap().recv().unwrap());
         }
     });
     for (round, point) in ["copy.sealed", "copy.committed"].into_iter().enumerate() {
         keep(&sessions, "a", "a").await;
         *set.lock().unwrap() = Some(point);
-        let copies = rig.workspace();
+        let workspace = rig.workspace();
         let copied = tokio::spawn(async move {
-            let copied = copies.copy_over(&id("a"), &id("b"), &SessionOptions::default()).await;
-            copies.finish(soon()).await;
-            copied
+            let outcome = workspace.copy_over(&id("a"), &id("b"), &SessionOptions::default()).await;
+            workspace.finish(soon()).await;
+            outcome
         });
-        came.recv().await.unwrap();
+        arrived.recv().await.unwrap();
         sessions.delete(&tenant, &id("a")).await.unwrap();
         go.send(()).unwrap();
         let refused = copied.await.unwrap().unwrap_err();
