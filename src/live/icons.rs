@@ -22,6 +22,8 @@ const MOST: usize = 8;
 pub(super) struct Icons {
     /// Of which tabs; one of each at a time.
     under_way: Vec<u32>,
+    /// The tabs whose icon has changed since tabs were told.
+    changed: Vec<u32>,
 }
 
 impl Engine {
@@ -72,8 +74,18 @@ impl Engine {
 
     fn set_icon(&mut self, id: u32, icon: Option<String>) {
         let Some(tab) = self.tabs.iter_mut().find(|tab| tab.id == id && tab.icon != icon) else { return };
-        tab.icon.clone_from(&icon);
-        self.tell(&ToViewer::Icon { tab: id, icon });
+        tab.icon = icon;
+        self.icons.changed.push(id);
+        // No more often than tabs: a page may change it with each frame, and pictures wait for what is told.
+        self.tell_tabs();
+    }
+
+    /// Tells those that have changed.
+    pub(super) fn tell_icons(&mut self) {
+        let changed = std::mem::take(&mut self.icons.changed);
+        for tab in self.tabs.iter().filter(|tab| changed.contains(&tab.id)) {
+            self.tell(&ToViewer::Icon { tab: tab.id, icon: tab.icon.clone() });
+        }
     }
 }
 

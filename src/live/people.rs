@@ -5,6 +5,9 @@ use super::engine::{Engine, Watcher};
 use super::mailbox;
 use super::wire::{FromViewer, MOST_TEXT_BYTES, Role, ToViewer, VERSION};
 
+/// Who comes is told no more icons than these at once: who is told more than fits waiting is taken for slow.
+const MOST_ICONS: usize = 64;
+
 impl Engine {
     pub(super) fn joined(&mut self, number: u32, watcher: Watcher) {
         let (role, mailbox) = (watcher.role, watcher.mailbox.clone());
@@ -28,7 +31,7 @@ impl Engine {
         let keeps_nothing = !self.keeps();
         mailbox.post(ToViewer::Hello { version, viewer, role, width, height, fps, kiosk, hide_cursor, keeps_nothing });
         mailbox.post(self.tabs_message());
-        self.icon_messages().for_each(|message| mailbox.post(message));
+        self.icon_messages().take(MOST_ICONS).for_each(|message| mailbox.post(message));
         mailbox.post(ToViewer::Cursor { cursor: self.cursor.clone() });
         // None too: a page that comes back has what was there before.
         mailbox.post(ToViewer::Caret { at: self.caret.clone() });

@@ -123,6 +123,7 @@ impl Engine {
     pub(super) fn tell_tabs_now(&mut self) {
         (self.tabs_told, self.tabs_due) = (Some(Instant::now()), None);
         self.tell(&self.tabs_message());
+        self.tell_icons();
         self.tell_bookmarked();
     }
 

@@ -2,20 +2,26 @@
 //! held from then on. Nobody else can write in between, so that what was written can be taken back as long as nothing has come of it.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
-use crate::base::{SessionId, Tenant, Version, reached};
-use crate::store::StoreError;
+use crate::base::{Deadline, SessionId, Tenant, Version, reached};
+use crate::store::{Checkpoint, Commit, Committed, StoreError};
 
 use super::forks::{Seed, copy};
 use super::kept::Opening;
 use super::lease::{Holder, Lease};
 use super::options::SessionOptions;
+use super::patience::patiently;
+use super::recover::settle;
 use super::save::{Base, Target};
 use super::sessions::{Prefetched, Stored, blobs_of};
 use super::state::Record;
 use super::{SessionError, Sessions, Workspace};
+
+/// How long a store that is away is waited for.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// What came of copying a session over another.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -63,7 +69,10 @@ impl Workspace {
         let (lease, granted) = Lease::acquire(sessions, tenant, &onto, &holder, None, &never).await?;
         let written = async {
             let head = granted.head.as_ref().ok_or_else(|| SessionError::NotFound(onto.clone()))?;
-            let over = sessions.open_head(tenant, &sessions.name(tenant, &onto), head)?;
+            let mut over = sessions.open_head(tenant, &sessions.name(tenant, &onto), head)?;
+            if granted.checkpoint.is_some() {
+                over = sessions.caught_up(tenant, &onto, &lease, over, granted.checkpoint).await?;
+            }
             let before = over.version;
             Ok::<_, SessionError>((before, sessions.write_over(tenant, &onto, &lease, seed, over).await?))
         };
@@ -102,6 +111,24 @@ impl Workspace {
 }
 
 impl Sessions {
+    /// Makes a version of what a run that was killed has left of a session: the next commit would drop it. The newest version by then.
+    async fn caught_up(
+        &self,
+        tenant: &Tenant,
+        id: &SessionId,
+        lease: &Lease,
+        over: Stored,
+        left: Option<Checkpoint>,
+    ) -> Result<Stored, SessionError> {
+        let target = Target { sessions: self, tenant, id, ttl: over.record.ttl(), lease };
+        let settled = settle(&target, Base::of(Some(over), Prefetched::new()), left).await?;
+        if let Some(recovered) = settled.recovered {
+            recovered.write(&target, Deadline::after(PATIENCE)).await?;
+        }
+        let head = self.records().read(&target.name(), None).await?;
+        self.open_head(tenant, &target.name(), &head.ok_or_else(|| SessionError::NotFound(id.clone()))?)
+    }
+
     /// Writes a version whose content is another session's, and answers it.
     async fn write_over(
         &self,
@@ -127,7 +154,7 @@ impl Sessions {
         let sealed_parts = new_parts.clone().into_iter().collect();
         let commit = target.commit(&record, &over.key, Some(over.version), &index, sealed_parts)?;
         reached("copy.sealed");
-        let committed = self.records().commit(&target.name(), &commit).await?;
+        let committed = self.committed(&target, &commit).await?;
         reached("copy.committed");
         // As of a fork: where the source's version went meanwhile, its blobs may have gone too.
         if shares_blobs && let Err(error) = self.is_kept(tenant, &source).await {
@@ -136,13 +163,19 @@ impl Sessions {
             // Nobody could open the version between: it goes, and nothing else does.
             let unpinned = self.records().history(&target.name()).await?.iter().filter(|entry| !entry.pinned).count();
             (back.keep, back.first) = (unpinned, vec![version]);
-            let back = self.records().commit(&target.name(), &back).await?;
+            let back = self.committed(&target, &back).await?;
             self.tidy(&committed.orphaned).await;
             self.tidy(&back.orphaned).await;
             return Err(error);
         }
         self.tidy(&committed.orphaned).await;
         Ok((Stored { record, key: over.key, version: commit.version, fence: lease.fence(), index }, new_parts))
+    }
+
+    /// Commits it, also where the store is away for a moment: the very same commit may be written again.
+    async fn committed(&self, target: &Target<'_>, commit: &Commit) -> Result<Committed, SessionError> {
+        let name = target.name();
+        patiently(Deadline::after(PATIENCE), || async { Ok(self.records().commit(&name, commit).await?) }).await
     }
 
     /// Fails where that version of a session is there no more.

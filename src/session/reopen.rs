@@ -77,7 +77,8 @@ impl Session {
         let Some(url) = urls.next() else { return Ok(FirstTab(None)) };
         let open = |page: Page, url| {
             tabs.wanted().opened(&page);
-            tokio::spawn(load(page, url, tabs.clone(), deadline))
+            // Of its own: opening them may have taken long.
+            tokio::spawn(load(page, url, tabs.clone(), Deadline::after(deadline.span())))
         };
         let page = {
             let _one_at_a_time = self.0.busy.lock().await;

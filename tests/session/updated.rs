@@ -3,7 +3,7 @@
 
 use chromiumoxide::cdp::browser_protocol::browser::PermissionSetting;
 use rhaven::base::Version;
-use rhaven::page::{ActionOptions, ClickOptions, GotoOptions, Selector, UrlPattern};
+use rhaven::page::{ActionOptions, ClickOptions, GotoOptions, Selector, UrlPattern, WaitState};
 use rhaven::practice::{EMAIL, PASSWORD, Practice};
 use serde_json::json;
 
@@ -51,7 +51,8 @@ async fn runs_that_change_nothing_make_no_version() {
             let url = format!("{}/dashboard", practice.url());
             async move {
                 goto(&page, &url).await;
-                evaluate(&page, "new Promise(done => { const look = () => localStorage.getItem('token') ? done() : setTimeout(look, 5); look(); })").await;
+                let ready = Selector::parse("[data-ready=yes]").unwrap();
+                page.locator(&ready).wait_for(WaitState::Attached, soon()).await.unwrap();
             }
         })
         .await;

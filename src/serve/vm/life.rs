@@ -147,7 +147,11 @@ async fn resolved(app: &App, tenant: &Tenant, plan: Plan) -> Result<Plan, ApiErr
         Plan::Over(id) => Plan::Over(meant(id).await?),
         Plan::Read(id) => Plan::Read(meant(id).await?),
         Plan::Fork(id) => Plan::Fork(meant(id).await?),
-        Plan::Onto { load, save } => Plan::Onto { load: meant(load).await?, save: meant(save).await? },
+        Plan::Onto { load, save } => match (meant(load).await?, meant(save).await?) {
+            // By two names.
+            (load, save) if load == save => Plan::Over(save),
+            (load, save) => Plan::Onto { load, save },
+        },
     })
 }
 
